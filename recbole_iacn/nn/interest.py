@@ -1,0 +1,117 @@
+"""The auxiliary task as one module: routing, profile layer, label-aware attention, sampled softmax."""
+
+import torch
+from torch import nn
+
+from recbole_iacn.nn.attention import LabelAwareAttention
+from recbole_iacn.nn.capsule import BehaviorToInterestRouting
+from recbole_iacn.nn.sampled_softmax import expected_log_count, sampled_softmax_loss
+
+
+class InterestAwareNetwork(nn.Module):
+    """Interest-aware capsule network (IaCN).
+
+    Reads a user's history through the auxiliary item embeddings, finds K interests by dynamic routing, lets the
+    clicked item attend to them, and learns to pick that item among sampled ones. It holds no item embedding
+    itself: what it learns goes, by gradient, into the embeddings it is given.
+
+    Source: Jaiswal & Xiong, RecSys '23, section 2; H-layer after Li et al. (MIND), CIKM '19, section 4.3.
+
+    Args:
+        embedding_size (int): D.
+        max_length (int): the longest history.
+        num_interests (int): K. Defaults to 4.
+        iterations (int): routing iterations. Defaults to 3.
+        attention (str): ``pow``, ``scale`` or ``hard``, see :class:`LabelAwareAttention`.
+        power (float): p of the attention. Defaults to 10.
+        temperature (float): divides the scores of the sampled softmax. Defaults to 0.05: capsules are shorter
+            than 1 and embeddings small, so that plain scores could not tell a thousand candidates apart.
+        rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
+        logit_std (float): spread of the initial routing logits.
+        map_scale (float): start of the bilinear map, see :class:`BehaviorToInterestRouting`.
+        profile_size (int): width of the user profile; 0 (default) for none, and then no H-layer.
+
+    Example:
+        >>> network = InterestAwareNetwork(embedding_size=16, max_length=20)
+        >>> history, target = torch.randn(8, 20, 16), torch.randn(8, 16)
+        >>> network(history, torch.ones(8, 20, dtype=torch.bool), target).shape
+        torch.Size([8, 16])
+    """
+
+    def __init__(
+        self,
+        embedding_size,
+        max_length,
+        num_interests=4,
+        iterations=3,
+        attention="scale",
+        power=10.0,
+        temperature=0.05,
+        rounding="ceil",
+        logit_std=1.0,
+        map_scale=5.0,
+        profile_size=0,
+    ):
+        super().__init__()
+        if temperature <= 0:
+            raise ValueError(f"temperature must be greater than 0, got {temperature}")
+        self.routing = BehaviorToInterestRouting(
+            embedding_size, num_interests, max_length, iterations, logit_std, rounding, map_scale
+        )
+        self.temperature = temperature
+        self.attention = LabelAwareAttention(attention, power)
+        self.profile_layer = None
+        if profile_size:
+            self.profile_layer = nn.Sequential(
+                nn.Linear(embedding_size + profile_size, 4 * embedding_size),
+                nn.ReLU(),
+                nn.Linear(4 * embedding_size, embedding_size),
+            )
+
+    def interests(self, history, mask, profile=None):
+        """The user's interests.
+
+        Args:
+            history (torch.Tensor): auxiliary embeddings of the behaviours, shape (B, L, D).
+            mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+            profile (torch.Tensor, optional): user profile ``u_p``, shape (B, profile_size).
+
+        Returns:
+            tuple: interests (B, K, D) and interest mask (B, K).
+        """
+        interests, active = self.routing(history, mask)
+        if self.profile_layer is not None:
+            profile = profile.unsqueeze(1).expand(-1, interests.shape[1], -1)
+            interests = self.profile_layer(torch.cat([interests, profile], dim=-1))
+        return interests, active
+
+    def forward(self, history, mask, target, profile=None):
+        """The user as the candidate sees them, ``i_u``.
+
+        Args:
+            history, mask, profile: as in :meth:`interests`.
+            target (torch.Tensor): auxiliary embedding of the candidate item, shape (B, D).
+
+        Returns:
+            torch.Tensor: shape (B, D).
+        """
+        interests, active = self.interests(history, mask, profile)
+        return self.attention(interests, target, active)[0]
+
+    def loss(self, history, mask, targets, target_ids, frequency, negatives=None, negative_ids=None, profile=None):
+        """``L_IaCN`` over positive rows.
+
+        Args:
+            history, mask, profile: as in :meth:`interests`, rows of clicked items only (P rows).
+            targets (torch.Tensor): auxiliary embeddings of the clicked items, shape (P, D).
+            target_ids (torch.LongTensor): their ids, shape (P,).
+            frequency (torch.Tensor): how often each item id is clicked in training, shape (items + 1,).
+            negatives (torch.Tensor, optional): auxiliary embeddings of uniform negatives, shape (N, D).
+            negative_ids (torch.LongTensor, optional): their ids, shape (N,).
+
+        Returns:
+            torch.Tensor: scalar.
+        """
+        users = self(history, mask, targets, profile)
+        log_q = expected_log_count(frequency, len(users), 0 if negatives is None else len(negatives))
+        return sampled_softmax_loss(users / self.temperature, targets, target_ids, log_q, negatives, negative_ids)
