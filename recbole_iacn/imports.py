@@ -1,0 +1,93 @@
+"""Run code around the import of a module, without importing it now.
+
+RecBole takes seconds to import. What has to be mended or added in its modules is therefore registered here, and done
+at the moment a module is imported by whoever needs it; a process that never imports RecBole never pays.
+"""
+
+import importlib.abc
+import importlib.util
+import sys
+import threading
+
+_around = {}
+_searching = threading.local()
+
+
+def around_import(name):
+    """Decorator: run a generator function around the import of module ``name``.
+
+    The function has one ``yield``. What stands before it runs just before the module's code; ``module = yield``
+    receives the module just after. If the module is imported already, both parts run at once.
+
+    Args:
+        name (str): full module name.
+
+    Example:
+        >>> @around_import("json.tool")
+        ... def announce():
+        ...     module = yield
+        ...     module.announced = True
+    """
+
+    def register(function):
+        module = sys.modules.get(name)
+        if module is not None:
+            _finish(_start([function]), module)
+        else:
+            _around.setdefault(name, []).append(function)
+        return function
+
+    return register
+
+
+def _start(functions):
+    running = [function() for function in functions]
+    for generator in running:
+        next(generator)
+    return running
+
+
+def _finish(running, module):
+    for generator in reversed(running):
+        try:
+            generator.send(module)
+        except StopIteration:
+            continue
+        raise RuntimeError(f"{generator.__name__}: a function around an import yields once")
+
+
+def _abandon(running):
+    for generator in reversed(running):
+        generator.close()
+
+
+class _AroundFinder(importlib.abc.MetaPathFinder):
+    """Asks the other finders, then wraps the ``exec_module`` of the loader they name."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in _around or fullname in _searching.__dict__:
+            return None
+        _searching.__dict__[fullname] = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            del _searching.__dict__[fullname]
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = _wrapped(spec.loader.exec_module, fullname)
+        return spec
+
+
+def _wrapped(exec_module, name):
+    def execute(module):
+        running = _start(_around[name])
+        try:
+            exec_module(module)
+        except BaseException:
+            _abandon(running)
+            raise
+        _finish(running, module)
+
+    return execute
+
+
+sys.meta_path.insert(0, _AroundFinder())
