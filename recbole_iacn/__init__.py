@@ -1,0 +1,24 @@
+"""recbole_iacn: interest-aware item embeddings for RecBole's click-through-rate models.
+
+Importing the package makes RecBole know its models, by name, and run on today's NumPy, pandas and PyTorch. It imports
+neither RecBole nor PyTorch itself.
+"""
+
+from recbole_iacn import compat, registry
+from recbole_iacn.errors import ConfigError
+
+__version__ = "0.1.0"
+__all__ = ["ConfigError", "DIN_IaCN", "run"]
+
+compat.install()
+registry.install()
+
+
+def __getattr__(name):
+    if name == "run":
+        from recbole_iacn.quick_start import run
+
+        return run
+    if name in registry.MODELS:
+        return registry.model_class(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

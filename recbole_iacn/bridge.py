@@ -1,0 +1,119 @@
+"""How our settings, protocols and loaders enter RecBole's own Config, data sets and data preparation.
+
+Each function takes the RecBole class or module and wraps what it must; without ``protocol`` and for RecBole's own
+models the wrapped code does exactly what it did.
+"""
+
+import contextlib
+import contextvars
+import functools
+
+import yaml
+
+from recbole_iacn import atomic_files, settings
+from recbole_iacn.data.protocol import protocol_settings
+from recbole_iacn.resources import properties_folder
+
+_checking_files = contextvars.ContextVar("checking_files", default=False)
+
+
+@contextlib.contextmanager
+def checking_files():
+    """Within: files and columns of every model's data are checked, not only of ours."""
+    token = _checking_files.set(True)
+    try:
+        yield
+    finally:
+        _checking_files.reset(token)
+
+
+def _wrap(owner, name):
+    """Decorator: replace ``owner.name`` by a function that gets the original as its first argument."""
+
+    def decorate(function):
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapper(*args, **kwargs):
+            return function(original, *args, **kwargs)
+
+        setattr(owner, name, wrapper)
+        return wrapper
+
+    return decorate
+
+
+def teach_config(config_class, models):
+    """Lay our defaults over RecBole's for our models, apply protocols, check settings.
+
+    Args:
+        config_class (type): RecBole's ``Config``.
+        models (dict): our model names, see ``registry.MODELS``.
+    """
+
+    @_wrap(config_class, "_load_internal_config_dict")
+    def load_defaults(original, config, model, model_class, dataset):
+        given = config.external_config_dict
+        if model not in models:
+            original(config, model, model_class, dataset)
+        else:
+            settings.check_keys(config.file_config_dict, "config file", model_class)
+            settings.check_keys(config.variable_config_dict, "config_dict", model_class)
+            original(config, models[model][1], model_class, dataset)
+            for path in (f"model/{model}.yaml", f"dataset/{dataset}.yaml"):
+                if (properties_folder() / path).is_file():
+                    text = (properties_folder() / path).read_text(encoding="utf-8")
+                    config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
+        protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
+        config.internal_config_dict.update(protocol_settings(protocol, given))
+
+    @_wrap(config_class, "_set_default_parameters")
+    def set_defaults(original, config):
+        final = config.final_config_dict
+        ours = config.model in models
+        gauc = _take_gauc(final) if ours else []
+        original(config)
+        final["metrics"] = final["metrics"] + gauc
+        if ours:
+            if final["iacn_mode"] is False:  # YAML reads a bare `off` as a truth value
+                final["iacn_mode"] = "off"
+            settings.check_ranges(final)
+        if ours or _checking_files.get():
+            atomic_files.check_files(config)
+
+
+def _take_gauc(final):
+    """Hide GAUC from RecBole, which refuses to mix it with value metrics; our trainer computes it from scores."""
+    metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]
+    final["metrics"] = [name for name in metrics if name.lower() != "gauc"]
+    return [name for name in metrics if name.lower() == "gauc"]
+
+
+def sort_exactly(dataset_class):
+    """Under a protocol, order interactions by time before RecBole rounds time stamps to float32.
+
+    Unix times lose up to 128 s in float32; RecBole's later sorts are stable and keep the exact order.
+    """
+
+    @_wrap(dataset_class, "_change_feat_format")
+    def change_format(original, dataset):
+        if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
+            by = [dataset.uid_field, dataset.time_field]
+            dataset.inter_feat = dataset.inter_feat.sort_values(by, kind="stable", ignore_index=True)
+        original(dataset)
+
+
+def teach_loaders(module):
+    """Under a protocol, ``data_preparation`` uses our loaders, for every model.
+
+    Args:
+        module: ``recbole.data.utils``.
+    """
+
+    @_wrap(module, "get_dataloader")
+    def get_dataloader(original, config, phase):
+        if not config["protocol"]:
+            return original(config, phase)
+        from recbole_iacn.data.loader import ProtocolEvalDataLoader, ProtocolTrainDataLoader
+
+        return ProtocolTrainDataLoader if phase == "train" else ProtocolEvalDataLoader

@@ -1,0 +1,98 @@
+"""Makes RecBole know this package's models. The one place that touches RecBole's look-ups.
+
+RecBole finds everything by name: the module ``recbole.model.<kind>.<name>``, the attribute ``<Name>Dataset`` of
+``recbole.data.dataset``, ``<Name>Trainer`` of ``recbole.trainer``, the file ``properties/model/<Name>.yaml``, and
+the loaders by a function. Each of these questions gets an answer here for our names, and RecBole's own for all others.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+
+from recbole_iacn.imports import around_import
+
+# Name -> (module that defines it, RecBole's model whose defaults it starts from).
+MODELS = {"DIN_IaCN": ("recbole_iacn.model.din_iacn", "DIN")}
+
+_KIND = "recbole.model.sequential_recommender"
+
+
+def model_class(name):
+    """The class behind one of our names.
+
+    Raises:
+        KeyError: not one of ours.
+    """
+    return getattr(importlib.import_module(MODELS[name][0]), name)
+
+
+class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Serves ``recbole.model.sequential_recommender.din_iacn`` as a module that holds ``DIN_IaCN``.
+
+    The class keeps its own ``__module__``, so it can be pickled and its source found.
+    """
+
+    def find_spec(self, fullname, path=None, target=None):
+        kind, _, name = fullname.rpartition(".")
+        if kind == _KIND and name in {known.lower() for known in MODELS}:
+            return importlib.util.spec_from_loader(fullname, self)
+        return None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        for name in MODELS:
+            if name.lower() == module.__name__.rpartition(".")[2]:
+                setattr(module, name, model_class(name))
+
+
+def _attribute(module, suffix, where):
+    """Let ``module`` answer for ``<our model><suffix>``, without importing anything before it is asked."""
+    source, attribute = where
+
+    def answer(name):
+        if name.endswith(suffix) and name.removesuffix(suffix) in MODELS:
+            return getattr(importlib.import_module(source), attribute)
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    module.__getattr__ = answer
+
+
+def install():
+    """Register everything. Imports nothing of RecBole; may be called again."""
+    if any(isinstance(finder, _ModelFinder) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, _ModelFinder())
+
+    @around_import("recbole.config.configurator")
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        bridge.teach_config(module.Config, MODELS)
+
+    @around_import("recbole.data.dataset")
+    def _():
+        module = yield
+        _attribute(module, "Dataset", ("recbole_iacn.data.dataset", "InterestAwareDataset"))
+
+    @around_import("recbole.data.dataset.sequential_dataset")
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        bridge.sort_exactly(module.SequentialDataset)
+
+    @around_import("recbole.data.utils")
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        bridge.teach_loaders(module)
+
+    @around_import("recbole.trainer")
+    def _():
+        module = yield
+        _attribute(module, "Trainer", ("recbole_iacn.trainer", "IaCNTrainer"))

@@ -1,0 +1,141 @@
+"""Settings: which exist, what they may be, and reading them from a file."""
+
+import functools
+import inspect
+import os
+import re
+from pathlib import Path
+
+import yaml
+
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+_KEY_READ = re.compile(r"""config(?:_dict)?\s*(?:\[|\.get\()\s*["'](\w+)["']""")
+_KEY_IN_YAML = re.compile(r"^(\w+)\s*:", re.MULTILINE)
+
+# Keys that RecBole reads through variables, or that belong to its command line.
+_OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip", "port", "world_size", "group_offset"}
+
+# (key, test, what it must be); a key that is absent or null is not tested.
+_RANGES = [
+    ("iacn_mode", lambda v: v in ("off", "width", "full"), "off, width or full"),
+    ("iacn_lambda", lambda v: _number(v) and v >= 0, "a number >= 0"),
+    ("iacn_delta", lambda v: _number(v) and 0 <= v <= 1, "a number in [0, 1]"),
+    ("iacn_interests", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("iacn_interest_rounding", lambda v: v in ("ceil", "floor"), "ceil or floor"),
+    ("iacn_routing_iterations", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("iacn_logit_std", lambda v: _number(v) and v > 0, "a number > 0 (equal starts leave all capsules equal)"),
+    ("iacn_map_scale", lambda v: _number(v) and v > 0, "a number > 0"),
+    ("iacn_temperature", lambda v: _number(v) and v > 0, "a number > 0"),
+    ("iacn_attention", lambda v: v in ("pow", "scale", "hard"), "pow, scale or hard"),
+    ("iacn_power", lambda v: _number(v) and v >= 0, "a number >= 0"),
+    ("iacn_negatives", lambda v: _integer(v) and v >= 0, "an integer >= 0"),
+    ("iacn_item_features", lambda v: _names(v), "a list of column names"),
+    ("iacn_user_profile", lambda v: _names(v), "a list of column names"),
+    ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+]
+
+
+def _number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _names(value):
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+@functools.cache
+def _recbole_keys():
+    import recbole
+
+    root = Path(recbole.__file__).parent
+    keys = set(_OTHER_KEYS)
+    for source in root.rglob("*.py"):
+        keys.update(_KEY_READ.findall(source.read_text(encoding="utf-8")))
+    for defaults in (root / "properties").rglob("*.yaml"):
+        if "url" not in defaults.name:  # lists of data sets, not settings
+            keys.update(_KEY_IN_YAML.findall(defaults.read_text(encoding="utf-8")))
+    from recbole.utils import argument_list
+
+    for group in ("general", "training", "evaluation", "dataset"):
+        keys.update(getattr(argument_list, f"{group}_arguments"))
+    return frozenset(keys)
+
+
+def known_keys(model_class=None):
+    """Every setting that RecBole, this package or ``model_class`` reads.
+
+    RecBole has no list of its settings: they are gathered from its code and its YAML files, so that the answer is
+    true for the version at hand.
+    """
+    from recbole_iacn.resources import model_properties
+
+    keys = set(_recbole_keys())
+    keys.update(key for path in model_properties() for key in _KEY_IN_YAML.findall(path.read_text(encoding="utf-8")))
+    keys.update(("protocol", "log_tensorboard"))
+    for base in inspect.getmro(model_class) if model_class else ():
+        module = inspect.getmodule(base)
+        if module and not base.__module__.startswith(("recbole.", "torch", "builtins")):
+            keys.update(_KEY_READ.findall(inspect.getsource(module)))
+    return keys
+
+
+def check_keys(given, where, model_class=None):
+    """Refuse a misspelt setting.
+
+    Args:
+        given (Iterable[str]): keys that the user set.
+        where (str): where they stand, for the message.
+        model_class (type, optional): a model that may read keys of its own.
+
+    Raises:
+        ConfigError: names the key and the nearest known ones.
+    """
+    known = known_keys(model_class)
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"{key}: no such setting ({where}).{did_you_mean(key, known)}")
+
+
+def check_ranges(config):
+    """Refuse a value outside its range.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the key, the value and what it must be.
+    """
+    for key, allowed, meaning in _RANGES:
+        value = config.get(key)
+        if value is not None and not allowed(value):
+            raise ConfigError(f"{key}: must be {meaning}, got {value!r}")
+
+
+def read_config_file(path):
+    """Read a YAML file of settings.
+
+    Args:
+        path (str): the file.
+
+    Returns:
+        dict: key to value.
+
+    Raises:
+        ConfigError: names the file, if it is missing or not a mapping.
+    """
+    if not os.path.isfile(path):
+        folder = os.path.dirname(path) or "."
+        there = os.listdir(folder) if os.path.isdir(folder) else []
+        raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"config file {path}: must hold 'key: value' lines, found a {type(content).__name__}")
+    return content

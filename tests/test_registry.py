@@ -1,0 +1,187 @@
+"""RecBole's own functions accept our models by name, and its own models' settings stay as they were."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+import recbole_iacn
+from recbole_iacn.registry import MODELS
+
+ROOT = Path(__file__).parent.parent
+
+
+def in_fresh_process(code, *arguments, cwd=None):
+    """Run code in a new interpreter; its standard output."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_imports_neither_recbole_nor_torch():
+    code = """
+        import sys, recbole_iacn
+        print([name for name in ("recbole", "torch", "pandas", "ray") if name in sys.modules])
+    """
+    assert in_fresh_process(code).strip() == "[]"
+
+
+def test_the_networks_need_no_recbole():
+    code = """
+        import sys
+        sys.modules["recbole"] = None
+        import torch
+        from recbole_iacn.nn import InterestAwareNetwork
+        network = InterestAwareNetwork(embedding_size=4, max_length=3)
+        print(tuple(network(torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4)).shape))
+    """
+    assert in_fresh_process(code).strip() == "(2, 4)"
+
+
+@pytest.mark.parametrize("by", ["name", "class"])
+def test_run_recbole_takes_name_and_class(settings, by):
+    from recbole.quick_start import run_recbole
+
+    model = "DIN_IaCN" if by == "name" else recbole_iacn.DIN_IaCN
+    result = run_recbole(model=model, dataset="tiny", config_dict=settings())
+    assert set(result["test_result"]) == {"auc", "gauc", "logloss"}
+
+
+def test_objective_function_takes_our_model(settings):
+    from recbole.quick_start import objective_function
+
+    result = objective_function(settings(model="DIN_IaCN", dataset="tiny"), saved=False)
+    assert result["model"] == "DIN_IaCN"
+    assert 0 <= result["test_result"]["auc"] <= 1
+
+
+def test_our_run_equals_recboles(settings):
+    from recbole.quick_start import run_recbole
+
+    assert recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings()) == run_recbole(
+        model="DIN_IaCN", dataset="tiny", config_dict=settings()
+    )
+
+
+def test_a_fresh_process_loads_model_and_data_and_ranks(settings, tmp_path):
+    result = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
+    (checkpoint,) = Path("saved").glob("DIN_IaCN-*.pth")
+    code = """
+        import sys
+        import recbole_iacn
+        from recbole.quick_start import load_data_and_model
+        from recbole.trainer import Trainer
+        from recbole.utils import get_trainer
+        from recbole.utils.case_study import full_sort_topk
+
+        config, model, dataset, train, valid, test = load_data_and_model(sys.argv[1])
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+        scores, items = full_sort_topk(dataset.token2id("user_id", ["u3", "u4"]), model, test, k=5)
+        print({k: float(v) for k, v in trainer.evaluate(test, load_best_model=False).items()})
+        print(tuple(items.shape), bool((items > 0).all()), bool((scores[:, :-1] >= scores[:, 1:]).all()))
+    """
+    metrics, ranking = in_fresh_process(code, checkpoint).splitlines()[-2:]
+    assert eval(metrics) == {name: float(value) for name, value in result["test_result"].items()}
+    assert ranking == "(2, 5) True True"
+
+
+def test_a_run_says_nothing_on_stderr(settings):
+    code = """
+        import sys
+        import recbole_iacn
+        settings = eval(sys.argv.pop())
+        recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), repr(settings())], capture_output=True, text=True, timeout=300
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_that_are_not_ours_stay_recboles():
+    import recbole.data.dataset
+    import recbole.trainer
+    from recbole.utils import get_model, get_trainer
+
+    assert get_model("DIN").__module__ == "recbole.model.sequential_recommender.din"
+    assert get_trainer(None, "DIN") is recbole.trainer.Trainer
+    assert not hasattr(recbole.data.dataset, "DINDataset")
+    assert get_model("DIN_IaCN") is recbole_iacn.DIN_IaCN
+    assert recbole_iacn.DIN_IaCN.__module__ == "recbole_iacn.model.din_iacn"
+
+
+def test_anomaly_detection_is_off_after_a_look_up():
+    from recbole.utils import get_model
+
+    get_model("DIN_IaCN")
+    assert not torch.is_anomaly_enabled()
+
+
+_ALL_CONFIGS = """
+    import json, sys
+    sys.argv = ["x"]
+    import numpy as np
+    for old, new in {"float_": "float64", "complex_": "complex128", "unicode_": "str_"}.items():
+        if not hasattr(np, old):
+            setattr(np, old, getattr(np, new))
+    if OURS:
+        import recbole_iacn
+    import recbole
+    from pathlib import Path
+    from recbole.config import Config
+    from recbole.utils import ModelType
+    import recbole.config.configurator as configurator
+
+    kinds = {folder.name: folder for folder in (Path(recbole.__file__).parent / "model").iterdir()}
+    names = sorted(p.stem for p in (Path(recbole.__file__).parent / "properties" / "model").glob("*.yaml"))
+    types = {"general": "GENERAL", "context_aware": "CONTEXT", "sequential": "SEQUENTIAL",
+             "knowledge_aware": "KNOWLEDGE", "exlib": "DECISIONTREE"}
+    out = {}
+    for name in names:
+        kind = next(k for k, folder in kinds.items() if (folder / f"{name.lower()}.py").is_file())
+        stand_in = type(name, (), {"type": ModelType[types[kind.removesuffix("_recommender")]],
+                                   "input_type": configurator.InputType.POINTWISE})
+        for dataset in ("ml-100k", "other"):
+            config = Config(model=stand_in, dataset=dataset)
+            out[f"{name}/{dataset}"] = {key: str(value) for key, value in config.final_config_dict.items()}
+    print(json.dumps(out))
+"""
+
+
+def test_settings_of_every_stock_model_stay_identical():
+    """Every model of RecBole, on ml-100k and on another data set, with and without this package imported."""
+    import json
+
+    code = textwrap.dedent(_ALL_CONFIGS)
+    with_us = json.loads(in_fresh_process(code.replace("if OURS:", "if True:")).splitlines()[-1])
+    without = json.loads(in_fresh_process(code.replace("if OURS:", "if False:")).splitlines()[-1])
+    assert len(without) > 150
+    assert with_us == without
+
+
+def test_our_settings_stand_on_those_of_the_backbone(settings):
+    from recbole.config import Config
+
+    for name, (_, backbone) in MODELS.items():
+        ours = Config(model=name, dataset="ml-100k").final_config_dict
+        stock = Config(model=backbone, dataset="ml-100k").final_config_dict
+        changed = {key for key in stock if ours.get(key) != stock[key]}
+        assert (
+            changed
+            == {
+                "MAX_ITEM_LIST_LENGTH",
+                "data_path",
+                "eval_args",
+                "metrics",
+                "model",
+                "test_neg_sample_args",
+                "train_neg_sample_args",
+                "valid_neg_sample_args",
+            }
+            & changed
+        )
+        assert ours["load_col"] == stock["load_col"]

@@ -1,0 +1,191 @@
+"""Wrong input: one clear error that names the key or the file and the mend, before any training."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recbole_iacn
+from recbole_iacn import ConfigError
+from recbole_iacn.settings import known_keys
+
+SCRIPT = Path(__file__).parent.parent / "run_recbole_iacn.py"
+
+
+def refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
+    with pytest.raises(ConfigError, match=message) as caught:
+        recbole_iacn.run(model, dataset, config_dict=settings(**changes))
+    assert not list(Path(".").glob("saved/*")), "nothing may be written"
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"iacn_delta": 1.2}, r"iacn_delta: must be a number in \[0, 1\], got 1.2"),
+        ({"iacn_delta": -0.1}, r"iacn_delta: must be a number in \[0, 1\]"),
+        ({"iacn_delta": "much"}, r"iacn_delta: must be a number in \[0, 1\], got 'much'"),
+        ({"iacn_lambda": -1}, "iacn_lambda: must be a number >= 0, got -1"),
+        ({"iacn_interests": 0}, "iacn_interests: must be an integer >= 1, got 0"),
+        ({"iacn_interests": 2.5}, "iacn_interests: must be an integer >= 1, got 2.5"),
+        ({"iacn_routing_iterations": 0}, "iacn_routing_iterations: must be an integer >= 1"),
+        ({"iacn_mode": "on"}, "iacn_mode: must be off, width or full"),
+        ({"iacn_attention": "soft"}, "iacn_attention: must be pow, scale or hard"),
+        ({"iacn_power": -1}, "iacn_power: must be a number >= 0"),
+        ({"iacn_temperature": 0}, "iacn_temperature: must be a number > 0"),
+        ({"iacn_negatives": -1}, "iacn_negatives: must be an integer >= 0"),
+        ({"iacn_item_features": "categories"}, "iacn_item_features: must be a list of column names"),
+        ({"iacn_item_features": ["category"]}, "iacn_item_features: .*'category'. Did you mean 'categories'"),
+        ({"iacn_user_profile": ["agee"]}, "iacn_user_profile: .*'agee'. Did you mean 'age'"),
+        ({"protocol": "leave_one_out"}, "protocol: .*Did you mean 'leave_one_out_ctr'"),
+        ({"lerning_rate": 0.1}, r"lerning_rate: no such setting \(config_dict\). Did you mean 'learning_rate'"),
+        ({"iacn_lamda": 0.1}, "iacn_lamda: no such setting .*'iacn_lambda'"),
+        ({"TIME_FIELD": "time"}, "no column 'time' .TIME_FIELD, which orders the history.. Did you mean 'timestamp'"),
+        ({"USER_ID_FIELD": "userid"}, "no column 'userid' .USER_ID_FIELD.. Did you mean 'user_id'"),
+        ({"load_col": {"inter": ["user_id", "item_id"]}}, "load_col.inter: 'timestamp' is needed"),
+        (
+            {"load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categorys"]}},
+            "load_col.item: .*tiny.item has no column 'categorys'. Did you mean 'categories'",
+        ),
+        ({"benchmark_filename": ["train"], "protocol": None}, "tiny.train.inter: atomic file not found. .*tiny.inter"),
+    ],
+)
+def test_wrong_settings_are_named(settings, changes, message):
+    refused(message, settings, **changes)
+
+
+def test_unknown_model_lists_the_nearest(settings):
+    assert "'DIN_IaCN'" in str(refused("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
+    assert "'WideDeep'" in str(refused("model: there is no 'WideDepp'", settings, model="WideDepp"))
+
+
+@pytest.mark.parametrize("model", ["DIN_IaCN", "DIN", "BPR"])
+def test_unknown_data_set_lists_the_nearest(settings, model):
+    error = refused("dataset: no folder", settings, model=model, dataset="tinny", load_col=...)
+    assert "Did you mean 'tiny'" in str(error)
+
+
+def test_missing_interaction_file(settings, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused("empty.inter: atomic file not found", settings, dataset="empty", data_path=str(tmp_path))
+
+
+def test_header_without_types(settings, tmp_path):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "plain.inter").write_text("user_id,item_id\n1,2\n")
+    refused(
+        "plain.inter, line 1: 'user_id,item_id' is not 'field:type'", settings, dataset="plain", data_path=str(tmp_path)
+    )
+
+
+def labelled(tmp_path, history=True, labels=(1, 0)):
+    folder = tmp_path / "split"
+    folder.mkdir()
+    columns = ["user_id:token", "item_id:token", *(["item_id_list:token_seq"] if history else []), "label:float"]
+    for part in ("train", "valid", "test"):
+        rows = [["u1", f"i{n}", *(["i3 i4"] if history else []), str(labels[n % 2])] for n in range(6)]
+        (folder / f"split.{part}.inter").write_text("\n".join("\t".join(row) for row in [columns, *rows]) + "\n")
+    load = ["user_id", "item_id", *(["item_id_list"] if history else []), "label"]
+    return {
+        "dataset": "split",
+        "data_path": str(tmp_path),
+        "load_col": {"inter": load},
+        "benchmark_filename": ["train", "valid", "test"],
+        "alias_of_item_id": ["item_id_list"] if history else None,
+        "protocol": None,
+        "train_neg_sample_args": None,
+        "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "labeled"},
+    }
+
+
+def test_history_column_absent(settings, tmp_path):
+    options = labelled(tmp_path, history=False)
+    refused("split.train.inter: no column 'item_id_list' .*the history", settings, **options)
+
+
+def test_all_labels_equal(settings, tmp_path):
+    refused("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
+
+
+def test_labels_under_a_protocol_that_makes_its_own(settings):
+    load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
+    refused(
+        "label: protocol 'leave_one_out_ctr' takes every row for a click",
+        settings,
+        load_col=load,
+        threshold={"rating": 3},
+    )
+
+
+def test_config_files_are_checked(settings, tmp_path):
+    good, bad, typo = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "typo.yaml"
+    good.write_text("iacn_mode: off\nepochs: 1\n")
+    bad.write_text("epochs: [1\n")
+    typo.write_text("epoch: 1\n")
+
+    def run(path):
+        recbole_iacn.run("DIN_IaCN", "tiny", config_file_list=[str(path)], config_dict=settings(epochs=...))
+
+    with pytest.raises(ConfigError, match=r"godo\.yaml: not found. Did you mean 'good.yaml'"):
+        run(tmp_path / "godo.yaml")
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        run(bad)
+    with pytest.raises(ConfigError, match=r"epoch: no such setting .*typo.yaml\). Did you mean 'epochs'"):
+        run(typo)
+    run(good)  # YAML reads `off` as false; it means the mode
+
+
+def test_every_setting_of_recbole_and_ours_is_known():
+    known = known_keys()
+    for key in ("learning_rate", "eval_args", "benchmark_filename", "transform", "enable_amp", "iacn_mode", "protocol"):
+        assert key in known
+    assert "amazon-books" not in known
+
+
+def test_a_models_own_settings_are_known():
+    code = "class Own:\n    def __init__(self, config):\n        self.width = config['my_own_width']\n"
+    Path("own_model.py").write_text(code)
+    sys.path.insert(0, ".")
+    try:
+        from own_model import Own
+    finally:
+        sys.path.remove(".")
+    assert "my_own_width" in known_keys(Own)
+    assert "my_own_width" not in known_keys()
+
+
+def command(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epohcs=2"], "epohcs: no such setting (command line). Did you mean 'epochs'"),
+        (["--iacn_delta=2"], "iacn_delta: must be a number in [0, 1], got 2"),
+        (["--model=DINN_IaCN"], "model: there is no 'DINN_IaCN'. Did you mean 'DIN_IaCN'"),
+        (["--dataset=ml-100"], "Did you mean 'ml-100k'"),
+        (["--epochs", "2"], "--epochs: settings are given as --key=value"),
+        (["--config_files=none.yaml"], "config file none.yaml: not found"),
+    ],
+)
+def test_the_command_ends_with_code_2_and_one_line(arguments, message):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert not Path("saved").exists()
+
+
+def test_the_command_trains(data_path):
+    done = command(
+        "--model=DIN_IaCN",
+        "--dataset=tiny",
+        f"--data_path={data_path}",
+        "--epochs=1",
+        "--show_progress=False",
+        "--load_col={'inter':['user_id','item_id','timestamp']}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "test result" in done.stderr
