@@ -1,0 +1,69 @@
+"""A sequential data set whose items have auxiliary columns."""
+
+import numpy as np
+import pandas as pd
+from recbole.data.dataset import SequentialDataset
+from recbole.utils import FeatureSource, FeatureType
+
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+AUXILIARY_SUFFIX = "_auxiliary"
+
+
+class InterestAwareDataset(SequentialDataset):
+    """RecBole's sequential data set, with an alias column for each auxiliary embedding.
+
+    ``E_auxiliary`` is one more item field: ``item_id_auxiliary`` repeats ``item_id`` (and ``<feature>_auxiliary``
+    each field of ``iacn_item_features``), so that any backbone that embeds its item columns gives it a table and
+    widens its layers by itself. With ``iacn_mode: off`` nothing is added.
+    """
+
+    def _data_processing(self):
+        super()._data_processing()
+        if self.config["iacn_mode"] == "off":
+            return
+        self._ensure_item_feat()
+        for field in [self.iid_field, *(self.config["iacn_item_features"] or [])]:
+            self._add_alias(field)
+
+    def _ensure_item_feat(self):
+        if self.item_feat is None:
+            self.item_feat = pd.DataFrame({self.iid_field: np.arange(self.item_num)})
+            self.feat_name_list.append("item_feat")
+
+    def _add_alias(self, field):
+        tokens = [
+            name
+            for name in self.item_feat
+            if self.field2type[name] in (FeatureType.TOKEN, FeatureType.TOKEN_SEQ) and name != self.iid_field
+        ]
+        if field != self.iid_field and field not in tokens:
+            raise ConfigError(
+                f"iacn_item_features: the item table has no token column {field!r}.{did_you_mean(field, tokens)} "
+                f"Loaded columns: {', '.join(tokens) or 'none'}; see load_col.item."
+            )
+        alias = field + AUXILIARY_SUFFIX
+        self.item_feat[alias] = self.item_feat[field]
+        self.set_field_property(alias, self.field2type[field], FeatureSource.ITEM, self.field2seqlen[field])
+        self.field2id_token[alias] = self.field2id_token[field]
+        self.field2token_id[alias] = self.field2token_id[field]
+
+    def build(self):
+        self._check_labels()
+        return super().build()
+
+    def _check_labels(self):
+        label = self.label_field
+        if label not in self.inter_feat:
+            return
+        if self.config["protocol"]:
+            raise ConfigError(
+                f"{label}: protocol {self.config['protocol']!r} takes every row for a click and draws the others "
+                "itself, but the data brings labels. Keep the clicks only (val_interval) and drop the label, or set "
+                "protocol: null and eval_args.mode: labeled."
+            )
+        if self.inter_feat[label].nunique() < 2:
+            raise ConfigError(
+                f"{label}: all {len(self.inter_feat)} rows carry the label {self.inter_feat[label].iloc[0]:g}, so "
+                "there is nothing to learn or to rank. Set threshold (e.g. {rating: 4}) or bring both classes."
+            )
