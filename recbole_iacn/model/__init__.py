@@ -1,0 +1,1 @@
+"""RecBole models: the interest-aware mixin and its backbones."""

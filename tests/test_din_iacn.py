@@ -1,0 +1,186 @@
+"""DIN_IaCN: equal to stock DIN when off; the gradient rule; the auxiliary task learns what it should."""
+
+import pytest
+import torch
+
+PROTOCOL = {"protocol": "leave_one_out_ctr"}
+
+
+def first_batch(train):
+    return next(iter(train))
+
+
+def auxiliary_rows(model):
+    layer = model.embedding_layer
+    start = int(layer.token_field_offsets["item"][1])
+    return layer.token_embedding_table["item"].embedding.weight, start
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "sum"])
+def test_off_computes_what_stock_din_computes(build, pooling):
+    _, train, _, _, stock = build("DIN", pooling_mode=pooling, **PROTOCOL)
+    _, _, _, _, ours = build(iacn_mode="off", pooling_mode=pooling)
+    for name, weight in stock.state_dict().items():
+        assert torch.equal(weight, ours.state_dict()[name]), "one seed must give both the same start"
+    torch.manual_seed(0)
+    for parameter in stock.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    ours.load_state_dict(stock.state_dict())
+    batch = first_batch(train)
+    loss, stock_loss = ours.calculate_loss(batch), stock.calculate_loss(batch)
+    assert torch.allclose(loss, stock_loss, atol=1e-6)
+    loss.backward()
+    stock_loss.backward()
+    gradients = dict(stock.named_parameters())
+    for name, parameter in ours.named_parameters():
+        if gradients[name].grad is not None:
+            assert torch.allclose(parameter.grad, gradients[name].grad, atol=1e-6), name
+    stock.eval(), ours.eval()
+    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-6)
+
+
+def test_off_has_no_auxiliary_parameter_and_width_no_capsule(build):
+    models = {mode: build(iacn_mode=mode)[-1] for mode in ("off", "width", "full")}
+    size = {mode: sum(p.numel() for p in model.parameters()) for mode, model in models.items()}
+    assert size["off"] < size["width"] < size["full"]
+    assert not any("iacn" in name for name, _ in models["width"].named_parameters())
+    assert models["full"].dnn_list == models["width"].dnn_list
+    assert models["full"].dnn_list[0] == models["off"].dnn_list[0] + 3 * models["off"].embedding_size
+
+
+@pytest.mark.parametrize("features", [[], ["categories"]])
+@pytest.mark.parametrize("delta", [0.0, 0.3, 1.0])
+def test_gradient_of_the_auxiliary_embedding_is_the_papers_mixture(build, delta, features):
+    *_, train, _, _, model = build(iacn_delta=delta, iacn_lambda=0.7, iacn_item_features=features, iacn_negatives=5)
+    batch = first_batch(train)
+    weight, start = auxiliary_rows(model)
+    tables = [(weight, slice(start, None))]
+    if features:
+        names = model.embedding_layer.token_seq_field_names["item"]
+        table = model.embedding_layer.token_seq_embedding_table["item"][names.index("categories_auxiliary")]
+        tables.append((table.weight, slice(None)))
+
+    def passes(mixed_delta_main, mixed_delta_aux):
+        """Gradients of each loss alone, with the mixture switched off."""
+        model.embedding_layer.main_weight = mixed_delta_main
+        model.iacn_delta = 1 - mixed_delta_aux
+        torch.manual_seed(3)
+        main, auxiliary = model.calculate_loss(batch)
+        weights = [table for table, _ in tables]
+        g_main = torch.autograd.grad(main, weights, retain_graph=True)
+        g_auxiliary = torch.autograd.grad(auxiliary, weights, allow_unused=True)
+        return g_main, g_auxiliary
+
+    g_main, g_auxiliary = passes(1.0, 1.0)
+    model.embedding_layer.main_weight, model.iacn_delta = delta, delta
+    model.zero_grad()
+    torch.manual_seed(3)
+    sum(model.calculate_loss(batch)).backward()
+    for (table, rows), main, auxiliary in zip(tables, g_main, g_auxiliary):
+        assert auxiliary[rows].abs().sum() > 0 and main[rows].abs().sum() > 0
+        mixture = (1 - delta) * auxiliary[rows] + delta * main[rows]
+        assert torch.allclose(table.grad[rows], mixture, atol=1e-6)
+
+
+def test_original_embedding_gets_nothing_from_the_auxiliary_task(build):
+    *_, train, _, _, model = build(iacn_item_features=["categories"], iacn_delta=0.3)
+    batch = first_batch(train)
+    auxiliary = model.calculate_loss(batch)[1]
+    auxiliary.backward()
+    weight, start = auxiliary_rows(model)
+    assert (weight.grad[:start] == 0).all()
+    assert weight.grad[start:].abs().sum() > 0
+    touched = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert all("embedding_layer" in name or name.startswith("iacn.") for name in touched), touched
+
+
+def test_only_positive_rows_enter_the_auxiliary_loss(build):
+    *_, train, _, _, model = build()
+    batch = first_batch(train)
+    torch.manual_seed(0)
+    loss = model.auxiliary_loss(batch)
+    changed = batch.to("cpu")
+    negative = changed["label"] == 0
+    changed["item_id"] = torch.where(negative, 1 + changed["item_id"] % 39, changed["item_id"])
+    changed["item_id_list"] = torch.where(negative.unsqueeze(1), torch.ones(1, dtype=torch.long), batch["item_id_list"])
+    torch.manual_seed(0)
+    assert torch.equal(model.auxiliary_loss(changed), loss)
+
+
+def test_auxiliary_embedding_reads_id_and_features(build):
+    """c = mean(E_aux(item), mean over its real categories), by hand."""
+    *_, model = build(iacn_item_features=["categories"])
+    layer = model.embedding_layer
+    weight, start = auxiliary_rows(model)
+    names = layer.token_seq_field_names["item"]
+    categories = layer.token_seq_embedding_table["item"][names.index("categories_auxiliary")].weight
+    for item in (1, 5, 12):
+        ids = layer.item_feat["categories"][item]
+        ids = ids[ids > 0]
+        pooled = categories[ids].mean(0) if len(ids) else torch.zeros(8)
+        expected = (weight[start + item] + pooled) / 2
+        assert torch.allclose(layer.auxiliary(torch.tensor([item]))[0], expected, atol=1e-6)
+
+
+def test_user_profile_reaches_the_interests_and_shares_no_table(build):
+    *_, train, _, _, model = build(iacn_user_profile=["age"])
+    batch = first_batch(train)
+    model.auxiliary_loss(batch).backward()
+    assert model.profile_embedding["age"].weight.grad.abs().sum() > 0
+    user_table = model.embedding_layer.token_embedding_table["user"].embedding.weight
+    assert user_table.grad is None or (user_table.grad == 0).all()
+
+
+def test_prediction_needs_no_capsule(build):
+    *_, test, model = build()
+    batch = next(iter(test))[0]
+    model.eval()
+    scores = model.predict(batch)
+    model.iacn = None
+    assert torch.equal(model.predict(batch), scores)
+
+
+def test_prediction_ignores_what_stands_beyond_the_history(build):
+    *_, test, model = build(MAX_ITEM_LIST_LENGTH=20)
+    batch = next(iter(test))[0]
+    model.eval()
+    scores = model.predict(batch)
+    beyond = torch.arange(20) >= batch["item_length"].unsqueeze(1)
+    assert beyond.any()
+    batch["item_id_list"] = torch.where(beyond, torch.tensor(3), batch["item_id_list"])
+    assert torch.allclose(model.predict(batch), scores, atol=1e-6)
+
+
+def test_full_sort_predict_equals_predict_item_by_item(build):
+    *_, test, model = build()
+    model.eval()
+    rows = test._dataset[torch.arange(3)]
+    scores = model.full_sort_predict(rows)
+    assert scores.shape == (3, model.n_items)
+    for item in (1, 17, 40):
+        rows["item_id"] = torch.full((3,), item)
+        assert torch.allclose(model.predict(rows), scores[:, item], atol=1e-6)
+
+
+def test_copying_the_model_does_not_copy_the_data(build):
+    *_, model = build()
+    assert model.embedding_layer.dataset is None
+
+
+def test_training_learns_the_planted_interests(build):
+    """Users click in two of four item clusters: E_auxiliary must tell the clusters apart, without categories."""
+    from recbole.utils import get_trainer
+
+    config, train, valid, _, model = build(
+        epochs=30, learning_rate=0.01, load_col={"inter": ["user_id", "item_id", "timestamp"]}, iacn_delta=0.0
+    )
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    trainer.fit(train, valid, verbose=False, saved=False)
+    tokens = train._dataset.field2id_token["item_id"][1:]
+    cluster = torch.tensor([int(token[1:]) % 4 for token in tokens])
+    vectors = torch.nn.functional.normalize(model.embedding_layer.auxiliary(torch.arange(1, len(tokens) + 1)), dim=1)
+    similarity = (vectors @ vectors.T).detach()
+    same = (cluster.unsqueeze(0) == cluster.unsqueeze(1)).fill_diagonal_(False)
+    other = cluster.unsqueeze(0) != cluster.unsqueeze(1)
+    assert similarity[same].mean() > similarity[other].mean() + 0.2
+    assert trainer.evaluate(valid, load_best_model=False)["auc"] > 0.65
