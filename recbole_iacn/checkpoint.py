@@ -1,0 +1,91 @@
+"""Checkpoints that hold tensors and plain values only.
+
+RecBole pickles its Config and, with DIN, the whole data set. What is written here opens with
+``torch.load(path, weights_only=True)``, which runs no code, and is turned back into what RecBole expects.
+"""
+
+import os
+from enum import Enum
+
+import torch
+
+FORMAT = 1
+_ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
+
+
+def save(state, path):
+    """Write ``state`` beside ``path`` and rename: a crash leaves the old file, or none.
+
+    Args:
+        state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
+        path (str): the file.
+    """
+    state = {**state, "recbole_iacn": FORMAT, "config": _plain(state["config"].final_config_dict)}
+    partial = f"{path}.partial"
+    try:
+        torch.save(state, partial)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def restore(checkpoint):
+    """Put a ``Config`` back where :func:`save` left a dict of plain values.
+
+    Args:
+        checkpoint (dict): as loaded.
+
+    Returns:
+        dict: the same, as RecBole's ``load_data_and_model`` and ``resume_checkpoint`` expect it.
+
+    Raises:
+        ValueError: written by a later version of the package.
+    """
+    if checkpoint["recbole_iacn"] > FORMAT:
+        raise ValueError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
+    return {**checkpoint, "config": _config(checkpoint["config"])}
+
+
+def _plain(value):
+    if isinstance(value, Enum):
+        return {"enum": type(value).__name__, "name": value.name}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    if isinstance(value, torch.device):
+        return str(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if hasattr(value, "item"):  # a NumPy scalar
+        return value.item()
+    raise TypeError(f"a checkpoint can't hold a config value of type {type(value).__name__}: {value!r}")
+
+
+def _live(value):
+    if isinstance(value, dict):
+        if set(value) == {"enum", "name"} and value["enum"] in _ENUMS:
+            from recbole.utils import enum_type
+
+            return getattr(enum_type, value["enum"])[value["name"]]
+        return {key: _live(item) for key, item in value.items()}
+    return [_live(item) for item in value] if isinstance(value, list) else value
+
+
+def _config(plain):
+    from recbole.config import Config
+    from recbole.utils import get_model
+
+    config = Config.__new__(Config)
+    config.compatibility_settings()
+    config._init_parameters_category()
+    config.yaml_loader = config._build_yaml_loader()
+    config.final_config_dict = _live(plain)
+    config.external_config_dict = {}
+    config.model = config["model"]
+    config.model_class = get_model(config.model)
+    config.dataset = config["dataset"]
+    # A model trained on a GPU must load on a machine without one.
+    config["device"] = torch.device(config["device"] if torch.cuda.is_available() else "cpu")
+    return config

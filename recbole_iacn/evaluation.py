@@ -1,0 +1,82 @@
+"""AUC within users, beside RecBole's value metrics.
+
+RecBole has GAUC among its ranking metrics only and refuses to report it together with AUC and LogLoss.
+"""
+
+import numpy as np
+from recbole.evaluator import Collector, Evaluator
+
+
+def grouped_auc(scores, labels, users):
+    """AUC within each user, averaged with the number of the user's positives as weight.
+
+    Ties count one half. Users without a positive or without a negative have no AUC and are left out.
+    Source: Zhou et al. (DIN), KDD '18, equation 7, weighted as RecBole weights it.
+
+    Args:
+        scores (numpy.ndarray): shape (rows,).
+        labels (numpy.ndarray): 1 for a click, 0 for none, shape (rows,).
+        users (numpy.ndarray): user of each row, shape (rows,).
+
+    Returns:
+        float: in [0, 1]; nan if no user has both classes.
+    """
+    order = np.lexsort((scores, users))
+    scores, labels, users = scores[order], labels[order] > 0, users[order]
+    position = np.arange(len(scores))
+    new_user = np.r_[True, users[1:] != users[:-1]]
+    user = np.cumsum(new_user) - 1
+    tie = np.cumsum(new_user | np.r_[True, scores[1:] != scores[:-1]]) - 1
+    rank = (np.bincount(tie, position) / np.bincount(tie))[tie] - position[new_user][user] + 1
+    positives = np.bincount(user, labels)
+    negatives = np.bincount(user, ~labels)
+    above = np.bincount(user, rank * labels) - positives * (positives + 1) / 2
+    both = (positives > 0) & (negatives > 0)
+    if not both.any():
+        return float("nan")
+    return float((above[both] / negatives[both]).sum() / positives[both].sum())
+
+
+class GroupedAUC:
+    """``grouped_auc`` in the form of a RecBole metric."""
+
+    def __init__(self, config):
+        self.decimal_place = config["metric_decimal_place"]
+
+    def calculate_metric(self, collected):
+        scores, labels, users = (collected.get(name).numpy() for name in ("rec.score", "data.label", "data.user"))
+        return {"gauc": round(grouped_auc(scores, labels, users), self.decimal_place)}
+
+
+class UserCollector(Collector):
+    """RecBole's collector, which also keeps the user of every scored row."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        # RecBole's own GAUC needs ranks over all items; ours needs users.
+        setattr(self.register, "rec.meanrank", False)
+        self.user_field = config["USER_ID_FIELD"]
+
+    def eval_batch_collect(self, scores_tensor, interaction, positive_u, positive_i):
+        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+        self.data_struct.update_tensor("data.user", interaction[self.user_field])
+
+    def get_data_struct(self):
+        collected = super().get_data_struct()
+        del self.data_struct["data.user"]
+        return collected
+
+
+def value_evaluation(config):
+    """Collector and evaluator for AUC, GAUC and LogLoss together.
+
+    Args:
+        config (recbole.config.Config): with value metrics, GAUC among them or not.
+
+    Returns:
+        tuple: (UserCollector, Evaluator).
+    """
+    evaluator = Evaluator(config)
+    if "gauc" in evaluator.metrics:
+        evaluator.metric_class["gauc"] = GroupedAUC(config)
+    return UserCollector(config), evaluator

@@ -1,0 +1,169 @@
+"""Training: both losses by name, GAUC, safe checkpoints, resumed equals uninterrupted."""
+
+import logging
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import recbole_iacn
+from recbole_iacn.checkpoint import save
+from recbole_iacn.evaluation import grouped_auc
+
+
+@pytest.fixture
+def trained(build):
+    """Build and fit; returns (config, loaders, model, trainer)."""
+
+    def fit(resume=None, model="DIN_IaCN", **changes):
+        from recbole.utils import get_trainer
+
+        config, train, valid, test, network = build(model, **changes)
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
+        if resume:
+            trainer.resume_checkpoint(resume)
+        trainer.fit(train, valid, verbose=False)
+        return config, (train, valid, test), network, trainer
+
+    return fit
+
+
+def test_gauc_by_hand_with_ties_and_one_sided_users():
+    users = np.array([1, 1, 1, 2, 2, 3, 4, 4])
+    labels = np.array([1, 0, 0, 0, 1, 1, 1, 0])
+    scores = np.array([0.5, 0.5, 0.1, 0.9, 0.2, 0.7, 0.4, 0.4])
+    # user 1: (1/2 + 1) / 2 = .75; user 2: 0; user 3 has no negative; user 4: a tie, 1/2
+    assert grouped_auc(scores, labels, users) == pytest.approx((0.75 + 0 + 0.5) / 3)
+    assert math.isnan(grouped_auc(scores[:1], labels[:1], users[:1]))
+
+
+def test_gauc_equals_pairwise_counting():
+    rng = np.random.default_rng(0)
+    users, labels = rng.integers(0, 12, 300), rng.integers(0, 2, 300)
+    scores = rng.integers(0, 6, 300) / 6
+    total = weight = 0
+    for user in range(12):
+        positive, negative = scores[(users == user) & (labels == 1)], scores[(users == user) & (labels == 0)]
+        if len(positive) and len(negative):
+            pairs = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+            total, weight = total + pairs.mean() * len(positive), weight + len(positive)
+    assert grouped_auc(scores, labels, users) == pytest.approx(total / weight, abs=1e-12)
+
+
+def test_metrics_equal_scikit_learn(trained):
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    _, (_, _, test), model, trainer = trained()
+    result = trainer.evaluate(test, load_best_model=False)
+    model.eval()
+    batches = [batch for batch, *_ in test]
+    scores = torch.cat([model.predict(batch) for batch in batches]).detach().numpy()
+    labels = torch.cat([batch["label"] for batch in batches]).numpy()
+    assert result["auc"] == pytest.approx(roc_auc_score(labels, scores), abs=6e-5)
+    assert result["logloss"] == pytest.approx(log_loss(labels, scores), abs=6e-5)
+
+
+def test_two_evaluations_of_one_model_agree(trained):
+    _, (_, _, test), _, trainer = trained()
+    assert trainer.evaluate(test) == trainer.evaluate(test)
+
+
+def test_both_losses_are_logged_by_name(build, caplog):
+    from recbole.utils import get_trainer
+
+    config, train, valid, _, model = build()
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    with caplog.at_level(logging.INFO):
+        trainer.fit(train, valid, saved=False)
+    line = next(record.getMessage() for record in caplog.records if "epoch 0 training" in record.getMessage())
+    assert "main loss" in line and "iacn loss" in line
+
+
+def test_progress_bar_shows_when_asked(build, capfd):
+    from recbole.utils import get_trainer
+
+    config, train, valid, _, model = build(epochs=1)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    trainer.fit(train, valid, saved=False, verbose=False, show_progress=True)
+    shown = capfd.readouterr().err
+    assert "Train" in shown and "Evaluate" in shown
+
+
+def test_valid_metric_may_be_gauc(trained):
+    _, _, _, trainer = trained(valid_metric="GAUC")
+    assert trainer.best_valid_score == trainer.best_valid_result["gauc"]
+
+
+def test_same_seed_same_figures_and_another_seed_others(trained):
+    runs = [trained(seed=seed, iacn_negatives=4)[3] for seed in (7, 7, 8)]
+    losses = [list(run.train_loss_dict.values()) for run in runs]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+@pytest.mark.parametrize("mode", ["off", "full"])
+def test_resumed_equals_uninterrupted(trained, mode):
+    options = {"iacn_mode": mode, "iacn_negatives": 4, "dropout_prob": 0.2, "learning_rate": 0.01, "stopping_step": 99}
+    _, _, straight, through = trained(epochs=4, **options)
+    _, _, _, half = trained(epochs=2, **options)
+    half._save_checkpoint(1, verbose=False)
+    _, _, resumed, rest = trained(resume=half.saved_model_file, epochs=4, **options)
+    assert rest.start_epoch == 2
+    for name, weight in straight.state_dict().items():
+        assert torch.equal(weight, resumed.state_dict()[name]), name
+    assert rest.best_valid_score == through.best_valid_score
+
+
+def test_embeddings_go_on_training_after_resume(trained):
+    """Stock DIN swaps in an embedding layer that the optimizer does not hold."""
+    _, _, _, half = trained(epochs=1)
+    half._save_checkpoint(0, verbose=False)
+    before = torch.load(half.saved_model_file, weights_only=True)["state_dict"]
+    _, _, model, _ = trained(resume=half.saved_model_file, epochs=2)
+    name = "embedding_layer.token_embedding_table.item.embedding.weight"
+    assert not torch.equal(before[name], model.state_dict()[name])
+
+
+def test_checkpoint_is_safe_small_and_without_the_data(trained):
+    _, _, model, trainer = trained(embedding_size=256)
+    loaded = torch.load(trainer.saved_model_file, weights_only=True)
+    assert loaded["other_parameter"] == {}
+    tensors = [*model.state_dict().values()]
+    for state in trainer.optimizer.state_dict()["state"].values():
+        tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    assert Path(trainer.saved_model_file).stat().st_size < 1.2 * size
+
+
+def test_checkpoint_gives_the_settings_back(trained):
+    from recbole.quick_start import load_data_and_model
+
+    config, _, _, trainer = trained()
+    loaded, again, *_ = load_data_and_model(trainer.saved_model_file)
+    assert loaded.final_config_dict == config.final_config_dict
+    for name, weight in torch.load(trainer.saved_model_file, weights_only=True)["state_dict"].items():
+        assert torch.equal(again.state_dict()[name], weight)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, trained):
+    config, _, _, trainer = trained()
+    path = trainer.saved_model_file
+    before = Path(path).read_bytes()
+
+    class Unpicklable:
+        def __reduce__(self):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save({"config": config, "state_dict": Unpicklable()}, path)
+    assert Path(path).read_bytes() == before
+    assert not list(Path(path).parent.glob("*.partial"))
+
+
+def test_a_run_leaves_only_what_it_says(settings):
+    recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
+    assert sorted(path.name for path in Path(".").iterdir()) == ["log", "saved"]
+    recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(log_tensorboard=True))
+    assert Path("log_tensorboard").is_dir()
