@@ -83,9 +83,16 @@ def teach_config(config_class, models):
 
 
 def _take_gauc(final):
-    """Hide GAUC from RecBole, which refuses to mix it with value metrics; our trainer computes it from scores."""
-    metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]
-    final["metrics"] = [name for name in metrics if name.lower() != "gauc"]
+    """Hide GAUC from RecBole where it stands beside value metrics, which RecBole refuses to mix; our trainer computes
+    it from scores. Alone, or beside ranking metrics, it is RecBole's own."""
+    from recbole.evaluator import metric_types
+    from recbole.utils import EvaluatorType
+
+    metrics = [final["metrics"]] if isinstance(final["metrics"], str) else list(final["metrics"])
+    others = [name for name in metrics if name.lower() != "gauc"]
+    if not any(metric_types.get(name.lower()) == EvaluatorType.VALUE for name in others):
+        return []
+    final["metrics"] = others
     return [name for name in metrics if name.lower() == "gauc"]
 
 

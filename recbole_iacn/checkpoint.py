@@ -75,7 +75,6 @@ def _live(value):
 
 def _config(plain):
     from recbole.config import Config
-    from recbole.utils import get_model
 
     config = Config.__new__(Config)
     config.compatibility_settings()
@@ -84,7 +83,6 @@ def _config(plain):
     config.final_config_dict = _live(plain)
     config.external_config_dict = {}
     config.model = config["model"]
-    config.model_class = get_model(config.model)
     config.dataset = config["dataset"]
     # A model trained on a GPU must load on a machine without one.
     config["device"] = torch.device(config["device"] if torch.cuda.is_available() else "cpu")

@@ -2,7 +2,7 @@
 
 import numpy as np
 from recbole.trainer import Trainer
-from recbole.utils import init_seed, set_color
+from recbole.utils import EvaluatorType, init_seed, set_color
 
 from recbole_iacn import checkpoint
 from recbole_iacn.evaluation import value_evaluation
@@ -21,7 +21,8 @@ class IaCNTrainer(Trainer):
 
     def __init__(self, config, model):
         super().__init__(config, model)
-        self.eval_collector, self.evaluator = value_evaluation(config)
+        if config["eval_type"] == EvaluatorType.VALUE:
+            self.eval_collector, self.evaluator = value_evaluation(config)
 
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
         epoch_seed = np.random.SeedSequence([self.config["seed"], epoch_idx]).generate_state(1)[0]

@@ -96,6 +96,12 @@ def test_valid_metric_may_be_gauc(trained):
     assert trainer.best_valid_score == trainer.best_valid_result["gauc"]
 
 
+@pytest.mark.parametrize(("metrics", "names"), [(["GAUC"], {"gauc"}), (["Hit", "NDCG"], {"hit@5", "ndcg@5"})])
+def test_ranking_metrics_stay_recboles(trained, metrics, names):
+    _, (_, valid, _), _, trainer = trained(epochs=1, metrics=metrics, topk=[5], valid_metric=sorted(names)[0])
+    assert set(trainer.evaluate(valid)) == names
+
+
 def test_same_seed_same_figures_and_another_seed_others(trained):
     runs = [trained(seed=seed, iacn_negatives=4)[3] for seed in (7, 7, 8)]
     losses = [list(run.train_loss_dict.values()) for run in runs]

@@ -1,0 +1,59 @@
+"""Wheel, source archive and checkout all carry the YAML files."""
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import recbole_iacn
+from recbole_iacn.resources import model_properties
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_wheel_and_sdist_carry_the_properties(tmp_path):
+    source = tmp_path / "source"
+    skip = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "*.egg-info", "build", "dist", "demo", "dataset")
+    shutil.copytree(ROOT, source, ignore=skip)
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path / "out", source],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "out").glob("*.whl")
+    (archive,) = (tmp_path / "out").glob("*.tar.gz")
+    wanted = {f"{path.parent.name}/{path.name}" for path in model_properties()}
+    in_wheel = zipfile.ZipFile(wheel).namelist()
+    with tarfile.open(archive) as opened:
+        in_archive = opened.getnames()
+    for name in wanted:
+        assert f"recbole_iacn/properties/{name}" in in_wheel
+        assert any(entry.endswith(f"/properties/{name}") for entry in in_archive)
+    assert "recbole_iacn/nn/capsule.py" in in_wheel
+    assert not any(name.startswith("tests") for name in in_wheel)
+
+
+def test_the_wheels_package_finds_its_properties(tmp_path):
+    """As installed: the folder stands inside the package."""
+    shutil.copytree(ROOT / "recbole_iacn", tmp_path / "recbole_iacn", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "properties", tmp_path / "recbole_iacn" / "properties")
+    code = "from recbole_iacn.resources import model_properties; print(model_properties())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert str(tmp_path / "recbole_iacn" / "properties" / "model" / "DIN_IaCN.yaml") in done.stdout
+
+
+def test_every_model_has_its_settings_documented():
+    from recbole_iacn.registry import MODELS
+
+    assert {path.stem for path in model_properties()} == set(MODELS)
+    for path in model_properties():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not line or line.startswith(("#", " ")) or "# (" in line, f"{path.name}: {line}"
+
+
+def test_installed_version_is_the_packages():
+    assert importlib.metadata.version("recbole_iacn") == recbole_iacn.__version__ == "0.1.0"
