@@ -2,7 +2,7 @@
 
 One shim per break. Each looks for the break itself, never for a version number, and does nothing where there is none.
 They act at the moment RecBole's module is imported (see ``imports``), so importing this package imports none of it.
-Fresh installs of RecBole fail for these reasons since NumPy 2 and PyTorch 2.6: RecBole #2215, #2212.
+Numbers are those of RecBole's issues and pull requests; where none is named, none was found.
 """
 
 import builtins
@@ -32,7 +32,7 @@ def install():
     around_import("recbole.data.dataset.dataset")(filled_in_place)
     around_import("recbole.data.dataset.dataset")(quiet_data)
     around_import("recbole.model.sequential_recommender.sine")(no_stray_anomaly_detection)
-    around_import("recbole.trainer.trainer")(checkpoints_load)
+    around_import("recbole")(checkpoints_load)
     around_import("recbole.trainer.trainer")(tensorboard_on_request)
     around_import("recbole.trainer.trainer")(quiet_scaler)
 
@@ -54,7 +54,8 @@ def _without_warning(function, message):
 
 def ray_works():
     """True if ``ray.tune`` can be imported. ray 2.6.3, the newest that RecBole admits, has no wheel for Python 3.12,
-    reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
+    reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped.
+    (#1518, #1820, #2078)"""
     if importlib.util.find_spec("ray") is None:
         return False
     _restore_numpy_names({"bool8": "bool_"})
@@ -97,7 +98,8 @@ def _restore_numpy_names(names):
 
 
 def numpy_names():
-    """``Config.compatibility_settings`` reads ``np.float_``, ``np.complex_`` and ``np.unicode_``, gone in NumPy 2."""
+    """``Config.compatibility_settings`` reads ``np.float_``, ``np.complex_`` and ``np.unicode_``, gone in NumPy 2.
+    (#1604, #2203, #2215)"""
     _restore_numpy_names({"float_": "float64", "complex_": "complex128", "unicode_": "str_"})
     yield
 
@@ -195,7 +197,7 @@ class _PandasThatFillsSequences(types.ModuleType):
 
 
 def checkpoints_load():
-    """RecBole's checkpoints hold a pickled ``Config``, which ``torch.load`` refuses since PyTorch 2.6.
+    """RecBole's checkpoints hold a pickled ``Config``, which ``torch.load`` refuses since PyTorch 2.6. (#2212)
 
     For callers inside RecBole only: load safely first, and only a file that can't be read so, one that stock RecBole
     wrote, is unpickled. Checkpoints of this package get their ``Config`` back here, on every stack.

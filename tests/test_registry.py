@@ -74,11 +74,11 @@ def test_a_fresh_process_loads_model_and_data_and_ranks(settings, tmp_path):
         import sys
         import recbole_iacn
         from recbole.quick_start import load_data_and_model
-        from recbole.trainer import Trainer
+
+        config, model, dataset, train, valid, test = load_data_and_model(sys.argv[1])
         from recbole.utils import get_trainer
         from recbole.utils.case_study import full_sort_topk
 
-        config, model, dataset, train, valid, test = load_data_and_model(sys.argv[1])
         trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
         scores, items = full_sort_topk(dataset.token2id("user_id", ["u3", "u4"]), model, test, k=5)
         print({k: float(v) for k, v in trainer.evaluate(test, load_best_model=False).items()})

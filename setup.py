@@ -1,0 +1,47 @@
+"""Package metadata. Settings of the tools (ruff, pytest) stand in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "__init__.py").read_text())[1]
+
+# RecBole 1.2.1 pins a ray that has no wheel for Python 3.12 and later, so pip can't resolve it there. It is then
+# installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list instead of its own.
+RECBOLE_RUNTIME = [
+    "colorama",
+    "colorlog",
+    "plotly",
+    "psutil",
+    "scikit-learn",
+    "scipy",
+    "tabulate",
+    "tensorboard",
+    "texttable",
+    "thop",
+    "tqdm",
+]
+
+setup(
+    name="recbole_iacn",
+    version=VERSION,
+    description="Interest-aware item embeddings (IaCN) for RecBole's click-through-rate models",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["recbole_iacn", "recbole_iacn.*"]), "recbole_iacn.properties"],
+    package_dir={"recbole_iacn.properties": "properties"},
+    package_data={"recbole_iacn.properties": ["*/*.yaml"]},
+    install_requires=[
+        "recbole==1.2.1; python_version < '3.12'",
+        *(f"{name}; python_version >= '3.12'" for name in RECBOLE_RUNTIME),
+        "torch>=2.0",
+        "numpy",
+        "pandas",
+        "pyyaml",
+    ],
+    extras_require={"test": ["build", "pytest", "ruff", "setuptools>=70.1"]},
+)
