@@ -1,6 +1,9 @@
 """Small atomic data of known structure, and a way to build RecBole's objects from it."""
 
+import os
 import sys
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tiny products only lose by threads
 
 import numpy as np
 import pytest
