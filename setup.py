@@ -11,8 +11,8 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "__init__.
 # RecBole 1.2.1 pins a ray that has no wheel for Python 3.12 and later, so pip can't resolve it there. It is then
 # installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list instead of its own.
 RECBOLE_RUNTIME = [
-    "colorama",
-    "colorlog",
+    "colorama==0.4.4",  # RecBole pins these two
+    "colorlog==4.7.2",
     "plotly",
     "psutil",
     "scikit-learn",
