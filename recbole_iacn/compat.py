@@ -111,7 +111,9 @@ def agg_counts_rows():
     """True if ``series.agg(len)`` is the length of the series and no longer that of each value (pandas 3)."""
     import pandas as pd
 
-    return not isinstance(pd.Series([[1, 2], [3]]).agg(len), pd.Series)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas 2 announces the change
+        return not isinstance(pd.Series([[1, 2], [3]]).agg(len), pd.Series)
 
 
 def length_of_each():
@@ -164,15 +166,19 @@ def filled_in_place():
 
 
 def quiet_data():
-    """What pandas and PyTorch say about RecBole's own lines, once :func:`filled_in_place` has done the work: that
-    ``fillna`` in place does nothing, and that a column handed to a tensor is read-only."""
+    """What pandas and PyTorch say about RecBole's own lines, of which users can mend none: ``fillna`` in place does or
+    will do nothing, ``agg(len)`` has changed or will, a column handed to a tensor is read-only."""
     module = yield
     for method, message in (
-        ("_load_feat", r"(?s).*A value is (being set|trying to be set) on a copy"),
-        ("_fill_nan", r"(?s).*A value is (being set|trying to be set) on a copy"),
+        ("_load_feat", _COPY),
+        ("_fill_nan", _COPY),
+        ("_remap", r"using .* in Series\.agg cannot aggregate"),
         ("_dataframe_to_interaction", "The given NumPy array is not writable"),
     ):
         setattr(module.Dataset, method, _without_warning(getattr(module.Dataset, method), message))
+
+
+_COPY = r"(?s).*A value is (being set|trying to be set) on a copy"
 
 
 class _PandasThatFillsSequences(types.ModuleType):
