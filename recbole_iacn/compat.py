@@ -223,7 +223,11 @@ def checkpoints_load():
         try:
             loaded = load(*args, weights_only=True, **kwargs)
         except pickle.UnpicklingError:
-            return load(*args, weights_only=False, **kwargs)
+            loaded = load(*args, weights_only=False, **kwargs)
+            # RecBole restores NumPy's old names when a Config is made; one that is loaded needs them, too.
+            if isinstance(loaded, dict) and hasattr(loaded.get("config"), "compatibility_settings"):
+                loaded["config"].compatibility_settings()
+            return loaded
         if isinstance(loaded, dict) and "recbole_iacn" in loaded:
             from recbole_iacn.checkpoint import restore
 

@@ -208,3 +208,23 @@ def test_stock_models_run_from_end_to_end(settings, model):
     config, network, _, _, _, test = load_data_and_model(checkpoint)
     trainer = get_trainer(config["MODEL_TYPE"], model)(config, network)
     assert trainer.evaluate(test, load_best_model=False) == result
+
+
+def test_a_fresh_process_loads_a_stock_checkpoint(settings):
+    import os
+
+    from recbole.quick_start import run_recbole
+
+    options = {"protocol": "leave_one_out_ctr", "metrics": ["AUC", "LogLoss"], "valid_metric": "AUC"}
+    result = run_recbole(model="DIN", dataset="tiny", config_dict=settings(**options))["test_result"]
+    code = """
+        import sys, recbole_iacn
+        from recbole.quick_start import load_data_and_model
+        config, model, dataset, train, valid, test = load_data_and_model(sys.argv[1])
+        from recbole.trainer import Trainer
+        print(float(Trainer(config, model).evaluate(test, load_best_model=False)["auc"]))
+    """
+    checkpoint = os.path.join("saved", os.listdir("saved")[0])
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), checkpoint], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) == float(result["auc"])
