@@ -111,11 +111,13 @@ def sort_exactly(dataset_class):
 
 
 def teach_loaders(module):
-    """Under a protocol, ``data_preparation`` uses our loaders, for every model.
+    """Under a protocol, ``data_preparation`` uses our loaders, for every model; and a saved data set is read again only
+    if our settings that shape it are unchanged, too.
 
     Args:
         module: ``recbole.data.utils``.
     """
+    module.dataset_arguments = [*module.dataset_arguments, "protocol", "iacn_mode", "iacn_item_features"]
 
     @_wrap(module, "get_dataloader")
     def get_dataloader(original, config, phase):

@@ -29,7 +29,7 @@ def run(
         config_file_list (list of str, optional): YAML files, the later over the earlier.
         config_dict (dict, optional): settings, over the files'.
         saved (bool): write the best model to ``checkpoint_dir``.
-        nproc, world_size, ip, port, group_offset: RecBole's, for several processes.
+        nproc, world_size, ip, port, group_offset: RecBole's, for several processes; only one is supported yet.
 
     Returns:
         dict: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result``.
@@ -37,6 +37,8 @@ def run(
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
     """
+    if nproc > 1 or world_size > 1:
+        raise ConfigError("nproc, world_size: training in several processes is not supported yet, leave them out")
     model_class = check_model(model)
     for path in config_file_list or []:
         settings.check_keys(settings.read_config_file(path), path, model_class)

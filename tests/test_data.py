@@ -189,3 +189,15 @@ def test_benchmark_files_with_labels_and_histories_work(build, tmp_path):
     assert sorted(set(batch["item_length"].tolist())) == [1, 3]
     main, auxiliary = model.calculate_loss(batch)
     assert torch.isfinite(main) and auxiliary > 0
+
+
+def test_saved_loaders_and_data_sets_give_the_same_run(settings):
+    import recbole_iacn
+
+    plain = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
+    for keep in ({"save_dataloaders": True}, {"save_dataset": True}):
+        for _ in range(2):  # writes, then reads
+            assert recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(**keep)) == plain
+    # what was saved for mode full must not serve mode off
+    off = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(iacn_mode="off", checkpoint_dir="fresh"))
+    assert recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(iacn_mode="off")) == off

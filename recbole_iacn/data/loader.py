@@ -69,6 +69,8 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
 
     def __iter__(self):
         self._draw("train", self.epoch)
+        # A new generator: RecBole takes the old one away when it saves its loaders.
+        self.generator = self.sampler.generator = torch.Generator()
         self.generator.manual_seed(int(_random(self.config, "train", self.epoch).integers(2**62)))
         self.epoch += 1
         return super().__iter__()
