@@ -61,7 +61,9 @@ def ray_works():
     _restore_numpy_names({"bool8": "bool_"})
     before = set(sys.modules)
     try:
-        importlib.import_module("ray.tune")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ray's own, about pkg_resources
+            importlib.import_module("ray.tune")
     except Exception:  # whatever it is that breaks inside ray
         for name in set(sys.modules) - before:
             if name.partition(".")[0] == "ray":
