@@ -13,7 +13,7 @@ class InterestAware:
     """Gives a sequential RecBole model an auxiliary embedding and, in training, the capsule task.
 
     Stands before the backbone: ``class DIN_IaCN(InterestAware, DIN)``. The item embedding becomes
-    ``E = E_original + E_auxiliary`` (concatenated, as one more item field) and ``calculate_loss`` returns
+    ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and ``calculate_loss`` returns
     ``(L_main, lambda * L_IaCN)``; RecBole adds the parts. ``E_auxiliary`` receives the gradient
     ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule.
 
