@@ -71,6 +71,8 @@ def teach_config(config_class, models):
     def set_defaults(original, config):
         final = config.final_config_dict
         ours = config.model in models
+        if ours:
+            settings.check_metrics(final)
         gauc = _take_gauc(final) if ours else []
         original(config)
         final["metrics"] = final["metrics"] + gauc

@@ -16,6 +16,8 @@ _KEY_IN_YAML = re.compile(r"^(\w+)\s*:", re.MULTILINE)
 # Keys that RecBole reads through variables, or that belong to its command line.
 _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip", "port", "world_size", "group_offset"}
 
+_LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
+
 # (key, test, what it must be); a key that is absent or null is not tested.
 _RANGES = [
     ("iacn_mode", lambda v: v in ("off", "width", "full"), "off, width or full"),
@@ -32,6 +34,7 @@ _RANGES = [
     ("iacn_negatives", lambda v: _integer(v) and v >= 0, "an integer >= 0"),
     ("iacn_item_features", lambda v: _names(v), "a list of column names"),
     ("iacn_user_profile", lambda v: _names(v), "a list of column names"),
+    ("learner", lambda v: str(v).lower() in _LEARNERS, "one of adam, adamw, sgd, adagrad, rmsprop, sparse_adam"),
     ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
 ]
 
@@ -114,6 +117,26 @@ def check_ranges(config):
         value = config.get(key)
         if value is not None and not allowed(value):
             raise ConfigError(f"{key}: must be {meaning}, got {value!r}")
+
+
+def check_metrics(config):
+    """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the metric and the nearest.
+    """
+    from recbole.evaluator import metric_types
+
+    metrics = [config["metrics"]] if isinstance(config["metrics"], str) else config["metrics"]
+    for name in metrics:
+        if name.lower() not in metric_types:
+            raise ConfigError(f"metrics: there is no {name!r}.{did_you_mean(name, metric_types)}")
+    best = config["valid_metric"].partition("@")[0]
+    if best.lower() not in [name.lower() for name in metrics]:
+        raise ConfigError(f"valid_metric: {best!r} is not among metrics ({', '.join(metrics)})")
 
 
 def read_config_file(path):
