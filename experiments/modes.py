@@ -80,7 +80,8 @@ def table(lines):
         gains = [full[seed]["test_auc"] - runs[seed]["test_auc"] for seed in runs if seed in full]
         gain = f"{statistics.mean(gains):+.4f}" if gains and (mode, changes) != ("full", "") else ""
         spreads = [_spread([run[key] for run in runs.values()]) for key in ("valid_auc", "test_auc", "test_gauc")]
-        rows.append(f"| {dataset} | {mode} {changes} | {len(runs)} | {' | '.join(spreads)} | {gain} |")
+        label = f"{mode} {changes}".strip()
+        rows.append(f"| {dataset} | {label} | {len(runs)} | {' | '.join(spreads)} | {gain} |")
     return "\n".join(rows)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from conftest import write_atomic
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
@@ -36,6 +37,25 @@ def test_off_computes_what_stock_din_computes(build, pooling):
         if gradients[name].grad is not None:
             assert torch.allclose(parameter.grad, gradients[name].grad, atol=1e-6), name
     stock.eval(), ours.eval()
+    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-6)
+
+
+def test_off_equals_stock_with_numerical_item_features(build, tmp_path):
+    write_atomic(tmp_path, "prices")
+    path = tmp_path / "prices" / "prices.item"
+    head, *lines = path.read_text().splitlines()
+    rows = [f"{line}\t{i * 0.5}\t{i} {i + 1}" for i, line in enumerate(lines)]
+    path.write_text("\n".join([f"{head}\tprice:float\tsizes:float_seq", *rows]) + "\n")
+    options = {
+        "dataset": "prices",
+        "data_path": str(tmp_path),
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories", "price", "sizes"]},
+        "numerical_features": ["price", "sizes"],
+    }
+    _, train, _, _, stock = build("DIN", **PROTOCOL, **options)
+    *_, ours = build(iacn_mode="off", **options)
+    ours.load_state_dict(stock.state_dict())
+    batch = first_batch(train)
     assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-6)
 
 
