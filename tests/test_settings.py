@@ -13,7 +13,7 @@ from recbole_iacn.settings import known_keys
 SCRIPT = Path(__file__).parent.parent / "run_recbole_iacn.py"
 
 
-def refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
+def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
     with pytest.raises(ConfigError, match=message) as caught:
         recbole_iacn.run(model, dataset, config_dict=settings(**changes))
     assert not list(Path(".").glob("saved/*")), "nothing may be written"
@@ -55,29 +55,29 @@ def refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
     ],
 )
 def test_wrong_settings_are_named(settings, changes, message):
-    refused(message, settings, **changes)
+    assert_refused(message, settings, **changes)
 
 
 def test_unknown_model_lists_the_nearest(settings):
-    assert "'DIN_IaCN'" in str(refused("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
-    assert "'WideDeep'" in str(refused("model: there is no 'WideDepp'", settings, model="WideDepp"))
+    assert "'DIN_IaCN'" in str(assert_refused("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
+    assert "'WideDeep'" in str(assert_refused("model: there is no 'WideDepp'", settings, model="WideDepp"))
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIN", "BPR"])
 def test_unknown_data_set_lists_the_nearest(settings, model):
-    error = refused("dataset: no folder", settings, model=model, dataset="tinny", load_col=...)
+    error = assert_refused("dataset: no folder", settings, model=model, dataset="tinny", load_col=...)
     assert "Did you mean 'tiny'" in str(error)
 
 
 def test_missing_interaction_file(settings, tmp_path):
     (tmp_path / "empty").mkdir()
-    refused("empty.inter: atomic file not found", settings, dataset="empty", data_path=str(tmp_path))
+    assert_refused("empty.inter: atomic file not found", settings, dataset="empty", data_path=str(tmp_path))
 
 
 def test_header_without_types(settings, tmp_path):
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "plain.inter").write_text("user_id,item_id\n1,2\n")
-    refused(
+    assert_refused(
         "plain.inter, line 1: 'user_id,item_id' is not 'field:type'", settings, dataset="plain", data_path=str(tmp_path)
     )
 
@@ -104,16 +104,16 @@ def labelled(tmp_path, history=True, labels=(1, 0)):
 
 def test_history_column_absent(settings, tmp_path):
     options = labelled(tmp_path, history=False)
-    refused("split.train.inter: no column 'item_id_list' .*the history", settings, **options)
+    assert_refused("split.train.inter: no column 'item_id_list' .*the history", settings, **options)
 
 
 def test_all_labels_equal(settings, tmp_path):
-    refused("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
+    assert_refused("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
 
 
 def test_labels_under_a_protocol_that_makes_its_own(settings):
     load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
-    refused(
+    assert_refused(
         "label: protocol 'leave_one_out_ctr' takes every row for a click",
         settings,
         load_col=load,
