@@ -184,8 +184,7 @@ def test_the_command_ends_with_code_2_and_one_line(arguments, message):
 
 def test_the_command_trains(data_path):
     done = command(
-        "--model=DIN_IaCN",
-        "--dataset=tiny",
+        *("-m", "DIN_IaCN", "-d", "tiny"),
         f"--data_path={data_path}",
         "--epochs=1",
         "--show_progress=False",
@@ -193,3 +192,5 @@ def test_the_command_trains(data_path):
     )
     assert done.returncode == 0, done.stderr
     assert "test result" in done.stderr
+    assert "epoch 0" in done.stderr and "epoch 1" not in done.stderr
+    assert "WARNING" not in done.stderr
