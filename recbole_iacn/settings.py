@@ -32,7 +32,7 @@ _RANGES = [
     ("iacn_attention", lambda v: v in ("pow", "scale", "hard"), "pow, scale or hard"),
     ("iacn_power", lambda v: _number(v) and v >= 0, "a number >= 0"),
     ("iacn_negatives", lambda v: _integer(v) and v >= 0, "an integer >= 0"),
-    ("iacn_item_features", lambda v: _names(v), "a list of column names"),
+    ("iacn_item_features", lambda v: v == "all" or _names(v), "all or a list of column names"),
     ("iacn_user_profile", lambda v: _names(v), "a list of column names"),
     ("learner", lambda v: str(v).lower() in _LEARNERS, "one of adam, adamw, sgd, adagrad, rmsprop, sparse_adam"),
     ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),

@@ -143,12 +143,15 @@ def test_without_a_protocol_recbole_keeps_its_own_loaders(build):
     assert type(train) is TrainDataLoader and type(valid) is NegSampleEvalDataLoader
 
 
-def test_auxiliary_columns_repeat_their_originals(build):
-    _, train, *_ = build(iacn_item_features=["categories"])
+@pytest.mark.parametrize("features", ["all", ["categories"]])
+def test_auxiliary_columns_repeat_their_originals(build, features):
+    _, train, *_ = build(iacn_item_features=features)
     items = train._dataset.get_item_feature()
     assert torch.equal(items["item_id_auxiliary"], items["item_id"])
     assert torch.equal(items["categories_auxiliary"], items["categories"])
     assert train._dataset.num("categories_auxiliary") == train._dataset.num("categories")
+    _, alone, *_ = build(iacn_item_features=[])
+    assert [name for name in alone._dataset.get_item_feature() if name.endswith("_auxiliary")] == ["item_id_auxiliary"]
 
 
 def test_data_without_an_item_table_work(build):

@@ -60,7 +60,7 @@ def test_off_equals_stock_with_numerical_item_features(build, tmp_path):
 
 
 def test_off_has_no_auxiliary_parameter_and_width_no_capsule(build):
-    models = {mode: build(iacn_mode=mode)[-1] for mode in ("off", "width", "full")}
+    models = {mode: build(iacn_mode=mode, iacn_item_features=[])[-1] for mode in ("off", "width", "full")}
     size = {mode: sum(p.numel() for p in model.parameters()) for mode, model in models.items()}
     assert size["off"] < size["width"] < size["full"]
     assert not any("iacn" in name for name, _ in models["width"].named_parameters())

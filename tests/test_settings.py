@@ -35,7 +35,7 @@ def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **change
         ({"iacn_power": -1}, "iacn_power: must be a number >= 0"),
         ({"iacn_temperature": 0}, "iacn_temperature: must be a number > 0"),
         ({"iacn_negatives": -1}, "iacn_negatives: must be an integer >= 0"),
-        ({"iacn_item_features": "categories"}, "iacn_item_features: must be a list of column names"),
+        ({"iacn_item_features": "categories"}, "iacn_item_features: must be all or a list of column names"),
         ({"iacn_item_features": ["category"]}, "iacn_item_features: .*'category'. Did you mean 'categories'"),
         ({"iacn_user_profile": ["agee"]}, "iacn_user_profile: .*'agee'. Did you mean 'age'"),
         ({"protocol": "leave_one_out"}, "protocol: .*Did you mean 'leave_one_out_ctr'"),

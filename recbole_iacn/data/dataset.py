@@ -23,7 +23,13 @@ class InterestAwareDataset(SequentialDataset):
         if self.config["iacn_mode"] == "off":
             return
         self._ensure_item_feat()
-        for field in [self.iid_field, *(self.config["iacn_item_features"] or [])]:
+        features, known = self.config["iacn_item_features"], self._item_features()
+        for field in [self.iid_field, *(known if features == "all" else features or [])]:
+            if field != self.iid_field and field not in known:
+                raise ConfigError(
+                    f"iacn_item_features: the item table has no token column {field!r}.{did_you_mean(field, known)} "
+                    f"Loaded columns: {', '.join(known) or 'none'}; see load_col.item."
+                )
             self._add_alias(field)
 
     def _ensure_item_feat(self):
@@ -31,17 +37,12 @@ class InterestAwareDataset(SequentialDataset):
             self.item_feat = pd.DataFrame({self.iid_field: np.arange(self.item_num)})
             self.feat_name_list.append("item_feat")
 
+    def _item_features(self):
+        """Token columns of the item table, the item itself aside."""
+        kinds = (FeatureType.TOKEN, FeatureType.TOKEN_SEQ)
+        return [name for name in self.item_feat if self.field2type[name] in kinds and name != self.iid_field]
+
     def _add_alias(self, field):
-        tokens = [
-            name
-            for name in self.item_feat
-            if self.field2type[name] in (FeatureType.TOKEN, FeatureType.TOKEN_SEQ) and name != self.iid_field
-        ]
-        if field != self.iid_field and field not in tokens:
-            raise ConfigError(
-                f"iacn_item_features: the item table has no token column {field!r}.{did_you_mean(field, tokens)} "
-                f"Loaded columns: {', '.join(tokens) or 'none'}; see load_col.item."
-            )
         alias = field + AUXILIARY_SUFFIX
         self.item_feat[alias] = self.item_feat[field]
         self.set_field_property(alias, self.field2type[field], FeatureSource.ITEM, self.field2seqlen[field])
