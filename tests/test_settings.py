@@ -111,6 +111,12 @@ def test_all_labels_equal(settings, tmp_path):
     assert_refused("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
 
 
+def test_no_labels_and_no_negatives(settings, tmp_path):
+    options = labelled(tmp_path)
+    options["load_col"] = {"inter": ["user_id", "item_id", "item_id_list"]}
+    assert_refused("label: no such column is loaded and no negatives are drawn", settings, **options)
+
+
 def test_labels_under_a_protocol_that_makes_its_own(settings):
     load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
     assert_refused(

@@ -56,6 +56,11 @@ class InterestAwareDataset(SequentialDataset):
     def _check_labels(self):
         label = self.label_field
         if label not in self.inter_feat:
+            if self.config["train_neg_sample_args"]["distribution"] == "none":
+                raise ConfigError(
+                    f"{label}: no such column is loaded and no negatives are drawn, so every row would be a click. "
+                    "Load it (load_col.inter), or set threshold, train_neg_sample_args or a protocol."
+                )
             return
         if self.config["protocol"]:
             raise ConfigError(
