@@ -8,7 +8,7 @@ from recbole_iacn import compat, registry
 from recbole_iacn.errors import ConfigError
 
 __version__ = "0.1.0"
-__all__ = ["ConfigError", "DIN_IaCN", "run"]
+__all__ = ["ConfigError", "interest_aware", "run"]
 
 compat.install()
 registry.install()
@@ -19,6 +19,10 @@ def __getattr__(name):
         from recbole_iacn.quick_start import run
 
         return run
-    if name in registry.MODELS:
+    if name == "interest_aware":
+        from recbole_iacn.model.backbones import interest_aware
+
+        return interest_aware
+    if name.endswith(registry.SUFFIX):
         return registry.model_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,7 +69,7 @@ def _check_interactions(path, config):
     if config["benchmark_filename"]:
         needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
     elif config["MODEL_TYPE"].name == "SEQUENTIAL" or config["eval_args"]["order"] == "TO":
-        needed[config["TIME_FIELD"]] = "TIME_FIELD, which orders the history"
+        needed[config["TIME_FIELD"]] = "TIME_FIELD: set it to the column of times, by which a history is read"
     for field, key in needed.items():
         if field not in columns:
             raise ConfigError(
@@ -95,4 +95,4 @@ def _check_loaded_columns(path, source, config, needed=()):
             )
     for field in needed:
         if field not in wanted:
-            raise ConfigError(f"load_col.{source}: {field!r} is needed, add it")
+            raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it")

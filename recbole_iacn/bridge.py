@@ -12,7 +12,8 @@ import yaml
 
 from recbole_iacn import atomic_files, settings
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.resources import properties_folder
+from recbole_iacn.registry import backbone
+from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
 
 _checking_files = contextvars.ContextVar("checking_files", default=False)
 
@@ -43,34 +44,33 @@ def _wrap(owner, name):
     return decorate
 
 
-def teach_config(config_class, models):
+def teach_config(config_class):
     """Lay our defaults over RecBole's for our models, apply protocols, check settings.
 
     Args:
         config_class (type): RecBole's ``Config``.
-        models (dict): our model names, see ``registry.MODELS``.
     """
 
     @_wrap(config_class, "_load_internal_config_dict")
     def load_defaults(original, config, model, model_class, dataset):
         given = config.external_config_dict
-        if model not in models:
+        if not backbone(model):
             original(config, model, model_class, dataset)
         else:
             settings.check_keys(config.file_config_dict, "config file", model_class)
             settings.check_keys(config.variable_config_dict, "config_dict", model_class)
-            original(config, models[model][1], model_class, dataset)
-            for path in (f"model/{model}.yaml", f"dataset/{dataset}.yaml"):
-                if (properties_folder() / path).is_file():
-                    text = (properties_folder() / path).read_text(encoding="utf-8")
-                    config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
+            stock = _with_defaults(model_class.backbone)
+            original(config, stock, model_class, dataset)
+            for path in _layers(stock, dataset):
+                text = path.read_text(encoding="utf-8")
+                config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 
     @_wrap(config_class, "_set_default_parameters")
     def set_defaults(original, config):
         final = config.final_config_dict
-        ours = config.model in models
+        ours = backbone(config.model) is not None
         if ours:
             settings.check_metrics(final)
         gauc = _take_gauc(final) if ours else []
@@ -82,6 +82,21 @@ def teach_config(config_class, models):
             settings.check_ranges(final)
         if ours or _checking_files.get():
             atomic_files.check_files(config)
+
+
+def _with_defaults(model_class):
+    """The nearest RecBole model among the ancestors of a backbone that has a file of defaults."""
+    names = [base.__name__ for base in model_class.__mro__]
+    return next((name for name in names if name in recbole_models()), model_class.__name__)
+
+
+def _layers(stock, dataset):
+    """What is laid over the defaults of a backbone, which now has a history: RecBole's evaluation of DIN, its data
+    columns for a model of the backbone's kind, then ours."""
+    columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
+    names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
+    paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]
+    return [path for path in [*paths, properties_folder() / "IaCN.yaml"] if path.is_file()]
 
 
 def _take_gauc(final):

@@ -6,7 +6,7 @@ import sys
 
 from recbole_iacn import bridge, registry, settings
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.resources import recbole_models
+from recbole_iacn.resources import click_models, recbole_models
 
 
 def run(
@@ -62,9 +62,9 @@ def check_model(model):
     """
     if not isinstance(model, str):
         return model
-    if model in registry.MODELS:
+    if registry.backbone(model):
         return registry.model_class(model)
-    known = [*registry.MODELS, *recbole_models()]
+    known = [*(name + registry.SUFFIX for name in click_models()), *recbole_models()]
     if model not in known:
         raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
     return None

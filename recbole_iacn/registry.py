@@ -10,32 +10,66 @@ import importlib.abc
 import importlib.util
 import sys
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.imports import around_import
+from recbole_iacn.resources import click_models, recbole_models
 
-# Name -> (module that defines it, RecBole's model whose defaults it starts from).
-MODELS = {"DIN_IaCN": ("recbole_iacn.model.din_iacn", "DIN")}
-
+SUFFIX = "_IaCN"
 _KIND = "recbole.model.sequential_recommender"
+
+_remembered = {}
+
+
+def remember(model_class):
+    """Let RecBole find a class of the user's by its name, in this process."""
+    _remembered[model_class.__name__] = model_class
+
+
+def backbone(name):
+    """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is none of ours.
+
+    Args:
+        name (str): a model name.
+    """
+    base = name.removesuffix(SUFFIX)
+    if base == name:
+        return None
+    if name in _remembered:
+        return base
+    return base if base in recbole_models() else None
 
 
 def model_class(name):
     """The class behind one of our names.
 
     Raises:
-        KeyError: not one of ours.
+        AttributeError: not one of ours.
+        ConfigError: the backbone can't be made interest-aware; says why.
     """
-    return getattr(importlib.import_module(MODELS[name][0]), name)
+    if name in _remembered:
+        return _remembered[name]
+    if backbone(name) is None:
+        raise AttributeError(f"there is no model {name!r}")
+    if backbone(name) not in click_models():
+        raise ConfigError(
+            f"{name}: {backbone(name)} is no click-through-rate model; there are {', '.join(click_models())}"
+        )
+    from recbole.utils import get_model
+
+    from recbole_iacn.model.backbones import interest_aware
+
+    return interest_aware(get_model(backbone(name)))
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves ``recbole.model.sequential_recommender.din_iacn`` as a module that holds ``DIN_IaCN``.
+    """Serves ``recbole.model.sequential_recommender.<backbone>_iacn`` as a module that holds ``<Backbone>_IaCN``.
 
     The class keeps its own ``__module__``, so it can be pickled and its source found.
     """
 
     def find_spec(self, fullname, path=None, target=None):
-        kind, _, name = fullname.rpartition(".")
-        if kind == _KIND and name in {known.lower() for known in MODELS}:
+        kind, _, file_name = fullname.rpartition(".")
+        if kind == _KIND and file_name in _names_by_file():
             return importlib.util.spec_from_loader(fullname, self)
         return None
 
@@ -43,9 +77,11 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module):
-        for name in MODELS:
-            if name.lower() == module.__name__.rpartition(".")[2]:
-                setattr(module, name, model_class(name))
+        module.__getattr__ = model_class
+
+
+def _names_by_file():
+    return {name.lower() for name in [*_remembered, *(name + SUFFIX for name in recbole_models())]}
 
 
 def _attribute(module, suffix, where):
@@ -53,7 +89,7 @@ def _attribute(module, suffix, where):
     source, attribute = where
 
     def answer(name):
-        if name.endswith(suffix) and name.removesuffix(suffix) in MODELS:
+        if name.endswith(suffix) and backbone(name.removesuffix(suffix)):
             return getattr(importlib.import_module(source), attribute)
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
@@ -71,7 +107,7 @@ def install():
         module = yield
         from recbole_iacn import bridge
 
-        bridge.teach_config(module.Config, MODELS)
+        bridge.teach_config(module.Config)
 
     @around_import("recbole.data.dataset")
     def _():

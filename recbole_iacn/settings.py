@@ -1,5 +1,6 @@
 """Settings: which exist, what they may be, and reading them from a file."""
 
+import contextlib
 import functools
 import inspect
 import os
@@ -75,15 +76,16 @@ def known_keys(model_class=None):
     RecBole has no list of its settings: they are gathered from its code and its YAML files, so that the answer is
     true for the version at hand.
     """
-    from recbole_iacn.resources import model_properties
+    from recbole_iacn.resources import own_properties
 
     keys = set(_recbole_keys())
-    keys.update(key for path in model_properties() for key in _KEY_IN_YAML.findall(path.read_text(encoding="utf-8")))
+    keys.update(key for path in own_properties() for key in _KEY_IN_YAML.findall(path.read_text(encoding="utf-8")))
     keys.update(("protocol", "log_tensorboard"))
     for base in inspect.getmro(model_class) if model_class else ():
         module = inspect.getmodule(base)
         if module and not base.__module__.startswith(("recbole.", "torch", "builtins")):
-            keys.update(_KEY_READ.findall(inspect.getsource(module)))
+            with contextlib.suppress(OSError, TypeError):  # no source, as in a session at the prompt
+                keys.update(_KEY_READ.findall(inspect.getsource(module)))
     return keys
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import recbole_iacn
-from recbole_iacn.registry import MODELS
 
 ROOT = Path(__file__).parent.parent
 
@@ -111,7 +110,9 @@ def test_names_that_are_not_ours_stay_recboles():
     assert get_trainer(None, "DIN") is recbole.trainer.Trainer
     assert not hasattr(recbole.data.dataset, "DINDataset")
     assert get_model("DIN_IaCN") is recbole_iacn.DIN_IaCN
-    assert recbole_iacn.DIN_IaCN.__module__ == "recbole_iacn.model.din_iacn"
+    assert recbole_iacn.DIN_IaCN.__module__ == "recbole_iacn.model.backbones"
+    with pytest.raises(AttributeError, match="DIM_IaCN"):
+        recbole_iacn.DIM_IaCN  # noqa: B018
 
 
 def test_anomaly_detection_is_off_after_a_look_up():
@@ -163,25 +164,21 @@ def test_settings_of_every_stock_model_stay_identical():
     assert with_us == without
 
 
-def test_our_settings_stand_on_those_of_the_backbone(settings):
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "WideDeep", "DSSM", "KD_DAGFM"])
+@pytest.mark.parametrize("dataset", ["ml-100k", "tiny"])
+def test_our_settings_stand_on_those_of_the_backbone(settings, backbone, dataset):
+    """What the protocol fixes and what ``properties/IaCN.yaml`` names may differ, and nothing else."""
     from recbole.config import Config
 
-    for name, (_, backbone) in MODELS.items():
-        ours = Config(model=name, dataset="ml-100k").final_config_dict
-        stock = Config(model=backbone, dataset="ml-100k").final_config_dict
-        changed = {key for key in stock if ours.get(key) != stock[key]}
-        assert (
-            changed
-            == {
-                "MAX_ITEM_LIST_LENGTH",
-                "data_path",
-                "eval_args",
-                "metrics",
-                "model",
-                "test_neg_sample_args",
-                "train_neg_sample_args",
-                "valid_neg_sample_args",
-            }
-            & changed
-        )
-        assert ours["load_col"] == stock["load_col"]
+    from recbole_iacn.data.protocol import PROTOCOLS
+    from recbole_iacn.resources import own_properties
+
+    given = settings() if dataset == "tiny" else {}
+    ours = Config(model=f"{backbone}_IaCN", dataset=dataset, config_dict=given).final_config_dict
+    stock = Config(model=backbone, dataset=dataset, config_dict=given).final_config_dict
+    changed = {key for key in stock if ours.get(key) != stock[key]}
+    named = {line.partition(":")[0] for path in own_properties() for line in path.read_text().splitlines()}
+    evaluation = {"valid_neg_sample_args", "test_neg_sample_args", "data_path", "model", "MODEL_TYPE"}
+    assert changed <= named | set(PROTOCOLS["leave_one_out_ctr"]) | evaluation
+    assert ours["load_col"] == stock["load_col"]
+    assert ours["embedding_size"] == stock["embedding_size"]

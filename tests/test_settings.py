@@ -44,7 +44,7 @@ def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **change
         ({"learner": "adma"}, "learner: must be one of adam, .* got 'adma'"),
         ({"metrics": ["AUCC"]}, "metrics: there is no 'AUCC'. Did you mean 'auc'"),
         ({"metrics": ["AUC"], "valid_metric": "LogLoss"}, r"valid_metric: 'LogLoss' is not among metrics \(AUC\)"),
-        ({"TIME_FIELD": "time"}, "no column 'time' .TIME_FIELD, which orders the history.. Did you mean 'timestamp'"),
+        ({"TIME_FIELD": "time"}, "no column 'time' .TIME_FIELD: set it to .* Did you mean 'timestamp'"),
         ({"USER_ID_FIELD": "userid"}, "no column 'userid' .USER_ID_FIELD.. Did you mean 'user_id'"),
         ({"load_col": {"inter": ["user_id", "item_id"]}}, "load_col.inter: 'timestamp' is needed"),
         (
@@ -117,14 +117,16 @@ def test_no_labels_and_no_negatives(settings, tmp_path):
     assert_refused("label: no such column is loaded and no negatives are drawn", settings, **options)
 
 
+def test_labels_beside_drawn_negatives(settings, tmp_path):
+    options = {**labelled(tmp_path), "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
+    assert_refused("label: the data brings labels, but train_neg_sample_args draws", settings, **options)
+
+
 def test_labels_under_a_protocol_that_makes_its_own(settings):
     load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
-    assert_refused(
-        "label: protocol 'leave_one_out_ctr' takes every row for a click",
-        settings,
-        load_col=load,
-        threshold={"rating": 3},
-    )
+    message = "rating: protocol 'leave_one_out_ctr' takes every row for a click"
+    assert_refused(message, settings, load_col=load, LABEL_FIELD="rating")
+    assert_refused("threshold: protocol 'leave_one_out_ctr' fixes it to None", settings, threshold={"rating": 3})
 
 
 def test_config_files_are_checked(settings, tmp_path):

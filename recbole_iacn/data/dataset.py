@@ -18,6 +18,28 @@ class InterestAwareDataset(SequentialDataset):
     widens its layers by itself. With ``iacn_mode: off`` nothing is added.
     """
 
+    def __init__(self, config):
+        self.hidden_fields = frozenset()
+        self.auxiliary_fields = frozenset()
+        super().__init__(config)
+
+    def _aug_presets(self):
+        before = set(self.field2type)
+        super()._aug_presets()
+        self.hidden_fields |= set(self.field2type) - before
+
+    def _benchmark_presets(self):
+        super()._benchmark_presets()
+        suffix = self.config["LIST_SUFFIX"]
+        histories = {name for name in self.inter_feat if name.endswith(suffix)}
+        self.hidden_fields |= histories | {self.item_list_length_field}
+
+    def fields(self, ftype=None, source=None):
+        """As in RecBole; who asks for columns by source, to embed them, gets no history column: a history is read by
+        the model, over the items' own tables."""
+        names = super().fields(ftype, source)
+        return names if source is None else [name for name in names if name not in self.hidden_fields]
+
     def _data_processing(self):
         super()._data_processing()
         if self.config["iacn_mode"] == "off":
@@ -48,6 +70,7 @@ class InterestAwareDataset(SequentialDataset):
         self.set_field_property(alias, self.field2type[field], FeatureSource.ITEM, self.field2seqlen[field])
         self.field2id_token[alias] = self.field2id_token[field]
         self.field2token_id[alias] = self.field2token_id[field]
+        self.auxiliary_fields |= {alias}
 
     def build(self):
         self._check_labels()
@@ -67,6 +90,11 @@ class InterestAwareDataset(SequentialDataset):
                 f"{label}: protocol {self.config['protocol']!r} takes every row for a click and draws the others "
                 "itself, but the data brings labels. Keep the clicks only (val_interval) and drop the label, or set "
                 "protocol: null and eval_args.mode: labeled."
+            )
+        if self.config["train_neg_sample_args"]["distribution"] != "none":
+            raise ConfigError(
+                f"{label}: the data brings labels, but train_neg_sample_args draws negatives, too, and RecBole would "
+                "then take every row for a click. Set train_neg_sample_args: ~, or drop the label."
             )
         if self.inter_feat[label].nunique() < 2:
             raise ConfigError(

@@ -18,6 +18,7 @@ PROTOCOLS = {
             "mode": {"valid": "uni1", "test": "uni1"},
         },
         "repeatable": True,
+        "threshold": None,  # every row is a click
         "train_neg_sample_args": {
             "distribution": "uniform",
             "sample_num": 1,

@@ -1,14 +1,14 @@
-"""Item embeddings that are computed once per distinct item and know their auxiliary part."""
+"""DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
 
-import torch
 from recbole.model.layers import ContextSeqEmbLayer
+from recbole.utils import FeatureType
 from torch.nn.functional import embedding
 
-from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
+from recbole_iacn.model.item_tables import ItemTables
 from recbole_iacn.nn import mix_gradient
 
 
-class InterestAwareSeqEmbLayer(ContextSeqEmbLayer):
+class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     """RecBole's layer with the same tables and the same output, and two additions.
 
     - Every distinct item of a batch is embedded and pooled once, then gathered. Stock RecBole pools all categories
@@ -18,12 +18,18 @@ class InterestAwareSeqEmbLayer(ContextSeqEmbLayer):
     """
 
     @classmethod
-    def adopt(cls, layer, main_weight=1.0):
+    def adopt(cls, layer):
         """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
         layer.__class__ = cls
         layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
-        layer.main_weight = main_weight
         return layer
+
+    def item_table(self, name):
+        if name in self.token_field_names["item"]:
+            row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
+            return self.token_embedding_table["item"].embedding.weight, row, FeatureType.TOKEN
+        place = self.token_seq_field_names["item"].index(name)
+        return self.token_seq_embedding_table["item"][place].weight, 0, FeatureType.TOKEN_SEQ
 
     def forward(self, user_idx, item_idx):
         """As in RecBole: dicts ``sparse`` and ``dense`` with entries ``user`` (B, fields, D) and ``item``
@@ -36,46 +42,32 @@ class InterestAwareSeqEmbLayer(ContextSeqEmbLayer):
         items, place = item_idx.unique(return_inverse=True)
         sparse, dense = super().forward(user_idx, items.unsqueeze(0))
         if sparse["item"] is not None:
-            sparse["item"] = mix_gradient(sparse["item"], self._gradient_weights(sparse["item"]))
+            names = self.token_field_names["item"] + self.token_seq_field_names["item"]
+            sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
         for part in (sparse, dense):
             if part["item"] is not None:
                 table = part["item"].squeeze(0)
-                # embedding, not indexing: its backward adds up rows many times faster on a CPU.
                 part["item"] = embedding(place, table.flatten(1)).unflatten(-1, table.shape[1:])
         return sparse, dense
 
-    def _gradient_weights(self, fields):
-        """1 for original fields, ``main_weight`` for auxiliary ones, shape (fields, 1)."""
-        names = self.token_field_names["item"] + self.token_seq_field_names["item"]
-        weights = [self.main_weight if name.endswith(AUXILIARY_SUFFIX) else 1.0 for name in names]
-        return fields.new_tensor(weights).unsqueeze(-1)
 
-    def auxiliary(self, item_idx):
-        """``c = f(i, r)``: the mean of an item's auxiliary embedding and those of its features.
+class SequenceItems:
+    """For DIN and DIEN: stands before the backbone and adopts its embedding layer."""
 
-        Args:
-            item_idx (torch.LongTensor): any shape.
+    reads_items = True
 
-        Returns:
-            torch.Tensor: shape (\\*item_idx.shape, D).
-        """
-        items, place = item_idx.unique(return_inverse=True)
-        parts = [self._token(items, i) for i in self._auxiliary_indices(self.token_field_names["item"])]
-        parts += [self._token_seq(items, i) for i in self._auxiliary_indices(self.token_seq_field_names["item"])]
-        table = parts[0] if len(parts) == 1 else torch.stack(parts).mean(dim=0)
-        return embedding(place, table)
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
+        # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
+        # module that the optimizer does not hold. Its weights are in the state dict anyway.
+        self.other_parameter_name = []
 
-    @staticmethod
-    def _auxiliary_indices(names):
-        return [i for i, name in enumerate(names) if name.endswith(AUXILIARY_SUFFIX)]
+    @property
+    def item_tables(self):
+        """The module that embeds items."""
+        return self.embedding_layer
 
-    def _token(self, items, index):
-        ids = self.item_feat[self.token_field_names["item"][index]][items]
-        offset = int(self.token_field_offsets["item"][index])
-        return embedding(ids + offset, self.token_embedding_table["item"].embedding.weight)
-
-    def _token_seq(self, items, index):
-        ids = self.item_feat[self.token_seq_field_names["item"][index]][items]
-        real = (ids != 0).unsqueeze(-1)
-        vectors = self.token_seq_embedding_table["item"][index](ids) * real
-        return vectors.sum(dim=-2) / real.sum(dim=-2).clamp_min(1)
+    def with_history(self, interaction):
+        """The rows as the backbone wants them: as they are, the history is among them."""
+        return interaction

@@ -1,42 +1,41 @@
-"""The mixin that makes a click-through-rate model interest-aware."""
+"""The auxiliary task, as a mixin over any click-through-rate model."""
 
 import torch
 from recbole.utils import FeatureType
 from torch import nn
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.model.embedding import InterestAwareSeqEmbLayer
 from recbole_iacn.nn import InterestAwareNetwork, mix_gradient
 
 
 class InterestAware:
-    """Gives a sequential RecBole model an auxiliary embedding and, in training, the capsule task.
+    """Gives a click-through-rate model an auxiliary item embedding and, in training, the capsule task.
 
-    Stands before the backbone: ``class DIN_IaCN(InterestAware, DIN)``. The item embedding becomes
-    ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and ``calculate_loss`` returns
-    ``(L_main, lambda * L_IaCN)``; RecBole adds the parts. ``E_auxiliary`` receives the gradient
-    ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule.
+    The item embedding becomes ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and
+    ``calculate_loss`` returns ``(L_main, lambda * L_IaCN)``; RecBole adds the parts. ``E_auxiliary`` receives the
+    gradient ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule.
+
+    Stands first among the bases that :func:`recbole_iacn.interest_aware` gives a class; another of them owns the item
+    tables: :class:`SequenceItems` before DIN and DIEN, :class:`HistoryContext` behind a context-aware model. They
+    provide ``item_tables``, ``with_history``, ``reads_items`` and the names of the columns.
 
     ``iacn_mode``: ``off`` is the plain backbone, ``width`` has ``E_auxiliary`` without the capsule task (the honest
     control), ``full`` has both.
 
-    Source: Jaiswal & Xiong, RecSys '23, section 2. All keys: ``properties/model/DIN_IaCN.yaml``.
+    Source: Jaiswal & Xiong, RecSys '23, section 2. All keys: ``properties/IaCN.yaml``.
     """
 
     loss_names = ("main", "iacn")
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
-        # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
-        # module that the optimizer does not hold. Its weights are in the state dict anyway.
-        self.other_parameter_name = []
         self.iacn_mode = config["iacn_mode"]
         self.eval_batch_size = config["eval_batch_size"]
         full = self.iacn_mode == "full"
         self.iacn_lambda = config["iacn_lambda"]
         self.iacn_delta = config["iacn_delta"]
         self.iacn_negatives = config["iacn_negatives"]
-        InterestAwareSeqEmbLayer.adopt(self.embedding_layer, main_weight=self.iacn_delta if full else 1.0)
+        self.item_tables.main_weight = self.iacn_delta if full else 1.0
         self.iacn = None
         if full:
             self._build_iacn(config, dataset)
@@ -65,10 +64,27 @@ class InterestAware:
 
     def calculate_loss(self, interaction):
         """The backbone's loss; in mode ``full`` the tuple ``(L_main, lambda * L_IaCN)``."""
-        main = super().calculate_loss(interaction)
+        main = super().calculate_loss(self.with_history(interaction))
+        if not self.reads_items:
+            raise ConfigError(
+                f"{type(self).__name__}: {self.backbone.__name__} does not read its fields by embed_input_fields, so "
+                "neither history nor E_auxiliary reaches its score; let it call concat_embed_input_fields"
+            )
         if self.iacn is None:
             return main
         return main, self.iacn_lambda * self.auxiliary_loss(interaction)
+
+    def load_state_dict(self, state_dict, *args, **kwargs):
+        """As in PyTorch. A backbone that loads weights while it is built (KD_DAGFM's ``warm_up``) has no capsule yet:
+        then the capsule's are left out."""
+        if not hasattr(self, "iacn"):
+            own = ("iacn.", "profile_embedding.")
+            state_dict = {name: value for name, value in state_dict.items() if not name.startswith(own)}
+        return super().load_state_dict(state_dict, *args, **kwargs)
+
+    def predict(self, interaction):
+        """The backbone's score of each row, shape (B,)."""
+        return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
     def auxiliary_loss(self, interaction):
         """``L_IaCN`` over the positive rows of a batch; a scalar."""
@@ -87,8 +103,27 @@ class InterestAware:
             self._profile(interaction[self.USER_ID][positive]),
         )
 
+    def couplings(self, interaction):
+        """Which interest each behaviour of a history belongs to, as the trained capsules see it.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history.
+
+        Returns:
+            torch.Tensor: couplings ``a_ij``, each real position's adding up to 1 over the interests, shape (B, L, K).
+
+        Raises:
+            ConfigError: the model has no capsules (``iacn_mode`` is not ``full``).
+        """
+        if self.iacn is None:
+            raise ConfigError(
+                f"iacn_mode: couplings need the capsules of mode full, this model's is {self.iacn_mode!r}"
+            )
+        history = interaction[self.ITEM_SEQ]
+        return self.iacn.routing(self.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
+
     def _auxiliary(self, item_ids):
-        return mix_gradient(self.embedding_layer.auxiliary(item_ids), 1 - self.iacn_delta)
+        return mix_gradient(self.item_tables.auxiliary(item_ids), 1 - self.iacn_delta)
 
     def _profile(self, user_ids):
         if not self.profile_fields:
@@ -103,14 +138,12 @@ class InterestAware:
         Returns:
             torch.Tensor: shape (B, items), padding item included.
         """
-        fields = [self.USER_ID, self.ITEM_SEQ, self.ITEM_SEQ_LEN]
-        rows = type(interaction)({name: interaction[name] for name in fields})
-        per_chunk = max(self.eval_batch_size // len(rows), 1)
+        per_chunk = max(self.eval_batch_size // len(interaction), 1)
         scores = []
         for items in torch.arange(self.n_items, device=interaction[self.USER_ID].device).split(per_chunk):
-            candidates = rows.repeat_interleave(len(items))
-            candidates[self.POS_ITEM_ID] = items.repeat(len(rows))
-            scores.append(self.predict(candidates).view(len(rows), -1))
+            candidates = interaction.repeat_interleave(len(items))
+            candidates.update(self.item_tables.item_feat[items.repeat(len(interaction))])
+            scores.append(self.predict(candidates).view(len(interaction), -1))
         return torch.cat(scores, dim=1)
 
 

@@ -1,0 +1,194 @@
+"""Data of known structure: users with planted interests over clusters of items, and the best AUC that any model can
+reach on them.
+
+The planted law is simple enough to be inverted. A user has ``interests`` of the ``clusters``, each set equally likely.
+Every click weighs each item by ``w = (1 - noise) / (items of the interests)`` if it lies in an interest, plus ``noise /
+(all items)``, and takes one, in proportion, among those the user has not clicked yet. So ``noise`` is the knob of
+difficulty: at 0 a user stays within the interests, at 1 clicks at random and nothing can be learned.
+"""
+
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+
+from recbole_iacn.errors import ConfigError
+
+_MOST_SETS = 5000  # sets of interests that are weighed one by one
+
+
+class PlantedInterests:
+    """Users, their interests, and what they click, in order.
+
+    Args:
+        users (int): number of users. Defaults to 1000.
+        clusters (int): number of item clusters. Defaults to 8.
+        items_per_cluster (int): items in each. Defaults to 40.
+        interests (int): clusters that each user likes. Defaults to 2.
+        events (int): clicks of each user, no item twice. Defaults to 20.
+        noise (float): share of clicks that ignore the interests, in [0, 1]. Defaults to 0.2.
+        seed (int): decides everything.
+
+    Attributes:
+        cluster (numpy.ndarray): cluster of each item, shape (items,).
+        liked (numpy.ndarray): interests of each user, shape (users, interests).
+        clicks (numpy.ndarray): clicked items in order of time, shape (users, events).
+
+    Raises:
+        ConfigError: sizes that fit no such data.
+
+    Example:
+        >>> data = PlantedInterests(users=500, noise=0.1)
+        >>> data.clicks.shape
+        (500, 20)
+    """
+
+    def __init__(self, users=1000, clusters=8, items_per_cluster=40, interests=2, events=20, noise=0.2, seed=0):
+        _check(clusters, items_per_cluster, interests, events, noise)
+        rng = np.random.default_rng(seed)
+        self.noise, self.size = noise, items_per_cluster
+        self.cluster = np.repeat(np.arange(clusters), items_per_cluster)
+        order = rng.random((users, clusters)).argsort(axis=1)
+        self.liked = np.sort(order[:, :interests], axis=1)
+        self.clicks = np.stack([_race(self._weights(liked)[self.cluster], events, rng) for liked in self.liked])
+
+    @property
+    def clusters(self):
+        """Number of clusters."""
+        return len(self.cluster) // self.size
+
+    def _weights(self, liked):
+        """Weight of one item, by cluster; over all items they add up to 1. ``liked``: shape (…, interests)."""
+        liked = np.asarray(liked)
+        inside = (liked[..., None] == np.arange(self.clusters)).any(axis=-2)
+        return inside * (1 - self.noise) / (liked.shape[-1] * self.size) + self.noise / len(self.cluster)
+
+    def click_probability(self, known=None):
+        """How the next click falls, for who knows the law and a user's first clicks, but not the interests.
+
+        Bayes' rule over all sets of interests: ``P(S | clicks) ~ prod_t w_S(i_t) / (1 - sum_{s<t} w_S(i_s))``.
+
+        Args:
+            known (int, optional): number of known clicks. Defaults to all but the last.
+
+        Returns:
+            numpy.ndarray: probability that the next click is one given item, not clicked yet, of a cluster; shape
+            (users, clusters).
+        """
+        known = self.clicks.shape[1] - 1 if known is None else known
+        sets = np.array(list(itertools.combinations(range(self.clusters), self.liked.shape[1])))
+        weights = self._weights(sets)
+        rows = np.array_split(self.cluster[self.clicks[:, :known]], max(1, len(self.clicks) * len(sets) // 100_000))
+        return np.concatenate([_next_click(weights, row) for row in rows])
+
+    def score(self, users, items):
+        """The optimal score of candidates for the last click, against one uniform item that the user never clicked:
+        the likelihood ratio of click and other.
+
+        Args:
+            users, items (numpy.ndarray): candidates, equal shapes; no item of the user's earlier clicks.
+
+        Returns:
+            numpy.ndarray: scores, of the same shape.
+        """
+        return self._ratio(self.click_probability())[users, self.cluster[items]]
+
+    def _ratio(self, click):
+        left = len(self.cluster) - self.clicks.shape[1]  # items never clicked: where the other comes from
+        return click * left / np.maximum(1 - click, 1e-12)
+
+    def bayes_auc(self):
+        """The AUC that no model can beat, in expectation, on each user's last click against one uniform item that the
+        user never clicked (protocol ``leave_one_out_ctr``): that of the likelihood ratio (Neyman-Pearson).
+
+        Returns:
+            float: between 0.5 and 1.
+        """
+        click = self.click_probability()
+        known = self.cluster[self.clicks[:, :-1]]
+        free = self.size - (known[..., None] == np.arange(self.clusters)).sum(axis=1)  # (users, clusters)
+        chance = click * free
+        other = chance * (free - 1) + (1 - chance) * free  # the click itself is none of the others
+        return _auc(self._ratio(click).ravel(), chance.ravel(), other.ravel())
+
+    def write(self, folder, name="planted", categories=False):
+        """Write atomic files ``<folder>/<name>/<name>.inter`` and ``.item``, at once or not at all.
+
+        Tokens: user ``u3``, item ``i17``; line 18 of the item table is item 17. Times count seconds.
+
+        Args:
+            folder (str or Path): what RecBole's ``data_path`` is to be; made where missing.
+            name (str): data set name.
+            categories (bool): give away each item's cluster as its category. Defaults to False.
+
+        Returns:
+            Path: the data set's folder.
+
+        Raises:
+            ConfigError: the data set is there already.
+        """
+        target = Path(folder) / name
+        if target.exists():
+            raise ConfigError(f"{target}: is there already; choose another name or remove it")
+        clicks = [
+            f"u{user}\ti{item}\t{time}"
+            for user, row in enumerate(self.clicks)
+            for time, item in enumerate(row, start=1)
+        ]
+        header = "item_id:token" + ("\tcategories:token_seq" if categories else "")
+        items = [f"i{item}" + (f"\tc{cluster}" if categories else "") for item, cluster in enumerate(self.cluster)]
+        beside = target.with_name(f"{name}.partial")
+        beside.mkdir(parents=True, exist_ok=True)
+        text = "\n".join(["user_id:token\titem_id:token\ttimestamp:float", *clicks])
+        (beside / f"{name}.inter").write_text(text + "\n")
+        (beside / f"{name}.item").write_text("\n".join([header, *items]) + "\n")
+        os.replace(beside, target)
+        return target
+
+
+def _next_click(weights, clicked):
+    """Bayes' rule of :meth:`PlantedInterests.click_probability`: weights (sets, clusters), clicked clusters (users,
+    known); returns (users, clusters)."""
+    taken = weights[:, clicked]  # (sets, users, known)
+    left = np.concatenate([np.ones_like(taken[..., :1]), 1 - np.cumsum(taken, axis=-1)], axis=-1)
+    with np.errstate(divide="ignore"):  # without noise, a click outside rules a set out
+        evidence = (np.log(taken) - np.log(np.maximum(left[..., :-1], 1e-300))).sum(axis=-1)
+    evidence = np.exp(evidence - evidence.max(axis=0))
+    posterior = evidence / evidence.sum(axis=0)
+    return np.einsum("su,sc->uc", posterior / left[..., -1], weights)
+
+
+def _check(clusters, items_per_cluster, interests, events, noise):
+    if not 1 <= interests <= clusters:
+        raise ConfigError(f"interests: must lie between 1 and the number of clusters, {clusters}; got {interests}")
+    if not 0 <= noise <= 1:
+        raise ConfigError(f"noise: must lie in [0, 1], got {noise}")
+    reachable = (clusters if noise else interests) * items_per_cluster
+    if not 2 <= events < reachable:
+        raise ConfigError(
+            f"events: must lie between 2 and {reachable - 1}, one fewer than the items to click; got {events}"
+        )
+    sets = np.prod([(clusters - i) / (i + 1) for i in range(interests)])
+    if sets > _MOST_SETS:
+        raise ConfigError(
+            f"interests: {interests} of {clusters} clusters are {sets:.0f} sets, over {_MOST_SETS}; take fewer"
+        )
+
+
+def _race(weights, count, rng):
+    """``count`` items without repetition, each in proportion to its weight among those left: the first to arrive when
+    item i takes an exponential time of rate ``w_i``."""
+    with np.errstate(divide="ignore"):
+        arrival = rng.exponential(size=len(weights)) / weights
+    first = np.argpartition(arrival, count)[:count]
+    return first[arrival[first].argsort()]
+
+
+def _auc(scores, positive, negative):
+    """AUC of weighted scores: the chance that a positive beats a negative, ties counting half."""
+    values, place = np.unique(scores, return_inverse=True)
+    up = np.bincount(place, positive, len(values))
+    down = np.bincount(place, negative, len(values))
+    below = np.cumsum(down) - down
+    return float((up * (below + down / 2)).sum() / (up.sum() * down.sum()))

@@ -1,0 +1,70 @@
+"""Makes a click-through-rate model interest-aware: one rule for all of them."""
+
+import functools
+
+from recbole.model.abstract_recommender import ContextRecommender
+from recbole.model.context_aware_recommender.lr import LR
+from recbole.model.sequential_recommender.din import DIN
+
+from recbole_iacn import registry
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.embedding import SequenceItems
+from recbole_iacn.model.history import HistoryContext
+from recbole_iacn.model.interest_aware import InterestAware
+
+# Backbones that the rule does not reach, and why.
+_UNABLE = {LR: "LR scores by one weight a feature and has no item embedding that E_auxiliary could extend"}
+
+
+@functools.cache
+def interest_aware(model):
+    """The interest-aware version of a CTR model, under the name ``<model>_IaCN``.
+
+    Args:
+        model (type): RecBole's DIN or DIEN, a model of RecBole's context-aware ones, or a subclass of yours.
+
+    Returns:
+        type: a RecBole model. From now on RecBole knows it by name as well; a process that loads its checkpoint must
+        have made it before, as it must have imported ``model``.
+
+    Raises:
+        ConfigError: the model has no item embedding to extend; says why.
+
+    Example:
+        >>> from recbole.model.context_aware_recommender.deepfm import DeepFM
+        >>> class MyModel(DeepFM):
+        ...     pass
+        >>> interest_aware(MyModel).__name__
+        'MyModel_IaCN'
+    """
+    if issubclass(model, InterestAware):
+        return model
+    bases = _bases(model)
+    own = model.__module__.startswith("recbole.")
+    name = model.__name__ + registry.SUFFIX
+    made = type(name, bases, {"__doc__": f"{model.__name__} with interest-aware item embeddings."})
+    made.__module__, made.backbone = __name__ if own else model.__module__, model
+    if not own:
+        registry.remember(made)
+    return made
+
+
+def _bases(model):
+    name = model.__name__
+    if model in _UNABLE:
+        raise ConfigError(f"{name}{registry.SUFFIX}: {_UNABLE[model]}")
+    if issubclass(model, DIN):
+        return InterestAware, SequenceItems, model
+    if issubclass(model, ContextRecommender):
+        return InterestAware, model, HistoryContext
+    raise ConfigError(
+        f"{name}{registry.SUFFIX}: {name} is no click-through-rate model; the rule takes DIN, DIEN, RecBole's "
+        "context-aware models and their subclasses"
+    )
+
+
+def __getattr__(name):
+    # So that a class made by the rule can be pickled: it is found where it says it is.
+    if name.endswith(registry.SUFFIX):
+        return registry.model_class(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,94 @@
+"""Embeds items, rather than rows, from the tables that a RecBole model already has."""
+
+import torch
+from recbole.utils import FeatureType
+from torch.nn.functional import embedding, embedding_bag
+
+from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
+
+
+class ItemTables:
+    """For the module that owns the embedding tables of the item columns.
+
+    It must have ``item_feat``, the table of item columns with one line an item, and :meth:`item_table`.
+    """
+
+    main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
+
+    def item_table(self, name):
+        """Where column ``name`` is embedded: ``(weight, first row, feature type)``."""
+        raise NotImplementedError
+
+    def item_field(self, name, items):
+        """One column's vectors: an id's own, the mean of a list's, a number's times the number.
+
+        Args:
+            name (str): an item column that the model embeds.
+            items (torch.LongTensor): item ids, shape (U,).
+
+        Returns:
+            torch.Tensor: shape (U, D).
+        """
+        return embed_column(self.item_feat[name][items], *self.item_table(name))
+
+    def auxiliary(self, items):
+        """``c = f(i, r)``: the mean of an item's auxiliary embedding and those of its features.
+
+        Args:
+            items (torch.LongTensor): item ids, any shape.
+
+        Returns:
+            torch.Tensor: shape (\\*items.shape, D).
+        """
+        distinct, place = items.unique(return_inverse=True)
+        names = [name for name in self.item_feat.columns if name.endswith(AUXILIARY_SUFFIX)]
+        vectors = torch.stack([self.item_field(name, distinct) for name in names]).mean(dim=0)
+        # embedding, not indexing: its backward adds up rows many times faster on a CPU.
+        return embedding(place, vectors)
+
+    def gradient_weights(self, names):
+        """1 for original columns, ``main_weight`` for auxiliary ones: 1.0, or a tensor of shape (columns, 1)."""
+        if self.main_weight == 1.0:
+            return 1.0
+        weights = [self.main_weight if name.endswith(AUXILIARY_SUFFIX) else 1.0 for name in names]
+        return torch.tensor(weights, device=self.device).unsqueeze(-1)
+
+
+def embed_column(values, weight, start, kind):
+    """The vectors of one column's values.
+
+    Args:
+        values (torch.Tensor): ids (U,) or lists of ids (U, C); numbers as RecBole pairs them with the id of their
+            column, (U, 2) or (U, C, 2).
+        weight (torch.Tensor): embedding table.
+        start (int): its row of id 0.
+        kind (recbole.utils.FeatureType): what the values are.
+
+    Returns:
+        torch.Tensor: shape (U, D).
+    """
+    if kind is FeatureType.TOKEN:
+        return embedding(values + start, weight)
+    if kind is FeatureType.FLOAT:
+        return values[:, :1] * embedding(values[:, 1].long() + start, weight)
+    numbers, ids = (values[..., :1], values[..., 1].long()) if kind is FeatureType.FLOAT_SEQ else (1.0, values)
+    real = (ids != 0).unsqueeze(-1)
+    vectors = numbers * embedding(ids + start, weight) * real
+    return vectors.sum(dim=-2) / real.sum(dim=-2).clamp_min(1)
+
+
+def mean_over_history(history, vectors_of):
+    """Mean of the items' vectors over a history; each distinct item is embedded once.
+
+    Args:
+        history (torch.LongTensor): item ids, 0 where padding, shape (B, L).
+        vectors_of (Callable): from item ids (U,) to their vectors (U, D').
+
+    Returns:
+        torch.Tensor: shape (B, D'); zeros where the history is empty.
+    """
+    items, place = history.unique(return_inverse=True)
+    vectors = vectors_of(items)
+    real = (history != 0).to(vectors.dtype)
+    shares = real / real.sum(dim=1, keepdim=True).clamp_min(1)
+    return embedding_bag(place, vectors, per_sample_weights=shares, mode="sum")

@@ -1,0 +1,179 @@
+"""Every click-through-rate backbone of RecBole, made interest-aware by the one rule, in all three modes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import recbole_iacn
+from recbole_iacn.data.synthetic import PlantedInterests
+
+BACKBONES = [
+    *("DIN", "WideDeep", "DeepFM", "DCN", "DCNV2", "xDeepFM", "AutoInt", "PNN", "NFM", "AFM", "FM"),
+    *("FNN", "FwFM", "FiGNN", "EulerNet", "DSSM", "KD_DAGFM"),
+]
+MODES = ("off", "width", "full")
+
+every_backbone = pytest.mark.parametrize("backbone", BACKBONES)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("planted")
+    PlantedInterests(users=120, clusters=4, items_per_cluster=12, events=9, noise=0.05).write(folder, categories=True)
+    return str(folder)
+
+
+@pytest.fixture
+def make(build, planted):
+    """(train, test, model) on planted data."""
+
+    def make(backbone, **changes):
+        columns = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories"]}
+        options = {"data_path": planted, "load_col": columns, **changes}
+        _, train, _, test, model = build(f"{backbone}_IaCN", "planted", **options)
+        return train, test, model
+
+    return make
+
+
+def losses(model, batch):
+    """(L_main, L_IaCN or 0) with the same random numbers each time."""
+    torch.manual_seed(3)
+    loss = model.calculate_loss(batch)
+    return loss if isinstance(loss, tuple) else (loss, torch.zeros(()))
+
+
+def auxiliary_tables(model):
+    """The embedding weights that hold E_auxiliary, each with the slice of its rows."""
+    layer, found = model.item_tables, []
+    for name in ("item_id_auxiliary", "categories_auxiliary"):
+        tables = layer.item_tables_by_field(name) if hasattr(layer, "ffm") else [layer.item_table(name)]
+        for weight, start, _ in tables:
+            rows = slice(start, start + (model.n_items if name.startswith("item") else len(weight)))
+            if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
+                found.append((weight, rows))
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@every_backbone
+def test_loss_falls(make, backbone, mode):
+    train, _, model = make(backbone, iacn_mode=mode, iacn_delta=0.3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    first, batch = [], next(iter(train))
+    for _ in range(12):
+        optimizer.zero_grad()
+        parts = losses(model, batch)
+        first = first or [float(part.detach()) for part in parts]
+        sum(parts).backward()
+        optimizer.step()
+    last = [float(part.detach()) for part in losses(model, batch)]
+    assert last[0] < 0.97 * first[0]
+    assert mode != "full" or last[1] < 0.97 * first[1]
+
+
+@pytest.mark.parametrize("delta", [0.0, 0.3, 1.0])
+@every_backbone
+def test_auxiliary_embedding_moves_as_delta_and_lambda_say(make, backbone, delta):
+    """Gradient of E_auxiliary = (1 - delta) * lambda * g_IaCN + delta * g_main."""
+    train, _, model = make(backbone, iacn_delta=delta, iacn_lambda=0.7)
+    batch, tables = next(iter(train)), auxiliary_tables(model)
+    weights = [weight for weight, _ in tables]
+
+    def gradients(part, main_weight, delta):
+        model.item_tables.main_weight, model.iacn_delta = main_weight, delta
+        found = torch.autograd.grad(losses(model, batch)[part], weights, allow_unused=True)
+        return [torch.zeros_like(w) if g is None else g for w, g in zip(weights, found)]
+
+    g_main, g_auxiliary = gradients(0, 1.0, 1.0), gradients(1, 1.0, 0.0)
+    model.item_tables.main_weight, model.iacn_delta = delta, delta
+    model.zero_grad()
+    sum(losses(model, batch)).backward()
+    for (weight, rows), main, auxiliary in zip(tables, g_main, g_auxiliary):
+        assert main[rows].abs().sum() > 0 and auxiliary[rows].abs().sum() > 0
+        assert torch.allclose(weight.grad[rows], (1 - delta) * auxiliary[rows] + delta * main[rows], atol=1e-6)
+
+
+@every_backbone
+def test_nothing_but_the_auxiliary_embedding_hears_of_the_auxiliary_loss(make, backbone):
+    train, _, model = make(backbone)
+    losses(model, next(iter(train)))[1].backward()
+    heard = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    tables = {name for name, p in model.named_parameters() if any(p is weight for weight, _ in auxiliary_tables(model))}
+    assert tables <= heard
+    assert all(name in tables or name.startswith("iacn.") for name in heard), heard
+
+
+@every_backbone
+def test_off_has_no_auxiliary_parameters(make, backbone):
+    models = {mode: make(backbone, iacn_mode=mode)[2] for mode in MODES}
+    sizes = {mode: sum(p.numel() for p in model.parameters()) for mode, model in models.items()}
+    capsule = sum(p.numel() for p in models["full"].iacn.parameters())
+    assert sizes["off"] < sizes["width"] == sizes["full"] - capsule
+    assert not [name for name in models["off"].item_tables.item_feat.columns if "auxiliary" in name]
+    assert [name for name, _ in models["off"].named_parameters() if "iacn" in name] == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@every_backbone
+def test_a_checkpoint_gives_the_same_scores_by_stock_functions(settings, planted, backbone, mode):
+    from recbole.quick_start import load_data_and_model, run_recbole
+    from recbole.utils import get_trainer
+
+    columns = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories"]}
+    options = settings(data_path=planted, load_col=columns, iacn_mode=mode, epochs=1, train_batch_size=512)
+    result = run_recbole(model=f"{backbone}_IaCN", dataset="planted", config_dict=options)
+    (checkpoint,) = Path("saved").glob("*.pth")
+    torch.load(checkpoint, weights_only=True)
+    config, model, _, _, _, test = load_data_and_model(str(checkpoint))
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    assert dict(trainer.evaluate(test, load_best_model=False)) == dict(result["test_result"])
+
+
+@every_backbone
+def test_prediction_needs_no_capsule(make, backbone):
+    _, test, model = make(backbone)
+    batch = next(iter(test))[0]
+    model.eval()
+    scores = model.predict(batch)
+    assert scores.shape == (len(batch),)
+    model.iacn = None
+    assert torch.equal(model.predict(batch), scores)
+
+
+@every_backbone
+def test_full_sort_equals_scoring_item_by_item(make, backbone):
+    _, test, model = make(backbone)
+    model.eval()
+    rows = test._dataset[torch.arange(3)]
+    scores = model.full_sort_predict(rows)
+    assert scores.shape == (3, model.n_items)
+    for item in (1, 17, 40):
+        candidates = rows.to("cpu")
+        candidates["item_id"] = torch.full((3,), item)
+        candidates = test._dataset.join(candidates)
+        assert torch.allclose(model.predict(candidates), scores[:, item], atol=1e-6)
+
+
+@every_backbone
+def test_the_history_speaks_and_its_padding_does_not(make, backbone):
+    _, test, model = make(backbone, MAX_ITEM_LIST_LENGTH=12)
+    batch = next(iter(test))[0]
+    model.eval()
+    scores = model.predict(batch)
+    beyond = torch.arange(12) >= batch["item_length"].unsqueeze(1)
+    assert beyond.any() and not beyond.all()
+    others = batch.to("cpu")
+    others["item_id_list"] = torch.where(beyond, 0, 1 + batch["item_id_list"] % 40)
+    assert not torch.allclose(model.predict(others), scores, atol=1e-7)
+
+
+def test_a_model_without_item_embedding_says_why():
+    with pytest.raises(recbole_iacn.ConfigError, match=r"^LR_IaCN: LR scores by one weight a feature .* no item"):
+        recbole_iacn.run("LR_IaCN", "planted")
+
+
+def test_a_model_that_is_no_click_model_says_so():
+    with pytest.raises(recbole_iacn.ConfigError, match=r"^SASRec_IaCN: SASRec is no click-through-rate model"):
+        recbole_iacn.run("SASRec_IaCN", "planted")
