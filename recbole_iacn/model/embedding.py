@@ -1,9 +1,10 @@
 """DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
 
-from recbole.model.layers import ContextSeqEmbLayer
+from recbole.model.layers import ContextSeqEmbLayer, SequenceAttLayer
 from recbole.utils import FeatureType
 from torch.nn.functional import embedding
 
+from recbole_iacn.model.attention import PackedSequenceAttention
 from recbole_iacn.model.item_tables import ItemTables
 from recbole_iacn.nn import mix_gradient
 
@@ -59,6 +60,9 @@ class SequenceItems:
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
         InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
+        for module in self.modules():
+            if type(module) is SequenceAttLayer:
+                module.__class__ = PackedSequenceAttention
         # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
         # module that the optimizer does not hold. Its weights are in the state dict anyway.
         self.other_parameter_name = []
