@@ -4,11 +4,13 @@ import functools
 
 from recbole.model.abstract_recommender import ContextRecommender
 from recbole.model.context_aware_recommender.lr import LR
+from recbole.model.sequential_recommender.dien import DIEN
 from recbole.model.sequential_recommender.din import DIN
 
 from recbole_iacn import registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.embedding import SequenceItems
+from recbole_iacn.model.evolution import EvolvingItems
 from recbole_iacn.model.history import HistoryContext
 from recbole_iacn.model.interest_aware import InterestAware
 
@@ -53,6 +55,8 @@ def _bases(model):
     name = model.__name__
     if model in _UNABLE:
         raise ConfigError(f"{name}{registry.SUFFIX}: {_UNABLE[model]}")
+    if issubclass(model, DIEN):
+        return InterestAware, EvolvingItems, model
     if issubclass(model, DIN):
         return InterestAware, SequenceItems, model
     if issubclass(model, ContextRecommender):

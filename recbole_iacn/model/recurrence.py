@@ -1,0 +1,64 @@
+"""Gated recurrences over histories of different lengths, without their padding."""
+
+import torch
+from torch.nn.functional import embedding, linear
+
+
+class TimeMajor:
+    """The real positions of a padded batch in order of time: all first steps, then all second ones, …, the rows with
+    the longest histories first, so that the rows that go on are always the first ones.
+
+    PyTorch's PackedSequence has the same order, but its backward pass fills a whole tensor with zeros at every step.
+
+    Args:
+        lengths (torch.LongTensor): real positions of each row, at least 1, shape (B,).
+        steps (int): T, the padded length.
+    """
+
+    def __init__(self, lengths, steps):
+        order = lengths.argsort(descending=True, stable=True)
+        real = torch.arange(steps, device=lengths.device).unsqueeze(1) < lengths[order]
+        step, rank = real.nonzero(as_tuple=True)
+        self.place = order[rank] * steps + step
+        sizes = real.sum(dim=1)
+        self.sizes = sizes[sizes > 0].tolist()
+        self.last = (sizes.cumsum(0) - sizes)[lengths - 1] + order.argsort()
+
+    def pack(self, padded):
+        """(B, T, …) to (positions, …)."""
+        # embedding, not indexing: its backward adds up rows many times faster on a CPU.
+        return embedding(self.place, padded.flatten(0, 1))
+
+    def pad(self, packed, like):
+        """(positions, H) to (B, T, H), zero where padding; ``like`` has the shape."""
+        flat = packed.new_zeros(like.shape[0] * like.shape[1], packed.shape[1])
+        return flat.index_copy(0, self.place, packed).view(like.shape[0], like.shape[1], -1)
+
+
+def recur(inputs, sizes, weights, update):
+    """Run a gated recurrence: ``h <- h + u * (n - h)`` with the candidate ``n = tanh(x_n + r * h_n)``, the reset gate
+    ``r = sigmoid(x_r + h_r)`` and a share u that tells the kinds apart.
+
+    x are the inputs of all steps, projected at once; h is the projected state.
+
+    Args:
+        inputs (torch.Tensor): time-major, shape (positions, D).
+        sizes (list of int): rows that take part in each step, not increasing.
+        weights (tuple): input and state weights (3H, D), (3H, H) and their biases, gates in the order r, u, n.
+        update (Callable): from (gate ``sigmoid(x_u + h_u)`` of shape (rows, H), slice of positions) to u.
+
+    Returns:
+        torch.Tensor: the state after each position, time-major, shape (positions, H).
+    """
+    weight_x, weight_h, bias_x, bias_h = weights
+    hidden = inputs.new_zeros(sizes[0], weight_h.shape[1])
+    states, begin = [], 0
+    for x in linear(inputs, weight_x, bias_x).split(sizes):
+        hidden = hidden[: len(x)]
+        (x_r, x_u, x_n), (h_r, h_u, h_n) = x.chunk(3, dim=1), linear(hidden, weight_h, bias_h).chunk(3, dim=1)
+        candidate = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
+        share = update(torch.sigmoid(x_u + h_u), slice(begin, begin + len(x)))
+        hidden = hidden + share * (candidate - hidden)
+        states.append(hidden)
+        begin += len(x)
+    return torch.cat(states)

@@ -1,0 +1,108 @@
+"""DIEN_IaCN: equal to stock DIEN when off; negative histories; recurrence and auxiliary loss by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+PROTOCOL = {"protocol": "leave_one_out_ctr"}
+
+
+@pytest.fixture
+def pair(build):
+    """(batch, stock DIEN, DIEN_IaCN off) with the same weights; the batch has stock's negative histories."""
+
+    def make(**changes):
+        _, train, _, _, stock = build("DIEN", **PROTOCOL, **changes)
+        *_, ours = build("DIEN_IaCN", iacn_mode="off", **changes)
+        for name, weight in stock.state_dict().items():
+            assert torch.equal(weight, ours.state_dict()[name]), "one seed must give both the same start"
+        torch.manual_seed(0)
+        for parameter in stock.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        ours.load_state_dict(stock.state_dict())
+        return next(iter(train)), stock, ours
+
+    return make
+
+
+@pytest.mark.parametrize("gru", ["AUGRU", "AGRU", "AIGRU", "GRU"])
+def test_off_computes_what_stock_dien_computes(pair, gru):
+    batch, stock, ours = pair(gru_type=gru)
+    loss, stock_loss = ours.calculate_loss(batch), stock.calculate_loss(batch)
+    assert torch.allclose(loss, stock_loss, atol=1e-5)
+    loss.backward()
+    stock_loss.backward()
+    gradients = dict(stock.named_parameters())
+    for name, parameter in ours.named_parameters():
+        if gradients[name].grad is not None:
+            assert torch.allclose(parameter.grad, gradients[name].grad, atol=1e-5), name
+    stock.eval(), ours.eval()
+    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-5)
+
+
+def test_prediction_needs_no_negative_history(pair):
+    batch, stock, ours = pair()
+    stock.eval(), ours.eval()
+    scores = stock.predict(batch)
+    del batch.interaction["neg_item_id_list"]
+    assert torch.allclose(ours.predict(batch), scores, atol=1e-5)
+    assert "neg_item_id_list" not in batch
+
+
+def test_own_auxiliary_loss_is_the_cross_entropy_of_next_and_other_items(pair):
+    """DIEN, equation 7, over real positions, in NumPy from the extractor's own states."""
+    batch, _, ours = pair()
+    extractor, layer = ours.interset_extractor, ours.embedding_layer
+    history, others, lengths = batch["item_id_list"], batch["neg_item_id_list"], batch["item_length"]
+    vectors = [layer(batch["user_id"], ids)[0]["item"].flatten(2).detach() for ids in (history, others)]
+    states, loss = extractor(vectors[0], lengths, vectors[1])
+    terms = []
+    for row, length in enumerate(lengths.tolist()):
+        for step in range(length - 1):
+            for items, sign in zip(vectors, (1, -1)):
+                pair_input = torch.cat([states[row, step], items[row, step + 1]])
+                score = extractor.auxiliary_net(pair_input.unsqueeze(0)).item()
+                terms.append(np.log1p(np.exp(-sign * score)))
+    assert loss.item() == pytest.approx(np.mean(terms), abs=1e-5)
+
+
+def test_histories_of_one_item_have_no_auxiliary_loss(pair):
+    batch, _, ours = pair()
+    rows = batch[batch["item_length"] == 1]
+    assert len(rows) > 1
+    assert torch.isfinite(ours.calculate_loss(rows))
+
+
+def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build):
+    *_, train, _, _, model = build("DIEN_IaCN")
+    history = next(iter(train))["item_id_list"].repeat(200, 1)
+    negatives = model._other_items(history)
+    assert torch.equal(negatives == 0, history == 0)
+    real = history > 0
+    assert (negatives[real] != history[real]).all()
+    counts = torch.bincount(negatives[real], minlength=model.n_items)[1:].float()
+    expected = real.sum() / (model.n_items - 1)
+    # Each item has the same chance, short of the places where it stands itself.
+    own = torch.bincount(history[real], minlength=model.n_items)[1:] / (model.n_items - 2)
+    assert torch.allclose(counts, expected * (model.n_items - 1) / (model.n_items - 2) - own, rtol=0.15)
+
+
+def test_negative_histories_are_drawn_afresh_each_epoch_from_the_seed(build):
+    from recbole.utils import get_trainer
+
+    def seen(seed):
+        config, train, _, _, model = build("DIEN_IaCN", seed=seed)
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+        drawn, epochs, draw = [], [], model._other_items
+        model._other_items = lambda history: drawn.append(draw(history)) or drawn[-1]
+        for epoch in range(2):
+            drawn.clear()
+            trainer._train_epoch(train, epoch)
+            epochs.append(torch.cat([negatives.flatten() for negatives in drawn]))
+        return epochs
+
+    first, second = seen(7)
+    assert not torch.equal(first, second)
+    again = seen(7)
+    assert torch.equal(first, again[0]) and torch.equal(second, again[1])
+    assert not torch.equal(first, seen(8)[0])
