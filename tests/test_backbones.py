@@ -9,7 +9,7 @@ import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
 
 BACKBONES = [
-    *("DIN", "DIEN", "WideDeep", "DeepFM", "DCN", "DCNV2", "xDeepFM", "AutoInt", "PNN", "NFM", "AFM", "FM"),
+    *("DIN", "DIEN", "WideDeep", "DeepFM", "DCN", "DCNV2", "xDeepFM", "AutoInt", "PNN", "NFM", "AFM", "FM", "FFM"),
     *("FNN", "FwFM", "FiGNN", "EulerNet", "DSSM", "KD_DAGFM"),
 ]
 MODES = ("off", "width", "full")

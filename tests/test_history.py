@@ -92,7 +92,7 @@ def test_a_two_tower_model_has_the_history_in_the_users_tower(build):
     assert torch.equal(item[0], item[1]) and not torch.allclose(user[0], user[1])
 
 
-@pytest.mark.parametrize("backbone", ["FwFM"])
+@pytest.mark.parametrize("backbone", ["FFM", "FwFM"])
 def test_groups_of_columns_take_their_aliases_and_histories_in(build, backbone):
     groups = {0: ["user_id", "age"], 1: ["item_id"], 2: ["categories"]}
     *_, train, _, _, model = build(f"{backbone}_IaCN", fields=groups)
@@ -101,6 +101,17 @@ def test_groups_of_columns_take_their_aliases_and_histories_in(build, backbone):
     assert group["item_id_auxiliary"] == group["item_id_list"] == group["item_id_auxiliary_list"] == 1
     assert group["categories_auxiliary_list"] == 2
     assert torch.isfinite(sum(model.calculate_loss(next(iter(train)))))
+
+
+def test_ffm_pools_the_history_for_each_field_from_its_own_table(build):
+    *_, train, _, _, model = build("FFM_IaCN", iacn_mode="off")
+    rows = model.with_history(next(iter(train)))
+    by_field = model.ffm._emb_token_seq_ffm_input(model.get_ffm_input(rows)[2])
+    start = int(model.ffm.token_offsets[model.token_field_names.index("item_id")])
+    for field, vectors in enumerate(by_field):
+        weight = model.ffm.token_embeddings[field].weight
+        for row, items in zip(vectors[:4, 0], rows["item_id_list"][:4]):
+            assert torch.allclose(row, weight[start + items[items > 0]].mean(0), atol=1e-6)
 
 
 def test_kd_dagfm_distils_from_a_checkpoint_with_capsules(build, settings, tmp_path):

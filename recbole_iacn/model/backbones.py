@@ -3,6 +3,7 @@
 import functools
 
 from recbole.model.abstract_recommender import ContextRecommender
+from recbole.model.context_aware_recommender.ffm import FFM
 from recbole.model.context_aware_recommender.lr import LR
 from recbole.model.sequential_recommender.dien import DIEN
 from recbole.model.sequential_recommender.din import DIN
@@ -11,6 +12,7 @@ from recbole_iacn import registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.embedding import SequenceItems
 from recbole_iacn.model.evolution import EvolvingItems
+from recbole_iacn.model.field_aware import FieldAwareItems
 from recbole_iacn.model.history import HistoryContext
 from recbole_iacn.model.interest_aware import InterestAware
 
@@ -59,6 +61,8 @@ def _bases(model):
         return InterestAware, EvolvingItems, model
     if issubclass(model, DIN):
         return InterestAware, SequenceItems, model
+    if issubclass(model, FFM):
+        return InterestAware, FieldAwareItems, model, HistoryContext
     if issubclass(model, ContextRecommender):
         return InterestAware, model, HistoryContext
     raise ConfigError(
