@@ -64,9 +64,10 @@ class BehaviorToInterestRouting(nn.Module):
         num_interests (int): K.
         max_length (int): the longest history.
         iterations (int): routing iterations. Defaults to 3.
-        logit_std (float): standard deviation of the initial logits. Defaults to 1.
+        logit_std (float): standard deviation of the initial logits. Defaults to 0.3: they are to break the tie, and
+            the agreement of behaviours and interests is to decide; with 1 they outlast three iterations.
         rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
-        map_scale (float): M starts as this multiple of the identity. Defaults to 5. Embeddings start near zero,
+        map_scale (float): M starts as this multiple of the identity. Defaults to 40. Embeddings start near zero,
             where squash is flat (``|u| ~ |s|^2``): with a start of 1 the task hardly learns in its first epochs.
     """
 
@@ -76,9 +77,9 @@ class BehaviorToInterestRouting(nn.Module):
         num_interests,
         max_length,
         iterations=3,
-        logit_std=1.0,
+        logit_std=0.3,
         rounding="ceil",
-        map_scale=5.0,
+        map_scale=40.0,
     ):
         super().__init__()
         for name, value in (("num_interests", num_interests), ("iterations", iterations), ("max_length", max_length)):

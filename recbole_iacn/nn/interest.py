@@ -48,8 +48,8 @@ class InterestAwareNetwork(nn.Module):
         power=10.0,
         temperature=0.05,
         rounding="ceil",
-        logit_std=1.0,
-        map_scale=5.0,
+        logit_std=0.3,
+        map_scale=40.0,
         profile_size=0,
     ):
         super().__init__()
