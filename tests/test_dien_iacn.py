@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from recbole_iacn.model.recurrence import TimeMajor, recur
+
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
 
@@ -71,6 +73,32 @@ def test_histories_of_one_item_have_no_auxiliary_loss(pair):
     rows = batch[batch["item_length"] == 1]
     assert len(rows) > 1
     assert torch.isfinite(ours.calculate_loss(rows))
+
+
+def test_an_empty_history_is_refused_in_words(pair):
+    batch, _, ours = pair()
+    batch["item_length"][3] = 0
+    with pytest.raises(ValueError, match="at least one item in every history"):
+        ours.predict(batch)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_time_major_order_and_recurrence_against_plain_loops(seed):
+    """A GRU of PyTorch, row by row; the packed order by hand."""
+    torch.manual_seed(seed)
+    lengths = torch.tensor([2, 4, 1, 4, 3])
+    padded, gru = torch.randn(5, 4, 3), torch.nn.GRU(3, 6, batch_first=True)
+    positions = TimeMajor(lengths, 4)
+    assert positions.sizes == [5, 4, 3, 2]
+    assert positions.place.tolist() == [4, 12, 16, 0, 8, 5, 13, 17, 1, 6, 14, 18, 7, 15]
+    weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
+    states = recur(positions.pack(padded), positions.sizes, weights, lambda gate, step: 1 - gate)
+    filled = positions.pad(states, like=padded)
+    for row, length in enumerate(lengths.tolist()):
+        expected = gru(padded[row : row + 1, :length])[0][0]
+        assert torch.allclose(filled[row, :length], expected, atol=1e-6)
+        assert (filled[row, length:] == 0).all()
+        assert torch.allclose(states[positions.last[row]], expected[-1], atol=1e-6)
 
 
 def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build):

@@ -13,6 +13,9 @@ class TimeMajor:
     Args:
         lengths (torch.LongTensor): real positions of each row, at least 1, shape (B,).
         steps (int): T, the padded length.
+
+    Raises:
+        ValueError: a row has no real position.
     """
 
     def __init__(self, lengths, steps):
@@ -22,6 +25,8 @@ class TimeMajor:
         self.place = order[rank] * steps + step
         sizes = real.sum(dim=1)
         self.sizes = sizes[sizes > 0].tolist()
+        if self.sizes[:1] != [len(lengths)]:
+            raise ValueError("a recurrence needs at least one item in every history; leave out rows with an empty one")
         self.last = (sizes.cumsum(0) - sizes)[lengths - 1] + order.argsort()
 
     def pack(self, padded):
