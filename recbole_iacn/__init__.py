@@ -7,7 +7,7 @@ neither RecBole nor PyTorch itself.
 from recbole_iacn import compat, registry
 from recbole_iacn.errors import ConfigError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["ConfigError", "interest_aware", "run"]
 
 compat.install()

@@ -90,3 +90,31 @@ def build(settings):
         return (config, *loaders, network)
 
     return make
+
+
+def give_same_weights(ours, stock):
+    """One seed has given both the same start; now random weights of a size that every part feels."""
+    import torch
+
+    for name, weight in stock.state_dict().items():
+        assert torch.equal(weight, ours.state_dict()[name]), name
+    torch.manual_seed(0)
+    for parameter in stock.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    ours.load_state_dict(stock.state_dict())
+
+
+def assert_computes_the_same(ours, stock, batch, tolerance):
+    """Equal losses, gradients and scores."""
+    import torch
+
+    loss, stock_loss = ours.calculate_loss(batch), stock.calculate_loss(batch)
+    assert torch.allclose(loss, stock_loss, atol=tolerance)
+    loss.backward()
+    stock_loss.backward()
+    gradients = dict(stock.named_parameters())
+    for name, parameter in ours.named_parameters():
+        if gradients[name].grad is not None:
+            assert torch.allclose(parameter.grad, gradients[name].grad, atol=tolerance), name
+    stock.eval(), ours.eval()
+    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=tolerance)

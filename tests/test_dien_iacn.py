@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from conftest import assert_computes_the_same, give_same_weights
 
 from recbole_iacn.model.recurrence import TimeMajor, recur
 
@@ -16,12 +17,7 @@ def pair(build):
     def make(**changes):
         _, train, _, _, stock = build("DIEN", **PROTOCOL, **changes)
         *_, ours = build("DIEN_IaCN", iacn_mode="off", **changes)
-        for name, weight in stock.state_dict().items():
-            assert torch.equal(weight, ours.state_dict()[name]), "one seed must give both the same start"
-        torch.manual_seed(0)
-        for parameter in stock.parameters():
-            torch.nn.init.normal_(parameter, std=0.3)
-        ours.load_state_dict(stock.state_dict())
+        give_same_weights(ours, stock)
         return next(iter(train)), stock, ours
 
     return make
@@ -30,16 +26,7 @@ def pair(build):
 @pytest.mark.parametrize("gru", ["AUGRU", "AGRU", "AIGRU", "GRU"])
 def test_off_computes_what_stock_dien_computes(pair, gru):
     batch, stock, ours = pair(gru_type=gru)
-    loss, stock_loss = ours.calculate_loss(batch), stock.calculate_loss(batch)
-    assert torch.allclose(loss, stock_loss, atol=1e-5)
-    loss.backward()
-    stock_loss.backward()
-    gradients = dict(stock.named_parameters())
-    for name, parameter in ours.named_parameters():
-        if gradients[name].grad is not None:
-            assert torch.allclose(parameter.grad, gradients[name].grad, atol=1e-5), name
-    stock.eval(), ours.eval()
-    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-5)
+    assert_computes_the_same(ours, stock, batch, tolerance=1e-5)
 
 
 def test_prediction_needs_no_negative_history(pair):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import write_atomic
+from conftest import assert_computes_the_same, give_same_weights, write_atomic
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
@@ -21,23 +21,8 @@ def auxiliary_rows(model):
 def test_off_computes_what_stock_din_computes(build, pooling):
     _, train, _, _, stock = build("DIN", pooling_mode=pooling, **PROTOCOL)
     _, _, _, _, ours = build(iacn_mode="off", pooling_mode=pooling)
-    for name, weight in stock.state_dict().items():
-        assert torch.equal(weight, ours.state_dict()[name]), "one seed must give both the same start"
-    torch.manual_seed(0)
-    for parameter in stock.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    ours.load_state_dict(stock.state_dict())
-    batch = first_batch(train)
-    loss, stock_loss = ours.calculate_loss(batch), stock.calculate_loss(batch)
-    assert torch.allclose(loss, stock_loss, atol=1e-6)
-    loss.backward()
-    stock_loss.backward()
-    gradients = dict(stock.named_parameters())
-    for name, parameter in ours.named_parameters():
-        if gradients[name].grad is not None:
-            assert torch.allclose(parameter.grad, gradients[name].grad, atol=1e-6), name
-    stock.eval(), ours.eval()
-    assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=1e-6)
+    give_same_weights(ours, stock)
+    assert_computes_the_same(ours, stock, first_batch(train), tolerance=1e-6)
 
 
 def test_off_equals_stock_with_numerical_item_features(build, tmp_path):
