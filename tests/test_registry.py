@@ -66,9 +66,10 @@ def test_our_run_equals_recboles(settings):
     )
 
 
-def test_a_fresh_process_loads_model_and_data_and_ranks(settings, tmp_path):
-    result = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
-    (checkpoint,) = Path("saved").glob("DIN_IaCN-*.pth")
+@pytest.mark.parametrize("name", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"])
+def test_a_fresh_process_loads_model_and_data_and_ranks(settings, name):
+    result = recbole_iacn.run(name, "tiny", config_dict=settings())
+    (checkpoint,) = Path("saved").glob(f"{name}-*.pth")
     code = """
         import sys
         import recbole_iacn
