@@ -6,6 +6,7 @@ neither RecBole nor PyTorch itself.
 
 from recbole_iacn import compat, registry
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import SUFFIX
 
 __version__ = "0.2.0"
 __all__ = ["ConfigError", "interest_aware", "run"]
@@ -23,6 +24,8 @@ def __getattr__(name):
         from recbole_iacn.model.backbones import interest_aware
 
         return interest_aware
-    if name.endswith(registry.SUFFIX):
-        return registry.model_class(name)
+    if name.endswith(SUFFIX):
+        from recbole_iacn.model.backbones import model_class
+
+        return model_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ import yaml
 
 from recbole_iacn import atomic_files, settings
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.registry import backbone
+from recbole_iacn.names import backbone
 from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
 
 _checking_files = contextvars.ContextVar("checking_files", default=False)

@@ -4,8 +4,9 @@ import argparse
 import re
 import sys
 
-from recbole_iacn import bridge, registry, settings
+from recbole_iacn import bridge, settings
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import SUFFIX, backbone
 from recbole_iacn.resources import click_models, recbole_models
 
 
@@ -62,9 +63,11 @@ def check_model(model):
     """
     if not isinstance(model, str):
         return model
-    if registry.backbone(model):
-        return registry.model_class(model)
-    known = [*(name + registry.SUFFIX for name in click_models()), *recbole_models()]
+    if backbone(model):
+        from recbole_iacn.model.backbones import model_class
+
+        return model_class(model)
+    known = [*(name + SUFFIX for name in click_models()), *recbole_models()]
     if model not in known:
         raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
     return None

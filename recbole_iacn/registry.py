@@ -10,55 +10,11 @@ import importlib.abc
 import importlib.util
 import sys
 
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.imports import around_import
-from recbole_iacn.resources import click_models, recbole_models
+from recbole_iacn.names import SUFFIX, backbone, remembered
+from recbole_iacn.resources import recbole_models
 
-SUFFIX = "_IaCN"
 _KIND = "recbole.model.sequential_recommender"
-
-_remembered = {}
-
-
-def remember(model_class):
-    """Let RecBole find a class of the user's by its name, in this process."""
-    _remembered[model_class.__name__] = model_class
-
-
-def backbone(name):
-    """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is none of ours.
-
-    Args:
-        name (str): a model name.
-    """
-    base = name.removesuffix(SUFFIX)
-    if base == name:
-        return None
-    if name in _remembered:
-        return base
-    return base if base in recbole_models() else None
-
-
-def model_class(name):
-    """The class behind one of our names.
-
-    Raises:
-        AttributeError: not one of ours.
-        ConfigError: the backbone can't be made interest-aware; says why.
-    """
-    if name in _remembered:
-        return _remembered[name]
-    if backbone(name) is None:
-        raise AttributeError(f"there is no model {name!r}")
-    if backbone(name) not in click_models():
-        raise ConfigError(
-            f"{name}: {backbone(name)} is no click-through-rate model; there are {', '.join(click_models())}"
-        )
-    from recbole.utils import get_model
-
-    from recbole_iacn.model.backbones import interest_aware
-
-    return interest_aware(get_model(backbone(name)))
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -77,11 +33,13 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module):
+        from recbole_iacn.model.backbones import model_class
+
         module.__getattr__ = model_class
 
 
 def _names_by_file():
-    return {name.lower() for name in [*_remembered, *(name + SUFFIX for name in recbole_models())]}
+    return {name.lower() for name in [*remembered, *(name + SUFFIX for name in recbole_models())]}
 
 
 def _attribute(module, suffix, where):

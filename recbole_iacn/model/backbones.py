@@ -7,14 +7,16 @@ from recbole.model.context_aware_recommender.ffm import FFM
 from recbole.model.context_aware_recommender.lr import LR
 from recbole.model.sequential_recommender.dien import DIEN
 from recbole.model.sequential_recommender.din import DIN
+from recbole.utils import get_model
 
-from recbole_iacn import registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.embedding import SequenceItems
 from recbole_iacn.model.evolution import EvolvingItems
 from recbole_iacn.model.field_aware import FieldAwareItems
 from recbole_iacn.model.history import HistoryContext
 from recbole_iacn.model.interest_aware import InterestAware
+from recbole_iacn.names import SUFFIX, backbone, remember, remembered
+from recbole_iacn.resources import click_models
 
 # Backbones that the rule does not reach, and why.
 _UNABLE = {LR: "LR scores by one weight a feature and has no item embedding that E_auxiliary could extend"}
@@ -45,18 +47,18 @@ def interest_aware(model):
         return model
     bases = _bases(model)
     own = model.__module__.startswith("recbole.")
-    name = model.__name__ + registry.SUFFIX
+    name = model.__name__ + SUFFIX
     made = type(name, bases, {"__doc__": f"{model.__name__} with interest-aware item embeddings."})
     made.__module__, made.backbone = __name__ if own else model.__module__, model
     if not own:
-        registry.remember(made)
+        remember(made)
     return made
 
 
 def _bases(model):
     name = model.__name__
     if model in _UNABLE:
-        raise ConfigError(f"{name}{registry.SUFFIX}: {_UNABLE[model]}")
+        raise ConfigError(f"{name}{SUFFIX}: {_UNABLE[model]}")
     if issubclass(model, DIEN):
         return InterestAware, EvolvingItems, model
     if issubclass(model, DIN):
@@ -66,13 +68,30 @@ def _bases(model):
     if issubclass(model, ContextRecommender):
         return InterestAware, model, HistoryContext
     raise ConfigError(
-        f"{name}{registry.SUFFIX}: {name} is no click-through-rate model; the rule takes DIN, DIEN, RecBole's "
+        f"{name}{SUFFIX}: {name} is no click-through-rate model; the rule takes DIN, DIEN, RecBole's "
         "context-aware models and their subclasses"
     )
 
 
+def model_class(name):
+    """The class behind one of our names.
+
+    Raises:
+        AttributeError: not one of ours.
+        ConfigError: the backbone can't be made interest-aware; says why.
+    """
+    if name in remembered:
+        return remembered[name]
+    base = backbone(name)
+    if base is None:
+        raise AttributeError(f"there is no model {name!r}")
+    if base not in click_models():
+        raise ConfigError(f"{name}: {base} is no click-through-rate model; there are {', '.join(click_models())}")
+    return interest_aware(get_model(base))
+
+
 def __getattr__(name):
     # So that a class made by the rule can be pickled: it is found where it says it is.
-    if name.endswith(registry.SUFFIX):
-        return registry.model_class(name)
+    if name.endswith(SUFFIX):
+        return model_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
