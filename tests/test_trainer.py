@@ -109,9 +109,17 @@ def test_same_seed_same_figures_and_another_seed_others(trained):
     assert losses[0] != losses[2]
 
 
+@pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN", "KD_DAGFM_IaCN"])
 @pytest.mark.parametrize("mode", ["off", "full"])
-def test_resumed_equals_uninterrupted(trained, mode):
-    options = {"iacn_mode": mode, "iacn_negatives": 4, "dropout_prob": 0.2, "learning_rate": 0.01, "stopping_step": 99}
+def test_resumed_equals_uninterrupted(trained, model, mode):
+    options = {
+        "model": model,
+        "iacn_mode": mode,
+        "iacn_negatives": 4,
+        "dropout_prob": 0.2,
+        "learning_rate": 0.01,
+        "stopping_step": 99,
+    }
     _, _, straight, through = trained(epochs=4, **options)
     _, _, _, half = trained(epochs=2, **options)
     half._save_checkpoint(1, verbose=False)
