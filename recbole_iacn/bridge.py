@@ -7,11 +7,14 @@ models the wrapped code does exactly what it did.
 import contextlib
 import contextvars
 import functools
+import types
 
+import numpy as np
 import yaml
 
 from recbole_iacn import atomic_files, settings
-from recbole_iacn.data.protocol import protocol_settings
+from recbole_iacn.data.protocol import one_row_a_user, protocol_settings
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import backbone
 from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
 
@@ -122,19 +125,58 @@ def sort_exactly(dataset_class):
     @_wrap(dataset_class, "_change_feat_format")
     def change_format(original, dataset):
         if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
-            by = [dataset.uid_field, dataset.time_field]
-            dataset.inter_feat = dataset.inter_feat.sort_values(by, kind="stable", ignore_index=True)
+            clicks = dataset.inter_feat
+            order = np.lexsort((clicks[dataset.time_field].to_numpy(), clicks[dataset.uid_field].to_numpy()))
+            if (order[1:] < order[:-1]).any():
+                dataset.inter_feat = clicks.take(order).reset_index(drop=True)
         original(dataset)
 
 
+def read_fast(module):
+    """Let data sets of windows read their files by pandas' C parser.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+    from recbole_iacn.data.reading import FastPandas
+
+    module.pd = FastPandas(module.pd)
+
+
 def teach_loaders(module):
-    """Under a protocol, ``data_preparation`` uses our loaders, for every model; and a saved data set is read again only
-    if our settings that shape it are unchanged, too.
+    """Under a protocol, ``create_dataset`` and ``data_preparation`` use our data set and loaders, for every model; and
+    a saved data set is read again only if our settings that shape it are unchanged, too.
 
     Args:
         module: ``recbole.data.utils``.
     """
     module.dataset_arguments = [*module.dataset_arguments, "protocol", "iacn_mode", "iacn_item_features"]
+
+    @_wrap(module, "create_dataset")
+    def create_dataset(original, config):
+        windowed = _windowed_dataset(config)
+        if windowed is None:
+            return original(config)
+        import recbole.data.dataset as datasets
+
+        # RecBole looks for a data set of the model's own by name: for the length of this call it finds this one.
+        name = f"{config['model']}Dataset"
+        before = vars(datasets).get(name)
+        setattr(datasets, name, windowed)
+        try:
+            return original(config)
+        finally:
+            if before is None:
+                delattr(datasets, name)
+            else:
+                setattr(datasets, name, before)
+
+    @_wrap(module, "create_samplers")
+    def create_samplers(original, config, dataset, built_datasets):
+        if not config["protocol"]:
+            return original(config, dataset, built_datasets)
+        # Our loaders draw for themselves; RecBole's samplers would first build a set for each user.
+        return tuple(types.SimpleNamespace(phase=phase, dataset=dataset) for phase in ("train", "valid", "test"))
 
     @_wrap(module, "get_dataloader")
     def get_dataloader(original, config, phase):
@@ -143,3 +185,42 @@ def teach_loaders(module):
         from recbole_iacn.data.loader import ProtocolEvalDataLoader, ProtocolTrainDataLoader
 
         return ProtocolTrainDataLoader if phase == "train" else ProtocolEvalDataLoader
+
+
+def _windowed_dataset(config):
+    """The data set with windowed histories for a RecBole model, None where it keeps its own."""
+    from recbole.utils import ModelType
+
+    model, sequential = config["model"], config["MODEL_TYPE"] == ModelType.SEQUENTIAL
+    asked = config["history_dataset"]
+    if backbone(model):
+        return None
+    if not sequential:
+        if one_row_a_user(config):
+            raise ConfigError(
+                f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
+                f"{model}_IaCN with iacn_mode: off is {model} with one."
+            )
+        return None
+    if not (asked or (asked is None and config["protocol"])):
+        return None
+    from recbole.data import dataset as datasets
+
+    from recbole_iacn.data.history import DIENHistoryDataset, HistoryDataset
+
+    if model == "DIEN":
+        return DIENHistoryDataset
+    if hasattr(datasets, f"{model}Dataset"):
+        if asked:
+            raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
+        return None
+    return HistoryDataset
+
+
+def keep_ranges(module):
+    """RecBole's loaders make a list of all row numbers, 36 bytes each; a range says the same.
+
+    Args:
+        module: ``recbole.data.dataloader.abstract_dataloader``.
+    """
+    module.list = lambda values: values if isinstance(values, range) else list(values)

@@ -67,6 +67,20 @@ def install():
 
         bridge.teach_config(module.Config)
 
+    @around_import("recbole.data.dataset.dataset")
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        bridge.read_fast(module)
+
+    @around_import("recbole.data.dataloader.abstract_dataloader")
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        bridge.keep_ranges(module)
+
     @around_import("recbole.data.dataset")
     def _():
         module = yield

@@ -17,6 +17,9 @@ _KEY_IN_YAML = re.compile(r"^(\w+)\s*:", re.MULTILINE)
 # Keys that RecBole reads through variables, or that belong to its command line.
 _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip", "port", "world_size", "group_offset"}
 
+# Ours for every model, RecBole's own included; those of interest-aware models stand in properties/.
+_OWN_KEYS = {"protocol", "history_dataset", "valid_negatives_file", "test_negatives_file", "log_tensorboard"}
+
 _LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
 
 # (key, test, what it must be); a key that is absent or null is not tested.
@@ -80,7 +83,7 @@ def known_keys(model_class=None):
 
     keys = set(_recbole_keys())
     keys.update(key for path in own_properties() for key in _KEY_IN_YAML.findall(path.read_text(encoding="utf-8")))
-    keys.update(("protocol", "log_tensorboard"))
+    keys.update(_OWN_KEYS)
     for base in inspect.getmro(model_class) if model_class else ():
         module = inspect.getmodule(base)
         if module and not base.__module__.startswith(("recbole.", "torch", "builtins")):

@@ -51,6 +51,19 @@ def test_sampling_is_exact_uniform_and_decided_by_the_generator():
     assert set(drawn[30_000:]) == {1, 2, 3, 4, 6}
 
 
+def test_sampling_by_popularity_draws_an_item_as_often_as_it_has_users():
+    users, items = np.array([1, 2, 3, 1, 2, 3, 4, 1, 1]), np.array([1, 1, 1, 2, 2, 3, 3, 2, 4])
+    own = OwnItems(users, items, n_items=9)  # users of items 1 to 4: 3, 2, 2, 1; nobody has 5 to 8
+    drawn = own.sample_others(np.full(70_000, 4), 1, np.random.default_rng(0), "popularity")
+    counts = np.bincount(drawn[:, 0], minlength=9)
+    assert counts[3] == counts[5:].sum() == 0  # user 4's own, and what nobody has
+    assert abs(counts[[1, 2, 4]] / 70_000 - np.array([3, 2, 1]) / 6).max() < 0.007  # 4 standard deviations
+    with pytest.raises(ConfigError, match="all 2 items"):
+        OwnItems(np.array([1, 1, 2]), np.array([1, 2, 1]), 9).sample_others(
+            np.array([1]), 1, np.random.default_rng(0), "popularity"
+        )
+
+
 def test_a_user_who_has_everything_is_an_error():
     own = OwnItems(np.array([1, 1, 2]), np.array([1, 2, 1]), n_items=3)
     with pytest.raises(ConfigError, match="all 2 items"):
@@ -141,6 +154,101 @@ def test_without_a_protocol_recbole_keeps_its_own_loaders(build):
 
     _, train, valid, _, _ = build("DIN", eval_args={"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "uni1"})
     assert type(train) is TrainDataLoader and type(valid) is NegSampleEvalDataLoader
+
+
+def test_din_electronics_is_leave_one_out_with_ten_items(build):
+    config, train, *_ = build("DIN", protocol="din_electronics", MAX_ITEM_LIST_LENGTH=...)
+    _, same, *_ = build("DIN", protocol="leave_one_out_ctr", MAX_ITEM_LIST_LENGTH=10)
+    assert config["MAX_ITEM_LIST_LENGTH"] == 10
+    assert rows(train) == rows(same)
+
+
+@pytest.mark.parametrize("model", ["DIN", "DIN_IaCN", "WideDeep_IaCN"])
+def test_dien_books_takes_each_users_last_item_and_splits_by_users(build, model):
+    _, *loaders, _ = build(model, protocol="dien_books", MAX_ITEM_LIST_LENGTH=...)
+    own, last = own_sets(loaders[0]._dataset), {}
+    for user, item, time, _ in file_rows(loaders[0]._dataset):
+        last[user] = max(last.get(user, (0, "")), (int(time), item))
+    found = [rows(loader) for loader in loaders]
+    users = [{user for user, _, _ in part} for part in found]
+    assert [len(part) for part in users] == [49, 5, 6] and len(set.union(*users)) == 60
+    for user, item, label in (row for part in found for row in part):
+        assert item == last[user][1] if label else item not in own[user]
+    # another seed splits otherwise; the same one does not
+    again, other = (build(model, protocol="dien_books", MAX_ITEM_LIST_LENGTH=..., seed=seed)[3] for seed in (7, 8))
+    assert rows(again) == found[2] and {user for user, _, _ in rows(other)} != users[2]
+
+
+def test_dien_books_draws_negatives_by_popularity(build, tmp_path):
+    """One item that half of the users have: the other half gets it as a negative about as often as its share says."""
+    folder = tmp_path / "popular"
+    folder.mkdir()
+    lines = ["user_id:token\titem_id:token\ttimestamp:float"]
+    for user in range(400):
+        items = ["hit" if user % 2 else f"x{user}", f"y{user}", f"z{user}"]
+        lines += [f"u{user}\t{item}\t{step}" for step, item in enumerate(items)]
+    (folder / "popular.inter").write_text("\n".join(lines) + "\n")
+    load = {"inter": ["user_id", "item_id", "timestamp"]}
+    changes = {"data_path": str(tmp_path), "load_col": load, "protocol": "dien_books", "MAX_ITEM_LIST_LENGTH": ...}
+    _, train, *_ = build("DIN", "popular", **changes)
+    drawn = [item for _ in range(20) for user, item, label in rows(train) if not label and int(user[1:]) % 2 == 0]
+    # 200 of 1,200 clicks are on the hit; of the other clicks three are the user's own and are drawn again.
+    assert abs(drawn.count("hit") / len(drawn) - 200 / 1197) < 0.03
+
+
+def test_a_model_without_a_history_cannot_follow_dien_books(build):
+    with pytest.raises(ConfigError, match="WideDeep_IaCN with iacn_mode: off is WideDeep with one"):
+        build("WideDeep", protocol="dien_books", MAX_ITEM_LIST_LENGTH=...)
+
+
+def write_negatives(path, dataset, change=lambda user, item: f"{user}\t{item}"):
+    """For each user the first item that is not their own; ``change`` may spoil a line."""
+    own = own_sets(dataset)
+    lines = [change(user, min({f"i{item}" for item in range(40)} - own[user])) for user in own]
+    path.write_text("\n".join(["user_id:token\titem_id_list:token_seq", *lines]) + "\n")
+
+
+def test_evaluation_negatives_may_come_from_a_file(build, tmp_path):
+    _, train, *_ = build()
+    write_negatives(tmp_path / "mine", train._dataset)
+    _, _, valid, test, _ = build(test_negatives_file=str(tmp_path / "mine"))
+    own = own_sets(train._dataset)
+    everything = {f"i{item}" for item in range(40)}
+    assert all(item == min(everything - own[user]) for user, item, label in rows(test) if not label)
+    assert any(item != min(everything - own[user]) for user, item, label in rows(valid) if not label)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda user, item: f"{user}x\t{item}", "line 2: 'u0x' is not in the data"),
+        (lambda user, item: f"{user}\t{item}{'?' if user == 'u3' else ''}", r"line 5: 'i\d+\?' is not in the data"),
+        (lambda user, item: f"{user}\t{item} {item}", "line 2: 2 items, but each positive needs 1"),
+        (lambda user, item: user, "line 2: 0 items"),
+    ],
+)
+def test_a_wrong_line_of_negatives_is_named(build, tmp_path, change, message):
+    _, train, *_ = build()
+    write_negatives(tmp_path / "mine", train._dataset, change)
+    with pytest.raises(ConfigError, match=f"mine, {message}"):
+        build(valid_negatives_file=str(tmp_path / "mine"))
+
+
+def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_path):
+    _, train, *_ = build()
+    own = own_sets(train._dataset)
+    write_negatives(tmp_path / "own", train._dataset, lambda user, item: f"{user}\t{min(own[user])}")
+    with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is an item of 'u0' itself"):
+        build(test_negatives_file=str(tmp_path / "own"))
+    head = "user_id:token\titem_id_list:token_seq\n"
+    (tmp_path / "empty").write_text(head)
+    with pytest.raises(ConfigError, match="no line for 60 evaluated user"):
+        build(test_negatives_file=str(tmp_path / "empty"))
+    (tmp_path / "head").write_text("user\titems\n")
+    with pytest.raises(ConfigError, match="line 1: must be 'user_id:token"):
+        build(test_negatives_file=str(tmp_path / "head"))
+    with pytest.raises(ConfigError, match="No such file"):
+        build(test_negatives_file=str(tmp_path / "absent"))
 
 
 @pytest.mark.parametrize("features", ["all", ["categories"]])

@@ -2,16 +2,16 @@
 
 import numpy as np
 import pandas as pd
-from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
+from recbole_iacn.data.history import HistoryDataset
 from recbole_iacn.errors import ConfigError, did_you_mean
 
 AUXILIARY_SUFFIX = "_auxiliary"
 
 
-class InterestAwareDataset(SequentialDataset):
-    """RecBole's sequential data set, with an alias column for each auxiliary embedding.
+class InterestAwareDataset(HistoryDataset):
+    """A sequential data set with windowed histories, and an alias column for each auxiliary embedding.
 
     ``E_auxiliary`` is one more item field: ``item_id_auxiliary`` repeats ``item_id`` (and ``<feature>_auxiliary``
     each field of ``iacn_item_features``), so that any backbone that embeds its item columns gives it a table and

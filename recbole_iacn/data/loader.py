@@ -2,7 +2,8 @@
 evaluation are drawn once.
 
 RecBole draws evaluation negatives anew at every pass (RecBole #2077) and excludes the target only. Here a
-table of negatives stands beside the rows: drawn once for validation and test, afresh in every epoch for training.
+table of negatives stands beside the rows: drawn once for validation and test, or read from the user's file; drawn
+afresh in every epoch for training.
 """
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from recbole.data.dataloader import TrainDataLoader
 from recbole.data.dataloader.abstract_dataloader import NegSampleDataLoader
 from recbole.utils import InputType
+from torch.utils.data import RandomSampler
 
+from recbole_iacn.data.negatives import read_negatives
 from recbole_iacn.data.sampling import OwnItems
 
 # Training, validation and test must not share a stream of random numbers; the values only have to differ.
@@ -20,17 +23,23 @@ _STREAM = {"train": 0, "valid": 1, "test": 2}
 def _own_items(dataset):
     """All items of each user, over every split, of the data set that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
-        feat, uid, iid = dataset.inter_feat, dataset.uid_field, dataset.iid_field
-        users, items = [feat[uid].numpy()], [feat[iid].numpy()]
-        history_field = getattr(dataset, f"{iid}_list_field", None)
-        if history_field:
-            # Augmentation drops each user's first item as a target: it stands in the histories only.
-            history = feat[history_field].numpy()
-            row, column = np.nonzero(history)
-            users.append(users[0][row])
-            items.append(history[row, column])
-        dataset.own_items = OwnItems(np.concatenate(users), np.concatenate(items), dataset.item_num)
+        users, items = _clicks(dataset)
+        dataset.own_items = OwnItems(users.numpy(), items.numpy(), dataset.item_num)
     return dataset.own_items
+
+
+def _clicks(dataset):
+    """User and item of every interaction: the targets, and what stands in histories alone."""
+    if hasattr(dataset, "clicks"):
+        return dataset.clicks
+    feat = dataset.inter_feat
+    users, items = feat[dataset.uid_field], feat[dataset.iid_field]
+    history = dataset.iid_field + dataset.config["LIST_SUFFIX"]
+    if history not in feat:
+        return users, items
+    seen = feat[history]
+    row, column = seen.nonzero(as_tuple=True)
+    return torch.cat([users, users[row]]), torch.cat([items, seen[row, column]])
 
 
 def _random(config, phase, epoch=0):
@@ -43,13 +52,33 @@ class _NegativeTable:
     def _draw(self, phase, epoch=0):
         users = self._dataset.inter_feat[self.uid_field].numpy()
         own = _own_items(self._sampler.dataset)
-        table = own.sample_others(users, self.neg_sample_num, _random(self.config, phase, epoch))
+        given = self.config[f"{phase}_negatives_file"]
+        if given:
+            table = read_negatives(given, self._sampler.dataset, own, users, self.neg_sample_num)
+        else:
+            distribution = self.neg_sample_args["distribution"]
+            table = own.sample_others(users, self.neg_sample_num, _random(self.config, phase, epoch), distribution)
         self.negatives = torch.from_numpy(table)
 
     def _rows(self, index):
         """The rows of ``index``, followed by one copy of them for each negative."""
         rows = self.transform(self._dataset, self._dataset[index])
         return self.sampling_func(rows, self.negatives[index].T.reshape(-1))
+
+
+class _ShuffledRows:
+    """Row numbers in the order of PyTorch's RandomSampler, which first makes a Python list of all of them."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __iter__(self):
+        order = torch.randperm(self.loader.sample_size, generator=self.loader.generator)
+        for part in order.split(1 << 14):
+            yield from part.tolist()
+
+    def __len__(self):
+        return self.loader.sample_size
 
 
 class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
@@ -61,6 +90,8 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
 
     def __init__(self, config, dataset, sampler, shuffle=False):
         super().__init__(config, dataset, sampler, shuffle=shuffle)
+        if type(self.sampler) is RandomSampler:
+            self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
 
     def set_epoch(self, epoch):
@@ -96,5 +127,5 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
     def collate_fn(self, index):
         index = np.array(index)
         case = torch.arange(len(index))
-        positives = self._dataset.inter_feat[self.iid_field][index]
-        return self._rows(index), case.repeat(self.times), case, positives
+        rows = self._rows(index)
+        return rows, case.repeat(self.times), case, rows[self.iid_field][: len(index)]

@@ -5,28 +5,58 @@ loaders that draw negatives as the papers do. It works for RecBole's models as w
 same test.
 """
 
+from dataclasses import dataclass
+
 from recbole_iacn.errors import ConfigError, did_you_mean
 
-PROTOCOLS = {
-    # Jaiswal & Xiong, RecSys '23, and Zhou et al. (DIN), KDD '18: per user the last item tests, the one before
-    # validates, every earlier prefix trains; one negative per positive, none of the user's own items.
-    "leave_one_out_ctr": {
-        "eval_args": {
-            "split": {"LS": "valid_and_test"},
-            "order": "TO",
-            "group_by": "user",
-            "mode": {"valid": "uni1", "test": "uni1"},
-        },
+
+@dataclass(frozen=True)
+class Protocol:
+    """One named protocol.
+
+    Attributes:
+        settings (dict): the RecBole keys that it fixes.
+        one_row_a_user (bool): only a user's last item is a target, and the split is a random one of users.
+    """
+
+    settings: dict
+    one_row_a_user: bool = False
+
+
+def _settings(split, group_by, distribution, **more):
+    short = {"uniform": "uni1", "popularity": "pop1"}[distribution]
+    return {
+        "eval_args": {"split": split, "order": "TO", "group_by": group_by, "mode": {"valid": short, "test": short}},
         "repeatable": True,
         "threshold": None,  # every row is a click
         "train_neg_sample_args": {
-            "distribution": "uniform",
+            "distribution": distribution,
             "sample_num": 1,
             "alpha": 1.0,
             "dynamic": False,
             "candidate_num": 0,
         },
-    },
+        **more,
+    }
+
+
+_LAST_TESTS = {"split": {"LS": "valid_and_test"}, "group_by": "user", "distribution": "uniform"}
+
+PROTOCOLS = {
+    # Jaiswal & Xiong, RecSys '23: per user the last item tests, the one before validates, every earlier prefix
+    # trains; one negative per positive, none of the user's own items.
+    "leave_one_out_ctr": Protocol(_settings(**_LAST_TESTS)),
+    # Zhou et al. (DIN), KDD '18, section 5.1, as IaCN uses it for Electronics: the same with the last 10 items. The
+    # paper trains on the item before the last, too, and names no validation; here that item validates, so that the
+    # test is not what stops the training.
+    "din_electronics": Protocol(_settings(**_LAST_TESTS, MAX_ITEM_LIST_LENGTH=10)),
+    # Zhou et al. (DIEN), AAAI '19, its published preparation, as IaCN uses it for Books: a user's last item from the
+    # 20 before it; the negative drawn by how often items were reviewed; a tenth of the users tests. The paper names
+    # no validation; here a tenth of the training users validates. It rejects the target alone; here no negative
+    # is any of the user's own items.
+    "dien_books": Protocol(
+        _settings({"RS": [0.81, 0.09, 0.1]}, None, "popularity", MAX_ITEM_LIST_LENGTH=20), one_row_a_user=True
+    ),
 }
 
 
@@ -50,7 +80,7 @@ def protocol_settings(name, given):
             f"protocol: there is no {name!r}.{did_you_mean(name, PROTOCOLS)} "
             f"Known: {', '.join(PROTOCOLS)}; null for RecBole's own eval_args."
         )
-    settings = PROTOCOLS[name]
+    settings = PROTOCOLS[name].settings
     clashes = [key for key in settings if key in given and not _agrees(given[key], settings[key])]
     if clashes:
         raise ConfigError(
@@ -58,6 +88,12 @@ def protocol_settings(name, given):
             f"Leave {clashes[0]} out, or set protocol: null to choose it yourself."
         )
     return {key: value.copy() if isinstance(value, dict) else value for key, value in settings.items()}
+
+
+def one_row_a_user(config):
+    """True if the run's protocol takes only a user's last item for a target and splits by users."""
+    name = config["protocol"]
+    return name is not None and PROTOCOLS[name].one_row_a_user
 
 
 def _agrees(given, fixed):

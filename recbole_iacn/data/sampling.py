@@ -1,4 +1,4 @@
-"""Uniform negatives from outside a user's own items, for all rows at once."""
+"""Negatives from outside a user's own items, for all rows at once."""
 
 import numpy as np
 
@@ -16,7 +16,10 @@ class OwnItems:
 
     def __init__(self, users, items, n_items):
         self.n_items = n_items
-        self.keys = np.unique(np.asarray(users, dtype=np.int64) * n_items + np.asarray(items, dtype=np.int64))
+        keys = np.asarray(users, dtype=np.int64) * n_items + np.asarray(items, dtype=np.int64)
+        keys.sort()
+        # np.unique would do, but takes several times as long.
+        self.keys = keys[np.r_[True, keys[1:] != keys[:-1]]]
 
     def contains(self, users, items):
         """True where an item is the user's own. Arrays of one shape, or that broadcast."""
@@ -24,35 +27,47 @@ class OwnItems:
         place = np.searchsorted(self.keys, wanted)
         return self.keys[np.minimum(place, len(self.keys) - 1)] == wanted
 
-    def sample_others(self, users, count, rng):
-        """Draw ``count`` items for each row, uniformly among those that the row's user has not touched.
+    def sample_others(self, users, count, rng, distribution="uniform"):
+        """Draw ``count`` items for each row among those that the row's user has not touched.
 
         Args:
             users (numpy.ndarray): user of each row, shape (rows,).
             count (int): negatives a row.
             rng (numpy.random.Generator): decides the outcome completely.
+            distribution (str): ``uniform``, each item alike; ``popularity``, in proportion to its number of users.
 
         Returns:
             numpy.ndarray: item ids, int64, shape (rows, count).
 
         Raises:
-            ConfigError: if a user has touched every item, so that no negative exists.
+            ConfigError: if a user has touched every item that can be drawn, so that no negative exists.
         """
         users = np.asarray(users, dtype=np.int64)
-        self._check_others_exist(users)
-        drawn = rng.integers(1, self.n_items, size=(len(users), count))
+        draw = self._by_popularity if distribution == "popularity" else self._uniformly
+        self._check_others_exist(users, distribution)
+        drawn = draw(rng, (len(users), count))
         row, column = np.nonzero(self.contains(users[:, None], drawn))
         while len(row):
-            drawn[row, column] = rng.integers(1, self.n_items, size=len(row))
+            drawn[row, column] = draw(rng, len(row))
             again = self.contains(users[row], drawn[row, column])
             row, column = row[again], column[again]
         return drawn
 
-    def _check_others_exist(self, users):
-        owners, counts = np.unique(self.keys // self.n_items, return_counts=True)
-        sated = np.intersect1d(owners[counts >= self.n_items - 1], users)
+    def _uniformly(self, rng, size):
+        return rng.integers(1, self.n_items, size=size)
+
+    def _by_popularity(self, rng, size):
+        # An item stands in ``keys`` once for each of its users.
+        return self.keys[rng.integers(len(self.keys), size=size)] % self.n_items
+
+    def _check_others_exist(self, users, distribution):
+        drawable = self.n_items - 1
+        if distribution == "popularity":
+            drawable = np.count_nonzero(np.bincount(self.keys % self.n_items))
+        owned = np.bincount(self.keys // self.n_items, minlength=users.max(initial=0) + 1)
+        sated = np.unique(users[owned[users] >= drawable])
         if len(sated):
             raise ConfigError(
-                f"{len(sated)} user(s) have interacted with all {self.n_items - 1} items, so no negative item "
-                f"exists for them. Leave them out, e.g. user_inter_num_interval: '[0,{self.n_items - 2}]'."
+                f"{len(sated)} user(s) have interacted with all {drawable} items, so no negative item "
+                f"exists for them. Leave them out, e.g. user_inter_num_interval: '[0,{drawable - 1}]'."
             )

@@ -1,0 +1,63 @@
+"""Evaluation negatives that the user brings, so that a published test can be repeated to the item."""
+
+from pathlib import Path
+
+import numpy as np
+
+from recbole_iacn.errors import ConfigError
+
+
+def read_negatives(path, dataset, own_items, users, count):
+    """Negatives of each evaluated row, from a file of lines ``user <tab> item item …``.
+
+    The first line names the columns as atomic files do: ``user_id:token <tab> item_id_list:token_seq``.
+
+    Args:
+        path (str): the file.
+        dataset (recbole.data.dataset.Dataset): knows the tokens.
+        own_items (OwnItems): what may not be a negative.
+        users (numpy.ndarray): internal user id of each row, shape (rows,).
+        count (int): negatives a row.
+
+    Returns:
+        numpy.ndarray: internal item ids, int64, shape (rows, count).
+
+    Raises:
+        ConfigError: names file and line: an unknown token, too few or many items, one of the user's own, a user who is
+            evaluated but absent.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; it should hold the evaluation negatives") from None
+    head = f"{dataset.uid_field}:token\t{dataset.iid_field}{dataset.config['LIST_SUFFIX']}:token_seq"
+    if not lines or lines[0] != head:
+        raise ConfigError(f"{path}, line 1: must be {head!r}")
+    table = {}
+    for number, text in enumerate(lines[1:], start=2):
+        try:
+            user, items = _line(text, dataset, own_items, count)
+        except ValueError as error:
+            raise ConfigError(f"{path}, line {number}: {error}") from None
+        table[user] = items
+    absent = [user for user in np.unique(users).tolist() if user not in table]
+    if absent:
+        name = dataset.field2id_token[dataset.uid_field][absent[0]]
+        raise ConfigError(f"{path}: no line for {len(absent)} evaluated user(s), {str(name)!r} among them")
+    return np.array([table[user] for user in users.tolist()])
+
+
+def _line(text, dataset, own_items, count):
+    user, _, items = text.partition("\t")
+    items = items.split()
+    users_known, items_known = dataset.field2token_id[dataset.uid_field], dataset.field2token_id[dataset.iid_field]
+    unknown = [user] if user not in users_known else [item for item in items if item not in items_known]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not in the data")
+    if len(items) != count:
+        raise ValueError(f"{len(items)} items, but each positive needs {count}")
+    numbers = np.array([items_known[item] for item in items])
+    own = own_items.contains(np.full(count, users_known[user]), numbers)
+    if own.any():
+        raise ValueError(f"{items[own.argmax()]!r} is an item of {user!r} itself")
+    return users_known[user], numbers
