@@ -105,6 +105,41 @@ def test_same_rows_as_recbole_on_data_with_everything(tmp_path, changes):
         assert_same_rows(part, ours_part)
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", "::"])
+def test_tokens_of_every_kind_get_recboles_numbers(tmp_path, separator):
+    """Long ones, accents, quotes, one that begins with another, and those that pandas takes for an empty cell."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    users = [
+        "a" * 15,
+        "a" * 16,
+        "a" * 17,
+        "a" * 40,
+        "é" * 9,
+        "日本",
+        "01",
+        "1",
+        "1.0",
+        "x y",
+        '"q,u"',
+        "NULL",
+        "n/a",
+        "-",
+    ]
+    lines = [f"user_id:token{separator}item_id:token{separator}timestamp:float"]
+    for step in range(5):
+        lines += [f"{user}{separator}{'b' * (3 * step + 1)}{separator}{step}" for user in users]
+    lines.append(f"{separator}bbb{separator}9")
+    (folder / "odd.inter").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = make_config(
+        dataset="odd", data_path=str(tmp_path), load_col=None, field_separator=separator, MAX_ITEM_LIST_LENGTH=3
+    )
+    stock, ours = both(config)
+    assert stock.field2token_id == ours.field2token_id and ours.user_num == 1 + 12
+    for part, ours_part in zip(stock.build(), ours.build()):
+        assert_same_rows(part, ours_part)
+
+
 def test_benchmark_files_lie_end_to_end_and_yield_the_same_rows(tmp_path):
     folder = tmp_path / "split"
     folder.mkdir()

@@ -1,21 +1,24 @@
-"""Atomic files read by pandas' C parser, each distinct token kept once.
+"""Atomic files read by pandas' C parser, tokens as bytes, numbered without a Python string for each cell.
 
-RecBole reads with pandas' Python parser and keeps a Python string for every cell. Here a token column is categorical
-from the start; ``remap`` then numbers the categories as RecBole does, in the order of their first appearance.
+RecBole reads with pandas' Python parser and keeps a Python string for every cell. Here a token column comes as bytes,
+is numbered eight bytes at a time as integers, and becomes a categorical column; ``remap`` then numbers the categories
+as RecBole does, in the order of their first appearance.
 """
 
 import contextlib
 import contextvars
 import types
-from collections import defaultdict
-from itertools import count
 
 import numpy as np
 import pandas as pd
 
-_ROWS_AT_ONCE = 1 << 17
-
 _reading_fast = contextvars.ContextVar("reading_fast", default=False)
+
+# Tokens that pandas reads as an empty cell (``na_values`` of its read_csv).
+_EMPTY = "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null"
+READ_AS_EMPTY = frozenset(_EMPTY.split("|"))
+
+_WORD = np.dtype(np.uint64)
 
 
 @contextlib.contextmanager
@@ -45,33 +48,42 @@ class FastPandas(types.ModuleType):
     def read_csv(self, path, **options):
         if not _reading_fast.get() or len(options["delimiter"]) > 1:
             return self._pandas.read_csv(path, **options)
-        # Tokens as Python strings: pandas' own string type would first copy them.
-        kinds = {name: object if name.endswith(":token") else kind for name, kind in options["dtype"].items()}
-        options.update(engine="c", float_precision="high", dtype=kinds, chunksize=_ROWS_AT_ONCE)
-        return _joined(self._pandas.read_csv(path, **options), options["usecols"])
+        options["engine"] = "c"
+        tokens = [name for name in options["usecols"] if name.endswith(":token")]
+        words = dict.fromkeys(tokens, 2)
+        while True:
+            widths = {name: f"S{count * _WORD.itemsize}" for name, count in words.items()}
+            frame = self._pandas.read_csv(path, **{**options, "dtype": {**options["dtype"], **widths}})
+            full = [name for name in tokens if _is_full(frame[name].to_numpy(), words[name])]
+            if not full:
+                break
+            words.update((name, 2 * words[name]) for name in full)  # a token may have been cut
+        for name in tokens:
+            frame[name] = _categorical(frame[name].to_numpy(), words[name])
+        return frame
 
 
-def _joined(chunks, columns):
-    """One frame of all chunks; of a token column only the number of each cell is kept, and each token once."""
-    # Each counts its tokens as they come.
-    tokens = {name: defaultdict(count().__next__) for name in columns if name.endswith(":token")}
-    parts = {name: [] for name in columns}
-    for chunk in chunks:
-        columns = list(chunk)  # in the file's order
-        for name in columns:
-            values = chunk[name]
-            if name in tokens:
-                cell, here = pd.factorize(values.to_numpy())
-                number = np.fromiter(map(tokens[name].__getitem__, here), np.int32, len(here))
-                values = np.append(number, np.int32(-1))[cell]  # a missing cell is -1 in both
-            parts[name].append(values)
-    return pd.DataFrame({name: _column(parts.pop(name), tokens.pop(name, None)) for name in columns}, copy=False)
+def _is_full(cells, words):
+    """True if a cell's last byte is in use."""
+    return bool(len(cells)) and bool(_words(cells, words)[:, -1].max() >> np.uint64(56))
 
 
-def _column(parts, tokens):
-    if tokens is None:
-        return pd.concat(parts, ignore_index=True)
-    return pd.Categorical.from_codes(np.concatenate(parts), categories=pd.Index(list(tokens), dtype=object))
+def _words(cells, words):
+    return np.ascontiguousarray(cells).view(_WORD.newbyteorder("<")).reshape(-1, words)
+
+
+def _categorical(cells, words):
+    """Numbers of equal cells, and one text for each."""
+    number = np.zeros(len(cells), np.int64)
+    for word in _words(cells, words).T:
+        part, distinct = pd.factorize(word)
+        number, _ = pd.factorize(number * len(distinct) + part)
+    first = np.flatnonzero(np.r_[-1, np.maximum.accumulate(number)[:-1]] < number)
+    texts = [text.decode() for text in cells[first].tolist()]
+    present = np.array([text not in READ_AS_EMPTY for text in texts], dtype=bool)
+    number = np.where(present, np.cumsum(present, dtype=np.int32) - 1, np.int32(-1)).astype(np.int32)[number]
+    known = pd.Index([text for text, is_there in zip(texts, present) if is_there], dtype=object)
+    return pd.Categorical.from_codes(number, categories=known)
 
 
 def remap(tokens):
