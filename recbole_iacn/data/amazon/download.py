@@ -1,0 +1,153 @@
+"""Fetches Amazon's raw files, going on where an interrupted download stopped.
+
+Addresses stand in one table. The publishers give no checksums: the SHA-256 of a finished download is written beside the
+file, and ``prepare`` copies it into its manifest, so that two people can compare.
+"""
+
+import hashlib
+import http.client
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tqdm import tqdm
+
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+_2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
+_2018 = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/"
+_2023 = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_2023/"
+
+# (year, kind) -> address; {} is the category. ``core5`` are the publishers' 5-core subsets.
+ADDRESSES = {
+    (2014, "core5"): _2014 + "reviews_{}_5.json.gz",
+    (2014, "reviews"): _2014 + "reviews_{}.json.gz",
+    (2014, "ratings"): _2014 + "ratings_{}.csv",
+    (2014, "meta"): _2014 + "meta_{}.json.gz",
+    (2018, "core5"): _2018 + "categoryFilesSmall/{}_5.json.gz",
+    (2018, "reviews"): _2018 + "categoryFiles/{}.json.gz",
+    (2018, "ratings"): _2018 + "categoryFilesSmall/{}.csv",
+    (2018, "meta"): _2018 + "metaFiles2/meta_{}.json.gz",
+    (2023, "core5"): _2023 + "benchmark/5core/rating_only/{}.csv.gz",
+    (2023, "reviews"): _2023 + "raw/review_categories/{}.jsonl.gz",
+    (2023, "ratings"): _2023 + "benchmark/0core/rating_only/{}.csv.gz",
+    (2023, "meta"): _2023 + "raw/meta_categories/meta_{}.jsonl.gz",
+}
+KINDS = tuple(dict.fromkeys(kind for _, kind in ADDRESSES))
+
+_BLOCK = 1 << 20
+_TIMEOUT = 60  # seconds without a byte
+
+
+def address(year, kind, category):
+    """Where a file lies.
+
+    Args:
+        year (int): 2014, 2018 or 2023.
+        kind (str): ``core5``, ``reviews``, ``ratings`` or ``meta``.
+        category (str): as the publishers write it, e.g. ``Electronics``, ``Sports_and_Outdoors``.
+
+    Raises:
+        ConfigError: no such year or kind, or no name of a category.
+    """
+    if (year, kind) not in ADDRESSES:
+        raise ConfigError(f"kind: there is no {kind!r} of {year}.{did_you_mean(kind, KINDS)}")
+    if not category.replace("_", "").isalnum():
+        raise ConfigError(f"category: {category!r} is not a name such as Sports_and_Outdoors")
+    return ADDRESSES[year, kind].format(category)
+
+
+def download(url, folder, sha256=None, progress=True):
+    """Fetch one file; call it again after an interruption, and it goes on.
+
+    What is not complete stands in ``<file>.part``, with the server's version of the file in ``<file>.part.json``: if
+    that has changed meanwhile, the download begins anew. A file that is there already is checked and kept.
+
+    Args:
+        url (str): its address.
+        folder (str or pathlib.Path): where it goes, under its own name.
+        sha256 (str, optional): what its checksum must be; by default what was noted when it was first fetched.
+        progress (bool): show a bar with rate and time left.
+
+    Returns:
+        pathlib.Path: the file. Its checksum stands beside it, in ``<file>.sha256``.
+
+    Raises:
+        ConfigError: no connection, no such file, fewer bytes than announced (what came is kept), wrong checksum.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / url.rpartition("/")[2]
+    noted = path.with_name(path.name + ".sha256")
+    if path.exists():
+        expected = sha256 or (noted.read_text().split()[0] if noted.exists() else None)
+        _check(path, _sha256(path), expected, "remove it and download it again")
+        return path
+    part = path.with_name(path.name + ".part")
+    _fetch(url, part, progress)
+    found = _sha256(part)
+    try:
+        _check(part, found, sha256, "it was removed, download it again")
+    except ConfigError:
+        _forget(part)
+        raise
+    noted.write_text(f"{found}  {path.name}\n")
+    os.replace(part, path)
+    _forget(part)
+    return path
+
+
+def _fetch(url, part, progress):
+    """Append to ``part`` until it has every byte."""
+    version = part.with_name(part.name + ".json")
+    known = json.loads(version.read_text()) if part.exists() and version.exists() else {"size": 0, "tag": ""}
+    have = part.stat().st_size if known["tag"] else 0
+    if have and have == known["size"]:
+        return
+    request = urllib.request.Request(url, headers={"User-Agent": "recbole_iacn", "Accept-Encoding": "identity"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        request.add_header("If-Range", known["tag"])
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+            if answer.status != 206:  # the whole file, from its first byte
+                have = 0
+            size = have + int(answer.headers.get("Content-Length") or 0)
+            tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+            version.write_text(json.dumps({"size": size, "tag": tag}))
+            bar = tqdm(
+                total=size or None, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress
+            )
+            with open(part, "ab" if have else "wb") as out, bar:
+                while block := answer.read(_BLOCK):
+                    out.write(block)
+                    bar.update(len(block))
+    except urllib.error.HTTPError as error:
+        raise ConfigError(f"{url}: the server says {error.code} {error.reason}; is that the category's name?") from None
+    except (OSError, http.client.HTTPException) as error:
+        came = part.stat().st_size if part.exists() else 0
+        problem = getattr(error, "reason", None) or error
+        raise ConfigError(f"{url}: {problem}; {came:,} bytes are kept, the same command goes on from there") from None
+    came = part.stat().st_size
+    if size and came != size:
+        raise ConfigError(f"{url}: {came:,} of {size:,} bytes came; the same command goes on from there")
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as source:
+        while block := source.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check(path, found, expected, mend):
+    if expected and found != expected.lower():
+        raise ConfigError(f"{path}: SHA-256 is {found}, but should be {expected}; {mend}")
+
+
+def _forget(part):
+    part.unlink(missing_ok=True)
+    part.with_name(part.name + ".json").unlink(missing_ok=True)

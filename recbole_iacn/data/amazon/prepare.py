@@ -1,0 +1,243 @@
+"""Amazon's raw files become a folder of atomic files, or one error and nothing.
+
+    dataset/Electronics/
+      Electronics.inter    user_id, item_id, rating, timestamp (seconds)
+      Electronics.item     item_id, categories (all of them), category (the last of the last path)
+      Electronics.yaml     settings that load them
+      manifest.json        what was read, dropped and written, with checksums and versions
+
+Every line read is counted once: blank, bad, below the minimum rating, a duplicate, of an item without metadata, outside
+the core, or kept.
+"""
+
+import json
+import os
+import platform
+import shutil
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+import recbole_iacn
+from recbole_iacn.data.amazon.formats import DUMPS
+from recbole_iacn.data.amazon.lines import LineFile
+from recbole_iacn.data.amazon.staging import Staging
+from recbole_iacn.errors import ConfigError
+
+_ROWS = 100_000  # to DuckDB at once
+_REPORTED = 10  # bad lines quoted in the manifest
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to keep.
+
+    Attributes:
+        year (int): of the dump: 2014, 2018 or 2023.
+        core (int): fewest reviews of a user and of an item, applied until nothing changes; 1 keeps all.
+        min_rating (float): reviews with fewer stars are dropped first.
+        duplicates (str): of a user's several reviews of an item keep the ``first``, the ``last`` or ``all``.
+        missing_meta (str): ``keep`` items without metadata, with empty categories, or ``drop`` their reviews.
+        max_bad_lines (int): more lines that cannot be read than this, in one file, are an error.
+    """
+
+    year: int
+    core: int = 1
+    min_rating: float = 0.0
+    duplicates: str = "first"
+    missing_meta: str = "keep"
+    max_bad_lines: int = 100
+
+    def __post_init__(self):
+        for name, fine, meaning in (
+            ("year", self.year in DUMPS, f"one of {', '.join(map(str, DUMPS))}"),
+            ("core", self.core >= 1, "at least 1"),
+            ("min_rating", 0 <= self.min_rating <= 1e9, "at least 0"),
+            ("duplicates", self.duplicates in ("first", "last", "all"), "first, last or all"),
+            ("missing_meta", self.missing_meta in ("keep", "drop"), "keep or drop"),
+            ("max_bad_lines", self.max_bad_lines >= 0, "at least 0"),
+        ):
+            if not fine:
+                raise ConfigError(f"{name.replace('_', '-')}: must be {meaning}, got {getattr(self, name)!r}")
+
+
+def prepare(reviews, meta, target, options, memory=2048, threads=None, overwrite=False, progress=True):
+    """Convert one category.
+
+    Args:
+        reviews (str or pathlib.Path): reviews (JSON lines) or ratings only (``.csv``), gzip or plain.
+        meta (str or pathlib.Path or None): items; None leaves categories empty.
+        target (str or pathlib.Path): the folder to make; its last part names the data set.
+        options (Options): what to keep.
+        memory (int): MiB that the process may take; what needs more is done on disk, below ``target``'s parent.
+        threads (int, optional): for the data base; by default every core.
+        overwrite (bool): replace ``target`` where it exists.
+        progress (bool): show bars, with lines a second and time left.
+
+    Returns:
+        dict: the manifest.
+
+    Raises:
+        ConfigError: a wrong option; a file that is missing, cut short or damaged; too many bad lines; nothing left.
+            Names file and line. Nothing is left behind.
+    """
+    target = Path(target)
+    for name, value, least in (("memory", memory, 512), ("threads", threads or 1, 1)):
+        if value < least:
+            raise ConfigError(f"{name}: must be at least {least}, got {value}")
+    if target.exists() and not overwrite:
+        raise ConfigError(
+            f"{target}: exists already; name another folder (--out, --name), or replace it by --overwrite"
+        )
+    if options.missing_meta == "drop" and meta is None:
+        raise ConfigError("missing-meta: drop needs the item file, --meta")
+    files = [Path(path) for path in (reviews, meta) if path is not None]
+    for path in files:
+        LineFile(path)  # a missing file is told before any work
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        manifest = _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(partial, target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def _convert(files, folder, name, options, memory, threads, progress):
+    staging = Staging(folder, memory, threads)
+    try:
+        reviews = _Read(files[0], options, progress).reviews(staging)
+        meta = _Read(files[1], options, progress).items(staging) if len(files) > 1 else None
+        counts = _filter(staging, reviews.counts, meta, options)
+        if not counts["kept"]:
+            raise ConfigError(f"{files[0]}: no review is left of {counts['lines']} lines: {_in_words(counts)}")
+        staging.write(folder / f"{name}.inter", folder / f"{name}.item")
+        left = staging.counts()
+    finally:
+        staging.close()
+    for leftover in folder.glob("staging.duckdb*"):
+        leftover.unlink()
+    shutil.rmtree(folder / "spill", ignore_errors=True)
+    manifest = _manifest(name, options, [read for read in (reviews, meta) if read], counts, left)
+    (folder / f"{name}.yaml").write_text(_settings(name, meta is not None), encoding="utf-8")
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _filter(staging, read, meta, options):
+    """Apply the options in their order; the dict says where each line of the review file went."""
+    staging.number_ids()
+    counts = dict(read)
+    counts["duplicate"] = staging.drop_duplicates(options.duplicates) if options.duplicates != "all" else 0
+    counts["without_meta"] = staging.drop_without_meta() if options.missing_meta == "drop" else 0
+    counts["outside_core"] = staging.core(options.core) if options.core > 1 else 0
+    counts["kept"] = staging.counts()["interactions"]
+    if meta:
+        counts["items_without_meta"] = staging.count_without_meta()
+    return counts
+
+
+class _Read:
+    """One raw file on its way into the data base."""
+
+    def __init__(self, path, options, progress):
+        self.bar = tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
+        self.file = LineFile(path, self.bar.update)
+        self.options, self.bad = options, []
+        self.counts = {"lines": 0, "blank": 0, "bad": 0}
+
+    def reviews(self, staging):
+        dump = DUMPS[self.options.year]
+        ratings_only = self.file.name.removesuffix(".gz").endswith(".csv")
+        self.counts["below_min_rating"] = 0
+        least = self.options.min_rating
+        parse = dump.rating if ratings_only else dump.review
+        for rows in self._parsed(parse, dump.head if ratings_only else b""):
+            kept = [row for row in rows if row[2] >= least]
+            self.counts["below_min_rating"] += len(rows) - len(kept)
+            staging.add("reviews", kept)
+        return self
+
+    def items(self, staging):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's, about backslashes in the literals of 2014
+            for rows in self._parsed(DUMPS[self.options.year].item, b""):
+                staging.add("items", rows)
+        return self
+
+    def _parsed(self, parse, head):
+        """Yields lists of parsed lines, each with its number behind."""
+        rows = []
+        with self.bar:
+            for first, lines in self.file.blocks():
+                for number, line in enumerate(lines, start=first):
+                    try:
+                        rows.append((*parse(line), number))
+                    except (ValueError, RecursionError) as error:
+                        self._not_a_row(number, line, head, error)
+                if len(rows) >= _ROWS:
+                    yield rows
+                    rows = []
+                self.counts["lines"] = self.file.line
+                self.bar.set_postfix_str(f"{self.file.line:,} lines", refresh=False)
+            yield rows
+
+    def _not_a_row(self, number, line, head, error):
+        if not line.strip() or (number == 1 and head and line.strip() == head):
+            self.counts["blank"] += 1
+            return
+        self.counts["bad"] += 1
+        if len(self.bad) < _REPORTED:
+            self.bad.append({"line": number, "reason": str(error)[:200]})
+        if self.counts["bad"] > self.options.max_bad_lines:
+            raise ConfigError(
+                f"{self.file.path}, line {number}: {str(error)[:200]}. This is bad line number {self.counts['bad']}, "
+                f"the first is line {self.bad[0]['line']}; more than --max-bad-lines={self.options.max_bad_lines}. "
+                f"Is the file of another year than {self.options.year}, or of another kind?"
+            )
+
+
+def _manifest(name, options, read, counts, left):
+    import duckdb
+
+    return {
+        "dataset": name,
+        **left,
+        "options": asdict(options),
+        "review_lines": {key: value for key, value in counts.items() if key != "items_without_meta"},
+        "items_without_meta": counts.get("items_without_meta"),
+        "inputs": [
+            {
+                "file": one.file.name,
+                "bytes": one.file.size,
+                "sha256": one.file.sha256,
+                **{key: one.counts[key] for key in ("lines", "blank", "bad")},
+                "first_bad_lines": one.bad,
+            }
+            for one in read
+        ],
+        "versions": {
+            "recbole_iacn": recbole_iacn.__version__,
+            "python": platform.python_version(),
+            "duckdb": duckdb.__version__,
+        },
+    }
+
+
+def _settings(name, with_items):
+    items = ", item: [item_id, categories]" if with_items else ""
+    return (
+        f"# python run_recbole_iacn.py --model=DIN_IaCN --dataset={name} --data_path=<the folder above this one> "
+        f"--config_files=<this file>\n"
+        f"load_col: {{inter: [user_id, item_id, timestamp]{items}}}\n"
+        "# rating (float) and category (token, the last of the last path, DIN's choice) are there, too.\n"
+    )
+
+
+def _in_words(counts):
+    return ", ".join(f"{counts[key]} {key.replace('_', ' ')}" for key in counts if key != "lines" and counts[key])

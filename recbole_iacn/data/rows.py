@@ -1,0 +1,72 @@
+"""The first users' rows in words, so that anyone can see what trains, what tests, and that nothing leaks."""
+
+import datetime
+
+import numpy as np
+
+from recbole_iacn.errors import ConfigError
+
+
+def rows_in_words(dataset, data_path, config_files=(), settings=None, users=2):
+    """Yields lines of text: of each of the first users every row, with history, target and negatives.
+
+    Args:
+        dataset (str): data set name.
+        data_path (str): the folder that holds its folder.
+        config_files (list of str): YAML files of settings.
+        settings (dict, optional): over the files', e.g. ``{"protocol": "din_electronics"}``.
+        users (int): how many of the users that have rows, in the order of their numbers.
+
+    Raises:
+        ConfigError: wrong settings, no data.
+    """
+    if users < 1:
+        raise ConfigError(f"users: must be at least 1, got {users}")
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
+
+    as_they_are = {"shuffle": False, "iacn_mode": "off", "normalize_all": False, "normalize_field": None}
+    given = {"data_path": data_path, "state": "ERROR", **as_they_are, **(settings or {})}
+    config = Config(model="DIN_IaCN", dataset=dataset, config_file_list=list(config_files), config_dict=given)
+    loaders = data_preparation(config, create_dataset(config))
+    data = loaders[0]._dataset
+    yield (
+        f"{dataset}: {data.user_num - 1:,} users, {data.item_num - 1:,} items; protocol {config['protocol']}, "
+        f"histories of {config['MAX_ITEM_LIST_LENGTH']}; rows: "
+        + ", ".join(f"{len(loader._dataset):,} {part}" for part, loader in zip(_PARTS, loaders))
+    )
+    with_rows = np.unique(np.concatenate([loader._dataset.inter_feat[data.uid_field] for loader in loaders]))
+    for user in with_rows[:users].tolist():
+        yield from _of_one_user(user, data, loaders)
+
+
+_PARTS = ("train", "validate", "test")
+_SHOWN = 3  # training rows of a user, from the first and up to the last
+
+
+def _of_one_user(user, data, loaders):
+    yield f"\nuser {data.field2id_token[data.uid_field][user]}"
+    for part, loader in zip(_PARTS, loaders):
+        if part == "train":
+            loader._draw("train")
+        rows = (loader._dataset.inter_feat[data.uid_field] == user).nonzero()[:, 0].tolist()
+        left_out = len(rows) - 2 * _SHOWN
+        for place, row in enumerate(rows):
+            if left_out <= 0 or not _SHOWN <= place < _SHOWN + left_out:
+                yield f"  {part:9}{_in_words(loader, row)}" + (" (in the first epoch)" if part == "train" else "")
+            elif place == _SHOWN:
+                yield f"  {part:9}… {left_out} rows more …"
+
+
+def _in_words(loader, row):
+    data = loader._dataset
+    batch = data[[row]]
+
+    def names(items):
+        return ", ".join(map(str, data.field2id_token[data.iid_field][items.reshape(-1).tolist()]))
+
+    history = batch[data.iid_field + data.config["LIST_SUFFIX"]][0, : int(batch[data.item_list_length_field][0])]
+    day = datetime.datetime.fromtimestamp(int(batch[data.time_field][0]), datetime.timezone.utc).date()
+    return (
+        f"after {names(history)}: clicked {names(batch[data.iid_field])} on {day}, not {names(loader.negatives[row])}"
+    )

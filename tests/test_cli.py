@@ -1,0 +1,107 @@
+"""The command recbole-iacn, as a user types it."""
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+
+from recbole_iacn import cli
+from recbole_iacn.data.rows import rows_in_words
+from recbole_iacn.errors import ConfigError
+
+
+@pytest.fixture
+def dump(tmp_path):
+    """Reviews of five users who each read the same six books in an order of their own."""
+    lines = [
+        json.dumps(
+            {"reviewerID": f"U{user}", "asin": f"B{(user + step) % 6}", "overall": 5.0, "unixReviewTime": 86_400 * step}
+        )
+        for step in range(5)
+        for user in range(5)
+    ]
+    path = tmp_path / "reviews.json.gz"
+    path.write_bytes(gzip.compress("\n".join([*lines, "what?"]).encode()))
+    (tmp_path / "meta.json").write_text(
+        "".join(f"{{'asin': 'B{book}', 'categories': [['Books', 'C{book}']]}}\n" for book in range(6))
+    )
+    return tmp_path
+
+
+def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, capsys):
+    pytest.importorskip("duckdb")
+    arguments = ["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--meta=meta.json", "--name=Shop"]
+    cli.main([*arguments, "--core=3", "--show-rows", "--users=1", "--protocol=din_electronics"])
+    out = capsys.readouterr().out
+    assert "dataset/Shop: 5 users, 6 items, 25 interactions, 6 categories" in out
+    assert "reviews.json.gz, line 26: " in out and "          25  kept" in out
+    assert "din_electronics, histories of 10; rows: 10 train, 5 validate, 5 test" in out
+    assert "  train    after B0: clicked B1 on 1970-01-02, not B5 (in the first epoch)" in out
+    assert "  validate after B0, B1, B2: clicked B3 on 1970-01-04, not B5" in out
+    assert "  test     after B0, B1, B2, B3: clicked B4 on 1970-01-05, not B5" in out
+    command = out[out.index("recbole-iacn train") :].split("\n\n")[0].replace("\\\n", " ").splitlines()[0].split()
+    assert command[0] == "recbole-iacn"
+    cli.main([*command[1:], "--epochs=1", "--mlp_hidden_size=[8]", "--state=ERROR", "--show_progress=False"])
+
+
+def test_rows_of_dien_books_are_one_a_user(dump, capsys):
+    cli.main(["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--name=Shop", "--core=1"])
+    lines = list(rows_in_words("Shop", "dataset", ["dataset/Shop/Shop.yaml"], {"protocol": "dien_books"}, users=9))
+    assert sum(": clicked " in line for line in lines) == sum("\nuser " in line for line in lines) == 5
+
+
+def test_many_training_rows_are_shortened(capsys):
+    cli.main(["prepare", "--show-rows", "--dataset=ml-100k", "--users=1"])
+    out = capsys.readouterr().out
+    assert out.count("  train    after") == 6 and "  train    … 30 rows more …" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["prepare"], "prepare: give a source (amazon) or --show-rows"),
+        (["prepare", "amazon", "--reviews=x", "--name=y"], "year: prepare amazon needs --year"),
+        (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=a/b"], "name: 'a/b' must be a plain name"),
+        (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y"], "x: No such file"),
+        (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y", "--core=0"], "core: must be at least 1"),
+        (["prepare", "--show-rows"], "dataset: --show-rows needs --dataset"),
+        (["prepare", "--show-rows", "--dataset=ml-100k", "--users=0"], "users: must be at least 1"),
+        (["prepare", "--show-rows", "--dataset=ml-100k", "--protocol=din"], "protocol: there is no 'din'"),
+        (["prepare", "--show-rows", "--dataset=ml-101k"], "Did you mean 'ml-100k'"),
+        (["download", "amazon", "--year=2014", "--category=a b"], "category: 'a b' is not a name"),
+        (["download", "amazon", "--year=2014", "--category=a", "--kinds", "core"], "there is no 'core' of 2014"),
+        (["download", "amazon", "--year=2014", "--category=a", "--sha256=00"], "sha256: is of one file"),
+        (["train", "--model=DIN_IaCM"], "Did you mean 'DIN_IaCN'"),
+    ],
+)
+def test_wrong_input_is_one_line(capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and message in said.err and said.err.count("\n") == 1 and not said.out
+
+
+def test_without_the_data_base_the_extra_is_named(dump, monkeypatch):
+    from recbole_iacn.data.amazon.prepare import Options, prepare
+
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ConfigError, match=r"pip install 'recbole_iacn\[amazon\]'"):
+        prepare("reviews.json.gz", None, "dataset/Shop", Options(2014), progress=False)
+
+
+def test_without_the_fast_readers_the_result_is_the_same(dump):
+    code = """
+import sys
+if sys.argv.pop() == "slow":
+    sys.modules["isal"] = sys.modules["orjson"] = None
+from recbole_iacn import cli
+files = ["--reviews=reviews.json.gz", "--meta=meta.json"]
+cli.main(["prepare", "amazon", "--year=2014", *files, "--name=Shop", "--core=1", "--overwrite"])
+"""
+    found = []
+    for how in ("fast", "slow"):
+        subprocess.run([sys.executable, "-c", code, how], check=True, capture_output=True)
+        found.append([(dump / "dataset" / "Shop" / f"Shop.{end}").read_bytes() for end in ("inter", "item")])
+    assert found[0] == found[1]
