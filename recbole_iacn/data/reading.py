@@ -54,32 +54,34 @@ class FastPandas(types.ModuleType):
         while True:
             widths = {name: f"S{count * _WORD.itemsize}" for name, count in words.items()}
             frame = self._pandas.read_csv(path, **{**options, "dtype": {**options["dtype"], **widths}})
-            full = [name for name in tokens if _is_full(frame[name].to_numpy(), words[name])]
+            full = [name for name in tokens if _is_full(_words(frame[name], words[name]))]
             if not full:
                 break
             words.update((name, 2 * words[name]) for name in full)  # a token may have been cut
         for name in tokens:
-            frame[name] = _categorical(frame[name].to_numpy(), words[name])
+            frame[name] = _categorical(_words(frame[name], words[name]))
         return frame
 
 
-def _is_full(cells, words):
+def _words(column, count):
+    """The bytes of a column's cells as integers, shape (cells, count); pandas 2 hands them over as Python objects."""
+    cells = column.to_numpy().astype(f"S{count * _WORD.itemsize}", copy=False)
+    return np.ascontiguousarray(cells).view(_WORD).reshape(-1, count)
+
+
+def _is_full(words):
     """True if a cell's last byte is in use."""
-    return bool(len(cells)) and bool(_words(cells, words)[:, -1].max() >> np.uint64(56))
+    return bool(words.view(np.uint8)[:, -1].any())
 
 
-def _words(cells, words):
-    return np.ascontiguousarray(cells).view(_WORD.newbyteorder("<")).reshape(-1, words)
-
-
-def _categorical(cells, words):
+def _categorical(words):
     """Numbers of equal cells, and one text for each."""
-    number = np.zeros(len(cells), np.int64)
-    for word in _words(cells, words).T:
+    number = np.zeros(len(words), np.int64)
+    for word in words.T:
         part, distinct = pd.factorize(word)
         number, _ = pd.factorize(number * len(distinct) + part)
     first = np.flatnonzero(np.r_[-1, np.maximum.accumulate(number)[:-1]] < number)
-    texts = [text.decode() for text in cells[first].tolist()]
+    texts = [row.tobytes().rstrip(b"\0").decode() for row in words[first]]
     present = np.array([text not in READ_AS_EMPTY for text in texts], dtype=bool)
     number = np.where(present, np.cumsum(present, dtype=np.int32) - 1, np.int32(-1)).astype(np.int32)[number]
     known = pd.Index([text for text, is_there in zip(texts, present) if is_there], dtype=object)
