@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -292,8 +296,53 @@ def test_missing_and_present_files(tmp_path, convert):
     with pytest.raises(ConfigError, match=r"absent.json: No such file"):
         prepare(tmp_path / "absent.json", None, tmp_path / "out" / "Shop", Options(2014), progress=False)
     convert([GOOD])
-    with pytest.raises(ConfigError, match=r"Shop: exists already; name another folder .* or replace it by --overwrite"):
+    with pytest.raises(ConfigError, match=r"Shop: exists already; name another .* or replace it by --overwrite"):
         convert([GOOD], overwrite=False)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, convert):
+    (tmp_path / "out" / "Shop").mkdir(parents=True)
+    (tmp_path / "out" / "Shop" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match="was not made by prepare"):
+        convert([GOOD])
+    assert (tmp_path / "out" / "Shop" / "thesis.txt").exists()
+
+
+def test_what_a_killed_process_left_goes_and_a_running_one_keeps_its_own(tmp_path, convert):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    abandoned, running = (tmp_path / "out" / f".Shop.partial-{pid}" for pid in (ended.pid, os.getppid()))
+    abandoned.mkdir(parents=True), running.mkdir()
+    with pytest.raises(AssertionError):  # convert looks for a clean folder and finds the running one's
+        convert([GOOD])
+    assert running.exists() and not abandoned.exists() and (tmp_path / "out" / "Shop").exists()
+
+
+@pytest.mark.parametrize("year, other", [(2014, 2018), (2018, 2014)])
+def test_ratings_of_the_other_year_are_told_by_their_columns(convert, refused, year, other):
+    cells = ["A2SUAM1J3GNN3B", "0000013714"] if year == 2014 else ["0000013714", "A2SUAM1J3GNN3B"]
+    line = ",".join([*cells, "5.0", "1000"])
+    refused(
+        "line 1: '0000013714' looks like an item and 'A2SUAM1J3GNN3B' like a user", [line], year=other, name="r.csv"
+    )
+    assert convert([line], year=year, name="r.csv")[1][1].startswith("A2SUAM1J3GNN3B\t0000013714")
+
+
+def test_a_failure_of_the_data_base_is_one_line(refused, monkeypatch):
+    import duckdb
+
+    from recbole_iacn.data.amazon.staging import Staging
+
+    def fail(staging, k):
+        staging._base = types.SimpleNamespace(execute=staging.fail, close=lambda: None)
+        staging._do("select 1")
+
+    def raising(statement):
+        raise duckdb.OutOfMemoryException("Out of Memory Error: could not allocate\nmore")
+
+    monkeypatch.setattr(Staging, "fail", staticmethod(raising), raising=False)
+    monkeypatch.setattr(Staging, "core", fail)
+    refused("the data base failed: Out of Memory Error: could not allocate. More --memory", core=2)
 
 
 def test_a_failure_leaves_what_was_there(tmp_path, convert):

@@ -10,24 +10,19 @@ Every line read is counted once: blank, bad, below the minimum rating, a duplica
 the core, or kept.
 """
 
+import contextlib
 import json
 import os
 import platform
 import shutil
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 import recbole_iacn
 from recbole_iacn.data.amazon.formats import DUMPS
-from recbole_iacn.data.amazon.lines import LineFile
+from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
 from recbole_iacn.errors import ConfigError
-
-_ROWS = 100_000  # to DuckDB at once
-_REPORTED = 10  # bad lines quoted in the manifest
 
 
 @dataclass(frozen=True)
@@ -84,35 +79,53 @@ def prepare(reviews, meta, target, options, memory=2048, threads=None, overwrite
             Names file and line. Nothing is left behind.
     """
     target = Path(target)
-    for name, value, least in (("memory", memory, 512), ("threads", threads or 1, 1)):
-        if value < least:
-            raise ConfigError(f"{name}: must be at least {least}, got {value}")
-    if target.exists() and not overwrite:
-        raise ConfigError(
-            f"{target}: exists already; name another folder (--out, --name), or replace it by --overwrite"
-        )
-    if options.missing_meta == "drop" and meta is None:
-        raise ConfigError("missing-meta: drop needs the item file, --meta")
     files = [Path(path) for path in (reviews, meta) if path is not None]
-    for path in files:
-        LineFile(path)  # a missing file is told before any work
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    _check(files, target, options, memory, threads, overwrite)
+    _remove_abandoned(target)
+    partial, before = (target.with_name(f".{target.name}.{what}-{os.getpid()}") for what in ("partial", "before"))
     partial.mkdir(parents=True)
     try:
         manifest = _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
         if target.exists():
-            shutil.rmtree(target)
+            os.replace(target, before)
         os.replace(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(before, ignore_errors=True)
     return manifest
+
+
+def _check(files, target, options, memory, threads, overwrite):
+    for name, value, least in (("memory", memory, 512), ("threads", threads or 1, 1)):
+        if value < least:
+            raise ConfigError(f"{name}: must be at least {least}, got {value}")
+    if options.missing_meta == "drop" and len(files) == 1:
+        raise ConfigError("missing-meta: drop needs the item file, --meta")
+    for path in files:
+        if not path.is_file():
+            raise ConfigError(f"{path}: No such file")
+    if not target.exists():
+        return
+    if not overwrite:
+        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it by --overwrite")
+    if not (target / "manifest.json").is_file():
+        raise ConfigError(f"{target}: was not made by prepare (no manifest.json), so --overwrite leaves it alone")
+
+
+def _remove_abandoned(target):
+    """What a killed process has left: only an ended one's, another may be at work."""
+    for partial in target.parent.glob(f".{target.name}.partial-*"):
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            os.kill(int(partial.name.rpartition("-")[2]), 0)
+            continue
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _convert(files, folder, name, options, memory, threads, progress):
     staging = Staging(folder, memory, threads)
     try:
-        reviews = _Read(files[0], options, progress).reviews(staging)
-        meta = _Read(files[1], options, progress).items(staging) if len(files) > 1 else None
+        reviews = Records(files[0], options, progress).reviews_to(staging)
+        meta = Records(files[1], options, progress).items_to(staging) if len(files) > 1 else None
         counts = _filter(staging, reviews.counts, meta, options)
         if not counts["kept"]:
             raise ConfigError(f"{files[0]}: no review is left of {counts['lines']} lines: {_in_words(counts)}")
@@ -140,66 +153,6 @@ def _filter(staging, read, meta, options):
     if meta:
         counts["items_without_meta"] = staging.count_without_meta()
     return counts
-
-
-class _Read:
-    """One raw file on its way into the data base."""
-
-    def __init__(self, path, options, progress):
-        self.bar = tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
-        self.file = LineFile(path, self.bar.update)
-        self.options, self.bad = options, []
-        self.counts = {"lines": 0, "blank": 0, "bad": 0}
-
-    def reviews(self, staging):
-        dump = DUMPS[self.options.year]
-        ratings_only = self.file.name.removesuffix(".gz").endswith(".csv")
-        self.counts["below_min_rating"] = 0
-        least = self.options.min_rating
-        parse = dump.rating if ratings_only else dump.review
-        for rows in self._parsed(parse, dump.head if ratings_only else b""):
-            kept = [row for row in rows if row[2] >= least]
-            self.counts["below_min_rating"] += len(rows) - len(kept)
-            staging.add("reviews", kept)
-        return self
-
-    def items(self, staging):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's, about backslashes in the literals of 2014
-            for rows in self._parsed(DUMPS[self.options.year].item, b""):
-                staging.add("items", rows)
-        return self
-
-    def _parsed(self, parse, head):
-        """Yields lists of parsed lines, each with its number behind."""
-        rows = []
-        with self.bar:
-            for first, lines in self.file.blocks():
-                for number, line in enumerate(lines, start=first):
-                    try:
-                        rows.append((*parse(line), number))
-                    except (ValueError, RecursionError) as error:
-                        self._not_a_row(number, line, head, error)
-                if len(rows) >= _ROWS:
-                    yield rows
-                    rows = []
-                self.counts["lines"] = self.file.line
-                self.bar.set_postfix_str(f"{self.file.line:,} lines", refresh=False)
-            yield rows
-
-    def _not_a_row(self, number, line, head, error):
-        if not line.strip() or (number == 1 and head and line.strip() == head):
-            self.counts["blank"] += 1
-            return
-        self.counts["bad"] += 1
-        if len(self.bad) < _REPORTED:
-            self.bad.append({"line": number, "reason": str(error)[:200]})
-        if self.counts["bad"] > self.options.max_bad_lines:
-            raise ConfigError(
-                f"{self.file.path}, line {number}: {str(error)[:200]}. This is bad line number {self.counts['bad']}, "
-                f"the first is line {self.bad[0]['line']}; more than --max-bad-lines={self.options.max_bad_lines}. "
-                f"Is the file of another year than {self.options.year}, or of another kind?"
-            )
 
 
 def _manifest(name, options, read, counts, left):

@@ -26,6 +26,7 @@ class Staging:
             import duckdb
         except ImportError:
             raise ConfigError("prepare needs DuckDB: pip install 'recbole_iacn[amazon]'") from None
+        self._failures = (duckdb.OutOfMemoryException, duckdb.IOException)
         self._base = duckdb.connect(str(folder / "staging.duckdb"))
         self._do(f"set memory_limit = '{max(memory - _BESIDE, 200)}MiB'")
         self._do(f"set threads = {threads}")
@@ -40,7 +41,11 @@ class Staging:
         self._base.close()
 
     def _do(self, statement):
-        return self._base.execute(statement)
+        try:
+            return self._base.execute(statement)
+        except self._failures as error:
+            what = str(error).splitlines()[0]
+            raise ConfigError(f"the data base failed: {what}. More --memory, or a disk with more room?") from None
 
     def _number(self, statement):
         return self._do(statement).fetchone()[0]

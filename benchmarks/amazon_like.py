@@ -1,0 +1,66 @@
+"""Generated interactions of the size and shape of Amazon's 5-core sets: long tails of users and items, categories."""
+
+from pathlib import Path
+
+import numpy as np
+
+# Users, items, categories, interactions, as the papers count them; Books' interactions are those of its dump.
+SIZES = {
+    "Electronics": (192_403, 63_001, 801, 1_689_188),
+    "Books": (603_668, 367_982, 1_600, 8_898_041),
+}
+
+
+def size_of(interactions):
+    """Electronics' proportions for another number of interactions."""
+    users, items, categories, whole = SIZES["Electronics"]
+    return round(users * interactions / whole), round(items * interactions / whole), categories, interactions
+
+
+def clicks(users, items, interactions, seed=0):
+    """Users, items, times of all interactions, grouped by item as Amazon's dumps are.
+
+    Returns:
+        tuple of numpy.ndarray: user (5 or more times each, a long tail), item (every one at least once), time in
+        seconds, a whole day each.
+    """
+    rng = np.random.default_rng(seed)
+    weight = rng.pareto(1.5, users) + 0.05
+    more = rng.multinomial(interactions - 5 * users, weight / weight.sum())
+    user = np.repeat(np.arange(users), 5 + more)
+    popularity = 1 / (np.arange(items) + 30.0) ** 0.8
+    item = np.concatenate([np.arange(items), rng.choice(items, interactions - items, p=popularity / popularity.sum())])
+    rng.shuffle(item)
+    time = 1_100_000_000 // 86_400 * 86_400 + 86_400 * rng.integers(0, 4_000, interactions)
+    order = np.argsort(item, kind="stable")
+    return user[order], item[order], time[order]
+
+
+def write_atomic(folder, name, size, seed=0):
+    """Write ``folder/name/name.inter`` and ``.item``.
+
+    Args:
+        folder (pathlib.Path): data path.
+        name (str): data set name.
+        size (tuple of int): users, items, categories, interactions.
+    """
+    users, items, categories, interactions = size
+    target = Path(folder) / name
+    target.mkdir(parents=True, exist_ok=True)
+    user, item, time = clicks(users, items, interactions, seed)
+    rng = np.random.default_rng(seed + 1)
+    rating = rng.integers(1, 6, interactions)
+    with open(target / f"{name}.inter", "w") as out:
+        out.write("user_id:token\titem_id:token\trating:float\ttimestamp:float\n")
+        for begin in range(0, interactions, 500_000):
+            part = slice(begin, begin + 500_000)
+            out.writelines(
+                f"A{u:013X}\tB{i:09d}\t{r}\t{t}\n"
+                for u, i, r, t in zip(
+                    user[part].tolist(), item[part].tolist(), rating[part].tolist(), time[part].tolist()
+                )
+            )
+    last = rng.integers(0, categories, items).tolist()
+    with open(target / f"{name}.item", "w") as out:
+        out.write("item_id:token\tcategories:token_seq\n")
+        out.writelines(f"B{i:09d}\tall c{c % 20} c{c}\n" for i, c in enumerate(last))
