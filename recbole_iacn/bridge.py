@@ -126,9 +126,9 @@ def sort_exactly(dataset_class):
     def change_format(original, dataset):
         if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
             clicks = dataset.inter_feat
-            order = np.lexsort((clicks[dataset.time_field].to_numpy(), clicks[dataset.uid_field].to_numpy()))
-            if (order[1:] < order[:-1]).any():
-                dataset.inter_feat = clicks.take(order).reset_index(drop=True)
+            user, time = (clicks[field].to_numpy() for field in (dataset.uid_field, dataset.time_field))
+            if ((user[1:] < user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] < time[:-1]))).any():
+                dataset.inter_feat = clicks.take(np.lexsort((time, user))).reset_index(drop=True)
         original(dataset)
 
 
