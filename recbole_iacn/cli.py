@@ -27,7 +27,8 @@ def main(arguments=None):
         from recbole_iacn.quick_start import main as train
 
         sys.argv[1:] = arguments[1:]  # RecBole reads its settings there
-        return train(arguments[1:])
+        train(arguments[1:])
+        return
     given = _parser().parse_args(arguments)
     try:
         given.run(given)

@@ -43,7 +43,8 @@ def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, cap
     assert "  test     after B0, B1, B2, B3: clicked B4 on 1970-01-05, not B5" in out
     command = out[out.index("recbole-iacn train") :].split("\n\n")[0].replace("\\\n", " ").splitlines()[0].split()
     assert command[0] == "recbole-iacn"
-    cli.main([*command[1:], "--epochs=1", "--mlp_hidden_size=[8]", "--state=ERROR", "--show_progress=False"])
+    # What an entry point returns is the process' exit code.
+    assert not cli.main([*command[1:], "--epochs=1", "--mlp_hidden_size=[8]", "--state=ERROR", "--show_progress=False"])
 
 
 def test_rows_of_dien_books_are_one_a_user(dump, capsys):
