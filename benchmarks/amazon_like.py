@@ -36,13 +36,16 @@ def clicks(users, items, interactions, seed=0):
     return user[order], item[order], time[order]
 
 
-def write_atomic(folder, name, size, seed=0):
+def write_atomic(folder, name, size, seed=0, catalogue=0, many_categories=False):
     """Write ``folder/name/name.inter`` and ``.item``.
 
     Args:
         folder (pathlib.Path): data path.
         name (str): data set name.
         size (tuple of int): users, items, categories, interactions.
+        seed (int): decides everything.
+        catalogue (int): lines of the item file, if more than items; nobody has reviewed the others.
+        many_categories (bool): as many categories an item as in Sports (6 on average, up to 37), not 3.
     """
     users, items, categories, interactions = size
     target = Path(folder) / name
@@ -60,7 +63,13 @@ def write_atomic(folder, name, size, seed=0):
                     user[part].tolist(), item[part].tolist(), rating[part].tolist(), time[part].tolist()
                 )
             )
-    last = rng.integers(0, categories, items).tolist()
+    items = max(items, catalogue)
+    count = np.full(items, 2)
+    if many_categories:
+        count = rng.choice([4, 5, 6, 7, 10, 36], items, p=[0.06, 0.28, 0.5, 0.1, 0.05, 0.01]) - 1
+    categories_of = np.split(rng.integers(0, categories, count.sum()), np.cumsum(count)[:-1])
     with open(target / f"{name}.item", "w") as out:
         out.write("item_id:token\tcategories:token_seq\n")
-        out.writelines(f"B{i:09d}\tall c{c % 20} c{c}\n" for i, c in enumerate(last))
+        out.writelines(
+            f"B{i:09d}\tall {' '.join(f'c{c}' for c in own.tolist())}\n" for i, own in enumerate(categories_of)
+        )

@@ -1,11 +1,12 @@
 """DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
 
+import torch
 from recbole.model.layers import ContextSeqEmbLayer, SequenceAttLayer
 from recbole.utils import FeatureType
 from torch.nn.functional import embedding
 
 from recbole_iacn.model.attention import PackedSequenceAttention
-from recbole_iacn.model.item_tables import ItemTables
+from recbole_iacn.model.item_tables import ItemTables, mean_of_lists
 from recbole_iacn.nn import mix_gradient
 
 
@@ -31,6 +32,14 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
             return self.token_embedding_table["item"].embedding.weight, row, FeatureType.TOKEN
         place = self.token_seq_field_names["item"].index(name)
         return self.token_seq_embedding_table["item"][place].weight, 0, FeatureType.TOKEN_SEQ
+
+    def embed_token_seq_fields(self, token_seq_fields, type):
+        """As in RecBole: pooled lists of each field, (B, L, fields, D), or None; without their padding."""
+        if self.pooling_mode != "mean" or not token_seq_fields:
+            return super().embed_token_seq_fields(token_seq_fields, type)
+        tables = self.token_seq_embedding_table[type]
+        pooled = [mean_of_lists(ids.flatten(0, -2), table.weight) for ids, table in zip(token_seq_fields, tables)]
+        return torch.stack(pooled, dim=1).unflatten(0, token_seq_fields[0].shape[:-1])
 
     def forward(self, user_idx, item_idx):
         """As in RecBole: dicts ``sparse`` and ``dense`` with entries ``user`` (B, fields, D) and ``item``

@@ -71,10 +71,29 @@ def embed_column(values, weight, start, kind):
         return embedding(values + start, weight)
     if kind is FeatureType.FLOAT:
         return values[:, :1] * embedding(values[:, 1].long() + start, weight)
-    numbers, ids = (values[..., :1], values[..., 1].long()) if kind is FeatureType.FLOAT_SEQ else (1.0, values)
-    real = (ids != 0).unsqueeze(-1)
-    vectors = numbers * embedding(ids + start, weight) * real
-    return vectors.sum(dim=-2) / real.sum(dim=-2).clamp_min(1)
+    if kind is FeatureType.FLOAT_SEQ:
+        return mean_of_lists(values[..., 1].long(), weight, start, values[..., 0])
+    return mean_of_lists(values, weight, start)
+
+
+def mean_of_lists(ids, weight, start=0, numbers=None):
+    """Mean embedding of lists of ids, computed at real entries only: lists are padded to the longest of all items.
+
+    Args:
+        ids (torch.LongTensor): 0 where padding, shape (U, C).
+        weight (torch.Tensor): embedding table.
+        start (int): its row of id 0.
+        numbers (torch.Tensor, optional): what each vector is multiplied by, shape (U, C).
+
+    Returns:
+        torch.Tensor: shape (U, D); zeros where a list is empty.
+    """
+    real = ids != 0
+    vectors = embedding(ids[real] + start, weight)
+    if numbers is not None:
+        vectors = vectors * numbers[real].unsqueeze(-1)
+    sums = vectors.new_zeros(len(ids), vectors.shape[-1]).index_add(0, real.nonzero()[:, 0], vectors)
+    return sums / real.sum(dim=1, keepdim=True).clamp_min(1)
 
 
 def mean_over_history(history, vectors_of):
