@@ -114,12 +114,13 @@ class BehaviorToInterestRouting(nn.Module):
         counts = interest_count(mask.sum(dim=1), self.num_interests, self.rounding)
         active = torch.arange(self.num_interests, device=counts.device) < counts.unsqueeze(1)
         mapped = behaviors @ self.bilinear.T
-        logits = self.initial_logits[:length].to(mapped.dtype).masked_fill(~active.unsqueeze(1), -torch.inf)
-        real = mask.unsqueeze(-1).to(mapped.dtype)
+        # (B, K, L): a softmax over the interests is many times faster where they are not the innermost dimension.
+        logits = self.initial_logits[:length].T.to(mapped.dtype).masked_fill(~active.unsqueeze(2), -torch.inf)
+        real = mask.unsqueeze(1).to(mapped.dtype)
         for remaining in reversed(range(self.iterations)):
             routed = mapped.detach() if remaining else mapped
-            couplings = logits.softmax(dim=-1) * real
-            interests = squash(couplings.transpose(1, 2) @ routed)
+            couplings = logits.softmax(dim=1) * real
+            interests = squash(couplings @ routed)
             if remaining:
-                logits = logits + routed @ interests.transpose(1, 2)
-        return (interests, active, couplings) if return_couplings else (interests, active)
+                logits = logits + interests @ routed.transpose(1, 2)
+        return (interests, active, couplings.transpose(1, 2)) if return_couplings else (interests, active)

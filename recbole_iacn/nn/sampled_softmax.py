@@ -47,8 +47,8 @@ def sampled_softmax_loss(users, targets, target_ids, log_q, negatives=None, nega
     if negatives is not None and len(negatives):
         candidates = torch.cat([targets, negatives])
         candidate_ids = torch.cat([target_ids, negative_ids])
-    logits = users @ candidates.T - log_q[candidate_ids]
+    logits = torch.addmm(-log_q[candidate_ids].to(users.dtype), users, candidates.T)
     duplicate = target_ids.unsqueeze(1) == candidate_ids
     duplicate.fill_diagonal_(False)
-    logits = logits.masked_fill(duplicate, -torch.inf)
+    logits = logits.masked_fill_(duplicate, -torch.inf)
     return torch.nn.functional.cross_entropy(logits, torch.arange(len(users), device=users.device))
