@@ -47,14 +47,14 @@ def _wrap(owner, name):
     return decorate
 
 
-def teach_config(config_class):
+def teach_config(module):
     """Lay our defaults over RecBole's for our models, apply protocols, check settings.
 
     Args:
-        config_class (type): RecBole's ``Config``.
+        module: ``recbole.config.configurator``.
     """
 
-    @_wrap(config_class, "_load_internal_config_dict")
+    @_wrap(module.Config, "_load_internal_config_dict")
     def load_defaults(original, config, model, model_class, dataset):
         given = config.external_config_dict
         if not backbone(model):
@@ -70,7 +70,7 @@ def teach_config(config_class):
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 
-    @_wrap(config_class, "_set_default_parameters")
+    @_wrap(module.Config, "_set_default_parameters")
     def set_defaults(original, config):
         final = config.final_config_dict
         ours = backbone(config.model) is not None
@@ -116,13 +116,16 @@ def _take_gauc(final):
     return [name for name in metrics if name.lower() == "gauc"]
 
 
-def sort_exactly(dataset_class):
+def sort_exactly(module):
     """Under a protocol, order interactions by time before RecBole rounds time stamps to float32.
 
     Unix times lose up to 128 s in float32; RecBole's later sorts are stable and keep the exact order.
+
+    Args:
+        module: ``recbole.data.dataset.sequential_dataset``.
     """
 
-    @_wrap(dataset_class, "_change_feat_format")
+    @_wrap(module.SequentialDataset, "_change_feat_format")
     def change_format(original, dataset):
         if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
             clicks = dataset.inter_feat

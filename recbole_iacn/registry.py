@@ -17,6 +17,16 @@ from recbole_iacn.resources import recbole_models
 _KIND = "recbole.model.sequential_recommender"
 
 
+# RecBole's module -> the function of ``bridge`` that wraps what it must there.
+_TAUGHT = {
+    "recbole.config.configurator": "teach_config",
+    "recbole.data.dataset.dataset": "read_fast",
+    "recbole.data.dataset.sequential_dataset": "sort_exactly",
+    "recbole.data.dataloader.abstract_dataloader": "keep_ranges",
+    "recbole.data.utils": "teach_loaders",
+}
+
+
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Serves ``recbole.model.sequential_recommender.<backbone>_iacn`` as a module that holds ``<Backbone>_IaCN``.
 
@@ -60,47 +70,24 @@ def install():
         return
     sys.meta_path.insert(0, _ModelFinder())
 
-    @around_import("recbole.config.configurator")
-    def _():
-        module = yield
-        from recbole_iacn import bridge
-
-        bridge.teach_config(module.Config)
-
-    @around_import("recbole.data.dataset.dataset")
-    def _():
-        module = yield
-        from recbole_iacn import bridge
-
-        bridge.read_fast(module)
-
-    @around_import("recbole.data.dataloader.abstract_dataloader")
-    def _():
-        module = yield
-        from recbole_iacn import bridge
-
-        bridge.keep_ranges(module)
+    for module, teach in _TAUGHT.items():
+        _around(module, teach)
 
     @around_import("recbole.data.dataset")
     def _():
         module = yield
         _attribute(module, "Dataset", ("recbole_iacn.data.dataset", "InterestAwareDataset"))
 
-    @around_import("recbole.data.dataset.sequential_dataset")
-    def _():
-        module = yield
-        from recbole_iacn import bridge
-
-        bridge.sort_exactly(module.SequentialDataset)
-
-    @around_import("recbole.data.utils")
-    def _():
-        module = yield
-        from recbole_iacn import bridge
-
-        bridge.teach_loaders(module)
-
     @around_import("recbole.trainer")
     def _():
         module = yield
         _attribute(module, "Trainer", ("recbole_iacn.trainer", "IaCNTrainer"))
+
+
+def _around(name, teach):
+    @around_import(name)
+    def _():
+        module = yield
+        from recbole_iacn import bridge
+
+        getattr(bridge, teach)(module)
