@@ -189,3 +189,22 @@ def test_training_learns_the_planted_interests(build):
     other = cluster.unsqueeze(0) != cluster.unsqueeze(1)
     assert similarity[same].mean() > similarity[other].mean() + 0.2
     assert trainer.evaluate(valid, load_best_model=False)["auc"] > 0.65
+
+
+def test_a_din_with_a_score_of_its_own_keeps_it(build):
+    """The packed score stands in for RecBole's forward alone."""
+    from recbole.model.sequential_recommender.din import DIN
+
+    import recbole_iacn
+
+    class Louder(DIN):
+        def forward(self, *rows):
+            return super().forward(*rows) + 1
+
+    _, train, _, test, model = build(recbole_iacn.interest_aware(Louder))
+    _, _, _, _, plain = build()
+    plain.load_state_dict(model.state_dict())
+    model.eval(), plain.eval()
+    batch = next(iter(test))[0]
+    assert torch.allclose(torch.logit(model.predict(batch)), torch.logit(plain.predict(batch)) + 1, atol=1e-5)
+    assert torch.isfinite(sum(model.calculate_loss(next(iter(train)))))

@@ -16,28 +16,49 @@ class PackedSequenceAttention(SequenceAttLayer):
     def forward(self, queries, keys, keys_length):
         """As in RecBole: queries (B, H), keys (B, T, H), lengths (B,); returns weights (B, 1, T), or the sum of keys
         (B, 1, H) if ``return_seq_weight`` is False."""
-        rows, steps, size = keys.shape
+        rows, steps, _ = keys.shape
         real = torch.arange(steps, device=keys.device) < keys_length.unsqueeze(1)
         place = real.flatten().nonzero().squeeze(1)
-        row = place // steps
         # embedding, not indexing: its backward adds up rows many times faster on a CPU.
         key = embedding(place, keys.flatten(0, 1))
-        scores = self._scores(queries, key, row) / size**0.5
-        if not self.softmax_stag and not self.return_seq_weight:
-            return keys.new_zeros(rows, size).index_add(0, row, scores.unsqueeze(1) * key).unsqueeze(1)
+        scores = self._scores(queries, key, place // steps)
         weights = scores.new_full((real.numel(),), -torch.inf if self.softmax_stag else 0.0)
         weights = weights.index_put((place,), scores).view(rows, 1, steps)
         if self.softmax_stag:
             weights = weights.softmax(dim=2)
         return weights if self.return_seq_weight else weights @ keys
 
-    def _scores(self, queries, key, row):
-        """The MLP's output for each position, (positions,)."""
+    def over(self, queries, table, place, lengths):
+        """The weighted sum of keys that are rows of a table, which is never gathered as a whole.
+
+        Args:
+            queries (torch.Tensor): shape (B, H).
+            table (torch.Tensor): the distinct keys, shape (U, H).
+            place (torch.LongTensor): which of them stands where, shape (B, T).
+            lengths (torch.LongTensor): real positions, shape (B,).
+
+        Returns:
+            torch.Tensor: shape (B, H).
+        """
+        if self.softmax_stag or self.return_seq_weight:
+            keys = embedding(place, table)
+            found = self(queries, keys, lengths)
+            return (found @ keys if self.return_seq_weight else found).squeeze(1)
+        real = torch.arange(place.shape[1], device=place.device) < lengths.unsqueeze(1)
+        row, item = real.nonzero()[:, 0], place[real]
+        key = embedding(item, table)
+        scores = self._scores(queries, key, row, table, item)
+        return torch.zeros_like(queries).index_add(0, row, scores.unsqueeze(1) * key)
+
+    def _scores(self, queries, key, row, table=None, item=None):
+        """The scaled output for each position, (positions,); ``key`` is ``table[item]``, where there is a table."""
         _, first, *rest = self.att_mlp_layers.mlp_layers  # a dropout of 0 leads
         of_query, of_key, of_difference, of_product = first.weight.split(queries.shape[1], dim=1)
+        of_key = of_key - of_difference
         hidden = embedding(row, linear(queries, of_query + of_difference, first.bias))
-        hidden = torch.addmm(hidden, key, (of_key - of_difference).T)
+        of_keys = (key if table is None else table) @ of_key.T
+        hidden = hidden + (of_keys if table is None else embedding(item, of_keys))
         hidden = torch.addmm(hidden, embedding(row, queries) * key, of_product.T)
         for layer in rest:
             hidden = layer(hidden)
-        return self.dense(hidden).squeeze(-1)
+        return self.dense(hidden).squeeze(-1) / queries.shape[1] ** 0.5

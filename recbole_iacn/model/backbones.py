@@ -10,7 +10,7 @@ from recbole.model.sequential_recommender.din import DIN
 from recbole.utils import get_model
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.model.embedding import SequenceItems
+from recbole_iacn.model.embedding import PackedScore, SequenceItems
 from recbole_iacn.model.evolution import EvolvingItems
 from recbole_iacn.model.field_aware import FieldAwareItems
 from recbole_iacn.model.history import HistoryContext
@@ -62,7 +62,8 @@ def _bases(model):
     if issubclass(model, DIEN):
         return InterestAware, EvolvingItems, model
     if issubclass(model, DIN):
-        return InterestAware, SequenceItems, model
+        packed = [PackedScore] if model.forward is DIN.forward else []
+        return InterestAware, *packed, SequenceItems, model
     if issubclass(model, FFM):
         return InterestAware, FieldAwareItems, model, HistoryContext
     if issubclass(model, ContextRecommender):

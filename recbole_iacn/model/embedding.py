@@ -49,6 +49,29 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
             user_idx (torch.LongTensor): shape (B,).
             item_idx (torch.LongTensor): shape (B, L + 1).
         """
+        sparse, dense, place = self._distinct(user_idx, item_idx)
+        for part in (sparse, dense):
+            if part["item"] is not None:
+                part["item"] = embedding(place, part["item"].flatten(1)).unflatten(-1, part["item"].shape[1:])
+        return sparse, dense
+
+    def item_table_of(self, item_idx):
+        """The vectors of the distinct items, and where each item's is: ``table[place]`` is what :meth:`forward` gives,
+        its fields in a row, sparse ones first.
+
+        Args:
+            item_idx (torch.LongTensor): any shape.
+
+        Returns:
+            tuple: table (U, fields * D) and place, of item_idx's shape.
+        """
+        nobody = item_idx.new_zeros(1)
+        sparse, dense, place = self._distinct(nobody, item_idx)
+        parts = [part["item"].flatten(1) for part in (sparse, dense) if part["item"] is not None]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0], place
+
+    def _distinct(self, user_idx, item_idx):
+        """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
         items, place = item_idx.unique(return_inverse=True)
         sparse, dense = super().forward(user_idx, items.unsqueeze(0))
         if sparse["item"] is not None:
@@ -56,9 +79,8 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
             sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
         for part in (sparse, dense):
             if part["item"] is not None:
-                table = part["item"].squeeze(0)
-                part["item"] = embedding(place, table.flatten(1)).unflatten(-1, table.shape[1:])
-        return sparse, dense
+                part["item"] = part["item"].squeeze(0)
+        return sparse, dense, place
 
 
 class SequenceItems:
@@ -84,3 +106,19 @@ class SequenceItems:
     def with_history(self, interaction):
         """The rows as the backbone wants them: as they are, the history is among them."""
         return interaction
+
+
+class PackedScore:
+    """DIN's score from the table of a batch's distinct items: no history is gathered as a padded whole.
+
+    Stands before :class:`SequenceItems` where the backbone scores as RecBole's DIN does.
+    """
+
+    def forward(self, user, item_seq, item_seq_len, next_items):
+        """As in RecBole: logits, (B,)."""
+        items = torch.cat((item_seq, next_items.unsqueeze(1)), dim=1)
+        table, place = self.embedding_layer.item_table_of(items)
+        candidate = embedding(place[:, -1], table)
+        user = self.attention.over(candidate, table, place[:, :-1], item_seq_len)
+        joint = torch.cat([user, candidate, user * candidate], dim=-1)
+        return self.dnn_predict_layers(self.dnn_mlp_layers(joint)).squeeze(1)
