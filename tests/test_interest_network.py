@@ -82,6 +82,41 @@ def test_sampled_softmax_equals_numpy(count):
     assert got.item() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("spread", [1, 100])
+def test_sampled_softmax_has_the_gradients_of_its_parts(spread):
+    """Against PyTorch's own cross entropy, also where most shares are far too small to be felt."""
+    torch.manual_seed(0)
+    users, targets = (torch.randn(40, D, dtype=torch.float64) * spread**0.5 for _ in range(2))
+    others, ids = torch.randn(7, D, dtype=torch.float64), torch.randint(1, 20, (40,))
+    log_q = torch.randn(30, dtype=torch.float64)
+    candidate_ids = torch.cat([ids, torch.arange(20, 27)])
+
+    def parts(users, targets, others):
+        scores = users @ torch.cat([targets, others]).T - log_q[candidate_ids]
+        same = (ids[:, None] == candidate_ids) & ~torch.eye(40, 47, dtype=torch.bool)
+        return torch.nn.functional.cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(40))
+
+    found = []
+    for loss in (parts, lambda u, t, o: sampled_softmax_loss(u, t, ids, log_q, o, candidate_ids[40:])):
+        leaves = [part.clone().requires_grad_() for part in (users, targets, others)]
+        value = loss(*leaves)
+        (3 * value).backward()
+        found.append([value, *(leaf.grad for leaf in leaves)])
+    assert all(torch.allclose(one, other, atol=1e-12) for one, other in zip(*found))
+
+
+def test_sampled_softmax_is_exact_under_autocast():
+    torch.manual_seed(0)
+    users, targets = torch.randn(40, D, requires_grad=True), torch.randn(40, D, requires_grad=True)
+    ids, log_q = torch.arange(1, 41), torch.zeros(41)
+    exact = sampled_softmax_loss(users, targets, ids, log_q)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = sampled_softmax_loss(users, targets, ids, log_q)
+    assert loss.dtype == torch.float32 and torch.equal(loss, exact)
+    loss.backward()
+    assert users.grad.dtype == torch.float32 and torch.isfinite(targets.grad).all()
+
+
 def test_sampled_softmax_of_no_rows_is_zero_with_a_gradient():
     users = torch.zeros(0, D, requires_grad=True)
     loss = sampled_softmax_loss(users, torch.zeros(0, D), torch.zeros(0, dtype=torch.long), torch.zeros(3))

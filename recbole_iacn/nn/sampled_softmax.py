@@ -47,8 +47,37 @@ def sampled_softmax_loss(users, targets, target_ids, log_q, negatives=None, nega
     if negatives is not None and len(negatives):
         candidates = torch.cat([targets, negatives])
         candidate_ids = torch.cat([target_ids, negative_ids])
-    logits = torch.addmm(-log_q[candidate_ids].to(users.dtype), users, candidates.T)
     duplicate = target_ids.unsqueeze(1) == candidate_ids
     duplicate.fill_diagonal_(False)
-    logits = logits.masked_fill_(duplicate, -torch.inf)
-    return torch.nn.functional.cross_entropy(logits, torch.arange(len(users), device=users.device))
+    exact = torch.promote_types(users.dtype, torch.float32)  # also under autocast: a thousand terms are summed
+    with torch.autocast(users.device.type, enabled=False):
+        bias = -log_q[candidate_ids].to(exact)
+        return _OwnCandidate.apply(users.to(exact), candidates.to(exact), bias, duplicate)
+
+
+class _OwnCandidate(torch.autograd.Function):
+    """Mean over the rows of ``-log softmax(users @ candidates.T + bias)`` at candidate i of row i.
+
+    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, and the backward pass is
+    two products; PyTorch's parts would keep and fill three such matrices.
+    """
+
+    @staticmethod
+    def forward(ctx, users, candidates, bias, masked):
+        scores = torch.addmm(bias, users, candidates.T).masked_fill_(masked, -torch.inf)
+        own = scores.diagonal().clone()
+        top = scores.amax(dim=1, keepdim=True)
+        # No share is felt below e^-80, but on a CPU numbers too small to be normal are many times slower.
+        shares = scores.sub_(top).clamp_(min=-80).exp_()
+        total = shares.sum(dim=1, keepdim=True)
+        ctx.save_for_backward(users, candidates, shares.div_(total))
+        return ((total.log() + top).squeeze(1) - own).mean()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        users, candidates, shares = ctx.saved_tensors
+        scale = gradient / len(users)
+        of_users = shares @ candidates - candidates[: len(users)]
+        of_candidates = shares.T @ users
+        of_candidates[: len(users)] -= users
+        return of_users * scale, of_candidates * scale, None, None
