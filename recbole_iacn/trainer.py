@@ -24,6 +24,15 @@ class IaCNTrainer(Trainer):
         if config["eval_type"] == EvaluatorType.VALUE:
             self.eval_collector, self.evaluator = value_evaluation(config)
 
+    def _build_optimizer(self, **kwargs):
+        """RecBole's optimizer, all parameters updated by one pass over memory where PyTorch has such a kernel."""
+        optimizer = super()._build_optimizer(**kwargs)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        try:
+            return type(optimizer)(parameters, **{**optimizer.defaults, "fused": True})
+        except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
+            return optimizer
+
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
         epoch_seed = np.random.SeedSequence([self.config["seed"], epoch_idx]).generate_state(1)[0]
         init_seed(int(epoch_seed), self.config["reproducibility"])

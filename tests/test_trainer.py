@@ -181,3 +181,24 @@ def test_a_run_leaves_only_what_it_says(settings):
     assert sorted(path.name for path in Path(".").iterdir()) == ["log", "saved"]
     recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(log_tensorboard=True))
     assert Path("log_tensorboard").is_dir()
+
+
+@pytest.mark.parametrize("learner", ["adam", "sgd", "adagrad", "rmsprop"])
+def test_the_optimizer_takes_recboles_steps(build, learner):
+    from recbole.trainer import Trainer
+
+    from recbole_iacn.trainer import IaCNTrainer
+
+    ended = []
+    for trainer_class in (Trainer, IaCNTrainer):
+        config, *_, model = build(learner=learner, learning_rate=0.01, weight_decay=0.001)
+        optimizer = trainer_class(config, model).optimizer
+        torch.manual_seed(0)
+        for _ in range(3):
+            for parameter in model.parameters():
+                parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+        ended.append(model.state_dict())
+    assert optimizer.param_groups[0]["lr"] == 0.01 and optimizer.param_groups[0]["weight_decay"] == 0.001
+    for name, value in ended[0].items():
+        assert torch.allclose(value.float(), ended[1][name].float(), atol=1e-6), name

@@ -8,7 +8,7 @@ from recbole.model.layers import FMFirstOrderLinear
 from recbole.utils import FeatureSource, FeatureType, ModelType
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
-from recbole_iacn.model.item_tables import ItemTables, mean_over_history
+from recbole_iacn.model.item_tables import ItemTables, mean_of_lists, mean_over_history
 from recbole_iacn.nn import mix_gradient
 
 
@@ -92,7 +92,10 @@ class HistoryContext(ItemTables, ContextRecommender):
         self.reads_items = True
         history, own = token_seq_fields[0], token_seq_fields[len(self.history_fields) :]
         parts = [self.pool_history(history)]
-        if own:
+        if own and mode == "mean":
+            tables = self.token_seq_embedding_table
+            parts.append(torch.stack([mean_of_lists(ids, table.weight) for ids, table in zip(own, tables)], dim=1))
+        elif own:
             parts.append(super().embed_token_seq_fields(own, mode))
         names = [*self.history_columns, *self.token_seq_field_names[len(self.history_fields) :]]
         return mix_gradient(torch.cat(parts, dim=1), self.gradient_weights(names))

@@ -58,7 +58,7 @@ def sampled_softmax_loss(users, targets, target_ids, log_q, negatives=None, nega
 class _OwnCandidate(torch.autograd.Function):
     """Mean over the rows of ``-log softmax(users @ candidates.T + bias)`` at candidate i of row i.
 
-    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, and the backward pass is
+    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, the backward pass is
     two products; PyTorch's parts would keep and fill three such matrices.
     """
 
