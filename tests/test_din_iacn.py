@@ -191,20 +191,24 @@ def test_training_learns_the_planted_interests(build):
     assert trainer.evaluate(valid, load_best_model=False)["auc"] > 0.65
 
 
-def test_a_din_with_a_score_of_its_own_keeps_it(build):
-    """The packed score stands in for RecBole's forward alone."""
-    from recbole.model.sequential_recommender.din import DIN
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN"])
+def test_a_backbone_with_a_score_of_its_own_keeps_it(build, backbone):
+    """The packed forward pass stands in for RecBole's alone."""
+    from recbole.utils import get_model
 
     import recbole_iacn
 
-    class Louder(DIN):
-        def forward(self, *rows):
-            return super().forward(*rows) + 1
+    base = get_model(backbone)
 
-    _, train, _, test, model = build(recbole_iacn.interest_aware(Louder))
-    _, _, _, _, plain = build()
+    def louder(self, *rows):
+        found = base.forward(self, *rows)
+        return (found[0] + 1, found[1]) if isinstance(found, tuple) else found + 1
+
+    *_, test, model = build(recbole_iacn.interest_aware(type(f"Louder{backbone}", (base,), {"forward": louder})))
+    *_, train, _, _, plain = build(f"{backbone}_IaCN")
     plain.load_state_dict(model.state_dict())
     model.eval(), plain.eval()
     batch = next(iter(test))[0]
     assert torch.allclose(torch.logit(model.predict(batch)), torch.logit(plain.predict(batch)) + 1, atol=1e-5)
+    model.train()
     assert torch.isfinite(sum(model.calculate_loss(next(iter(train)))))

@@ -50,6 +50,22 @@ class PackedSequenceAttention(SequenceAttLayer):
         scores = self._scores(queries, key, row, table, item)
         return torch.zeros_like(queries).index_add(0, row, scores.unsqueeze(1) * key)
 
+    def weights_at(self, queries, key, positions):
+        """Weights where the keys are real, adding up to 1 in each row.
+
+        Args:
+            queries (torch.Tensor): shape (B, H).
+            key (torch.Tensor): time-major, shape (positions, H).
+            positions (TimeMajor): where they stand.
+
+        Returns:
+            torch.Tensor: shape (positions,).
+        """
+        rows, steps = positions.shape
+        scores = self._scores(queries, key, positions.place // steps)
+        padded = scores.new_full((rows * steps,), -torch.inf).index_put((positions.place,), scores)
+        return padded.view(rows, steps).softmax(dim=1).flatten().index_select(0, positions.place)
+
     def _scores(self, queries, key, row, table=None, item=None):
         """The scaled output for each position, (positions,); ``key`` is ``table[item]``, where there is a table."""
         _, first, *rest = self.att_mlp_layers.mlp_layers  # a dropout of 0 leads

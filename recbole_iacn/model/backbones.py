@@ -11,7 +11,7 @@ from recbole.utils import get_model
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.embedding import PackedScore, SequenceItems
-from recbole_iacn.model.evolution import EvolvingItems
+from recbole_iacn.model.evolution import EvolvingItems, PackedEvolution
 from recbole_iacn.model.field_aware import FieldAwareItems
 from recbole_iacn.model.history import HistoryContext
 from recbole_iacn.model.interest_aware import InterestAware
@@ -60,7 +60,8 @@ def _bases(model):
     if model in _UNABLE:
         raise ConfigError(f"{name}{SUFFIX}: {_UNABLE[model]}")
     if issubclass(model, DIEN):
-        return InterestAware, EvolvingItems, model
+        packed = [PackedEvolution] if model.forward is DIEN.forward else []
+        return InterestAware, *packed, EvolvingItems, model
     if issubclass(model, DIN):
         packed = [PackedScore] if model.forward is DIN.forward else []
         return InterestAware, *packed, SequenceItems, model

@@ -55,20 +55,23 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
                 part["item"] = embedding(place, part["item"].flatten(1)).unflatten(-1, part["item"].shape[1:])
         return sparse, dense
 
-    def item_table_of(self, item_idx):
-        """The vectors of the distinct items, and where each item's is: ``table[place]`` is what :meth:`forward` gives,
-        its fields in a row, sparse ones first.
+    def tables_of(self, user_idx, item_idx):
+        """What :meth:`forward` gives, each distinct item once: its vectors are ``table[place]``, fields in a row, the
+        sparse ones first.
 
         Args:
+            user_idx (torch.LongTensor): shape (B,).
             item_idx (torch.LongTensor): any shape.
 
         Returns:
-            tuple: table (U, fields * D) and place, of item_idx's shape.
+            tuple: users (B, fields * D), table (U, fields * D) and place, of item_idx's shape.
         """
-        nobody = item_idx.new_zeros(1)
-        sparse, dense, place = self._distinct(nobody, item_idx)
-        parts = [part["item"].flatten(1) for part in (sparse, dense) if part["item"] is not None]
-        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0], place
+        sparse, dense, place = self._distinct(user_idx, item_idx)
+        parts = {
+            side: [part[side].flatten(1) for part in (sparse, dense) if part[side] is not None]
+            for side in ("user", "item")
+        }
+        return torch.cat(parts["user"], dim=1), torch.cat(parts["item"], dim=1), place
 
     def _distinct(self, user_idx, item_idx):
         """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
@@ -117,7 +120,7 @@ class PackedScore:
     def forward(self, user, item_seq, item_seq_len, next_items):
         """As in RecBole: logits, (B,)."""
         items = torch.cat((item_seq, next_items.unsqueeze(1)), dim=1)
-        table, place = self.embedding_layer.item_table_of(items)
+        _, table, place = self.embedding_layer.tables_of(user, items)
         candidate = embedding(place[:, -1], table)
         user = self.attention.over(candidate, table, place[:, :-1], item_seq_len)
         joint = torch.cat([user, candidate, user * candidate], dim=-1)

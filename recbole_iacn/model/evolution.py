@@ -40,30 +40,68 @@ class EvolvingItems(SequenceItems):
         return torch.where(history == 0, 0, drawn + (drawn >= history))
 
 
+class PackedEvolution:
+    """DIEN's forward pass from the table of a batch's distinct items: no history, and no state, is laid out as a padded
+    whole. Stands before :class:`EvolvingItems` where the backbone computes as RecBole's DIEN does."""
+
+    def forward(self, user, item_seq, neg_item_seq, item_seq_len, next_items):
+        """As in RecBole: logits (B,), and DIEN's own auxiliary loss."""
+        steps = item_seq.shape[1]
+        items = torch.cat((item_seq, neg_item_seq, next_items.unsqueeze(1)), dim=1)
+        users, table, place = self.embedding_layer.tables_of(user, items)
+        history, negatives, candidate = place.split([steps, steps, 1], dim=1)
+        candidate = embedding(candidate.squeeze(1), table)
+        positions = TimeMajor(item_seq_len, steps)
+        states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
+        evolved = self.interest_evolution.over(candidate, states, positions)
+        joint = torch.cat([evolved, candidate, users], dim=-1)
+        return self.dnn_predict_layer(self.dnn_mlp_layers(joint)).squeeze(1), auxiliary
+
+
 class LeanExtractor(InterestExtractorNetwork):
     """RecBole's interest extractor with the same weights and results, computed at real positions only; its auxiliary
     loss is 0 outside training."""
 
     def forward(self, keys, keys_length, neg_keys=None):
         """As in RecBole: states of a GRU over ``keys`` (B, T, H), and the auxiliary loss."""
-        positions, gru = TimeMajor(keys_length, keys.shape[1]), self.gru
-        weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
-        states = recur(positions.pack(keys), positions.sizes, weights, lambda gate, step: 1 - gate)
-        states = positions.pad(states, like=keys)
-        if not self.training:
-            return states, keys.new_zeros(())
-        return states, self.auxiliary_loss(states[:, :-1], keys[:, 1:], neg_keys[:, 1:], keys_length - 1)
+        rows, steps, _ = keys.shape
+        positions, place = (
+            TimeMajor(keys_length, steps),
+            torch.arange(rows * steps, device=keys.device).view(rows, steps),
+        )
+        both = keys if neg_keys is None else torch.cat([keys, neg_keys])
+        states, auxiliary = self.over(both.flatten(0, 1), place, place + rows * steps, positions)
+        return positions.pad(states), auxiliary
 
-    def auxiliary_loss(self, h_states, click_seq, noclick_seq, keys_length):
-        """As in RecBole, but 0 instead of 0/0 where no history has a second item."""
-        real = torch.arange(h_states.shape[1], device=h_states.device) < keys_length.unsqueeze(1)
-        place = real.flatten().nonzero().squeeze(1)
-        if not len(place):
-            return h_states.new_zeros(())
-        states, *items = (embedding(place, part.flatten(0, 1)) for part in (h_states, click_seq, noclick_seq))
-        scores = self.auxiliary_net(torch.cat([torch.cat([states, item], dim=-1) for item in items])).squeeze(-1)
-        clicked = torch.arange(len(scores), device=scores.device) < len(states)
-        return binary_cross_entropy_with_logits(scores, clicked.to(scores.dtype))
+    def over(self, table, history, negatives, positions):
+        """The same from a table.
+
+        Args:
+            table (torch.Tensor): vectors of items, shape (U, H).
+            history, negatives (torch.LongTensor): which of them stands where, shape (B, T).
+            positions (TimeMajor): the real ones.
+
+        Returns:
+            tuple: states (positions, H), time-major, and the auxiliary loss.
+        """
+        gru = self.gru
+        weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
+        inputs = embedding(positions.of(history), table)
+        states = recur(inputs, positions.sizes, weights, lambda gate, step: 1 - gate)
+        if not self.training:
+            return states, states.new_zeros(())
+        row, step = positions.place // history.shape[1], positions.place % history.shape[1]
+        now = (step + 1 < positions.lengths[row]).nonzero().squeeze(1)
+        if not len(now):  # RecBole's would be 0/0
+            return states, states.new_zeros(())
+        following = positions.place[now] + 1
+        reached = embedding(now, states)
+        pairs = [
+            torch.cat([reached, embedding(items.flatten()[following], table)], dim=-1) for items in (history, negatives)
+        ]
+        scores = self.auxiliary_net(torch.cat(pairs)).squeeze(-1)
+        clicked = torch.arange(len(scores), device=scores.device) < len(now)
+        return states, binary_cross_entropy_with_logits(scores, clicked.to(scores.dtype))
 
 
 class LeanEvolution(InterestEvolvingLayer):
@@ -73,15 +111,31 @@ class LeanEvolution(InterestEvolvingLayer):
     equations 14 to 17.
     """
 
-    def forward(self, queries, keys, keys_length):
-        """As in RecBole: the last state of each row, (B, H)."""
+    def over(self, queries, states, positions):
+        """The last state of each row.
+
+        Args:
+            queries (torch.Tensor): shape (B, H).
+            states (torch.Tensor): the extractor's, time-major, shape (positions, H).
+            positions (TimeMajor): where they stand.
+
+        Returns:
+            torch.Tensor: shape (B, H).
+        """
         if self.gru not in ("AGRU", "AUGRU"):
-            return super().forward(queries, keys, keys_length)
-        positions, cell = TimeMajor(keys_length, keys.shape[1]), self.dynamic_rnn.rnn
-        attention = positions.pack(self.attention_layer(queries, keys, keys_length).transpose(1, 2))
+            return self(queries, positions.pad(states), positions.lengths)
+        cell = self.dynamic_rnn.rnn
+        attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
         weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
 
         def update(gate, step):
             return attention[step] * gate if self.gru == "AUGRU" else attention[step]
 
-        return embedding(positions.last, recur(positions.pack(keys), positions.sizes, weights, update))
+        return embedding(positions.last, recur(states, positions.sizes, weights, update))
+
+    def forward(self, queries, keys, keys_length):
+        """As in RecBole: the last state of each row, (B, H)."""
+        if self.gru not in ("AGRU", "AUGRU"):
+            return super().forward(queries, keys, keys_length)
+        positions = TimeMajor(keys_length, keys.shape[1])
+        return self.over(queries, positions.pack(keys), positions)

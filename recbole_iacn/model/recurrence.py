@@ -27,6 +27,7 @@ class TimeMajor:
         self.sizes = sizes[sizes > 0].tolist()
         if self.sizes[:1] != [len(lengths)]:
             raise ValueError("a recurrence needs at least one item in every history; leave out rows with an empty one")
+        self.lengths, self.shape = lengths, (len(lengths), steps)
         self.last = (sizes.cumsum(0) - sizes)[lengths - 1] + order.argsort()
 
     def pack(self, padded):
@@ -34,10 +35,15 @@ class TimeMajor:
         # embedding, not indexing: its backward adds up rows many times faster on a CPU.
         return embedding(self.place, padded.flatten(0, 1))
 
-    def pad(self, packed, like):
-        """(positions, H) to (B, T, H), zero where padding; ``like`` has the shape."""
-        flat = packed.new_zeros(like.shape[0] * like.shape[1], packed.shape[1])
-        return flat.index_copy(0, self.place, packed).view(like.shape[0], like.shape[1], -1)
+    def pad(self, packed):
+        """(positions, H) to (B, T, H), zero where padding."""
+        rows, steps = self.shape
+        flat = packed.new_zeros(rows * steps, packed.shape[1])
+        return flat.index_copy(0, self.place, packed).view(rows, steps, -1)
+
+    def of(self, values):
+        """One value a position: (B, T) to (positions,)."""
+        return values.flatten()[self.place]
 
 
 def recur(inputs, sizes, weights, update):
