@@ -212,3 +212,23 @@ def test_a_backbone_with_a_score_of_its_own_keeps_it(build, backbone):
     assert torch.allclose(torch.logit(model.predict(batch)), torch.logit(plain.predict(batch)) + 1, atol=1e-5)
     model.train()
     assert torch.isfinite(sum(model.calculate_loss(next(iter(train)))))
+
+
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "WideDeep"])
+def test_what_the_backbone_embedded_serves_the_task_within_a_step_only(build, backbone):
+    *_, train, _, _, model = build(f"{backbone}_IaCN")
+    batch, tables = first_batch(train), model.item_tables
+    history, others = batch["item_id_list"], torch.arange(model.n_items)
+    fresh = tables.auxiliary(history), tables.auxiliary(others)
+    model.calculate_loss(batch)
+    assert tables._shared is None
+    with tables.sharing():
+        model.predict(batch)
+        assert tables._shared is not None
+        assert torch.allclose(tables.auxiliary(history), fresh[0], atol=1e-7)
+        assert torch.allclose(tables.auxiliary(others), fresh[1], atol=1e-7)  # not all of them were embedded
+    assert tables._shared is None
+    with torch.no_grad():  # as an optimizer does
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    assert torch.allclose(tables.auxiliary(history), 2 * fresh[0], atol=1e-6)

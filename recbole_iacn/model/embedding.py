@@ -79,6 +79,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         sparse, dense = super().forward(user_idx, items.unsqueeze(0))
         if sparse["item"] is not None:
             names = self.token_field_names["item"] + self.token_seq_field_names["item"]
+            self.share(items, dict(zip(names, sparse["item"].squeeze(0).unbind(dim=1))))
             sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
         for part in (sparse, dense):
             if part["item"] is not None:

@@ -111,7 +111,9 @@ class HistoryContext(ItemTables, ContextRecommender):
         """
 
         def vectors(items):
-            return torch.cat([self.item_field(name, items) for name in self.history_columns], dim=-1)
+            parts = {name: self.item_field(name, items) for name in self.history_columns}
+            self.share(items, parts)
+            return torch.cat(list(parts.values()), dim=-1)
 
         return mean_over_history(history, vectors).unflatten(-1, (len(self.history_columns), -1))
 

@@ -64,15 +64,16 @@ class InterestAware:
 
     def calculate_loss(self, interaction):
         """The backbone's loss; in mode ``full`` the tuple ``(L_main, lambda * L_IaCN)``."""
-        main = super().calculate_loss(self.with_history(interaction))
-        if not self.reads_items:
-            raise ConfigError(
-                f"{type(self).__name__}: {self.backbone.__name__} does not read its fields by embed_input_fields, so "
-                "neither history nor E_auxiliary reaches its score; let it call concat_embed_input_fields"
-            )
-        if self.iacn is None:
-            return main
-        return main, self.iacn_lambda * self.auxiliary_loss(interaction)
+        with self.item_tables.sharing():
+            main = super().calculate_loss(self.with_history(interaction))
+            if not self.reads_items:
+                raise ConfigError(
+                    f"{type(self).__name__}: {self.backbone.__name__} does not read its fields by embed_input_fields, "
+                    "so neither history nor E_auxiliary reaches its score; let it call concat_embed_input_fields"
+                )
+            if self.iacn is None:
+                return main
+            return main, self.iacn_lambda * self.auxiliary_loss(interaction)
 
     def load_state_dict(self, state_dict, *args, **kwargs):
         """As in PyTorch. A backbone that loads weights while it is built (KD_DAGFM's ``warm_up``) has no capsule yet:

@@ -1,5 +1,7 @@
 """Embeds items, rather than rows, from the tables that a RecBole model already has."""
 
+import contextlib
+
 import torch
 from recbole.utils import FeatureType
 from torch.nn.functional import embedding, embedding_bag
@@ -14,6 +16,7 @@ class ItemTables:
     """
 
     main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
+    _sharing, _shared = False, None
 
     def item_table(self, name):
         """Where column ``name`` is embedded: ``(weight, first row, feature type)``."""
@@ -40,11 +43,39 @@ class ItemTables:
         Returns:
             torch.Tensor: shape (\\*items.shape, D).
         """
-        distinct, place = items.unique(return_inverse=True)
-        names = [name for name in self.item_feat.columns if name.endswith(AUXILIARY_SUFFIX)]
-        vectors = torch.stack([self.item_field(name, distinct) for name in names]).mean(dim=0)
+        distinct, vectors = self._shared or (None, None)
+        if distinct is not None:
+            place = torch.searchsorted(distinct, items).clamp_max(len(distinct) - 1)
+        if distinct is None or not torch.equal(distinct[place], items):
+            distinct, place = items.unique(return_inverse=True)
+            vectors = torch.stack([self.item_field(name, distinct) for name in self.auxiliary_names()])
         # embedding, not indexing: its backward adds up rows many times faster on a CPU.
-        return embedding(place, vectors)
+        return embedding(place, vectors.mean(dim=0))
+
+    def auxiliary_names(self):
+        """The auxiliary columns, in the order of the item table."""
+        return [name for name in self.item_feat.columns if name.endswith(AUXILIARY_SUFFIX)]
+
+    @contextlib.contextmanager
+    def sharing(self):
+        """Within: what the backbone embeds serves :meth:`auxiliary`, too, where it has all the items asked for."""
+        self._sharing = True
+        try:
+            yield
+        finally:
+            self._sharing, self._shared = False, None
+
+    def share(self, distinct, vectors_of):
+        """Offer vectors to :meth:`auxiliary`.
+
+        Args:
+            distinct (torch.LongTensor): item ids in order, shape (U,).
+            vectors_of (dict of str to torch.Tensor): an auxiliary column's name -> its vectors, before any mixing of
+                gradients, shape (U, D).
+        """
+        names = self.auxiliary_names()
+        if self._sharing and names:
+            self._shared = distinct, torch.stack([vectors_of[name] for name in names])
 
     def gradient_weights(self, names):
         """1 for original columns, ``main_weight`` for auxiliary ones: 1.0, or a tensor of shape (columns, 1)."""
