@@ -7,6 +7,7 @@ models the wrapped code does exactly what it did.
 import contextlib
 import contextvars
 import functools
+import os
 import types
 
 import numpy as np
@@ -157,6 +158,7 @@ def teach_loaders(module):
 
     @_wrap(module, "create_dataset")
     def create_dataset(original, config):
+        _check_negatives_files(config)
         windowed = _windowed_dataset(config)
         if windowed is None:
             return original(config)
@@ -190,15 +192,33 @@ def teach_loaders(module):
         return ProtocolTrainDataLoader if phase == "train" else ProtocolEvalDataLoader
 
 
+def _check_negatives_files(config):
+    """Before any data are read: files of negatives must exist, and a protocol is what reads them."""
+    for key in ("valid_negatives_file", "test_negatives_file"):
+        path = config[key]
+        if not path:
+            continue
+        if not config["protocol"]:
+            raise ConfigError(f"{key}: only a protocol draws fixed negatives; set protocol, or leave {key} out")
+        if not os.path.isfile(path):
+            raise ConfigError(f"{key}: {path}: No such file")
+
+
 def _windowed_dataset(config):
     """The data set with windowed histories for a RecBole model, None where it keeps its own."""
     from recbole.utils import ModelType
 
     model, sequential = config["model"], config["MODEL_TYPE"] == ModelType.SEQUENTIAL
     asked = config["history_dataset"]
+    if asked not in (None, True, False):
+        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
     if backbone(model):
+        if asked is False:
+            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
         return None
     if not sequential:
+        if asked:
+            raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
         if one_row_a_user(config):
             raise ConfigError(
                 f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "

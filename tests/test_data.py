@@ -201,6 +201,38 @@ def test_a_model_without_a_history_cannot_follow_dien_books(build):
         build("WideDeep", protocol="dien_books", MAX_ITEM_LIST_LENGTH=...)
 
 
+@pytest.mark.parametrize(
+    "model, changes, message",
+    [
+        ("DIN", {"test_negatives_file": "x"}, "test_negatives_file: only a protocol draws fixed negatives"),
+        ("DIN_IaCN", {"valid_negatives_file": "absent"}, "valid_negatives_file: absent: No such file"),
+        ("DIN", {"history_dataset": "maybe"}, "history_dataset: must be True or False, got 'maybe'"),
+        ("DIN_IaCN", {"history_dataset": False}, "history_dataset: DIN_IaCN always reads histories so"),
+        ("WideDeep", {"history_dataset": True}, "history_dataset: WideDeep reads no histories"),
+    ],
+)
+def test_wrong_data_settings_are_told_before_any_data_are_read(build, monkeypatch, model, changes, message):
+    from recbole.data.dataset import Dataset
+
+    monkeypatch.setattr(Dataset, "_load_data", lambda *args: pytest.fail("data were read"))
+    with pytest.raises(ConfigError, match=message):
+        build(model, **changes)
+
+
+@pytest.mark.parametrize("users, protocol", [(1, "dien_books"), (2, "dien_books"), (0, "leave_one_out_ctr")])
+def test_too_few_histories_are_an_error(build, tmp_path, users, protocol):
+    """``users`` with three interactions and five with one; RecBole splits three rows into one each, and fewer not at all."""
+    folder = tmp_path / "few"
+    folder.mkdir()
+    lines = [f"u{user}\ti{step}\t{step}" for user in range(users) for step in range(3)]
+    lines += [f"v{user}\ti{user}\t1" for user in range(5)]
+    (folder / "few.inter").write_text("\n".join(["user_id:token\titem_id:token\ttimestamp:float", *lines]) + "\n")
+    load = {"inter": ["user_id", "item_id", "timestamp"]}
+    changes = {"data_path": str(tmp_path), "load_col": load, "protocol": protocol, "MAX_ITEM_LIST_LENGTH": ...}
+    with pytest.raises(ConfigError, match="too few" if users else "no user has two interactions"):
+        build("DIN", "few", **changes)
+
+
 def write_negatives(path, dataset, change=lambda user, item: f"{user}\t{item}"):
     """For each user the first item that is not their own; ``change`` may spoil a line."""
     own = own_sets(dataset)

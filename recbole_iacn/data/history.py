@@ -12,6 +12,7 @@ from recbole.utils import FeatureType
 from recbole_iacn.data import reading
 from recbole_iacn.data.protocol import one_row_a_user
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
+from recbole_iacn.errors import ConfigError
 
 _DTYPES = {FeatureType.TOKEN: np.int64, FeatureType.FLOAT: np.float32}
 
@@ -73,6 +74,11 @@ class HistoryDataset(SequentialDataset):
         before, is_target = _earlier_clicks(self.inter_feat[self.uid_field].numpy())
         if one_row_a_user(self.config):
             is_target[:-1] &= ~is_target[1:]
+        if not is_target.any():
+            raise ConfigError(
+                f"{self.dataset_name}: no user has two interactions, so nothing has a history. Is "
+                f"{self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
+            )
         length = torch.from_numpy(np.minimum(before, self.max_item_list_len))
         clicks, self.inter_feat = self.inter_feat.interaction, None
         shared = {name: Windows.over(clicks.pop(name)) for name in list(clicks)}
@@ -149,7 +155,11 @@ class HistoryDataset(SequentialDataset):
             # One row a user: rows at random are users at random. Their order in time says nothing here.
             order = np.random.default_rng([self.config["seed"], *_USERS_SPLIT]).permutation(len(self.inter_feat))
             self.inter_feat = self.inter_feat[order]
-        return super().split_by_ratio(ratios, group_by)
+        parts = super().split_by_ratio(ratios, group_by)
+        if one_row_a_user(self.config) and not all(map(len, parts)):
+            users, name = sum(map(len, parts)), self.config["protocol"]
+            raise ConfigError(f"protocol: {name!r} splits users, and {users} with a history are too few")
+        return parts
 
     def _grouped_index(self, group_by_list):
         return _Groups(np.asarray(group_by_list))

@@ -49,7 +49,8 @@ def _random(config, phase, epoch=0):
 class _NegativeTable:
     """What both loaders share: a table of negatives, indexed like the rows."""
 
-    def _draw(self, phase, epoch=0):
+    def draw(self, phase, epoch=0):
+        """Fill the table for ``train``, ``valid`` or ``test``."""
         users = self._dataset.inter_feat[self.uid_field].numpy()
         own = _own_items(self._sampler.dataset)
         given = self.config[f"{phase}_negatives_file"]
@@ -99,7 +100,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         self.epoch = epoch
 
     def __iter__(self):
-        self._draw("train", self.epoch)
+        self.draw("train", self.epoch)
         # A new generator: RecBole takes the old one away when it saves its loaders.
         self.generator = self.sampler.generator = torch.Generator()
         self.generator.manual_seed(int(_random(self.config, "train", self.epoch).integers(2**62)))
@@ -118,7 +119,7 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
         self._set_neg_sample_args(config, dataset, InputType.POINTWISE, config[f"{phase}_neg_sample_args"])
         self.sample_size = len(dataset)
         super().__init__(config, dataset, sampler, shuffle=False)
-        self._draw(phase)
+        self.draw(phase)
 
     def _init_batch_size_and_step(self):
         self.step = max(self.config["eval_batch_size"] // self.times, 1)

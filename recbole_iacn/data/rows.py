@@ -48,7 +48,7 @@ def _of_one_user(user, data, loaders):
     yield f"\nuser {data.field2id_token[data.uid_field][user]}"
     for part, loader in zip(_PARTS, loaders):
         if part == "train":
-            loader._draw("train")
+            loader.draw("train")
         rows = (loader._dataset.inter_feat[data.uid_field] == user).nonzero()[:, 0].tolist()
         left_out = len(rows) - 2 * _SHOWN
         for place, row in enumerate(rows):
