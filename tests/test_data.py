@@ -221,7 +221,7 @@ def test_wrong_data_settings_are_told_before_any_data_are_read(build, monkeypatc
 
 @pytest.mark.parametrize("users, protocol", [(1, "dien_books"), (2, "dien_books"), (0, "leave_one_out_ctr")])
 def test_too_few_histories_are_an_error(build, tmp_path, users, protocol):
-    """``users`` with three interactions and five with one; RecBole splits three rows into one each, and fewer not at all."""
+    """So many users with three interactions, five with one; RecBole gives each part one of three rows, not of fewer."""
     folder = tmp_path / "few"
     folder.mkdir()
     lines = [f"u{user}\ti{step}\t{step}" for user in range(users) for step in range(3)]
