@@ -6,6 +6,7 @@ models the wrapped code does exactly what it did.
 
 import contextlib
 import contextvars
+import copy
 import functools
 import os
 import types
@@ -70,6 +71,15 @@ def teach_config(module):
                 config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
+
+    @_wrap(module.Config, "_init_device")
+    def init_device(original, config):
+        if "local_rank" not in config.final_config_dict:
+            return original(config)
+        from recbole_iacn import parallel
+
+        # RecBole takes nccl, and with it a GPU, for granted.
+        parallel.start(config.final_config_dict)
 
     @_wrap(module.Config, "_set_default_parameters")
     def set_defaults(original, config):
@@ -185,11 +195,13 @@ def teach_loaders(module):
 
     @_wrap(module, "get_dataloader")
     def get_dataloader(original, config, phase):
-        if not config["protocol"]:
-            return original(config, phase)
-        from recbole_iacn.data.loader import ProtocolEvalDataLoader, ProtocolTrainDataLoader
+        from recbole_iacn import parallel
+        from recbole_iacn.data import loader
 
-        return ProtocolTrainDataLoader if phase == "train" else ProtocolEvalDataLoader
+        chosen = loader.ProtocolTrainDataLoader if phase == "train" else loader.ProtocolEvalDataLoader
+        if not config["protocol"]:
+            chosen = original(config, phase)
+        return loader.shared(chosen) if parallel.active() else chosen
 
 
 def _check_negatives_files(config):
@@ -238,6 +250,30 @@ def _windowed_dataset(config):
             raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
         return None
     return HistoryDataset
+
+
+def make_folders(module):
+    """RecBole looks whether a folder is there and then makes it: of several processes, one is told that it exists.
+
+    Args:
+        module: ``recbole.utils.utils``.
+    """
+    module.ensure_dir = functools.partial(os.makedirs, exist_ok=True)
+
+
+def pin_interactions(module):
+    """Lets PyTorch's loaders hand on batches in pinned memory (``pin_memory``).
+
+    Args:
+        module: ``recbole.data.interaction``.
+    """
+
+    def pin_memory(rows):
+        pinned = copy.copy(rows)
+        pinned.interaction = {name: values.pin_memory() for name, values in rows.interaction.items()}
+        return pinned
+
+    module.Interaction.pin_memory = pin_memory
 
 
 def keep_ranges(module):

@@ -85,5 +85,9 @@ def _config(plain):
     config.model = config["model"]
     config.dataset = config["dataset"]
     # A model trained on a GPU must load on a machine without one.
+    config["single_spec"], config["local_rank"] = (
+        True,
+        0,
+    )  # whoever loads it is not one of the processes that trained it
     config["device"] = torch.device(config["device"] if torch.cuda.is_available() else "cpu")
     return config

@@ -4,7 +4,10 @@ RecBole has GAUC among its ranking metrics only and refuses to report it togethe
 """
 
 import numpy as np
+import torch
 from recbole.evaluator import Collector, Evaluator
+
+from recbole_iacn import parallel
 
 
 def grouped_auc(scores, labels, users):
@@ -48,7 +51,18 @@ class GroupedAUC:
         return {"gauc": round(grouped_auc(scores, labels, users), self.decimal_place)}
 
 
-class UserCollector(Collector):
+class SharedCollector(Collector):
+    """RecBole's collector, whose rows are those of all processes."""
+
+    def get_data_struct(self):
+        collected = super().get_data_struct()
+        for name, rows in collected._data_dict.items():
+            if name.startswith("rec.") or name in ("data.label", "data.user"):
+                collected[name] = torch.cat(parallel.gather(rows.to(self.device))).cpu()
+        return collected
+
+
+class UserCollector(SharedCollector):
     """RecBole's collector, which also keeps the user of every scored row."""
 
     def __init__(self, config):

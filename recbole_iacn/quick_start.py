@@ -1,7 +1,9 @@
 """Run a model by name: the checks of this package, then RecBole's own run."""
 
 import argparse
+import os
 import re
+import socket
 import sys
 
 from recbole_iacn import bridge, settings
@@ -30,26 +32,106 @@ def run(
         config_file_list (list of str, optional): YAML files, the later over the earlier.
         config_dict (dict, optional): settings, over the files'.
         saved (bool): write the best model to ``checkpoint_dir``.
-        nproc, world_size, ip, port, group_offset: RecBole's, for several processes; only one is supported yet.
+        nproc (int): processes on this machine, each with its share of every batch; on GPUs one each.
+        world_size (int): processes on all machines; -1 (default) for ``nproc``.
+        ip, port (str): of the first machine.
+        group_offset (int): number of this machine's first process among all.
+
+    Started by ``torchrun``, this process is one of several as torchrun says.
 
     Returns:
-        dict: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result``.
+        dict: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result``; None on machines
+        other than the first, and from all but torchrun's first process.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
     """
-    if nproc > 1 or world_size > 1:
-        raise ConfigError("nproc, world_size: training in several processes is not supported yet, leave them out")
+    launched = _place_by_torchrun()
+    several = nproc > 1 or world_size > 1 or launched is not None
     model_class = check_model(model)
+    if several and model_class is None:
+        raise ConfigError(
+            f"nproc, world_size: several processes train interest-aware models only, {model} is RecBole's own; "
+            f"{model}_IaCN with iacn_mode: off is its like where there is one"
+        )
     for path in config_file_list or []:
         settings.check_keys(settings.read_config_file(path), path, model_class)
     settings.check_keys(config_dict or {}, "config_dict", model_class)
-    from recbole.quick_start import run as recbole_run
-
+    what = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
     with bridge.checking_files():
-        return recbole_run(
-            model, dataset, config_file_list, config_dict, saved, nproc, world_size, ip, port, group_offset
-        )
+        if launched:
+            return _work(launched.pop("local_rank"), {**what, "saved": saved}, launched)
+        if several:
+            _check_ahead(what, ip, port, group_offset)
+            place = {"nproc": nproc, "world_size": max(world_size, nproc), "ip": ip, "port": port}
+            return _spawn({**what, "saved": saved}, {**place, "offset": group_offset})
+        from recbole.quick_start import run_recbole
+
+        return run_recbole(**what, saved=saved)
+
+
+def _place_by_torchrun():
+    """RecBole's settings for what torchrun says in the environment; None without it."""
+    given = os.environ
+    if "TORCHELASTIC_RUN_ID" not in given or given["WORLD_SIZE"] == "1":
+        return None
+    local = int(given["LOCAL_RANK"])
+    return {
+        "local_rank": local,
+        "offset": int(given["RANK"]) - local,
+        "nproc": int(given["LOCAL_WORLD_SIZE"]),
+        "world_size": int(given["WORLD_SIZE"]),
+        "ip": given["MASTER_ADDR"],
+        "port": given["MASTER_PORT"],
+    }
+
+
+def _check_ahead(what, ip, port, group_offset):
+    """What the processes would all complain of, said once, before there are any."""
+    from recbole.config import Config
+
+    Config(**what)
+    if group_offset == 0:
+        with socket.socket() as probe:
+            try:
+                probe.bind((ip, int(port)))
+            except OSError as error:
+                raise ConfigError(
+                    f"ip, port: can't listen at {ip}:{port} ({error.strerror}); give another port"
+                ) from None
+
+
+def _spawn(arguments, place):
+    import torch.multiprocessing as mp
+
+    answers = mp.get_context("spawn").SimpleQueue()
+    try:
+        mp.spawn(_work, args=(arguments, place, answers), nprocs=place["nproc"], join=True)
+    except mp.ProcessExitedException:
+        if answers.empty():
+            raise
+        raise ConfigError(answers.get()) from None
+    return None if answers.empty() else answers.get()
+
+
+def _work(local_rank, arguments, place, answers=None):
+    """One of several processes: RecBole's run as one that knows its place."""
+    from recbole.quick_start import run_recbole
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
+    config_dict = {**(arguments["config_dict"] or {}), **place, "local_rank": local_rank}
+    try:
+        with bridge.checking_files():
+            result = run_recbole(**{**arguments, "config_dict": config_dict}, queue=answers)
+    except ConfigError as error:
+        if answers is None:
+            raise
+        answers.put(str(error))
+        sys.exit(2)
+    return result if local_rank + place["offset"] == 0 else None
 
 
 def check_model(model):

@@ -23,6 +23,8 @@ _TAUGHT = {
     "recbole.data.dataset.dataset": "read_fast",
     "recbole.data.dataset.sequential_dataset": "sort_exactly",
     "recbole.data.dataloader.abstract_dataloader": "keep_ranges",
+    "recbole.data.interaction": "pin_interactions",
+    "recbole.utils.utils": "make_folders",
     "recbole.data.utils": "teach_loaders",
 }
 

@@ -1,11 +1,20 @@
-"""Trains interest-aware models: names both losses, reports GAUC, writes safe checkpoints, resumes exactly."""
+"""Trains interest-aware models: names both losses, reports GAUC, writes safe checkpoints, resumes exactly, alone or as
+one of several processes."""
+
+import copy
 
 import numpy as np
+import torch
 from recbole.trainer import Trainer
 from recbole.utils import EvaluatorType, init_seed, set_color
+from torch.nn.utils import clip_grad_norm_
+from tqdm import tqdm
 
-from recbole_iacn import checkpoint
-from recbole_iacn.evaluation import value_evaluation
+from recbole_iacn import checkpoint, optimizer, parallel
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.evaluation import SharedCollector, value_evaluation
+
+_STEPS_BETWEEN_CHECKS = 50  # reading a loss makes the processor wait for a GPU
 
 
 class IaCNTrainer(Trainer):
@@ -14,36 +23,84 @@ class IaCNTrainer(Trainer):
     Every epoch starts from a state that ``(seed, epoch)`` determine: a run that was resumed gives the figures of
     one that was not interrupted.
 
+    With several processes (``nproc``, ``torchrun``) each takes its share of every batch; losses, gradients and metrics
+    are those of the whole batch and of all rows. The first process alone writes and reads checkpoints.
+
     Args:
         config (recbole.config.Config): the run's settings.
         model (recbole.model.abstract_recommender.AbstractRecommender): the model.
     """
 
     def __init__(self, config, model):
-        super().__init__(config, model)
+        if parallel.active():
+            parallel.SharedBatchNorm.adopt(model)
+            parallel.same_state(model)
+        with parallel.as_one_process(config):
+            super().__init__(config, model)
+        self.saved_model_file = parallel.object_of_first(self.saved_model_file)
         if config["eval_type"] == EvaluatorType.VALUE:
             self.eval_collector, self.evaluator = value_evaluation(config)
+        else:
+            self.eval_collector = SharedCollector(config)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
+        self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
 
     def _build_optimizer(self, **kwargs):
-        """RecBole's optimizer, all parameters updated by one pass over memory where PyTorch has such a kernel."""
-        optimizer = super()._build_optimizer(**kwargs)
-        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-        try:
-            return type(optimizer)(parameters, **{**optimizer.defaults, "fused": True})
-        except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
-            return optimizer
+        stock = super()._build_optimizer(**kwargs)
+        sparse_rows = self.config["sparse_embedding_rows"]
+        if self.clip_grad_norm:
+            if type(stock) is torch.optim.SparseAdam:
+                raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure")
+            sparse_rows = None
+        return optimizer.build(self.model, stock, sparse_rows)
 
-    def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
-        epoch_seed = np.random.SeedSequence([self.config["seed"], epoch_idx]).generate_state(1)[0]
-        init_seed(int(epoch_seed), self.config["reproducibility"])
+    def _start_epoch(self, train_data, epoch_idx):
+        epoch_seed = int(np.random.SeedSequence([self.config["seed"], epoch_idx]).generate_state(1)[0])
+        init_seed(epoch_seed, self.config["reproducibility"])
         if hasattr(train_data, "set_epoch"):
             train_data.set_epoch(epoch_idx)
         else:
-            train_data.generator.manual_seed(int(epoch_seed))
-        total = super()._train_epoch(train_data, epoch_idx, loss_func, show_progress)
-        # RecBole sums over batches; the mean is what can be compared between data sets and batch sizes.
-        batches = len(train_data)
-        return tuple(part / batches for part in total) if isinstance(total, tuple) else total / batches
+            train_data.generator.manual_seed(epoch_seed)
+        if parallel.active():  # same rows everywhere, but dropout of its own in each process
+            torch.manual_seed(epoch_seed + parallel.rank())
+        train_data.pin_memory = self._pins_memory()
+        self.model.train()
+
+    def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
+        """As in RecBole; returns the mean of each loss over the batches: unlike RecBole's sum, it can be compared
+        between data sets and batch sizes."""
+        self._start_epoch(train_data, epoch_idx)
+        loss_func = loss_func or self.model.calculate_loss
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
+        batches = train_data
+        if show_progress:
+            batches = tqdm(train_data, ncols=100, desc=set_color(f"Train {epoch_idx:>5}", "pink"))
+        total, several = 0.0, False
+        for step, interaction in enumerate(batches):
+            interaction = to_device(interaction, self.device)
+            self.optimizer.zero_grad()
+            with torch.autocast(self.device.type, self.amp_dtype, self.enable_amp):
+                losses = loss_func(interaction)
+            several = isinstance(losses, tuple)
+            losses = torch.stack(losses if several else (losses,))
+            total = total + losses.detach().double()
+            if step % _STEPS_BETWEEN_CHECKS == 0:
+                self._check_nan(total.sum())
+            scaler.scale(losses.sum()).backward()
+            self._share_and_clip(scaler)
+            scaler.step(self.optimizer)
+            scaler.update()
+        self._check_nan(total.sum())
+        means = (parallel.mean(total) / len(train_data)).tolist()
+        return tuple(means) if several else means[0]
+
+    def _share_and_clip(self, scaler):
+        parts = getattr(self.optimizer, "parts", {"dense": self.optimizer})
+        parameters = {n: [p for group in part.param_groups for p in group["params"]] for n, part in parts.items()}
+        parallel.average_gradients(**parameters)
+        if self.clip_grad_norm:
+            scaler.unscale_(self.optimizer)
+            clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
 
     def _generate_train_loss_output(self, epoch_idx, s_time, e_time, losses):
         named = zip(self.model.loss_names, losses) if isinstance(losses, tuple) else [("main", losses)]
@@ -58,7 +115,7 @@ class IaCNTrainer(Trainer):
             self.tensorboard.add_scalar(f"{tag}/{name}", loss, epoch_idx)
 
     def _save_checkpoint(self, epoch, verbose=True, **kwargs):
-        if not self.config["single_spec"] and self.config["local_rank"] != 0:
+        if parallel.rank() != 0:
             return
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         state = {
@@ -74,3 +131,41 @@ class IaCNTrainer(Trainer):
         checkpoint.save(state, path)
         if verbose:
             self.logger.info(set_color("Saving current", "blue") + f": {path}")
+
+    def resume_checkpoint(self, resume_file):
+        """As in RecBole.
+
+        Raises:
+            ConfigError: the file holds another optimizer's state.
+        """
+        try:
+            super().resume_checkpoint(resume_file)
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                f"{resume_file}: holds the state of another optimizer ({error}); set learner, clip_grad_norm, "
+                "weight_decay and sparse_embedding_rows as they were"
+            ) from error
+
+    def evaluate(self, eval_data, load_best_model=True, model_file=None, show_progress=False):
+        """As in RecBole; over the rows of all processes."""
+        if eval_data and load_best_model and parallel.active():
+            if parallel.rank() == 0:
+                state = torch.load(model_file or self.saved_model_file, self.device, weights_only=True)
+                self.model.load_state_dict(state["state_dict"])
+            parallel.same_state(self.model)
+            load_best_model = False
+        if eval_data:
+            eval_data.pin_memory = self._pins_memory()
+        with parallel.as_one_process(self.config):  # else RecBole would average the processes' metrics
+            return super().evaluate(eval_data, load_best_model, model_file, show_progress)
+
+    def _pins_memory(self):
+        asked = self.config["pin_memory"]
+        return self.device.type == "cuda" if asked is None else asked
+
+
+def to_device(rows, device):
+    """The rows of an Interaction on a device; from pinned memory without waiting for it."""
+    moved = copy.copy(rows)
+    moved.interaction = {name: values.to(device, non_blocking=True) for name, values in rows.interaction.items()}
+    return moved

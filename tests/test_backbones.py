@@ -49,7 +49,8 @@ def auxiliary_tables(model):
     layer, found = model.item_tables, []
     for name in ("item_id_auxiliary", "categories_auxiliary"):
         tables = layer.item_tables_by_field(name) if hasattr(layer, "ffm") else [layer.item_table(name)]
-        for weight, start, _ in tables:
+        for table, start, _ in tables:
+            weight = table.weight
             rows = slice(start, start + (model.n_items if name.startswith("item") else len(weight)))
             if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
                 found.append((weight, rows))

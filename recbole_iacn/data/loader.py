@@ -6,6 +6,8 @@ table of negatives stands beside the rows: drawn once for validation and test, o
 afresh in every epoch for training.
 """
 
+import functools
+
 import numpy as np
 import torch
 from recbole.data.dataloader import TrainDataLoader
@@ -13,8 +15,10 @@ from recbole.data.dataloader.abstract_dataloader import NegSampleDataLoader
 from recbole.utils import InputType
 from torch.utils.data import RandomSampler
 
+from recbole_iacn import parallel
 from recbole_iacn.data.negatives import read_negatives
 from recbole_iacn.data.sampling import OwnItems
+from recbole_iacn.errors import ConfigError
 
 # Training, validation and test must not share a stream of random numbers; the values only have to differ.
 _STREAM = {"train": 0, "valid": 1, "test": 2}
@@ -130,3 +134,34 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
         case = torch.arange(len(index))
         rows = self._rows(index)
         return rows, case.repeat(self.times), case, rows[self.iid_field][: len(index)]
+
+
+class SharedRows:
+    """One process's share of a loader's rows; all processes make the same batches in the same order.
+
+    In training each batch is dealt out, so that the batches of all processes together are those of one process alone
+    (a last batch of fewer rows than processes has some twice). In evaluation the rows are, each to one process.
+    """
+
+    def __init__(self, config, dataset, sampler, shuffle=False):
+        with parallel.as_one_process(config):
+            super().__init__(config, dataset, sampler, shuffle=shuffle)
+        self.deals_batches = isinstance(self, TrainDataLoader)
+        if self.deals_batches:
+            return
+        if self.sample_size < parallel.size():
+            raise ConfigError(
+                f"nproc: {parallel.size()} processes for {self.sample_size} rows of evaluation; use fewer"
+            )
+        self.batch_sampler.sampler = range(parallel.rank(), self.sample_size, parallel.size())
+
+    def collate_fn(self, index):
+        if self.deals_batches:
+            index = index[parallel.rank() :: parallel.size()] or index[:1]
+        return super().collate_fn(index)
+
+
+@functools.cache
+def shared(loader):
+    """A loader class, each process with its share."""
+    return type(f"Shared{loader.__name__}", (SharedRows, loader), {})

@@ -29,16 +29,16 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     def item_table(self, name):
         if name in self.token_field_names["item"]:
             row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
-            return self.token_embedding_table["item"].embedding.weight, row, FeatureType.TOKEN
+            return self.token_embedding_table["item"].embedding, row, FeatureType.TOKEN
         place = self.token_seq_field_names["item"].index(name)
-        return self.token_seq_embedding_table["item"][place].weight, 0, FeatureType.TOKEN_SEQ
+        return self.token_seq_embedding_table["item"][place], 0, FeatureType.TOKEN_SEQ
 
     def embed_token_seq_fields(self, token_seq_fields, type):
         """As in RecBole: pooled lists of each field, (B, L, fields, D), or None; without their padding."""
         if self.pooling_mode != "mean" or not token_seq_fields:
             return super().embed_token_seq_fields(token_seq_fields, type)
         tables = self.token_seq_embedding_table[type]
-        pooled = [mean_of_lists(ids.flatten(0, -2), table.weight) for ids, table in zip(token_seq_fields, tables)]
+        pooled = [mean_of_lists(ids.flatten(0, -2), table) for ids, table in zip(token_seq_fields, tables)]
         return torch.stack(pooled, dim=1).unflatten(0, token_seq_fields[0].shape[:-1])
 
     def forward(self, user_idx, item_idx):

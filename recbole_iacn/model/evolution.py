@@ -4,6 +4,7 @@ import torch
 from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding
 
+from recbole_iacn import parallel
 from recbole_iacn.model.embedding import SequenceItems
 from recbole_iacn.model.recurrence import TimeMajor, recur
 
@@ -92,6 +93,7 @@ class LeanExtractor(InterestExtractorNetwork):
             return states, states.new_zeros(())
         row, step = positions.place // history.shape[1], positions.place % history.shape[1]
         now = (step + 1 < positions.lengths[row]).nonzero().squeeze(1)
+        share = self._share(len(now), len(history), states.device)  # all processes must get here
         if not len(now):  # RecBole's would be 0/0
             return states, states.new_zeros(())
         following = positions.place[now] + 1
@@ -101,7 +103,16 @@ class LeanExtractor(InterestExtractorNetwork):
         ]
         scores = self.auxiliary_net(torch.cat(pairs)).squeeze(-1)
         clicked = torch.arange(len(scores), device=scores.device) < len(now)
-        return states, binary_cross_entropy_with_logits(scores, clicked.to(scores.dtype))
+        loss = binary_cross_entropy_with_logits(scores, clicked.to(scores.dtype))
+        return states, loss * share
+
+    @staticmethod
+    def _share(pairs, rows, device):
+        """The main loss, of which this one is a part, counts a process by its rows; this one is a mean over pairs."""
+        if not parallel.active():
+            return 1.0
+        pairs = parallel.share(pairs, parallel.total(pairs, device))
+        return pairs / parallel.share(rows, parallel.total(rows, device))
 
 
 class LeanEvolution(InterestEvolvingLayer):

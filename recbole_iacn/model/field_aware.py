@@ -22,18 +22,18 @@ class FieldAwareItems:
         object.__setattr__(self.ffm, "owner", self)  # not as a submodule: the owner holds this one
 
     def item_tables_by_field(self, name):
-        """``(weight, first row, feature type)`` of an item column, for each field."""
+        """``(table, first row, feature type)`` of an item column, for each field."""
         if name in self.token_field_names:
             start = int(self.ffm.token_offsets[self.token_field_names.index(name)])
-            return [(table.weight, start, FeatureType.TOKEN) for table in self.ffm.token_embeddings]
+            return [(table, start, FeatureType.TOKEN) for table in self.ffm.token_embeddings]
         if name in self.float_field_names:
             start = int(self.ffm.float_offsets[self.float_field_names.index(name)])
-            return [(table.weight, start, FeatureType.FLOAT) for table in self.ffm.float_embeddings]
+            return [(table, start, FeatureType.FLOAT) for table in self.ffm.float_embeddings]
         lists = self.token_seq_field_names, self.ffm.token_seq_embeddings, FeatureType.TOKEN_SEQ
         if name in self.float_seq_field_names:
             lists = self.float_seq_field_names, self.ffm.float_seq_embeddings, FeatureType.FLOAT_SEQ
         names, tables, kind = lists
-        return [(of_field[names.index(name)].weight, 0, kind) for of_field in tables]
+        return [(of_field[names.index(name)], 0, kind) for of_field in tables]
 
     def item_field(self, name, items):
         """The mean of a column's vectors over all fields, shape (U, D)."""
@@ -58,8 +58,8 @@ class FieldAwareHistory(FieldAwareFactorizationMachine):
         for field in range(self.num_fields):
             parts = [self._history(history, [of_column[field] for of_column in tables])]
             for place, ids in enumerate(own, start=count):
-                weight = self.token_seq_embeddings[field][place].weight
-                parts.append(embed_column(ids, weight, 0, FeatureType.TOKEN_SEQ).unsqueeze(1))
+                table = self.token_seq_embeddings[field][place]
+                parts.append(embed_column(ids, table, 0, FeatureType.TOKEN_SEQ).unsqueeze(1))
             result.append(mix_gradient(torch.cat(parts, dim=1), weights))
         return result
 

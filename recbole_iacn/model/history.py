@@ -66,15 +66,15 @@ class HistoryContext(ItemTables, ContextRecommender):
     def item_table(self, name):
         if name in self.token_field_names:
             table, place = self.token_embedding_table, self.token_field_names.index(name)
-            return table.embedding.weight, int(table.offsets[place]), FeatureType.TOKEN
+            return table.embedding, int(table.offsets[place]), FeatureType.TOKEN
         if name in self.float_field_names:
             table, place = self.float_embedding_table, self.float_field_names.index(name)
-            return table.embedding.weight, int(table.offsets[place]), FeatureType.FLOAT
+            return table.embedding, int(table.offsets[place]), FeatureType.FLOAT
         if name in self.float_seq_field_names:
             place = self.float_seq_field_names.index(name)
-            return self.float_seq_embedding_table[place].weight, 0, FeatureType.FLOAT_SEQ
+            return self.float_seq_embedding_table[place], 0, FeatureType.FLOAT_SEQ
         place = self.token_seq_field_names.index(name) - len(self.history_fields)
-        return self.token_seq_embedding_table[place].weight, 0, FeatureType.TOKEN_SEQ
+        return self.token_seq_embedding_table[place], 0, FeatureType.TOKEN_SEQ
 
     def with_history(self, interaction):
         """The rows, with the history's ids under the name of every history field."""
@@ -94,7 +94,7 @@ class HistoryContext(ItemTables, ContextRecommender):
         parts = [self.pool_history(history)]
         if own and mode == "mean":
             tables = self.token_seq_embedding_table
-            parts.append(torch.stack([mean_of_lists(ids, table.weight) for ids, table in zip(own, tables)], dim=1))
+            parts.append(torch.stack([mean_of_lists(ids, table) for ids, table in zip(own, tables)], dim=1))
         elif own:
             parts.append(super().embed_token_seq_fields(own, mode))
         names = [*self.history_columns, *self.token_seq_field_names[len(self.history_fields) :]]

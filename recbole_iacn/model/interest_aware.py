@@ -4,8 +4,9 @@ import torch
 from recbole.utils import FeatureType
 from torch import nn
 
+from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.nn import InterestAwareNetwork, mix_gradient
+from recbole_iacn.nn import InterestAwareNetwork, expected_log_count, mix_gradient
 
 
 class InterestAware:
@@ -66,6 +67,7 @@ class InterestAware:
         """The backbone's loss; in mode ``full`` the tuple ``(L_main, lambda * L_IaCN)``."""
         with self.item_tables.sharing():
             main = super().calculate_loss(self.with_history(interaction))
+            main = main * parallel.share(len(interaction), parallel.total(len(interaction), main.device))
             if not self.reads_items:
                 raise ConfigError(
                     f"{type(self).__name__}: {self.backbone.__name__} does not read its fields by embed_input_fields, "
@@ -88,21 +90,22 @@ class InterestAware:
         return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
     def auxiliary_loss(self, interaction):
-        """``L_IaCN`` over the positive rows of a batch; a scalar."""
+        """``L_IaCN`` over the positive rows of a batch, whichever processes hold them; a scalar."""
         positive = interaction[self.LABEL_FIELD] > 0
         history = interaction[self.ITEM_SEQ][positive]
-        target_ids = interaction[self.POS_ITEM_ID][positive]
-        negative_ids = torch.randint(1, self.n_items, (self.iacn_negatives,), device=target_ids.device)
-        return self.iacn.loss(
+        own = interaction[self.POS_ITEM_ID][positive]
+        targets = parallel.own_first(own)
+        negatives = parallel.of_first(torch.randint(1, self.n_items, (self.iacn_negatives,), device=own.device))
+        candidates = torch.cat([targets, negatives])
+        loss = self.iacn.loss(
             self._auxiliary(history),
             history != 0,
-            self._auxiliary(target_ids),
-            target_ids,
-            self.item_frequency,
-            self._auxiliary(negative_ids),
-            negative_ids,
+            self._auxiliary(candidates),
+            candidates,
+            expected_log_count(self.item_frequency, candidates, len(targets), len(negatives)),
             self._profile(interaction[self.USER_ID][positive]),
         )
+        return loss * parallel.share(len(own), len(targets))
 
     def couplings(self, interaction):
         """Which interest each behaviour of a history belongs to, as the trained capsules see it.

@@ -19,7 +19,7 @@ class ItemTables:
     _sharing, _shared = False, None
 
     def item_table(self, name):
-        """Where column ``name`` is embedded: ``(weight, first row, feature type)``."""
+        """Where column ``name`` is embedded: ``(table, first row, feature type)``."""
         raise NotImplementedError
 
     def item_field(self, name, items):
@@ -85,13 +85,26 @@ class ItemTables:
         return torch.tensor(weights, device=self.device).unsqueeze(-1)
 
 
-def embed_column(values, weight, start, kind):
+def look_up(ids, table):
+    """Rows of a table, whose gradient is as sparse as the table says.
+
+    Args:
+        ids (torch.LongTensor): any shape.
+        table (torch.nn.Embedding): the table.
+
+    Returns:
+        torch.Tensor: shape (\\*ids.shape, D).
+    """
+    return embedding(ids, table.weight, sparse=table.sparse)
+
+
+def embed_column(values, table, start, kind):
     """The vectors of one column's values.
 
     Args:
         values (torch.Tensor): ids (U,) or lists of ids (U, C); numbers as RecBole pairs them with the id of their
             column, (U, 2) or (U, C, 2).
-        weight (torch.Tensor): embedding table.
+        table (torch.nn.Embedding): where they are embedded.
         start (int): its row of id 0.
         kind (recbole.utils.FeatureType): what the values are.
 
@@ -99,20 +112,20 @@ def embed_column(values, weight, start, kind):
         torch.Tensor: shape (U, D).
     """
     if kind is FeatureType.TOKEN:
-        return embedding(values + start, weight)
+        return look_up(values + start, table)
     if kind is FeatureType.FLOAT:
-        return values[:, :1] * embedding(values[:, 1].long() + start, weight)
+        return values[:, :1] * look_up(values[:, 1].long() + start, table)
     if kind is FeatureType.FLOAT_SEQ:
-        return mean_of_lists(values[..., 1].long(), weight, start, values[..., 0])
-    return mean_of_lists(values, weight, start)
+        return mean_of_lists(values[..., 1].long(), table, start, values[..., 0])
+    return mean_of_lists(values, table, start)
 
 
-def mean_of_lists(ids, weight, start=0, numbers=None):
+def mean_of_lists(ids, table, start=0, numbers=None):
     """Mean embedding of lists of ids, computed at real entries only: lists are padded to the longest of all items.
 
     Args:
         ids (torch.LongTensor): 0 where padding, shape (U, C).
-        weight (torch.Tensor): embedding table.
+        table (torch.nn.Embedding): where they are embedded.
         start (int): its row of id 0.
         numbers (torch.Tensor, optional): what each vector is multiplied by, shape (U, C).
 
@@ -120,7 +133,7 @@ def mean_of_lists(ids, weight, start=0, numbers=None):
         torch.Tensor: shape (U, D); zeros where a list is empty.
     """
     real = ids != 0
-    vectors = embedding(ids[real] + start, weight)
+    vectors = look_up(ids[real] + start, table)
     if numbers is not None:
         vectors = vectors * numbers[real].unsqueeze(-1)
     sums = vectors.new_zeros(len(ids), vectors.shape[-1]).index_add(0, real.nonzero()[:, 0], vectors)

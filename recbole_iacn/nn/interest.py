@@ -5,7 +5,7 @@ from torch import nn
 
 from recbole_iacn.nn.attention import LabelAwareAttention
 from recbole_iacn.nn.capsule import BehaviorToInterestRouting
-from recbole_iacn.nn.sampled_softmax import expected_log_count, sampled_softmax_loss
+from recbole_iacn.nn.sampled_softmax import sampled_softmax_loss
 
 
 class InterestAwareNetwork(nn.Module):
@@ -98,20 +98,16 @@ class InterestAwareNetwork(nn.Module):
         interests, active = self.interests(history, mask, profile)
         return self.attention(interests, target, active)[0]
 
-    def loss(self, history, mask, targets, target_ids, frequency, negatives=None, negative_ids=None, profile=None):
+    def loss(self, history, mask, candidates, candidate_ids, log_q, profile=None):
         """``L_IaCN`` over positive rows.
 
         Args:
             history, mask, profile: as in :meth:`interests`, rows of clicked items only (P rows).
-            targets (torch.Tensor): auxiliary embeddings of the clicked items, shape (P, D).
-            target_ids (torch.LongTensor): their ids, shape (P,).
-            frequency (torch.Tensor): how often each item id is clicked in training, shape (items + 1,).
-            negatives (torch.Tensor, optional): auxiliary embeddings of uniform negatives, shape (N, D).
-            negative_ids (torch.LongTensor, optional): their ids, shape (N,).
+            candidates, candidate_ids, log_q: as in :func:`sampled_softmax_loss`: C items, through their auxiliary
+                embeddings, the first P of them the clicked ones.
 
         Returns:
             torch.Tensor: scalar.
         """
-        users = self(history, mask, targets, profile)
-        log_q = expected_log_count(frequency, len(users), 0 if negatives is None else len(negatives))
-        return sampled_softmax_loss(users / self.temperature, targets, target_ids, log_q, negatives, negative_ids)
+        users = self(history, mask, candidates[: len(history)], profile)
+        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)

@@ -3,56 +3,51 @@
 import torch
 
 
-def expected_log_count(frequency, num_targets, num_negatives=0):
-    """Log of how often each item is expected among the candidates of one batch.
+def expected_log_count(frequency, ids, num_targets, num_negatives=0):
+    """Log of how often an item is expected among the candidates of one batch.
 
     Candidates are the batch's P targets, drawn by the items' frequency, and N items drawn uniformly:
     ``log Q_c = log(P * f_c / sum(f) + N / items)``. Row 0 is padding and takes no part.
 
     Args:
         frequency (torch.Tensor): how often each item is a target in the training data, shape (items + 1,).
+        ids (torch.LongTensor): the items asked for, any shape: a batch needs its candidates' only, and there may be
+            millions of items.
         num_targets (int): P.
         num_negatives (int): N.
 
     Returns:
-        torch.Tensor: shape (items + 1,); ``-inf`` where an item can't be met.
+        torch.Tensor: ``ids``' shape; ``-inf`` where an item can't be met.
     """
-    share = frequency / frequency[1:].sum().clamp_min(1)
+    share = frequency[ids] / frequency[1:].sum().clamp_min(1)
     counts = num_targets * share + num_negatives / max(len(frequency) - 1, 1)
-    counts[0] = 0
-    return counts.log()
+    return counts.masked_fill(ids == 0, 0).log()
 
 
-def sampled_softmax_loss(users, targets, target_ids, log_q, negatives=None, negative_ids=None):
+def sampled_softmax_loss(users, candidates, candidate_ids, log_q):
     """``-log P(e_t | i_u)`` over sampled candidates, averaged over the rows.
 
-    The candidates of a row are the targets of all rows and the negatives. Each score is corrected by the
-    candidate's chance to be sampled, ``v^T e_c - log Q_c``, so that frequent items are not punished for standing
-    in many batches (Yi et al., RecSys '19); candidates that are the row's own target once more are masked.
+    All rows share the candidates: their own targets, and what stands behind these (targets of other processes, uniform
+    negatives). Each score is corrected by the candidate's chance to be sampled, ``v^T e_c - log Q_c``, so that
+    frequent items are not punished for standing in many batches (Yi et al., RecSys '19); candidates that are the
+    row's own target once more are masked.
 
     Args:
         users (torch.Tensor): user vectors ``i_u``, shape (P, D).
-        targets (torch.Tensor): embedded clicked items, shape (P, D).
-        target_ids (torch.LongTensor): their ids, shape (P,).
-        log_q (torch.Tensor): see :func:`expected_log_count`, indexed by id.
-        negatives (torch.Tensor, optional): embedded negatives, shared by all rows, shape (N, D).
-        negative_ids (torch.LongTensor, optional): their ids, shape (N,).
+        candidates (torch.Tensor): embedded items, the first P of them the rows' targets, shape (C, D), C >= P.
+        candidate_ids (torch.LongTensor): their ids, shape (C,).
+        log_q (torch.Tensor): see :func:`expected_log_count`, shape (C,).
 
     Returns:
         torch.Tensor: scalar; 0 (and differentiable) for P = 0.
     """
     if len(users) == 0:
-        return (users.sum() + targets.sum()) * 0.0
-    candidates, candidate_ids = targets, target_ids
-    if negatives is not None and len(negatives):
-        candidates = torch.cat([targets, negatives])
-        candidate_ids = torch.cat([target_ids, negative_ids])
-    duplicate = target_ids.unsqueeze(1) == candidate_ids
+        return (users.sum() + candidates.sum()) * 0.0
+    duplicate = candidate_ids[: len(users)].unsqueeze(1) == candidate_ids
     duplicate.fill_diagonal_(False)
     exact = torch.promote_types(users.dtype, torch.float32)  # also under autocast: a thousand terms are summed
     with torch.autocast(users.device.type, enabled=False):
-        bias = -log_q[candidate_ids].to(exact)
-        return _OwnCandidate.apply(users.to(exact), candidates.to(exact), bias, duplicate)
+        return _OwnCandidate.apply(users.to(exact), candidates.to(exact), -log_q.to(exact), duplicate)
 
 
 class _OwnCandidate(torch.autograd.Function):

@@ -1,0 +1,224 @@
+"""Several processes, each with its share of every batch: what they have to tell one another.
+
+The rule: each process returns a loss such that the *mean over the processes* is the loss of the whole batch, and
+gradients are averaged. What needs the whole batch, the statistics of a batch normalisation and the candidates of a
+sampled softmax, is exchanged. With one process everything here returns what it was given.
+"""
+
+import contextlib
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from recbole_iacn.errors import ConfigError
+
+
+def active():
+    """True where there is more than one process."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def rank():
+    """The number of this process among all, from 0."""
+    return dist.get_rank() if active() else 0
+
+
+def size():
+    """How many processes there are."""
+    return dist.get_world_size() if active() else 1
+
+
+def start(settings):
+    """Join the other processes: gloo on a CPU, nccl on GPUs, one each.
+
+    Args:
+        settings (dict): RecBole's final settings, with ``local_rank``, ``offset``, ``world_size``, ``nproc``, ``ip``
+            and ``port``; receives ``device``, ``single_spec`` and, but for the first process, silence.
+
+    Raises:
+        ConfigError: fewer GPUs than processes.
+    """
+    local, gpus = settings["local_rank"], [number for number in str(settings["gpu_id"]).split(",") if number]
+    on_gpu = bool(gpus) and torch.cuda.is_available()
+    if on_gpu and len(gpus) < settings["nproc"]:
+        raise ConfigError(
+            f"gpu_id: names {len(gpus)} GPUs for nproc = {settings['nproc']} processes; name one for each"
+        )
+    if on_gpu:
+        torch.cuda.set_device(local)
+    dist.init_process_group(
+        backend="nccl" if on_gpu else "gloo",
+        rank=local + settings["offset"],
+        world_size=settings["world_size"],
+        init_method=f"tcp://{settings['ip']}:{settings['port']}",
+    )
+    settings["device"] = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+    settings["single_spec"] = False
+    if rank() != 0:
+        settings.update(state="error", show_progress=False, log_tensorboard=False, log_wandb=False)
+
+
+@contextlib.contextmanager
+def as_one_process(config):
+    """Within: RecBole builds its objects as for one process, without its own samplers and gradient hooks, which pad
+    the data, take a GPU for granted and touch every row of every table."""
+    before = config["single_spec"]
+    config["single_spec"] = True
+    try:
+        yield
+    finally:
+        config["single_spec"] = before
+
+
+def share(count, total):
+    """Turns a mean over ``count`` terms here into this process's part of the mean over ``total`` terms everywhere."""
+    return count * size() / max(total, 1) if active() else 1.0
+
+
+def total(count, device=None):
+    """The sum of an integer over all processes."""
+    if not active():
+        return count
+    counts = torch.tensor([count], device=device)
+    dist.all_reduce(counts)
+    return int(counts)
+
+
+def mean(values):
+    """The mean of a tensor over all processes."""
+    if active():
+        values = values.clone()
+        dist.all_reduce(values)
+        values /= size()
+    return values
+
+
+def gather(values):
+    """The rows of all processes.
+
+    Args:
+        values (torch.Tensor): shape (n, …), with an n of each process's own.
+
+    Returns:
+        list of torch.Tensor: one a process.
+    """
+    if not active():
+        return [values]
+    lengths = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(size())]
+    dist.all_gather(lengths, torch.tensor([len(values)], device=values.device))
+    lengths = [int(length) for length in lengths]
+    padded = values.new_zeros(max(lengths), *values.shape[1:])
+    padded[: len(values)] = values
+    parts = [torch.empty_like(padded) for _ in lengths]
+    dist.all_gather(parts, padded)
+    return [part[:length] for part, length in zip(parts, lengths)]
+
+
+def own_first(values):
+    """The rows of all processes, this one's in front."""
+    if not active():
+        return values
+    parts = gather(values)
+    return torch.cat([values, *parts[: rank()], *parts[rank() + 1 :]])
+
+
+def of_first(values):
+    """The first process's values."""
+    if active():
+        dist.broadcast(values, 0)
+    return values
+
+
+def object_of_first(value):
+    """The first process's value of any type."""
+    if not active():
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, 0)
+    return box[0]
+
+
+def same_state(model):
+    """Give every process the first one's parameters and buffers."""
+    if active():
+        for tensor in [*model.parameters(), *model.buffers()]:
+            dist.broadcast(tensor.data, 0)
+
+
+def average_gradients(dense, sparse=()):
+    """Replace the gradients by their mean over all processes; one that no process has stays None.
+
+    Args:
+        dense (list of torch.nn.Parameter): summed in one go.
+        sparse (list of torch.nn.Parameter): embedding tables with sparse gradients; only touched rows travel.
+    """
+    if not active():
+        return
+    there = torch.tensor([p.grad is not None for p in (*dense, *sparse)], dtype=torch.int, device=dense[0].device)
+    dist.all_reduce(there)
+    there = (there > 0).tolist()
+    dense = [parameter for parameter, found in zip(dense, there) if found]
+    for parameter in dense:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    flat = mean(torch.cat([parameter.grad.flatten() for parameter in dense]))
+    for parameter, gradient in zip(dense, flat.split([parameter.numel() for parameter in dense])):
+        parameter.grad.copy_(gradient.view_as(parameter))
+    for parameter, found in zip(sparse, there[len(there) - len(sparse) :]):
+        if found:
+            parameter.grad = _mean_of_sparse(parameter)
+
+
+def _mean_of_sparse(parameter):
+    rows = torch.zeros(0, dtype=torch.long, device=parameter.device)
+    values = parameter.new_zeros(0, *parameter.shape[1:])
+    if parameter.grad is not None:
+        own = parameter.grad.coalesce()
+        rows, values = own.indices()[0], own.values()
+    rows, values = torch.cat(gather(rows)), torch.cat(gather(values)) / size()
+    return torch.sparse_coo_tensor(rows.unsqueeze(0), values, parameter.shape, check_invariants=False).coalesce()
+
+
+class _Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes. Each one's share is felt by the losses of all."""
+
+    @staticmethod
+    def forward(ctx, values):
+        values = values.clone()
+        dist.all_reduce(values)
+        return values
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return _Sum.forward(ctx, gradient)
+
+
+class SharedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation over the rows of all processes; PyTorch's SyncBatchNorm has no CPU kernel."""
+
+    @classmethod
+    def adopt(cls, model):
+        """Turn every batch normalisation of a model into this one, in place."""
+        for module in model.modules():
+            if type(module) is nn.BatchNorm1d:
+                module.__class__ = cls
+
+    def forward(self, values):
+        """As in PyTorch: (B, C) or (B, C, L)."""
+        if not (self.training and active()):
+            return super().forward(values)
+        others = [dim for dim in range(values.dim()) if dim != 1]
+        shape = [1, -1] + [1] * (values.dim() - 2)
+        count = total(values.numel() // values.shape[1], values.device)
+        average = _Sum.apply(values.sum(others)) / count
+        centred = values - average.view(shape)
+        variance = _Sum.apply(centred.square().sum(others)) / count
+        if self.track_running_stats:
+            self.num_batches_tracked += 1
+            momentum = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+            with torch.no_grad():
+                self.running_mean.lerp_(average, momentum)
+                self.running_var.lerp_(variance * count / max(count - 1, 1), momentum)
+        scaled = centred * (variance + self.eps).rsqrt().view(shape)
+        return scaled * self.weight.view(shape) + self.bias.view(shape) if self.affine else scaled
