@@ -252,6 +252,21 @@ def _windowed_dataset(config):
     return HistoryDataset
 
 
+def log_once(module):
+    """Of several processes, the first alone writes a log.
+
+    Args:
+        module: ``recbole.utils.logger``.
+    """
+
+    @_wrap(module, "init_logger")
+    def init_logger(original, config):
+        from recbole_iacn import parallel
+
+        if parallel.rank() == 0:
+            original(config)
+
+
 def make_folders(module):
     """RecBole looks whether a folder is there and then makes it: of several processes, one is told that it exists.
 

@@ -24,6 +24,7 @@ _TAUGHT = {
     "recbole.data.dataset.sequential_dataset": "sort_exactly",
     "recbole.data.dataloader.abstract_dataloader": "keep_ranges",
     "recbole.data.interaction": "pin_interactions",
+    "recbole.utils.logger": "log_once",
     "recbole.utils.utils": "make_folders",
     "recbole.data.utils": "teach_loaders",
 }

@@ -45,8 +45,8 @@ def clean_run(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["test"])
 
 
-@pytest.fixture
-def settings(data_path):
+@pytest.fixture(scope="session")
+def settings_of(data_path):
     """Settings for a run of seconds; call with changes."""
 
     def build(**changes):
@@ -74,6 +74,11 @@ def settings(data_path):
 
 
 @pytest.fixture
+def settings(settings_of):
+    return settings_of
+
+
+@pytest.fixture
 def build(settings):
     """(config, train, valid, test, model) for a model name, as RecBole's own functions make them."""
 
@@ -98,10 +103,17 @@ def give_same_weights(ours, stock):
 
     for name, weight in stock.state_dict().items():
         assert torch.equal(weight, ours.state_dict()[name]), name
-    torch.manual_seed(0)
-    for parameter in stock.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
+    give_other_weights(stock)
     ours.load_state_dict(stock.state_dict())
+
+
+def give_other_weights(model):
+    """Random ones, far from those of the start."""
+    import torch
+
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
 
 
 def assert_computes_the_same(ours, stock, batch, tolerance):
