@@ -24,6 +24,7 @@ VARIANTS = {
     "stock as it comes": (True, "{}", None),
     "stock": (False, "{}", None),
     "off": (False, "{}_IaCN", "off"),
+    "width": (False, "{}_IaCN", "width"),
     "full": (False, "{}_IaCN", "full"),
 }
 

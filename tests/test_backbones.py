@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import give_other_weights
 
 import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
@@ -143,18 +144,47 @@ def test_prediction_needs_no_capsule(make, backbone):
     assert torch.equal(model.predict(batch), scores)
 
 
+def assert_full_sort_is_item_by_item(test, model):
+    """In chunks that do not divide the items, over histories of several lengths."""
+    model.eval()
+    give_other_weights(model)
+    model.eval_batch_size = 7
+    rows = test._dataset[torch.arange(4)]
+    rows["item_length"] = torch.tensor([1, 3, 6, 2])
+    rows["item_id_list"] = rows["item_id_list"] * (torch.arange(6) < rows["item_length"].unsqueeze(1))
+    scores = model.full_sort_predict(rows)
+    assert scores.shape == (4, model.n_items)
+    for item in (1, 7, 8, 17, model.n_items - 1):
+        candidates = rows.to("cpu")
+        candidates["item_id"] = torch.full((4,), item)
+        candidates = test._dataset.join(candidates)
+        torch.testing.assert_close(model.predict(candidates), scores[:, item], atol=2e-6, rtol=1e-5)
+    assert scores[:, 1:].std() > 2e-4 * scores[:, 1:].mean()
+
+
 @every_backbone
 def test_full_sort_equals_scoring_item_by_item(make, backbone):
     _, test, model = make(backbone)
-    model.eval()
-    rows = test._dataset[torch.arange(3)]
-    scores = model.full_sort_predict(rows)
-    assert scores.shape == (3, model.n_items)
-    for item in (1, 17, 40):
-        candidates = rows.to("cpu")
-        candidates["item_id"] = torch.full((3,), item)
-        candidates = test._dataset.join(candidates)
-        assert torch.allclose(model.predict(candidates), scores[:, item], atol=1e-6)
+    assert_full_sort_is_item_by_item(test, model)
+
+
+@pytest.mark.parametrize("gru", ["GRU", "AIGRU", "AGRU", "AUGRU"])
+def test_full_sort_of_every_dien(build, gru):
+    *_, test, model = build("DIEN_IaCN", gru_type=gru, iacn_mode="off")
+    assert_full_sort_is_item_by_item(test, model)
+
+
+def test_full_sort_of_a_model_that_scores_in_its_own_way(build):
+    from recbole.model.sequential_recommender.din import DIN
+
+    from recbole_iacn import interest_aware
+
+    class Reversed(DIN):
+        def predict(self, interaction):
+            return 1 - super().predict(interaction)
+
+    *_, test, model = build(interest_aware(Reversed))
+    assert_full_sort_is_item_by_item(test, model)
 
 
 @every_backbone

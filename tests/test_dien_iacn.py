@@ -78,8 +78,9 @@ def test_time_major_order_and_recurrence_against_plain_loops(seed):
     positions = TimeMajor(lengths, 4)
     assert positions.sizes == [5, 4, 3, 2]
     assert positions.place.tolist() == [4, 12, 16, 0, 8, 5, 13, 17, 1, 6, 14, 18, 7, 15]
-    weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
-    states = recur(positions.pack(padded), positions.sizes, weights, lambda gate, step: 1 - gate)
+    inputs = torch.nn.functional.linear(positions.pack(padded), gru.weight_ih_l0, gru.bias_ih_l0)
+    sizes = positions.sizes
+    states = recur(inputs.split(sizes), sizes, gru.weight_hh_l0, gru.bias_hh_l0, lambda gate, step: 1 - gate)
     filled = positions.pad(states)
     for row, length in enumerate(lengths.tolist()):
         expected = gru(padded[row : row + 1, :length])[0][0]

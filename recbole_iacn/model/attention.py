@@ -66,12 +66,43 @@ class PackedSequenceAttention(SequenceAttLayer):
         padded = scores.new_full((rows * steps,), -torch.inf).index_put((positions.place,), scores)
         return padded.view(rows, steps).softmax(dim=1).flatten().index_select(0, positions.place)
 
+    def to_one(self, key):
+        """The weights of one history's keys, for many queries.
+
+        With k fixed the first layer is linear in q, so that it is one product for all positions:
+        ``q (W_q + W_d + diag(k) W_m) + k (W_k - W_d)``.
+
+        Args:
+            key (torch.Tensor): shape (T, H).
+
+        Returns:
+            Callable: from queries (C, H) to weights (C, T).
+        """
+        first, rest, of_query, of_key, of_product = self._split(key.shape[1])
+        steps, width = len(key), len(first.bias)
+        at_step = of_query.T + key.unsqueeze(2) * of_product.T
+        at_step = at_step.transpose(0, 1).reshape(key.shape[1], steps * width)
+        constant = linear(key, of_key, first.bias).flatten()
+
+        def weights(queries):
+            hidden = torch.addmm(constant, queries, at_step).view(len(queries), steps, width)
+            for layer in rest:
+                hidden = layer(hidden)
+            scores = self.dense(hidden).squeeze(-1) / key.shape[1] ** 0.5
+            return scores.softmax(dim=1) if self.softmax_stag else scores
+
+        return weights
+
+    def _split(self, width):
+        """The first layer, the ones after it, and the first's weights for q, k and q * k."""
+        _, first, *rest = self.att_mlp_layers.mlp_layers  # a dropout of 0 leads
+        of_query, of_key, of_difference, of_product = first.weight.split(width, dim=1)
+        return first, rest, of_query + of_difference, of_key - of_difference, of_product
+
     def _scores(self, queries, key, row, table=None, item=None):
         """The scaled output for each position, (positions,); ``key`` is ``table[item]``, where there is a table."""
-        _, first, *rest = self.att_mlp_layers.mlp_layers  # a dropout of 0 leads
-        of_query, of_key, of_difference, of_product = first.weight.split(queries.shape[1], dim=1)
-        of_key = of_key - of_difference
-        hidden = embedding(row, linear(queries, of_query + of_difference, first.bias))
+        first, rest, of_query, of_key, of_product = self._split(queries.shape[1])
+        hidden = embedding(row, linear(queries, of_query, first.bias))
         of_keys = (key if table is None else table) @ of_key.T
         hidden = hidden + (of_keys if table is None else embedding(item, of_keys))
         hidden = torch.addmm(hidden, embedding(row, queries) * key, of_product.T)

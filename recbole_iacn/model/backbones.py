@@ -60,10 +60,10 @@ def _bases(model):
     if model in _UNABLE:
         raise ConfigError(f"{name}{SUFFIX}: {_UNABLE[model]}")
     if issubclass(model, DIEN):
-        packed = [PackedEvolution] if model.forward is DIEN.forward else []
+        packed = [PackedEvolution] if _scores_as(model, DIEN) else []
         return InterestAware, *packed, EvolvingItems, model
     if issubclass(model, DIN):
-        packed = [PackedScore] if model.forward is DIN.forward else []
+        packed = [PackedScore] if _scores_as(model, DIN) else []
         return InterestAware, *packed, SequenceItems, model
     if issubclass(model, FFM):
         return InterestAware, FieldAwareItems, model, HistoryContext
@@ -73,6 +73,10 @@ def _bases(model):
         f"{name}{SUFFIX}: {name} is no click-through-rate model; the rule takes DIN, DIEN, RecBole's "
         "context-aware models and their subclasses"
     )
+
+
+def _scores_as(model, stock):
+    return model.forward is stock.forward and model.predict is stock.predict
 
 
 def model_class(name):

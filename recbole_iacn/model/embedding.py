@@ -6,6 +6,7 @@ from recbole.utils import FeatureType
 from torch.nn.functional import embedding
 
 from recbole_iacn.model.attention import PackedSequenceAttention
+from recbole_iacn.model.full_sort import AttentionScorer, RowScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists
 from recbole_iacn.nn import mix_gradient
 
@@ -111,6 +112,10 @@ class SequenceItems:
         """The rows as the backbone wants them: as they are, the history is among them."""
         return interaction
 
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.full_sort`."""
+        return RowScorer(self, interaction)
+
 
 class PackedScore:
     """DIN's score from the table of a batch's distinct items: no history is gathered as a padded whole.
@@ -126,3 +131,15 @@ class PackedScore:
         user = self.attention.over(candidate, table, place[:, :-1], item_seq_len)
         joint = torch.cat([user, candidate, user * candidate], dim=-1)
         return self.dnn_predict_layers(self.dnn_mlp_layers(joint)).squeeze(1)
+
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.full_sort`."""
+        lengths = interaction[self.ITEM_SEQ_LEN].tolist()
+        _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], interaction[self.ITEM_SEQ])
+        keys = [table[items[:length]] for items, length in zip(place, lengths)]
+
+        def read(row, candidates):
+            user = self.attention.to_one(keys[row])(candidates) @ keys[row]
+            return torch.cat([user, candidates, user * candidates], dim=-1)
+
+        return AttentionScorer(self, len(keys), read, self.dnn_predict_layers)

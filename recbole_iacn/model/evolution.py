@@ -2,10 +2,11 @@
 
 import torch
 from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
-from torch.nn.functional import binary_cross_entropy_with_logits, embedding
+from torch.nn.functional import binary_cross_entropy_with_logits, embedding, linear
 
 from recbole_iacn import parallel
 from recbole_iacn.model.embedding import SequenceItems
+from recbole_iacn.model.full_sort import AttentionScorer
 from recbole_iacn.model.recurrence import TimeMajor, recur
 
 
@@ -58,6 +59,22 @@ class PackedEvolution:
         joint = torch.cat([evolved, candidate, users], dim=-1)
         return self.dnn_predict_layer(self.dnn_mlp_layers(joint)).squeeze(1), auxiliary
 
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.full_sort`."""
+        if self.interest_evolution.gru not in LeanEvolution.LEAN:
+            return super().scorer(interaction)
+        lengths, history = interaction[self.ITEM_SEQ_LEN], interaction[self.ITEM_SEQ]
+        users, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
+        positions = TimeMajor(lengths, history.shape[1])
+        states = positions.pad(self.interset_extractor.over(table, place, place, positions)[0])
+        states = [of_row[:length] for of_row, length in zip(states, lengths.tolist())]
+
+        def read(row, candidates):
+            evolved = self.interest_evolution.of_one(states[row], candidates)
+            return torch.cat([evolved, candidates, users[row].expand(len(candidates), -1)], dim=-1)
+
+        return AttentionScorer(self, len(states), read, self.dnn_predict_layer)
+
 
 class LeanExtractor(InterestExtractorNetwork):
     """RecBole's interest extractor with the same weights and results, computed at real positions only; its auxiliary
@@ -86,9 +103,9 @@ class LeanExtractor(InterestExtractorNetwork):
             tuple: states (positions, H), time-major, and the auxiliary loss.
         """
         gru = self.gru
-        weights = (gru.weight_ih_l0, gru.weight_hh_l0, gru.bias_ih_l0, gru.bias_hh_l0)
-        inputs = embedding(positions.of(history), table)
-        states = recur(inputs, positions.sizes, weights, lambda gate, step: 1 - gate)
+        inputs = linear(embedding(positions.of(history), table), gru.weight_ih_l0, gru.bias_ih_l0)
+        sizes = positions.sizes
+        states = recur(inputs.split(sizes), sizes, gru.weight_hh_l0, gru.bias_hh_l0, lambda gate, step: 1 - gate)
         if not self.training:
             return states, states.new_zeros(())
         row, step = positions.place // history.shape[1], positions.place % history.shape[1]
@@ -122,6 +139,8 @@ class LeanEvolution(InterestEvolvingLayer):
     equations 14 to 17.
     """
 
+    LEAN = ("AGRU", "AUGRU")
+
     def over(self, queries, states, positions):
         """The last state of each row.
 
@@ -133,20 +152,39 @@ class LeanEvolution(InterestEvolvingLayer):
         Returns:
             torch.Tensor: shape (B, H).
         """
-        if self.gru not in ("AGRU", "AUGRU"):
+        if self.gru not in self.LEAN:
             return self(queries, positions.pad(states), positions.lengths)
-        cell = self.dynamic_rnn.rnn
         attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
-        weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
+        return embedding(positions.last, self._evolve(states, positions.sizes, positions.sizes, attention))
+
+    def _evolve(self, states, inputs, sizes, attention):
+        """All states of the recurrence, time-major, from the extractor's, of which each step reads so many (``inputs``)
+        in so many rows (``sizes``); attention of shape (positions, 1)."""
+        cell = self.dynamic_rnn.rnn
+        projected = linear(states, cell.weight_ih, cell.bias_ih)
 
         def update(gate, step):
             return attention[step] * gate if self.gru == "AUGRU" else attention[step]
 
-        return embedding(positions.last, recur(states, positions.sizes, weights, update))
+        return recur(projected.split(inputs), sizes, cell.weight_hh, cell.bias_hh, update)
+
+    def of_one(self, states, queries):
+        """The last state for many queries to one history.
+
+        Args:
+            states (torch.Tensor): the extractor's, shape (T, H).
+            queries (torch.Tensor): shape (C, H).
+
+        Returns:
+            torch.Tensor: shape (C, H).
+        """
+        rows = len(queries)
+        attention = self.attention_layer.to_one(states)(queries)
+        return self._evolve(states, 1, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]
 
     def forward(self, queries, keys, keys_length):
         """As in RecBole: the last state of each row, (B, H)."""
-        if self.gru not in ("AGRU", "AUGRU"):
+        if self.gru not in self.LEAN:
             return super().forward(queries, keys, keys_length)
         positions = TimeMajor(keys_length, keys.shape[1])
         return self.over(queries, positions.pack(keys), positions)

@@ -4,6 +4,7 @@ import torch
 from recbole.model.context_aware_recommender.ffm import FieldAwareFactorizationMachine
 from recbole.utils import FeatureType
 
+from recbole_iacn.model.full_sort import RowScorer
 from recbole_iacn.model.item_tables import embed_column, mean_over_history
 from recbole_iacn.nn import mix_gradient
 
@@ -20,6 +21,10 @@ class FieldAwareItems:
         super().__init__(config, dataset)
         self.ffm.__class__ = FieldAwareHistory
         object.__setattr__(self.ffm, "owner", self)  # not as a submodule: the owner holds this one
+
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.full_sort`."""
+        return RowScorer(self, interaction)
 
     def item_tables_by_field(self, name):
         """``(table, first row, feature type)`` of an item column, for each field."""

@@ -1,5 +1,6 @@
 """Gives a context-aware model, which sees single rows, the user's history."""
 
+import contextlib
 import copy
 
 import torch
@@ -8,6 +9,7 @@ from recbole.model.layers import FMFirstOrderLinear
 from recbole.utils import FeatureSource, FeatureType, ModelType
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
+from recbole_iacn.model.full_sort import PooledScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists, mean_over_history
 from recbole_iacn.nn import mix_gradient
 
@@ -29,6 +31,7 @@ class HistoryContext(ItemTables, ContextRecommender):
 
     type = ModelType.SEQUENTIAL
     reads_items = False  # until the backbone has read its fields
+    _pooled = None
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
@@ -84,6 +87,19 @@ class HistoryContext(ItemTables, ContextRecommender):
             rows.interaction[name] = interaction[self.ITEM_SEQ]
         return rows
 
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.full_sort`."""
+        return PooledScorer(self, interaction)
+
+    @contextlib.contextmanager
+    def pooled_already(self, pooled):
+        """Within: a row's history is the number of its line in ``pooled``, what :meth:`pool_history` gave before."""
+        self._pooled = pooled
+        try:
+            yield
+        finally:
+            self._pooled = None
+
     def embed_token_fields(self, token_fields):
         vectors = super().embed_token_fields(token_fields)
         return mix_gradient(vectors, self.gradient_weights(self.token_field_names))
@@ -109,6 +125,8 @@ class HistoryContext(ItemTables, ContextRecommender):
         Returns:
             torch.Tensor: shape (B, columns, D); zeros where the history is empty.
         """
+        if self._pooled is not None:
+            return self._pooled[history[:, 0]]
 
         def vectors(items):
             parts = {name: self.item_field(name, items) for name in self.history_columns}

@@ -6,6 +6,7 @@ from torch import nn
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.model.full_sort import score_all
 from recbole_iacn.nn import InterestAwareNetwork, expected_log_count, mix_gradient
 
 
@@ -18,7 +19,7 @@ class InterestAware:
 
     Stands first among the bases that :func:`recbole_iacn.interest_aware` gives a class; another of them owns the item
     tables: :class:`SequenceItems` before DIN and DIEN, :class:`HistoryContext` behind a context-aware model. They
-    provide ``item_tables``, ``with_history``, ``reads_items`` and the names of the columns.
+    provide ``item_tables``, ``with_history``, ``scorer``, ``reads_items`` and the names of the columns.
 
     ``iacn_mode``: ``off`` is the plain backbone, ``width`` has ``E_auxiliary`` without the capsule task (the honest
     control), ``full`` has both.
@@ -137,18 +138,12 @@ class InterestAware:
         )
 
     def full_sort_predict(self, interaction):
-        """Score every item for each row, in chunks of ``eval_batch_size`` rows.
+        """Score every item for each row; see :func:`score_all`.
 
         Returns:
             torch.Tensor: shape (B, items), padding item included.
         """
-        per_chunk = max(self.eval_batch_size // len(interaction), 1)
-        scores = []
-        for items in torch.arange(self.n_items, device=interaction[self.USER_ID].device).split(per_chunk):
-            candidates = interaction.repeat_interleave(len(items))
-            candidates.update(self.item_tables.item_feat[items.repeat(len(interaction))])
-            scores.append(self.predict(candidates).view(len(interaction), -1))
-        return torch.cat(scores, dim=1)
+        return score_all(self, interaction)
 
 
 def _profile_tables(config, dataset):

@@ -46,30 +46,29 @@ class TimeMajor:
         return values.flatten()[self.place]
 
 
-def recur(inputs, sizes, weights, update):
+def recur(inputs, sizes, weight, bias, update):
     """Run a gated recurrence: ``h <- h + u * (n - h)`` with the candidate ``n = tanh(x_n + r * h_n)``, the reset gate
     ``r = sigmoid(x_r + h_r)`` and a share u that tells the kinds apart.
 
-    x are the inputs of all steps, projected at once; h is the projected state.
+    x are the projected inputs, for all steps at once; h is the projected state.
 
     Args:
-        inputs (torch.Tensor): time-major, shape (positions, D).
+        inputs (sequence of torch.Tensor): each step's x, shape (rows, 3H), or (1, 3H) if all rows have the same.
         sizes (list of int): rows that take part in each step, not increasing.
-        weights (tuple): input and state weights (3H, D), (3H, H) and their biases, gates in the order r, u, n.
+        weight, bias (torch.Tensor): of the state, (3H, H) and (3H,), gates in the order r, u, n.
         update (Callable): from (gate ``sigmoid(x_u + h_u)`` of shape (rows, H), slice of positions) to u.
 
     Returns:
         torch.Tensor: the state after each position, time-major, shape (positions, H).
     """
-    weight_x, weight_h, bias_x, bias_h = weights
-    hidden = inputs.new_zeros(sizes[0], weight_h.shape[1])
+    hidden = inputs[0].new_zeros(sizes[0], weight.shape[1])
     states, begin = [], 0
-    for x in linear(inputs, weight_x, bias_x).split(sizes):
-        hidden = hidden[: len(x)]
-        (x_r, x_u, x_n), (h_r, h_u, h_n) = x.chunk(3, dim=1), linear(hidden, weight_h, bias_h).chunk(3, dim=1)
+    for x, rows in zip(inputs, sizes):
+        hidden = hidden[:rows]
+        (x_r, x_u, x_n), (h_r, h_u, h_n) = x.chunk(3, dim=1), linear(hidden, weight, bias).chunk(3, dim=1)
         candidate = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-        share = update(torch.sigmoid(x_u + h_u), slice(begin, begin + len(x)))
+        share = update(torch.sigmoid(x_u + h_u), slice(begin, begin + rows))
         hidden = hidden + share * (candidate - hidden)
         states.append(hidden)
-        begin += len(x)
+        begin += rows
     return torch.cat(states)

@@ -1,0 +1,87 @@
+"""Scores of every item for each row, a history encoded once and the items streamed past it.
+
+A *scorer* is made from rows without candidates. It is called with item ids and returns their scores, (B, items).
+"""
+
+import copy
+
+import torch
+
+
+def score_all(model, interaction):
+    """Scores of all items, by the scorer that the model offers.
+
+    Args:
+        model (InterestAware): has ``scorer``, ``n_items`` and ``eval_batch_size``, the pairs of a row and an item that
+            are scored at once (at least one item for all rows).
+        interaction (recbole.data.interaction.Interaction): rows with a history, B of them.
+
+    Returns:
+        torch.Tensor: shape (B, items), padding item included.
+    """
+    score = model.scorer(interaction)
+    items = torch.arange(model.n_items, device=interaction[model.USER_ID].device)
+    scores = None
+    for part in items.split(max(model.eval_batch_size // score.rows_at_once, 1)):
+        found = score(part)
+        if scores is None:
+            scores = found.new_empty(len(interaction), model.n_items)
+        scores[:, part[0] : part[-1] + 1] = found
+    return scores
+
+
+class RowScorer:
+    """Repeats every row for every item: for any backbone.
+
+    Args:
+        model (InterestAware): the model.
+        interaction (recbole.data.interaction.Interaction): the rows.
+        history (torch.Tensor, optional): what stands for each row's history, shape (B, …).
+    """
+
+    def __init__(self, model, interaction, history=None):
+        self.model, self.rows, self.rows_at_once = model, copy.copy(interaction), len(interaction)
+        self.rows.interaction = {**interaction.interaction}
+        if history is not None:
+            self.rows.interaction[model.ITEM_SEQ] = history
+
+    def __call__(self, items):
+        candidates = self.rows.repeat_interleave(len(items))
+        candidates.update(self.model.item_tables.item_feat[items.repeat(self.rows_at_once)])
+        return self.model.predict(candidates).view(self.rows_at_once, len(items))
+
+
+class PooledScorer(RowScorer):
+    """For :class:`HistoryContext`, to which a history is the mean of its items' vectors, whatever the candidate."""
+
+    def __init__(self, model, interaction):
+        super().__init__(model, interaction, torch.arange(len(interaction), device=model.device).unsqueeze(1))
+        self.pooled = model.pool_history(interaction[model.ITEM_SEQ])
+
+    def __call__(self, items):
+        with self.model.pooled_already(self.pooled):
+            return super().__call__(items)
+
+
+class AttentionScorer:
+    """For DIN and DIEN: one row after the other, to all of the items at once.
+
+    Args:
+        model (InterestAware): its backbone's ``dnn_mlp_layers`` read what ``read`` returns.
+        rows (int): B.
+        read (Callable): from the row's number and candidates (C, H) to the deep layers' input.
+        finish (torch.nn.Module): the backbone's last layer.
+    """
+
+    rows_at_once = 1
+
+    def __init__(self, model, rows, read, finish):
+        self.model, self.rows, self.read, self.finish = model, rows, read, finish
+
+    def __call__(self, items):
+        model, layer = self.model, self.model.embedding_layer
+        users = items.new_zeros(1)  # only the items' part is asked for
+        _, table, place = layer.tables_of(users, items)
+        candidates = table[place]
+        scores = [self.finish(model.dnn_mlp_layers(self.read(row, candidates))) for row in range(self.rows)]
+        return model.sigmoid(torch.cat(scores, dim=1)).T
