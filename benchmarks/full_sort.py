@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import recbole_iacn  # noqa: F401  (makes RecBole run)
+
 HERE = Path(__file__).parent
 ROWS = (35_598, 18_357, 2_277, 296_337)  # users, items, categories, interactions: Sports'
 
@@ -33,7 +35,6 @@ def main():
     os.environ["OMP_NUM_THREADS"] = str(given.threads)
     import torch
     from amazon_like import write_atomic
-    import recbole_iacn  # noqa: F401  (makes RecBole run)
     from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, init_seed

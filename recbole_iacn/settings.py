@@ -41,6 +41,7 @@ _RANGES = [
     ("sparse_embedding_rows", lambda v: _integer(v) and v >= 0, "an integer >= 0, or ~ for never"),
     ("amp_dtype", lambda v: v in ("bfloat16", "float16"), "bfloat16 or float16"),
     ("pin_memory", lambda v: isinstance(v, bool), "True, False, or ~ for on a GPU"),
+    ("torch_compile", lambda v: isinstance(v, bool | str), "True, False or the name of a backend"),
     ("tf32", lambda v: isinstance(v, bool), "True or False"),
     ("learner", lambda v: str(v).lower() in _LEARNERS, "one of adam, adamw, sgd, adagrad, rmsprop, sparse_adam"),
     ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),

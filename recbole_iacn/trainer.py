@@ -13,6 +13,7 @@ from tqdm import tqdm
 from recbole_iacn import checkpoint, optimizer, parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.evaluation import SharedCollector, value_evaluation
+from recbole_iacn.model.compiled import compile_parts
 
 _STEPS_BETWEEN_CHECKS = 50  # reading a loss makes the processor wait for a GPU
 
@@ -44,6 +45,8 @@ class IaCNTrainer(Trainer):
             self.eval_collector = SharedCollector(config)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
+        if config["torch_compile"]:
+            compile_parts(model, config["torch_compile"])
 
     def _build_optimizer(self, **kwargs):
         stock = super()._build_optimizer(**kwargs)

@@ -1,0 +1,108 @@
+"""Workers, pinned memory, mixed precision, torch.compile: other speeds, the same figures."""
+
+import pytest
+import torch
+
+from recbole_iacn.errors import ConfigError
+
+MODELS = ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"]
+
+
+@pytest.fixture
+def run(build):
+    """(losses of each epoch, test result) of a short training."""
+    from recbole_iacn.trainer import IaCNTrainer
+
+    def train(model, **changes):
+        config, train_data, valid, test, network = build(model, epochs=2, dropout_prob=0.0, **changes)
+        trainer = IaCNTrainer(config, network)
+        trainer.fit(train_data, valid, verbose=False)
+        return list(trainer.train_loss_dict.values()), trainer.evaluate(test)
+
+    return train
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_workers_change_nothing(run, model):
+    assert run(model, worker=2) == run(model)
+
+
+def test_pinned_memory_changes_nothing(run, recwarn):
+    """Without a GPU PyTorch says that it does not pin, and does not; a batch can be pinned all the same."""
+    assert run("DIN_IaCN", pin_memory=True) == run("DIN_IaCN")
+
+
+def test_batches_know_how_to_be_pinned(build, monkeypatch):
+    """PyTorch's loaders pin whatever has that method; here memory is not really pinned, which takes a GPU."""
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 0)
+    *_, test, _ = build()
+    rows = next(iter(test))[0]
+    pinned = rows.pin_memory()
+    assert type(pinned) is type(rows) and pinned is not rows and len(pinned) == len(rows)
+    for name in rows.interaction:
+        assert torch.equal(pinned[name], rows[name]) and pinned[name] is not rows[name]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_bfloat16_gives_nearly_the_same(run, model):
+    losses, result = run(model, enable_amp=True)
+    exact_losses, exact = run(model)
+    assert losses != exact_losses
+    assert losses == pytest.approx(exact_losses, rel=0.02)
+    for name, value in exact.items():
+        assert result[name] == pytest.approx(value, abs=0.02), name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_compiled_gives_the_same(run, model):
+    """By the backend that traces forward and backward pass, but generates no code: that takes half a minute. Sums in
+    another order may change the order of two rows: one pair in 3,600 of an AUC, one user in 60 of a GAUC."""
+    losses, result = run(model, torch_compile="aot_eager")
+    exact_losses, exact = run(model)
+    assert losses == pytest.approx(exact_losses, abs=1e-5)
+    assert result["logloss"] == pytest.approx(exact["logloss"], abs=1e-4)
+    assert result["auc"] == pytest.approx(exact["auc"], abs=2e-3)
+
+
+def test_compiling_reaches_the_dense_layers(build):
+    """Each of them is compiled, and the weights keep their names."""
+    from recbole_iacn.trainer import IaCNTrainer
+
+    config, *_, model = build("DIN_IaCN", torch_compile="eager")
+    names = list(model.state_dict())
+    IaCNTrainer(config, model)
+    parts = [model.dnn_mlp_layers, model.iacn.routing]
+    assert all(part._compiled_call_impl is not None for part in parts)
+    assert "_scores" in vars(model.attention) and list(model.state_dict()) == names
+
+
+def test_an_unknown_backend_is_named(build):
+    from recbole_iacn.trainer import IaCNTrainer
+
+    config, *_, model = build(torch_compile="inducter")
+    with pytest.raises(ConfigError, match=r"torch_compile: there is no backend 'inducter'.*'inductor'"):
+        IaCNTrainer(config, model)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_tf32_is_off_unless_asked_for(build, asked):
+    from recbole_iacn.trainer import IaCNTrainer
+
+    config, *_, model = build(tf32=asked)
+    IaCNTrainer(config, model)
+    assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == asked
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("amp_dtype", "bf16", "bfloat16 or float16"),
+        ("pin_memory", "yes", "True, False, or ~"),
+        ("tf32", 1, "True or False"),
+        ("torch_compile", 3, "name of a backend"),
+        ("sparse_embedding_rows", -1, "an integer >= 0"),
+    ],
+)
+def test_wrong_values_are_refused(build, key, value, message):
+    with pytest.raises(ConfigError, match=f"{key}: must be .*{message}"):
+        build(**{key: value})
