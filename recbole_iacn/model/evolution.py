@@ -2,6 +2,7 @@
 
 import torch
 from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
+from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding, linear
 
 from recbole_iacn import parallel
@@ -113,15 +114,14 @@ class LeanExtractor(InterestExtractorNetwork):
         share = self._share(len(now), len(history), states.device)  # all processes must get here
         if not len(now):  # RecBole's would be 0/0
             return states, states.new_zeros(())
+        weight, bias = _affine(self.auxiliary_net)
+        of_state, of_item = weight.split(states.shape[1], dim=1)
+        reached, items = linear(states, of_state, bias), linear(table, of_item)
         following = positions.place[now] + 1
-        reached = embedding(now, states)
-        pairs = [
-            torch.cat([reached, embedding(items.flatten()[following], table)], dim=-1) for items in (history, negatives)
-        ]
-        scores = self.auxiliary_net(torch.cat(pairs)).squeeze(-1)
-        clicked = torch.arange(len(scores), device=scores.device) < len(now)
-        loss = binary_cross_entropy_with_logits(scores, clicked.to(scores.dtype))
-        return states, loss * share
+        followers = torch.stack([history.flatten()[following], negatives.flatten()[following]])
+        scores = embedding(now, reached) + embedding(followers, items)
+        clicked = scores.new_tensor([1.0, 0.0]).view(2, 1, 1).expand_as(scores)
+        return states, binary_cross_entropy_with_logits(scores, clicked) * share
 
     @staticmethod
     def _share(pairs, rows, device):
@@ -130,6 +130,17 @@ class LeanExtractor(InterestExtractorNetwork):
             return 1.0
         pairs = parallel.share(pairs, parallel.total(pairs, device))
         return pairs / parallel.share(rows, parallel.total(rows, device))
+
+
+def _affine(net):
+    """The weight and bias of a chain of layers without activations, which RecBole's auxiliary net is: what it finds for
+    a state and an item is then a sum, of which each is computed once instead of once for every pair."""
+    weight, bias = None, None
+    for layer in net.mlp_layers:
+        if isinstance(layer, nn.Linear):
+            bias = layer.bias if bias is None else layer.weight @ bias + layer.bias
+            weight = layer.weight if weight is None else layer.weight @ weight
+    return weight, bias
 
 
 class LeanEvolution(InterestEvolvingLayer):
