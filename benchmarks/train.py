@@ -76,7 +76,7 @@ class Run:
         for part, begin, end in zip(PARTS, marks, marks[1:]):
             self.seconds[part].append(end - begin)
 
-    def evaluated_rows_a_second(self, batches=3):
+    def evaluated_rows_a_second(self, batches=12):
         """Test rows scored a second, data and scoring."""
         import torch
 

@@ -232,3 +232,30 @@ def test_what_the_backbone_embedded_serves_the_task_within_a_step_only(build, ba
         for parameter in model.parameters():
             parameter.mul_(2)
     assert torch.allclose(tables.auxiliary(history), 2 * fresh[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("change", ["step", "load", "set"])
+def test_scores_follow_the_weights(build, change):
+    """In evaluation the vectors of all items are kept; not beyond a change of the weights."""
+    *_, test, model = build()
+    batch = next(iter(test))[0]
+    model.eval()
+    with torch.no_grad():
+        before = model.predict(batch)
+        assert model.embedding_layer._catalogue[1] is not None
+        kept = model.predict(batch)
+    weight = model.embedding_layer.token_embedding_table["item"].embedding.weight
+    changed = {**model.state_dict(), "embedding_layer.token_embedding_table.item.embedding.weight": weight + 1}
+    if change == "step":
+        weight.grad = -torch.ones_like(weight)
+        torch.optim.SGD([weight], lr=1.0).step()
+    elif change == "load":
+        model.load_state_dict(changed)
+    else:
+        weight.data += 1  # unseen by PyTorch's count of changes
+        model.eval()
+    with torch.no_grad():
+        after = model.predict(batch)
+    exact = model.predict(batch)  # with gradients nothing is kept
+    assert torch.equal(before, kept) and not torch.allclose(before, after)
+    torch.testing.assert_close(after, exact.detach())

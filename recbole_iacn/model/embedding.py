@@ -25,6 +25,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
         layer.__class__ = cls
         layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
+        layer._catalogue = None, None
         return layer
 
     def item_table(self, name):
@@ -67,6 +68,27 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         Returns:
             tuple: users (B, fields * D), table (U, fields * D) and place, of item_idx's shape.
         """
+        if self.training or torch.is_grad_enabled() or 8 * item_idx.numel() < len(self.item_feat):
+            return self._tables(user_idx, item_idx)
+        users, _, _ = self._tables(user_idx, item_idx.flatten()[:1])
+        return users, self._whole_catalogue(), item_idx
+
+    def train(self, mode=True):
+        """As in PyTorch."""
+        self._catalogue = None, None
+        return super().train(mode)
+
+    def _whole_catalogue(self):
+        """The vectors of all items, kept through an evaluation: they cost as much as a few batches' distinct items, and
+        nobody has to look for these."""
+        version = [parameter._version for parameter in self.parameters()]
+        if self._catalogue[0] != version:
+            items = torch.arange(len(self.item_feat), device=self.device)
+            _, table, _ = self._tables(items[:1], items)
+            self._catalogue = version, table
+        return self._catalogue[1]
+
+    def _tables(self, user_idx, item_idx):
         sparse, dense, place = self._distinct(user_idx, item_idx)
         parts = {
             side: [part[side].flatten(1) for part in (sparse, dense) if part[side] is not None]
