@@ -2,7 +2,9 @@
 
 import torch
 from recbole.model.layers import SequenceAttLayer
-from torch.nn.functional import embedding, linear
+from torch.nn.functional import linear
+
+from recbole_iacn.model.lookup import take
 
 
 class PackedSequenceAttention(SequenceAttLayer):
@@ -19,8 +21,7 @@ class PackedSequenceAttention(SequenceAttLayer):
         rows, steps, _ = keys.shape
         real = torch.arange(steps, device=keys.device) < keys_length.unsqueeze(1)
         place = real.flatten().nonzero().squeeze(1)
-        # embedding, not indexing: its backward adds up rows many times faster on a CPU.
-        key = embedding(place, keys.flatten(0, 1))
+        key = take(keys.flatten(0, 1), place)
         scores = self._scores(queries, key, place // steps)
         weights = scores.new_full((real.numel(),), -torch.inf if self.softmax_stag else 0.0)
         weights = weights.index_put((place,), scores).view(rows, 1, steps)
@@ -41,12 +42,12 @@ class PackedSequenceAttention(SequenceAttLayer):
             torch.Tensor: shape (B, H).
         """
         if self.softmax_stag or self.return_seq_weight:
-            keys = embedding(place, table)
+            keys = take(table, place)
             found = self(queries, keys, lengths)
             return (found @ keys if self.return_seq_weight else found).squeeze(1)
         real = torch.arange(place.shape[1], device=place.device) < lengths.unsqueeze(1)
         row, item = real.nonzero()[:, 0], place[real]
-        key = embedding(item, table)
+        key = take(table, item)
         scores = self._scores(queries, key, row, table, item)
         return torch.zeros_like(queries).index_add(0, row, scores.unsqueeze(1) * key)
 
@@ -102,10 +103,10 @@ class PackedSequenceAttention(SequenceAttLayer):
     def _scores(self, queries, key, row, table=None, item=None):
         """The scaled output for each position, (positions,); ``key`` is ``table[item]``, where there is a table."""
         first, rest, of_query, of_key, of_product = self._split(queries.shape[1])
-        hidden = embedding(row, linear(queries, of_query, first.bias))
+        hidden = take(linear(queries, of_query, first.bias), row)
         of_keys = (key if table is None else table) @ of_key.T
-        hidden = hidden + (of_keys if table is None else embedding(item, of_keys))
-        hidden = torch.addmm(hidden, embedding(row, queries) * key, of_product.T)
+        hidden = hidden + (of_keys if table is None else take(of_keys, item))
+        hidden = torch.addmm(hidden, take(queries, row) * key, of_product.T)
         for layer in rest:
             hidden = layer(hidden)
         return self.dense(hidden).squeeze(-1) / queries.shape[1] ** 0.5

@@ -3,11 +3,11 @@
 import torch
 from recbole.model.layers import ContextSeqEmbLayer, SequenceAttLayer
 from recbole.utils import FeatureType
-from torch.nn.functional import embedding
 
 from recbole_iacn.model.attention import PackedSequenceAttention
 from recbole_iacn.model.full_sort import AttentionScorer, RowScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists
+from recbole_iacn.model.lookup import take
 from recbole_iacn.nn import mix_gradient
 
 
@@ -54,7 +54,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         sparse, dense, place = self._distinct(user_idx, item_idx)
         for part in (sparse, dense):
             if part["item"] is not None:
-                part["item"] = embedding(place, part["item"].flatten(1)).unflatten(-1, part["item"].shape[1:])
+                part["item"] = take(part["item"].flatten(1), place).unflatten(-1, part["item"].shape[1:])
         return sparse, dense
 
     def tables_of(self, user_idx, item_idx):
@@ -99,9 +99,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     def _distinct(self, user_idx, item_idx):
         """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
         items, place = item_idx.unique(return_inverse=True)
-        sparse, dense = super().forward(user_idx, items.unsqueeze(0))
+        names = self.token_field_names["item"] + self.token_seq_field_names["item"]
+        ours = self.pooling_mode == "mean" and not self.float_field_names["item"]
+        sparse, dense = super().forward(user_idx, items[:1].unsqueeze(0) if ours else items.unsqueeze(0))
+        if ours:
+            sparse["item"] = torch.stack([self.item_field(name, items) for name in names], dim=1).unsqueeze(0)
         if sparse["item"] is not None:
-            names = self.token_field_names["item"] + self.token_seq_field_names["item"]
             self.share(items, dict(zip(names, sparse["item"].squeeze(0).unbind(dim=1))))
             sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
         for part in (sparse, dense):
@@ -149,7 +152,7 @@ class PackedScore:
         """As in RecBole: logits, (B,)."""
         items = torch.cat((item_seq, next_items.unsqueeze(1)), dim=1)
         _, table, place = self.embedding_layer.tables_of(user, items)
-        candidate = embedding(place[:, -1], table)
+        candidate = take(table, place[:, -1])
         user = self.attention.over(candidate, table, place[:, :-1], item_seq_len)
         joint = torch.cat([user, candidate, user * candidate], dim=-1)
         return self.dnn_predict_layers(self.dnn_mlp_layers(joint)).squeeze(1)

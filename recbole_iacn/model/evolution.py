@@ -3,11 +3,12 @@
 import torch
 from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, embedding, linear
+from torch.nn.functional import binary_cross_entropy_with_logits, linear
 
 from recbole_iacn import parallel
 from recbole_iacn.model.embedding import SequenceItems
 from recbole_iacn.model.full_sort import AttentionScorer
+from recbole_iacn.model.lookup import take
 from recbole_iacn.model.recurrence import TimeMajor, recur
 
 
@@ -53,7 +54,7 @@ class PackedEvolution:
         items = torch.cat((item_seq, neg_item_seq, next_items.unsqueeze(1)), dim=1)
         users, table, place = self.embedding_layer.tables_of(user, items)
         history, negatives, candidate = place.split([steps, steps, 1], dim=1)
-        candidate = embedding(candidate.squeeze(1), table)
+        candidate = take(table, candidate.squeeze(1))
         positions = TimeMajor(item_seq_len, steps)
         states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
         evolved = self.interest_evolution.over(candidate, states, positions)
@@ -104,7 +105,7 @@ class LeanExtractor(InterestExtractorNetwork):
             tuple: states (positions, H), time-major, and the auxiliary loss.
         """
         gru = self.gru
-        inputs = linear(embedding(positions.of(history), table), gru.weight_ih_l0, gru.bias_ih_l0)
+        inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
         sizes = positions.sizes
         states = recur(inputs.split(sizes), sizes, gru.weight_hh_l0, gru.bias_hh_l0, lambda gate, step: 1 - gate)
         if not self.training:
@@ -119,7 +120,7 @@ class LeanExtractor(InterestExtractorNetwork):
         reached, items = linear(states, of_state, bias), linear(table, of_item)
         following = positions.place[now] + 1
         followers = torch.stack([history.flatten()[following], negatives.flatten()[following]])
-        scores = embedding(now, reached) + embedding(followers, items)
+        scores = take(reached, now) + take(items, followers)
         clicked = scores.new_tensor([1.0, 0.0]).view(2, 1, 1).expand_as(scores)
         return states, binary_cross_entropy_with_logits(scores, clicked) * share
 
@@ -166,7 +167,7 @@ class LeanEvolution(InterestEvolvingLayer):
         if self.gru not in self.LEAN:
             return self(queries, positions.pad(states), positions.lengths)
         attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
-        return embedding(positions.last, self._evolve(states, positions.sizes, positions.sizes, attention))
+        return take(self._evolve(states, positions.sizes, positions.sizes, attention), positions.last)
 
     def _evolve(self, states, inputs, sizes, attention):
         """All states of the recurrence, time-major, from the extractor's, of which each step reads so many (``inputs``)

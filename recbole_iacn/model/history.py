@@ -11,6 +11,7 @@ from recbole.utils import FeatureSource, FeatureType, ModelType
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.model.full_sort import PooledScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists, mean_over_history
+from recbole_iacn.model.lookup import look_up
 from recbole_iacn.nn import mix_gradient
 
 
@@ -101,7 +102,10 @@ class HistoryContext(ItemTables, ContextRecommender):
             self._pooled = None
 
     def embed_token_fields(self, token_fields):
-        vectors = super().embed_token_fields(token_fields)
+        if token_fields is None:
+            return None
+        table = self.token_embedding_table
+        vectors = look_up(token_fields + token_fields.new_tensor(table.offsets), table.embedding)
         return mix_gradient(vectors, self.gradient_weights(self.token_field_names))
 
     def embed_token_seq_fields(self, token_seq_fields, mode="mean"):

@@ -4,9 +4,9 @@ import contextlib
 
 import torch
 from recbole.utils import FeatureType
-from torch.nn.functional import embedding, embedding_bag
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
+from recbole_iacn.model.lookup import Bags, Lists, look_up, take
 
 
 class ItemTables:
@@ -17,6 +17,7 @@ class ItemTables:
 
     main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
     _sharing, _shared = False, None
+    _columns_of_lists = None  # by name; aliases have their original's
 
     def item_table(self, name):
         """Where column ``name`` is embedded: ``(table, first row, feature type)``."""
@@ -32,7 +33,17 @@ class ItemTables:
         Returns:
             torch.Tensor: shape (U, D).
         """
-        return embed_column(self.item_feat[name][items], *self.item_table(name))
+        table, start, kind = self.item_table(name)
+        if kind is FeatureType.TOKEN_SEQ:
+            return self._lists(name.removesuffix(AUXILIARY_SUFFIX))[items].mean(table.weight, table.sparse)
+        return embed_column(self.item_feat[name][items], table, start, kind)
+
+    def _lists(self, name):
+        if self._columns_of_lists is None:
+            self._columns_of_lists = {}
+        if name not in self._columns_of_lists:
+            self._columns_of_lists[name] = Lists(self.item_feat[name])
+        return self._columns_of_lists[name]
 
     def auxiliary(self, items):
         """``c = f(i, r)``: the mean of an item's auxiliary embedding and those of its features.
@@ -49,8 +60,7 @@ class ItemTables:
         if distinct is None or not torch.equal(distinct[place], items):
             distinct, place = items.unique(return_inverse=True)
             vectors = torch.stack([self.item_field(name, distinct) for name in self.auxiliary_names()])
-        # embedding, not indexing: its backward adds up rows many times faster on a CPU.
-        return embedding(place, vectors.mean(dim=0))
+        return take(vectors.mean(dim=0), place)
 
     def auxiliary_names(self):
         """The auxiliary columns, in the order of the item table."""
@@ -85,19 +95,6 @@ class ItemTables:
         return torch.tensor(weights, device=self.device).unsqueeze(-1)
 
 
-def look_up(ids, table):
-    """Rows of a table, whose gradient is as sparse as the table says.
-
-    Args:
-        ids (torch.LongTensor): any shape.
-        table (torch.nn.Embedding): the table.
-
-    Returns:
-        torch.Tensor: shape (\\*ids.shape, D).
-    """
-    return embedding(ids, table.weight, sparse=table.sparse)
-
-
 def embed_column(values, table, start, kind):
     """The vectors of one column's values.
 
@@ -116,26 +113,25 @@ def embed_column(values, table, start, kind):
     if kind is FeatureType.FLOAT:
         return values[:, :1] * look_up(values[:, 1].long() + start, table)
     if kind is FeatureType.FLOAT_SEQ:
-        return mean_of_lists(values[..., 1].long(), table, start, values[..., 0])
-    return mean_of_lists(values, table, start)
+        return mean_of_lists(values[..., 1].long(), table, values[..., 0])
+    return mean_of_lists(values, table)
 
 
-def mean_of_lists(ids, table, start=0, numbers=None):
+def mean_of_lists(ids, table, numbers=None):
     """Mean embedding of lists of ids, computed at real entries only: lists are padded to the longest of all items.
 
     Args:
         ids (torch.LongTensor): 0 where padding, shape (U, C).
         table (torch.nn.Embedding): where they are embedded.
-        start (int): its row of id 0.
         numbers (torch.Tensor, optional): what each vector is multiplied by, shape (U, C).
 
     Returns:
         torch.Tensor: shape (U, D); zeros where a list is empty.
     """
+    if numbers is None:
+        return Bags.of(ids).mean(table.weight, table.sparse)
     real = ids != 0
-    vectors = look_up(ids[real] + start, table)
-    if numbers is not None:
-        vectors = vectors * numbers[real].unsqueeze(-1)
+    vectors = look_up(ids[real], table) * numbers[real].unsqueeze(-1)
     sums = vectors.new_zeros(len(ids), vectors.shape[-1]).index_add(0, real.nonzero()[:, 0], vectors)
     return sums / real.sum(dim=1, keepdim=True).clamp_min(1)
 
@@ -151,7 +147,5 @@ def mean_over_history(history, vectors_of):
         torch.Tensor: shape (B, D'); zeros where the history is empty.
     """
     items, place = history.unique(return_inverse=True)
-    vectors = vectors_of(items)
-    real = (history != 0).to(vectors.dtype)
-    shares = real / real.sum(dim=1, keepdim=True).clamp_min(1)
-    return embedding_bag(place, vectors, per_sample_weights=shares, mode="sum")
+    real = history != 0
+    return Bags(place[real], real.sum(dim=1)).mean(vectors_of(items))

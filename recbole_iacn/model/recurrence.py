@@ -1,7 +1,9 @@
 """Gated recurrences over histories of different lengths, without their padding."""
 
 import torch
-from torch.nn.functional import embedding, linear
+from torch.nn.functional import linear
+
+from recbole_iacn.model.lookup import take
 
 
 class TimeMajor:
@@ -32,8 +34,7 @@ class TimeMajor:
 
     def pack(self, padded):
         """(B, T, …) to (positions, …)."""
-        # embedding, not indexing: its backward adds up rows many times faster on a CPU.
-        return embedding(self.place, padded.flatten(0, 1))
+        return take(padded.flatten(0, 1), self.place)
 
     def pad(self, packed):
         """(positions, H) to (B, T, H), zero where padding."""

@@ -1,0 +1,51 @@
+"""Reading rows and lists: values and gradients against plain loops."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from recbole_iacn.model.lookup import Bags, Lists, look_up, take
+
+PADDED = torch.tensor([[3, 0, 1], [0, 0, 0], [2, 2, 0], [0, 4, 0]])
+
+
+def means(rows, lists):
+    return np.array(
+        [rows[[i for i in ids if i]].mean(axis=0) if any(ids) else np.zeros(rows.shape[1]) for ids in lists]
+    )
+
+
+@pytest.mark.parametrize("items", [[0, 1, 2, 3], [2, 0, 2], [1], []])
+def test_lists_are_averaged_without_their_padding(items):
+    """Empty lists, an id twice in a list, padding in between, a list twice."""
+    rows = torch.randn(5, 2, dtype=torch.float64)
+    found = Lists(PADDED)[torch.tensor(items, dtype=torch.long)].mean(rows)
+    np.testing.assert_allclose(found, means(rows.numpy(), PADDED[items].tolist()).reshape(-1, 2), atol=1e-12)
+
+
+def test_gradients_of_means_against_finite_differences():
+    rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(Bags.of(PADDED).mean, (rows,))
+
+
+@pytest.mark.parametrize(
+    "read", [lambda table: look_up(PADDED, table), lambda table: Bags.of(PADDED).mean(table.weight, table.sparse)]
+)
+def test_sparse_gradients_hold_the_rows_read(read):
+    tables = [nn.Embedding(6, 2, sparse=sparse) for sparse in (True, False)]
+    tables[0].load_state_dict(tables[1].state_dict())
+    for table in tables:
+        (read(table) * torch.arange(2.0)).sum().backward()
+    sparse, dense = (table.weight.grad for table in tables)
+    assert sparse.is_sparse and not dense.is_sparse
+    torch.testing.assert_close(sparse.to_dense(), dense)
+    assert (dense[5] == 0).all() and (dense[1:5, 1] > 0).all()
+
+
+@pytest.mark.parametrize("index", [torch.tensor([2, 0, 2]), PADDED, torch.zeros(0, dtype=torch.long)])
+def test_take_is_indexing(index):
+    rows = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.equal(take(rows, index), rows[index])
+    if len(index):
+        assert torch.autograd.gradcheck(lambda rows: take(rows, index), (rows,))
