@@ -7,7 +7,8 @@ They need an environment of their own, since FuxiCTR asks for another ray than R
 
 All models have the item and one category of it, D = 16, L = 20, attention 80-40, layers 80-40, batches of 2,048 rows,
 dense Adam; what a peer leaves to the user is as it comes. Peers are spared what ours do besides: FuxiCTR's DIEN has no
-auxiliary loss, torch-rechub attends to item and category apart, in half the width. Loading is not counted for any.
+auxiliary loss and a bilinear attention (shown with an 80-40 one as well), torch-rechub attends to item and category
+apart, in half the width. Loading is not counted for any.
 """
 
 import argparse
@@ -62,7 +63,7 @@ class Ours:
 class FuxiCTR:
     """DIN and DIEN of its model zoo, with its own training step."""
 
-    def __init__(self, model, ours):
+    def __init__(self, model, ours, **changes):
         import importlib
 
         from fuxictr.features import FeatureMap
@@ -90,6 +91,7 @@ class FuxiCTR:
             metrics=["AUC"],
             verbose=0,
             model_root=tempfile.gettempdir(),
+            **changes,
         )
         self.model._max_gradient_norm, self.model._batch_index = 10.0, 0
 
@@ -153,6 +155,8 @@ def compare(model, settings, steps):
     ours = {f"RecBole {model}": Ours("stock", model, settings), **ours}
     first = next(iter(ours.values()))
     peers = {f"FuxiCTR {model}": FuxiCTR(model, first), f"torch-rechub {model}": TorchRecHub(model, first)}
+    if model == "DIEN":
+        peers["FuxiCTR DIEN, DIN's attention"] = FuxiCTR(model, first, attention_type="din_attention")
     seconds = {name: [] for name in [*peers, *ours]}
     batches = [batch for batch in first.run.train if len(batch) == settings["train_batch_size"]][: steps + 2]
     for batch in batches:
@@ -198,7 +202,7 @@ def main():
             slowest = results[model][f"{model}_IaCN full"]
             print(f"\n{model}: milliseconds a step; IaCN's in full is so many times as fast")
             for name, found in results[model].items():
-                print(f"{name:24}{found:9.1f}{found / slowest:8.2f} x", flush=True)
+                print(f"{name:32}{found:9.1f}{found / slowest:8.2f} x", flush=True)
     Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
 
 

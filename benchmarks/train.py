@@ -4,10 +4,13 @@
     python benchmarks/train.py --models DIN --items 20000 368000 2000000
     python benchmarks/train.py --data_path ../dataset --dataset Sports
 
-The variants take turns within one process, step by step, on the same rows; medians. Prints a table, writes JSON.
+The variants take turns within one process, step by step, on the same rows; medians. Prints a table, writes JSON. Beside
+the times: how long the machine would need for a step's products of matrices alone ("bound"), and the most memory that
+a step's tensors hold.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -91,10 +94,37 @@ class Run:
                     break
         return rows / (time.perf_counter() - start)
 
+    def work(self):
+        """Floating-point operations of one step's products, 10^9, and the most that its tensors hold, MB."""
+        from torch.profiler import ProfilerActivity, profile
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False) as counter:
+            self.step()
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+            self.step()
+        events = watched.profiler.kineto_results.events()
+        changes = [(event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"]
+        held = list(itertools.accumulate(change for _, change in sorted(changes)))
+        return {"gflop": counter.get_total_flops() / 1e9, "step_mb": max(held, default=0) / 1e6}
+
     def result(self):
         medians = {part: 1e3 * statistics.median(self.seconds[part]) for part in PARTS}
         total = 1e3 * statistics.median(map(sum, zip(*self.seconds.values())))
-        return {"ms": medians, "step_ms": total, "evaluated_rows_a_second": self.evaluated_rows_a_second()}
+        found = {"ms": medians, "step_ms": total, "evaluated_rows_a_second": self.evaluated_rows_a_second()}
+        return {**found, **self.work()}
+
+
+def products_a_second(size=2048, tries=10):
+    """What the machine reaches in one large product of matrices, 10^9 operations a second."""
+    import torch
+
+    matrix, best = torch.randn(size, size), float("inf")
+    for _ in range(tries):
+        start = time.perf_counter()
+        matrix @ matrix
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best / 1e9
 
 
 def compare(model, settings, steps, variants):
@@ -108,15 +138,24 @@ def compare(model, settings, steps, variants):
     return {run.name: run.result() for run in runs}
 
 
-def report(title, results):
-    print(
-        f"\n{title}\n{'':20}" + "".join(f"{part:>11}" for part in (*PARTS, "step ms")) + f"{'eval rows/s':>13}  against"
-    )
+def report(title, results, rate):
+    heads = "".join(f"{part:>10}" for part in (*PARTS, "step ms", "bound ms", "step MB"))
+    print(f"\n{title}\n{'':18}{heads}{'eval rows/s':>13}  against")
     slowest = next(iter(results.values()))["step_ms"]
     for name, found in results.items():
-        cells = "".join(f"{found['ms'][part]:11.1f}" for part in PARTS)
-        ratio = f"{slowest / found['step_ms']:9.1f} x"
-        print(f"{name:20}{cells}{found['step_ms']:11.1f}{found['evaluated_rows_a_second']:13,.0f}{ratio}", flush=True)
+        cells = [
+            *(found["ms"][part] for part in PARTS),
+            found["step_ms"],
+            1e3 * found["gflop"] / rate,
+            found["step_mb"],
+        ]
+        ratio = f"{slowest / found['step_ms']:8.1f} x"
+        print(
+            f"{name:18}"
+            + "".join(f"{cell:10.1f}" for cell in cells)
+            + f"{found['evaluated_rows_a_second']:13,.0f}{ratio}",
+            flush=True,
+        )
 
 
 def main():
@@ -140,7 +179,9 @@ def main():
     import recbole_iacn  # noqa: F401  (makes RecBole run)
 
     torch.set_num_threads(given.threads)
-    results = {}
+    rate = products_a_second()
+    print(f"{given.threads} threads, {rate:.0f} GFLOP/s in one product of matrices, by which 'bound' is reckoned")
+    results = {"threads": given.threads, "gflop_a_second": rate}
     with tempfile.TemporaryDirectory() as folder:
         for items in given.items:
             name = given.dataset or f"items{items}"
@@ -164,7 +205,7 @@ def main():
                 }
                 title = f"{model}, {name}, L = {length}, K = {interests}"
                 results[title] = compare(model, settings, given.steps, given.variants)
-                report(title, results[title])
+                report(title, results[title], rate)
     Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
 
 

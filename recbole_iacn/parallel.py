@@ -174,7 +174,7 @@ def _mean_of_sparse(parameter):
     rows = torch.zeros(0, dtype=torch.long, device=parameter.device)
     values = parameter.new_zeros(0, *parameter.shape[1:])
     if parameter.grad is not None:
-        own = parameter.grad.coalesce()
+        own = (parameter.grad if parameter.grad.is_sparse else parameter.grad.to_sparse(1)).coalesce()
         rows, values = own.indices()[0], own.values()
     rows, values = torch.cat(gather(rows)), torch.cat(gather(values)) / size()
     return torch.sparse_coo_tensor(rows.unsqueeze(0), values, parameter.shape, check_invariants=False).coalesce()

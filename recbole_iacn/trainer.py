@@ -98,9 +98,10 @@ class IaCNTrainer(Trainer):
         return tuple(means) if several else means[0]
 
     def _share_and_clip(self, scaler):
-        parts = getattr(self.optimizer, "parts", {"dense": self.optimizer})
-        parameters = {n: [p for group in part.param_groups for p in group["params"]] for n, part in parts.items()}
-        parallel.average_gradients(**parameters)
+        if parallel.active():
+            parts = getattr(self.optimizer, "parts", {"dense": self.optimizer})
+            parameters = {n: [p for group in part.param_groups for p in group["params"]] for n, part in parts.items()}
+            parallel.average_gradients(**parameters)
         if self.clip_grad_norm:
             scaler.unscale_(self.optimizer)
             clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)

@@ -70,7 +70,7 @@ CASES = {
     "din sparse": ("DIN_IaCN", {"sparse_embedding_rows": 0, "iacn_delta": 1.0}),
     "dien": ("DIEN_IaCN", {}),
     "wide and deep": ("WideDeep_IaCN", {"iacn_user_profile": ["age"], "iacn_delta": 0.0}),
-    "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01}),
+    "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01, "sparse_embedding_rows": 0}),
 }
 
 

@@ -78,7 +78,7 @@ def protocol_settings(name, given):
     if name not in PROTOCOLS:
         raise ConfigError(
             f"protocol: there is no {name!r}.{did_you_mean(name, PROTOCOLS)} "
-            f"Known: {', '.join(PROTOCOLS)}; null for RecBole's own eval_args."
+            f"Known: {', '.join(PROTOCOLS)}; None (YAML: ~) for RecBole's own eval_args."
         )
     settings = PROTOCOLS[name].settings
     clashes = [key for key in settings if key in given and not _agrees(given[key], settings[key])]
