@@ -39,7 +39,7 @@ def convert(tmp_path):
             paths[key] = tmp_path / file if lines is not None else None
             if lines is not None:
                 content = "".join(line + "\n" for line in lines).encode()
-                paths[key].write_bytes(gzip.compress(content) if file.endswith("gz") else content)
+                paths[key].write_bytes(gzip.compress(content, mtime=0) if file.endswith("gz") else content)
         options = {key: changes.pop(key) for key in list(changes) if key in Options.__annotations__}
         target = tmp_path / "out" / "Shop"
         settings = {"memory": 512, "threads": 1, "progress": False, "overwrite": True, **changes}
