@@ -49,6 +49,6 @@ setup(
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
     extras_require={
         "amazon": AMAZON,
-        "test": [*AMAZON, "build", "hypothesis", "pytest", "ruff", "setuptools>=70.1"],
+        "test": [*AMAZON, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
     },
 )

@@ -1,9 +1,11 @@
-"""The command ``recbole-iacn``: download, prepare, train.
+"""The command ``recbole-iacn``: download, prepare, train, experiment.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
     recbole-iacn prepare --show-rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
+    recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
+    recbole-iacn report results/table1
 
 Modules are imported by the command that needs them.
 """
@@ -53,7 +55,46 @@ def _parser():
     _prepare_parser(
         commands.add_parser("prepare", help="raw files to atomic files; or show a data set's rows", allow_abbrev=False)
     )
+    _experiment_parser(commands.add_parser("experiment", help="many runs from one file", allow_abbrev=False))
+    report = commands.add_parser("report", help="an experiment's tables and curves", allow_abbrev=False)
+    report.set_defaults(run=_report)
+    report.add_argument("folder", help="of the experiment, such as results/table1")
     return parser
+
+
+def _experiment_parser(parser):
+    parser.set_defaults(run=_experiment)
+    parser.add_argument("file", help="YAML: models, data sets, modes, seeds, settings, sweep")
+    parser.add_argument("--data_path", help="folder that holds the data sets (default: the file's data_path)")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
+    parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
+    parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
+
+
+def _experiment(given):
+    from recbole_iacn.experiments.plan import check_data, read_plan
+    from recbole_iacn.experiments.runner import result_path, run_all
+
+    if given.jobs < 1:
+        raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
+    plan = read_plan(given.file, given.data_path, given.datasets)
+    folder = Path(given.out, plan.name)
+    if given.plan:
+        done = [result_path(folder, run).is_file() for run in plan.runs]
+        print("\n".join(f"{'done' if there else 'to do'}  {run.title}" for run, there in zip(plan.runs, done)))
+        return
+    check_data(plan)
+    failed = run_all(plan, folder, given.jobs)
+    if failed:
+        raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")
+    print(f"{folder}: {len(plan.runs)} runs")
+
+
+def _report(given):
+    from recbole_iacn.experiments.report import write_report
+
+    print("\n".join(str(path) for path in write_report(given.folder)))
 
 
 def _download_parser(parser):

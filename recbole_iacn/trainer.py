@@ -45,6 +45,7 @@ class IaCNTrainer(Trainer):
             self.eval_collector = SharedCollector(config)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
+        self.epoch_losses = []  # of each epoch trained, by the names in the model's loss_names
         if config["torch_compile"]:
             compile_parts(model, config["torch_compile"])
 
@@ -95,6 +96,7 @@ class IaCNTrainer(Trainer):
             scaler.update()
         self._check_nan(total.sum())
         means = (parallel.mean(total) / len(train_data)).tolist()
+        self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
         return tuple(means) if several else means[0]
 
     def _share_and_clip(self, scaler):

@@ -1,0 +1,1 @@
+"""Experiments: many runs from one file, and what they say."""

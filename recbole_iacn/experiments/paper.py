@@ -1,0 +1,36 @@
+"""The papers' figures, to stand beside ours: AUC, mean and standard deviation of five runs.
+
+Jaiswal & Xiong (IaCN), RecSys '23, table 1 and figure 2; the same values, with more digits, in the MICN paper (under
+review at ICLR 2022), tables 2, 3 and 4, where delta is called phi.
+"""
+
+# (data set, backbone) -> (the backbone, with the task)
+TABLE1 = {
+    ("Electronics", "WideDeep"): ((0.7461, 0.0015), (0.7502, 0.0010)),
+    ("Electronics", "DIN"): ((0.7569, 0.0009), (0.7606, 0.0013)),
+    ("Electronics", "DIEN"): ((0.7706, 0.0021), (0.7723, 0.0002)),
+    ("Books", "WideDeep"): ((0.7860, 0.0013), (0.7928, 0.0009)),
+    ("Books", "DIN"): ((0.7970, 0.0010), (0.8002, 0.0009)),
+    ("Books", "DIEN"): ((0.8534, 0.0018), (0.8633, 0.0019)),
+}
+
+# delta -> DIEN with the task on Books; without: .8534
+DELTA = {
+    0.1: (0.8620, 0.0018),
+    0.2: (0.8636, 0.0019),
+    0.3: (0.8638, 0.0005),
+    0.4: (0.8636, 0.0013),
+    0.5: (0.8606, 0.0012),
+    0.6: (0.8606, 0.0014),
+    0.7: (0.8625, 0.0010),
+    0.8: (0.8624, 0.0018),
+    0.9: (0.8621, 0.0012),
+    1.0: (0.8602, 0.0022),
+}
+
+# history length -> (DIEN, with the task) on Books
+LENGTH = {
+    10: ((0.8543, 0.0016), (0.8571, 0.0018)),
+    20: ((0.8534, 0.0018), (0.8633, 0.0019)),
+    50: ((0.8505, 0.0022), (0.8613, 0.0014)),
+}

@@ -1,0 +1,173 @@
+"""What an experiment's file asks for: models x data sets x modes x swept values x seeds, as single runs.
+
+# table1.yaml
+data_path: dataset
+datasets: [Beauty, Sports_and_Outdoors]
+models: [DIN, DIEN, WideDeep]          # backbones
+modes: [off, width, full]
+seeds: [2020, 2021, 2022, 2023, 2024]
+settings: {learning_rate: 0.001}       # of every run
+sweep: {iacn_delta: [0, 0.5, 1]}       # every combination
+only:                                  # settings of some of the runs, the later over the earlier
+  - when: {dataset: Beauty, model: [DIN, DIEN], mode: full}
+    settings: {iacn_lambda: 0.5}
+"""
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recbole_iacn import settings as known_settings
+from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import SUFFIX
+from recbole_iacn.resources import click_models
+
+MODES = ("off", "width", "full")
+_KEYS = ("data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only")
+_WHEN = ("dataset", "model", "mode")
+_BUILT_IN = ("ml-100k",)  # RecBole brings it
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        dataset, model, mode (str): which; ``model`` is the backbone's name.
+        sweep (dict): the swept settings' values.
+        seed (int): of everything random.
+        settings (dict): all that RecBole is given, those above included; not where the data lie.
+    """
+
+    dataset: str
+    model: str
+    mode: str
+    sweep: dict
+    seed: int
+    settings: dict = field(repr=False)
+
+    @property
+    def id(self):
+        """A name that changes with anything that may change the result."""
+        told = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
+        return f"{self.dataset}-{self.model}-{self.mode}-{self.seed}-{digest}"
+
+    @property
+    def title(self):
+        """In words."""
+        sweep = "".join(f", {key} {value}" for key, value in self.sweep.items())
+        return f"{self.model} {self.mode} on {self.dataset}{sweep}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment.
+
+    Attributes:
+        name (str): the file's.
+        data_path (str): the folder that holds the data sets.
+        runs (list of Run): seeds outermost, so that an unfinished experiment has a whole table for the first ones.
+    """
+
+    name: str
+    data_path: str
+    runs: list
+
+
+def read_plan(path, data_path=None, datasets=None):
+    """Read and check an experiment's file.
+
+    Args:
+        path (str or pathlib.Path): YAML.
+        data_path (str, optional): over the file's.
+        datasets (list of str, optional): which of the file's data sets.
+
+    Returns:
+        Plan: with its runs.
+
+    Raises:
+        ConfigError: names the file, the key and the mend.
+    """
+    path = Path(path)
+    given = known_settings.read_config_file(str(path))
+    for key in given:
+        if key not in _KEYS:
+            raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
+    lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
+    modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
+    _one_of(path, "datasets", datasets or [], lists["datasets"])
+    _one_of(path, "models", lists["models"], click_models())
+    _one_of(path, "modes", modes, MODES)
+    sweep, rules = given.get("sweep") or {}, given.get("only") or []
+    for key in sweep:
+        _list(sweep, key, path)
+    for where in (given.get("settings") or {}, sweep, *(rule.get("settings", {}) for rule in rules)):
+        known_settings.check_keys(where, str(path))
+    _check_rules(path, rules)
+    runs = []
+    chosen = datasets or lists["datasets"]
+    for seed, dataset, model, mode in itertools.product(lists["seeds"], chosen, lists["models"], modes):
+        for values in itertools.product(*sweep.values()):
+            swept = dict(zip(sweep, values))
+            settings = {**(given.get("settings") or {})}
+            for rule in rules:
+                if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
+                    settings.update(rule["settings"])
+            settings.update(swept, iacn_mode=mode, seed=seed)
+            runs.append(Run(dataset, model, mode, swept, seed, settings))
+    return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs)
+
+
+def check_data(plan):
+    """Refuse an experiment whose data are not there, before the first run.
+
+    Args:
+        plan (Plan): the experiment.
+
+    Raises:
+        ConfigError: names the file and the mend.
+    """
+    for dataset in dict.fromkeys(run.dataset for run in plan.runs):
+        path = Path(plan.data_path, dataset, f"{dataset}.inter")
+        if dataset not in _BUILT_IN and not path.is_file():
+            raise ConfigError(
+                f"{path}: No such file. Name the folder of the data by --data_path, make them (recbole-iacn prepare), "
+                "or choose other data sets by --datasets"
+            )
+
+
+def recbole_name(run):
+    """The model that RecBole is asked for."""
+    return run.model + SUFFIX
+
+
+def _list(given, key, path):
+    if not isinstance(given.get(key), list) or not given[key]:
+        raise ConfigError(f"{path}: {key}: must be a list, got {given.get(key)!r}")
+    return given[key]
+
+
+def _one_of(path, key, values, known):
+    for value in values:
+        if value not in known:
+            raise ConfigError(f"{path}: {key}: there is no {value!r}.{did_you_mean(str(value), known)}")
+
+
+def _check_rules(path, rules):
+    for rule in rules:
+        if not isinstance(rule, dict) or set(rule) != {"when", "settings"}:
+            raise ConfigError(f"{path}: only: each entry has the keys when and settings, got {rule!r}")
+        for key in rule["when"]:
+            if key not in _WHEN:
+                raise ConfigError(f"{path}: only: when: {key}: no such key; there are {', '.join(_WHEN)}")
+
+
+def _matches(when, run):
+    for key, wanted in when.items():
+        wanted = wanted if isinstance(wanted, list) else [wanted]
+        if run[key] not in ["off" if value is False else value for value in wanted]:
+            return False
+    return True

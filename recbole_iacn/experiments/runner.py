@@ -1,0 +1,141 @@
+"""Runs an experiment: some processes, one result file a run, nothing lost when it is stopped.
+
+A result is written beside its place and renamed. What stands there already is not run again, so that a stopped
+experiment goes on; a changed setting is another run, with a file of its own.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from tqdm import tqdm
+
+from recbole_iacn.experiments.plan import recbole_name
+
+
+def result_path(folder, run):
+    """Where a run's result lies."""
+    return Path(folder, "runs", f"{run.id}.json")
+
+
+def run_all(plan, folder, jobs=1, progress=True):
+    """Run what has no result yet.
+
+    Args:
+        plan (Plan): the experiment.
+        folder (str or pathlib.Path): receives ``runs/<id>.json``, and ``runs/<id>.error`` of a run that failed.
+        jobs (int): runs at a time, one thread each. Defaults to 1.
+        progress (bool): show a bar over all runs, with the time left.
+
+    Returns:
+        list of Run: those that failed.
+    """
+    Path(folder, "runs").mkdir(parents=True, exist_ok=True)
+    left = [run for run in plan.runs if not result_path(folder, run).is_file()]
+    bar = tqdm(total=len(plan.runs), initial=len(plan.runs) - len(left), disable=not progress, smoothing=0, unit="run")
+    failed = []
+    tasks = [(run, str(Path(plan.data_path).resolve()), str(Path(folder).resolve())) for run in left]
+    with bar, multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
+        for run, error in pool.imap_unordered(_work, tasks):
+            bar.update()
+            if error:
+                failed.append(run)
+                bar.write(f"{run.title}: failed, see {result_path(folder, run).with_suffix('.error')}")
+    return failed
+
+
+def _work(task):
+    """One run, in a process of its own."""
+    run, data_path, folder = task
+    path = result_path(folder, run)
+    try:
+        result = train(run, data_path)
+    except Exception:
+        path.with_suffix(".error").write_text(traceback.format_exc())
+        return run, True
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(result, indent=1) + "\n")
+    os.replace(partial, path)
+    path.with_suffix(".error").unlink(missing_ok=True)
+    return run, False
+
+
+def train(run, data_path, after_epoch=None):
+    """Train, validate, test.
+
+    Args:
+        run (Run): what.
+        data_path (str): where the data lie.
+        after_epoch (Callable, optional): called with (epoch, validation score); may raise to end the run.
+
+    Returns:
+        dict: what the run was, ``valid`` and ``test`` metrics of the best epoch by validation, its ``epochs`` with
+        losses, validation score and seconds, ``seconds`` in all and ``peak_mb``, the most memory of the process.
+    """
+    import torch
+
+    import recbole_iacn
+
+    torch.set_num_threads(1)
+    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
+    from recbole.utils import get_model, get_trainer, init_logger, init_seed
+
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)
+        given = {"show_progress": False, "state": "ERROR", **run.settings}
+        given.update(data_path=data_path, checkpoint_dir=scratch)
+        config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
+        init_seed(config["seed"], config["reproducibility"])
+        init_logger(config)
+        train_data, valid_data, test_data = data_preparation(config, create_dataset(config))
+        init_seed(config["seed"], config["reproducibility"])
+        model = get_model(config["model"])(config, train_data._dataset).to(config["device"])
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+        epochs = []
+
+        def note(epoch, score):
+            losses = trainer.epoch_losses[-1]
+            epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
+            if after_epoch:
+                after_epoch(epoch, score)
+
+        _, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
+        test = trainer.evaluate(test_data)
+        os.chdir("/")
+    return {
+        **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
+        "valid": {name: float(value) for name, value in valid.items()},
+        "test": {name: float(value) for name, value in test.items()},
+        "epochs": epochs,
+        "seconds": time.perf_counter() - start,
+        "peak_mb": _peak_mb(),
+        "version": recbole_iacn.__version__,
+    }
+
+
+def _peak_mb():
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def read_results(folder):
+    """All results of an experiment.
+
+    Args:
+        folder (str or pathlib.Path): as given to :func:`run_all`.
+
+    Returns:
+        list of dict: as :func:`train` returns them.
+    """
+    return [json.loads(path.read_text()) for path in sorted(Path(folder, "runs").glob("*.json"))]

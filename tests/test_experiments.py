@@ -1,0 +1,191 @@
+"""Plans from files, runs that go on where they stopped, paired tests against hand-computed values."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recbole_iacn.cli import main
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments import runner
+from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.statistics import compare, holm
+
+FILES = Path(__file__).parent.parent / "experiments"
+BASE = {"datasets": ["tiny"], "models": ["WideDeep"], "seeds": [1, 2]}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write an experiment's file; call with changes."""
+
+    def write(name="trial.yaml", **changes):
+        content = {key: value for key, value in {**BASE, **changes}.items() if value is not ...}
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+        return tmp_path / name
+
+    return write
+
+
+def test_a_plan_has_every_combination_seeds_outermost(file):
+    plan = read_plan(file(models=["DIN", "DIEN"], modes=[False, "full"], sweep={"iacn_delta": [0, 0.5]}))
+    assert plan.name == "trial" and len(plan.runs) == 2 * 2 * 2 * 2
+    assert [run.seed for run in plan.runs] == [1] * 8 + [2] * 8
+    first = plan.runs[0]
+    assert (first.model, first.mode, first.sweep) == ("DIN", "off", {"iacn_delta": 0})
+    assert first.settings == {"iacn_delta": 0, "iacn_mode": "off", "seed": 1}
+    assert first.title == "DIN off on tiny, iacn_delta 0, seed 1"
+
+
+def test_rules_lay_settings_over_some_runs(file):
+    rules = [
+        {"when": {"mode": [False, "width"]}, "settings": {"learning_rate": 0.01}},
+        {"when": {"model": "DIN", "mode": "width"}, "settings": {"learning_rate": 0.02}},
+    ]
+    plan = read_plan(file(models=["DIN", "FM"], seeds=[1], settings={"learning_rate": 0.001}, only=rules))
+    rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
+    assert rates == {
+        ("DIN", "off"): 0.01,
+        ("DIN", "width"): 0.02,
+        ("DIN", "full"): 0.001,
+        ("FM", "off"): 0.01,
+        ("FM", "width"): 0.01,
+        ("FM", "full"): 0.001,
+    }
+
+
+def test_a_run_is_known_by_all_that_may_change_its_result(file):
+    def ids(**changes):
+        return [run.id for run in read_plan(file(**changes)).runs]
+
+    assert ids() == ids() == ids(data_path="elsewhere")
+    assert len(set(ids())) == 6
+    assert not set(ids()) & set(ids(settings={"learning_rate": 0.1}))
+    assert ids(seeds=[1, 2, 3])[:6] == ids()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": ["DIN"]}, "trial.yaml: model: no such key. Did you mean 'models'"),
+        ({"models": ["DINN"]}, "models: there is no 'DINN'. Did you mean 'DIN'"),
+        ({"models": ...}, "models: must be a list, got None"),
+        ({"seeds": 5}, "seeds: must be a list, got 5"),
+        ({"modes": ["both"]}, "modes: there is no 'both'"),
+        ({"settings": {"learning_rte": 1}}, "learning_rte: no such setting"),
+        ({"sweep": {"iacn_delta": 0.3}}, "iacn_delta: must be a list, got 0.3"),
+        ({"sweep": {"iacn_dleta": [1]}}, "iacn_dleta: no such setting"),
+        ({"only": [{"when": {"mode": "full"}}]}, "only: each entry has the keys when and settings"),
+        ({"only": [{"when": {"modes": "full"}, "settings": {}}]}, "only: when: modes: no such key"),
+    ],
+)
+def test_wrong_files_are_told_in_one_line(file, changes, message):
+    with pytest.raises(ConfigError) as told:
+        read_plan(file(**changes))
+    assert message in str(told.value) and "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests"])
+def test_the_files_that_come_with_the_project_are_plans(name):
+    plan = read_plan(FILES / f"{name}.yaml")
+    assert {run.dataset for run in plan.runs} == {"Beauty", "Sports_and_Outdoors", "ml-100k", "Electronics", "Books"}
+    assert {run.seed for run in plan.runs} == set(range(2020, 2025))
+    rules = {run.dataset: run.settings.get("protocol") for run in plan.runs}
+    assert (rules["Electronics"], rules["Books"], rules["Beauty"]) == ("din_electronics", "dien_books", None)
+    some = read_plan(FILES / f"{name}.yaml", datasets=["Beauty"])
+    assert {run.dataset for run in some.runs} == {"Beauty"} and len(some.runs) * 5 == len(plan.runs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--datasets", "tinny"], "datasets: there is no 'tinny'. Did you mean 'tiny'"),
+        (["--data_path", "nowhere"], "nowhere/tiny/tiny.inter: No such file."),
+        (["--jobs", "0"], "jobs: must be at least 1"),
+    ],
+)
+def test_wrong_commands_are_told_before_any_run(file, tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        main(["experiment", str(file()), "--out", str(tmp_path / "out"), *arguments])
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def small(file, settings, data_path):
+    """A file of four short runs."""
+    own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
+    return file(data_path=str(data_path), modes=["off", "full"], settings=own)
+
+
+def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
+    plan = read_plan(small)
+    assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
+    found = runner.read_results(tmp_path / "out")
+    assert sorted((one["mode"], one["seed"]) for one in found) == [("full", 1), ("full", 2), ("off", 1), ("off", 2)]
+    for one in found:
+        assert {"auc", "gauc", "logloss"} == one["test"].keys() == one["valid"].keys()
+        assert len(one["epochs"]) == 2 and one["epochs"][0]["seconds"] < one["epochs"][1]["seconds"] < one["seconds"]
+        assert set(one["epochs"][0]["losses"]) == ({"main", "iacn"} if one["mode"] == "full" else {"main"})
+        assert max(epoch["valid"] for epoch in one["epochs"]) == one["valid"]["auc"]
+        assert "data_path" not in one["settings"] and one["peak_mb"] > 50
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
+    runner.result_path(tmp_path / "out", plan.runs[0]).unlink()
+    assert runner.run_all(plan, tmp_path / "out", progress=False) == []
+    again = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
+    assert [path for path in times if times[path] != again[path]] == [
+        runner.result_path(tmp_path / "out", plan.runs[0])
+    ]
+    repeated = json.loads(runner.result_path(tmp_path / "out", plan.runs[0]).read_text())
+    assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
+
+
+def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp_path, capsys):
+    rule = {"when": {"mode": "width"}, "settings": {"load_col": {"inter": ["user_id", "item_id"]}}}
+    own = settings(epochs=1, data_path=..., show_progress=..., state=..., seed=...)
+    path = file(modes=["off", "width"], seeds=[1], settings=own, only=[rule])
+    with pytest.raises(SystemExit):
+        main(["experiment", str(path), "--data_path", str(data_path), "--out", str(tmp_path / "out")])
+    assert "1 of 2 runs failed" in capsys.readouterr().err
+    files = sorted(path.name for path in (tmp_path / "out" / "trial" / "runs").iterdir())
+    assert [name.rpartition(".")[2] for name in files] == ["json", "error"]
+    error = next((tmp_path / "out" / "trial" / "runs").glob("*.error")).read_text()
+    assert "'timestamp' is needed" in error
+
+
+def test_the_plan_is_shown_without_a_run(small, tmp_path, capsys):
+    main(["experiment", str(small), "--plan", "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().out.splitlines()[0] == "to do  WideDeep off on tiny, seed 1"
+    assert not (tmp_path / "out").exists()
+
+
+def test_paired_comparison_by_hand():
+    """Differences .01, .02, .03: mean .02, SD .01, t = .02 / (.01 / sqrt(3)) = 3.464 at 2 degrees of freedom, for which
+    the tail of Student's distribution is (1 - t / sqrt(t^2 + 2)) / 2; Wilcoxon: one sign pattern of eight."""
+    found = compare({1: 0.51, 2: 0.62, 3: 0.73, 9: 1.0}, {1: 0.5, 2: 0.6, 3: 0.7, 8: 0.0})
+    t = 2 * math.sqrt(3)
+    assert found.pairs == 3
+    assert found.gain == pytest.approx(0.02) and found.deviation == pytest.approx(0.01)
+    assert found.effect == pytest.approx(2.0)
+    assert found.t_test == pytest.approx((1 - t / math.sqrt(t**2 + 2)) / 2, abs=1e-9)
+    assert found.wilcoxon == pytest.approx(1 / 8)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
+def test_paired_comparison_of_equal_differences(gain):
+    found = compare({1: 1.0 + gain, 2: 1.0 + gain}, {1: 1.0, 2: 1.0})
+    assert found.gain == pytest.approx(gain) and found.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
+
+
+def test_paired_comparison_of_one_pair_or_none():
+    assert compare({1: 0.5}, {2: 0.4}) is None
+    one = compare({1: 0.5}, {1: 0.4})
+    assert one.gain == pytest.approx(0.1) and math.isnan(one.t_test) and math.isnan(one.wilcoxon)
+
+
+def test_holm_by_hand():
+    """Sorted .01, .03, .04: times 3, 2, 1, never falling."""
+    found = holm([0.04, 0.01, float("nan"), 0.03])
+    assert found[:2] == pytest.approx([0.06, 0.03]) and math.isnan(found[2]) and found[3] == pytest.approx(0.06)
+    assert holm([0.5, 0.9]) == [1.0, 1.0]

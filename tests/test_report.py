@@ -1,0 +1,163 @@
+"""Tables by hand, and the page in a real browser where there is one."""
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+
+from recbole_iacn.cli import main
+from recbole_iacn.experiments import tables
+from recbole_iacn.experiments.report import verdict, write_report
+
+MODES = ("off", "width", "full")
+
+
+def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beauty"):
+    epochs = [
+        {
+            "losses": {"main": 0.7 - 0.1 * step, **({"iacn": 6.0 - step} if mode == "full" else {})},
+            "valid": auc,
+            "seconds": s,
+        }
+        for step, s in enumerate((5.0, 7.0, 9.0))
+    ]
+    told = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed, "settings": {}}
+    return {
+        **told,
+        "valid": {"auc": auc},
+        "test": {"auc": auc},
+        "epochs": epochs,
+        "seconds": 10.0,
+        "peak_mb": 600.0,
+        "version": "1",
+    }
+
+
+@pytest.fixture
+def results():
+    """DIN gains .01, .02, .03 over off and nothing over width; DIEN has one seed."""
+    found = []
+    for seed, gain in ((1, 0.01), (2, 0.02), (3, 0.03)):
+        found += [
+            result(mode="off", seed=seed, auc=0.7),
+            result(mode="width", seed=seed, auc=0.7 + gain),
+            result(mode="full", seed=seed, auc=0.7 + gain),
+        ]
+    return [*found, result("DIEN", "off", auc=0.6), result("DIEN", "full", auc=0.65)]
+
+
+@pytest.fixture
+def folder(tmp_path, results):
+    runs = tmp_path / "table" / "runs"
+    runs.mkdir(parents=True)
+    for place, one in enumerate(results):
+        (runs / f"{place}.json").write_text(json.dumps(one))
+    return tmp_path / "table"
+
+
+def test_the_table_by_hand(results):
+    """Two tests are corrected, .037 of off (t = 2 sqrt 3) and .5 of width: times 2 and 1."""
+    heads, cells = tables.cells_of(tables.rows_of(results))
+    assert heads[:6] == ["data set", "backbone", "seeds", "off", "width", "full"]
+    dien, din = (dict(zip(heads[:10], line)) for line in cells)
+    assert din["off"] == ".7000 ± .0000" and din["full"] == ".7200 ± .0100" == din["width"]
+    assert (din["full − off"], din["d"], din["p (t)"], din["p (Wilcoxon)"]) == ("+.0200", "2.0", ".074", ".250")
+    assert (dien["seeds"], dien["off"], dien["width"], dien["full"]) == ("1", ".6000", "–", ".6500")
+    assert (dien["full − off"], dien["p (t)"]) == ("+.0500", "–")
+
+
+def test_the_verdict_says_what_holds_and_what_not(results):
+    rows = tables.rows_of(results)
+    assert verdict(rows) == ["Not shown to beat every control: DIN on Beauty.", "Too few runs to tell: DIEN on Beauty."]
+    gain = {"off": lambda seed: 1e-4 * (seed % 2), "width": lambda seed: 0.0, "full": lambda seed: 0.01}
+    steady = [result(mode=mode, seed=s, auc=0.7 + 0.001 * s + gain[mode](s)) for mode in MODES for s in range(5)]
+    assert verdict(tables.rows_of(steady)) == ["full beats every control, p < .05: DIN on Beauty."]
+
+
+def test_swept_values_are_rows_of_their_own_in_order():
+    swept = [result(mode=mode, sweep={"iacn_delta": d}) for d in (1.0, 0.3, 0.0) for mode in ("off", "full")]
+    rows = tables.rows_of(swept)
+    assert [row.sweep for row in rows] == [(("iacn_delta", 0.0),), (("iacn_delta", 0.3),), (("iacn_delta", 1.0),)]
+    assert tables.cells_of(rows)[0][2] == "iacn_delta"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.71234, ".7123"), (-0.002, "-.0020"), (1.5, "1.5000"), (float("nan"), "–")]
+)
+def test_numbers_as_the_papers_print_them(value, text):
+    assert tables.number(value) == text
+
+
+def test_costs_leave_the_loading_out(results):
+    heads, cells = tables.costs_of(results)
+    assert dict(zip(heads, cells[-1]))["seconds an epoch"] == "2.0" and dict(zip(heads, cells[-1]))["epochs"] == "3"
+
+
+def test_latex_is_escaped():
+    text = tables.latex(["a_b", "c"], [["1 ± 2", "− & –"]])
+    assert r"a\_b & c \\" in text and r"1 $\pm$ 2 & $-$ \& -- \\" in text
+
+
+def test_the_report_is_written_whole(folder, capsys):
+    main(["report", str(folder)])
+    assert capsys.readouterr().out.split() == [str(folder / f"report.{kind}") for kind in ("md", "tex", "html")]
+    text = (folder / "report.md").read_text()
+    assert text.startswith("# table\n\n11 runs, made with version 1.") and "| Books (paper) | DIEN |" in text
+    assert (folder / "report.tex").read_text().count(r"\begin{tabular}") == 3
+    page = (folder / "report.html").read_text()
+    assert page.count("Plotly.newPlot") >= 7
+    assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
+    assert not list(folder.glob("*.partial"))
+
+
+def test_no_results_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["report", str(tmp_path)])
+    assert "run recbole-iacn experiment first" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if not (chromium and driver):
+        pytest.skip("needs chromium and chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    quiet = "headless=new no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update"
+    for flag in [*quiet.split(), "disable-sync", "disable-quic"]:
+        options.add_argument(f"--{flag}")
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield window
+    window.quit()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")])
+def test_the_page_in_a_browser(browser, folder, width, scheme):
+    """Every figure is drawn, nothing is wider than the window, text can be read, nothing is said on the console."""
+    write_report(folder)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get((folder / "report.html").as_uri())
+    ask = """const plots = [...document.querySelectorAll('.js-plotly-plot')];
+        return {page: document.documentElement.scrollWidth, window: innerWidth,
+                drawn: plots.filter(plot => plot.querySelector('.main-svg')).length, plots: plots.length,
+                wide: Math.max(...plots.map(plot => plot.getBoundingClientRect().right)),
+                fetched: performance.getEntriesByType('resource').map(entry => entry.name),
+                text: getComputedStyle(document.body).color, paper: getComputedStyle(document.body).backgroundColor,
+                labels: [...new Set(plots.map(plot => plot._fullLayout.font.color))]}"""
+    for _ in range(50):
+        found = browser.execute_script(ask)
+        if found["labels"] == [found["text"]]:
+            break
+        time.sleep(0.1)
+    assert found["drawn"] == found["plots"] >= 7 and found["fetched"] == []
+    assert found["page"] <= found["window"] and found["wide"] <= found["window"]
+    assert found["labels"] == [found["text"]]
+    brightness = [sum(map(int, re.findall(r"\d+", found[key])[:3])) / 3 for key in ("text", "paper")]
+    assert abs(brightness[0] - brightness[1]) > 150 and (brightness[1] > brightness[0]) == (scheme == "light")
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
