@@ -24,6 +24,9 @@ RECBOLE_RUNTIME = [
     "tqdm",
 ]
 
+# For `recbole-iacn search`.
+SEARCH = ["optuna"]
+
 # For `recbole-iacn prepare`: the data base that filters on disk; JSON and gzip at several times the library's speed.
 AMAZON = ["duckdb", "isal", "orjson", "tqdm"]
 
@@ -49,6 +52,7 @@ setup(
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
     extras_require={
         "amazon": AMAZON,
-        "test": [*AMAZON, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
+        "search": SEARCH,
+        "test": [*AMAZON, *SEARCH, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
     },
 )

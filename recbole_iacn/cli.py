@@ -56,6 +56,7 @@ def _parser():
         commands.add_parser("prepare", help="raw files to atomic files; or show a data set's rows", allow_abbrev=False)
     )
     _experiment_parser(commands.add_parser("experiment", help="many runs from one file", allow_abbrev=False))
+    _search_parser(commands.add_parser("search", help="hyper-parameters, on validation", allow_abbrev=False))
     report = commands.add_parser("report", help="an experiment's tables and curves", allow_abbrev=False)
     report.set_defaults(run=_report)
     report.add_argument("folder", help="of the experiment, such as results/table1")
@@ -89,6 +90,29 @@ def _experiment(given):
     if failed:
         raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")
     print(f"{folder}: {len(plan.runs)} runs")
+
+
+def _search_parser(parser):
+    parser.set_defaults(run=_search)
+    parser.add_argument("file", help="an experiment's YAML, with the key search")
+    parser.add_argument("--data_path", help="folder that holds the data sets (default: the file's data_path)")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
+    parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=10, help="of each backbone and mode (default: %(default)s)")
+
+
+def _search(given):
+    from recbole_iacn.experiments.plan import check_data, read_plan
+    from recbole_iacn.experiments.search import check_space, search
+
+    if given.trials < 1:
+        raise ConfigError(f"trials: must be at least 1, got {given.trials}")
+    plan = read_plan(given.file, given.data_path, given.datasets)
+    check_space(plan.space)
+    check_data(plan)
+    folder = Path(given.out, plan.name)
+    search(plan, plan.space, folder, given.trials)
+    print(folder / "best.yaml")
 
 
 def _report(given):

@@ -25,7 +25,7 @@ from recbole_iacn.names import SUFFIX
 from recbole_iacn.resources import click_models
 
 MODES = ("off", "width", "full")
-_KEYS = ("data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only")
+_KEYS = ("data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
 _WHEN = ("dataset", "model", "mode")
 _BUILT_IN = ("ml-100k",)  # RecBole brings it
 
@@ -70,11 +70,13 @@ class Plan:
         name (str): the file's.
         data_path (str): the folder that holds the data sets.
         runs (list of Run): seeds outermost, so that an unfinished experiment has a whole table for the first ones.
+        space (dict): what :mod:`recbole_iacn.experiments.search` may try; None if the file does not say.
     """
 
     name: str
     data_path: str
     runs: list
+    space: dict | None = None
 
 
 def read_plan(path, data_path=None, datasets=None):
@@ -118,7 +120,7 @@ def read_plan(path, data_path=None, datasets=None):
                     settings.update(rule["settings"])
             settings.update(swept, iacn_mode=mode, seed=seed)
             runs.append(Run(dataset, model, mode, swept, seed, settings))
-    return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs)
+    return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs, given.get("search"))
 
 
 def check_data(plan):

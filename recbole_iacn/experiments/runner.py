@@ -4,6 +4,7 @@ A result is written beside its place and renamed. What stands there already is n
 experiment goes on; a changed setting is another run, with a file of its own.
 """
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -88,8 +89,10 @@ def train(run, data_path, after_epoch=None):
     from recbole.utils import get_model, get_trainer, init_logger, init_seed
 
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as left:
+        os.chdir(scratch)  # RecBole writes its log where it stands
+        left.callback(os.chdir, before)
         given = {"show_progress": False, "state": "ERROR", **run.settings}
         given.update(data_path=data_path, checkpoint_dir=scratch)
         config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
@@ -109,7 +112,6 @@ def train(run, data_path, after_epoch=None):
 
         _, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
         test = trainer.evaluate(test_data)
-        os.chdir("/")
     return {
         **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
         "valid": {name: float(value) for name, value in valid.items()},

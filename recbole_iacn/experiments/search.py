@@ -1,0 +1,131 @@
+"""Hyper-parameters by Optuna: on validation alone, with one budget for every backbone and mode.
+
+# in an experiment's file
+search:
+  learning_rate: {low: 0.0003, high: 0.003, log: true}
+  iacn_lambda: {choices: [0.3, 1, 3]}     # the task's own settings are searched in mode full alone
+"""
+
+import copy
+import os
+from pathlib import Path
+
+import yaml
+
+from recbole_iacn import settings as known_settings
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import Run
+from recbole_iacn.experiments.runner import train
+
+_TASK = "iacn_"
+_SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
+
+
+def search(plan, space, folder, trials, seed=2020, tell=print):
+    """For each data set, backbone and mode of a plan: its best settings by the validation metric.
+
+    Every combination has as many trials; a baseline, which has fewer settings, has them for these. Trials that stay
+    below the median of the others at the same epoch end early. What was tried lies in ``search.db``: a stopped search
+    goes on. ``best.yaml`` holds rules for the experiment's key ``only``.
+
+    Args:
+        plan (Plan): its runs say what is tried; its first seed is used, its sweep is not.
+        space (dict): setting -> ``low`` and ``high`` (and ``log``), or ``choices``.
+        folder (str or pathlib.Path): receives both files.
+        trials (int): of each combination.
+        seed (int): of the sampler.
+        tell (Callable): gets a line for each combination.
+
+    Returns:
+        list of dict: the rules.
+
+    Raises:
+        ConfigError: a search space is wrong, or Optuna is not installed.
+    """
+    check_space(space)
+    for run in plan.runs:
+        metric = str(run.settings.get("valid_metric", "AUC"))
+        if metric.lower() in _SMALLER_IS_BETTER:
+            raise ConfigError(f"valid_metric: the search looks for the highest value, of {metric} the lowest is best")
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder = Path(folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    rules = []
+    for run in first_runs(plan):
+        study = optuna.create_study(
+            storage=f"sqlite:///{folder / 'search.db'}",
+            study_name=f"{run.dataset} {run.model} {run.mode}",
+            load_if_exists=True,
+            direction="maximize",
+            sampler=optuna.samplers.TPESampler(seed=seed),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
+        )
+        own = {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
+        done = sum(trial.state.is_finished() for trial in study.trials)
+        study.optimize(_objective(run, own, plan.data_path), n_trials=max(trials - done, 0))
+        when = {"dataset": run.dataset, "model": run.model, "mode": run.mode}
+        rules.append({"when": when, "settings": study.best_params})
+        tell(f"{study.study_name}: {study.best_value:.4f} by {study.best_params}, {len(study.trials)} trials")
+    partial = folder / "best.yaml.partial"
+    partial.write_text(yaml.safe_dump({"only": rules}, sort_keys=False))
+    os.replace(partial, folder / "best.yaml")
+    return rules
+
+
+def first_runs(plan):
+    """One run for each data set, backbone and mode: that of the first seed, with nothing swept."""
+    found = {}
+    for run in plan.runs:
+        kept = {key: value for key, value in run.settings.items() if key not in run.sweep}
+        found.setdefault((run.dataset, run.model, run.mode), Run(run.dataset, run.model, run.mode, {}, run.seed, kept))
+    return list(found.values())
+
+
+def check_space(space):
+    """Refuse a search space that cannot be searched.
+
+    Args:
+        space (dict): as in :func:`search`.
+
+    Raises:
+        ConfigError: names the setting.
+    """
+    if not isinstance(space, dict) or not space:
+        raise ConfigError("search: the file names no settings to search; add the key search")
+    known_settings.check_keys(space, "search")
+    for key, what in space.items():
+        ranged = isinstance(what, dict) and {"low", "high"} <= set(what) <= {"low", "high", "log"}
+        chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)
+        if not (ranged or chosen):
+            raise ConfigError(f"search: {key}: must be {{low, high, log}} or {{choices: […]}}, got {what!r}")
+        if ranged and not what["low"] < what["high"]:
+            raise ConfigError(f"search: {key}: low must be below high, got {what['low']} and {what['high']}")
+
+
+def _objective(run, space, data_path):
+    import optuna
+
+    def objective(trial):
+        tried = copy.deepcopy(run)
+        tried.settings.update({key: _suggest(trial, key, what) for key, what in space.items()})
+
+        def after_epoch(epoch, score):
+            trial.report(float(score), epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        result = train(tried, str(Path(data_path).resolve()), after_epoch)
+        return max(epoch["valid"] for epoch in result["epochs"])
+
+    return objective
+
+
+def _suggest(trial, key, what):
+    if "choices" in what:
+        return trial.suggest_categorical(key, what["choices"])
+    kind = trial.suggest_int if all(isinstance(what[end], int) for end in ("low", "high")) else trial.suggest_float
+    return kind(key, what["low"], what["high"], log=what.get("log", False))

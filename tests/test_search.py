@@ -1,0 +1,127 @@
+"""Hyper-parameters by Optuna: equal budgets, resumed, on validation."""
+
+import pytest
+import yaml
+
+from recbole_iacn.cli import main
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments import search as module
+from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.search import check_space, first_runs, search
+
+SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda": {"choices": [0.5, 2]}}
+
+
+@pytest.fixture
+def file(tmp_path):
+    content = {"datasets": ["tiny"], "models": ["FM"], "modes": [False, "full"], "seeds": [3, 4], "search": SPACE}
+    (tmp_path / "trial.yaml").write_text(yaml.safe_dump({**content, "sweep": {"iacn_delta": [0, 1]}}))
+    return tmp_path / "trial.yaml"
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Instead of training: the nearer the rate is to .01, the better; lambda 2 is worth a little."""
+    seen = []
+
+    def train(run, data_path, after_epoch):
+        rate = run.settings["learning_rate"]
+        value = 1 - abs(rate - 0.01) + 0.001 * (run.settings.get("iacn_lambda") == 2)
+        seen.append((run.mode, run.seed, run.settings))
+        for epoch in range(3):
+            after_epoch(epoch, value)
+        return {"epochs": [{"valid": value}] * 3, "test": {"auc": -1.0}}
+
+    monkeypatch.setattr(module, "train", train)
+    return seen
+
+
+def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, trained):
+    plan = read_plan(file)
+    rules = search(plan, plan.space, tmp_path / "out", trials=8, tell=lambda line: None)
+    assert [mode for mode, _, _ in trained] == ["off"] * 8 + ["full"] * 8
+    assert {seed for _, seed, _ in trained} == {3}
+    assert all(("iacn_lambda" in given) == (mode == "full") for mode, _, given in trained)
+    assert all("iacn_delta" not in given for _, _, given in trained)
+    assert [set(rule["settings"]) for rule in rules] == [{"learning_rate"}, {"learning_rate", "iacn_lambda"}]
+    assert yaml.safe_load((tmp_path / "out" / "best.yaml").read_text()) == {"only": rules}
+    for mode, rule in zip(("off", "full"), rules):
+        tried = [given["learning_rate"] for one, _, given in trained if one == mode]
+        assert abs(rule["settings"]["learning_rate"] - 0.01) <= min(abs(rate - 0.01) for rate in tried) + 0.0011
+
+
+def test_a_stopped_search_goes_on(file, tmp_path, trained):
+    plan = read_plan(file)
+    search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
+    assert len(trained) == 4
+    search(plan, plan.space, tmp_path / "out", trials=3, tell=lambda line: None)
+    assert len(trained) == 6
+
+
+def test_what_it_finds_can_stand_in_the_experiments_file(file, tmp_path, trained):
+    plan = read_plan(file)
+    rules = search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
+    file.write_text(file.read_text() + yaml.safe_dump({"only": rules}))
+    rates = {run.mode: run.settings["learning_rate"] for run in read_plan(file).runs}
+    assert rates == {rule["when"]["mode"]: rule["settings"]["learning_rate"] for rule in rules}
+
+
+def test_poor_trials_end_early(file, tmp_path, monkeypatch):
+    """After three trials, what lies below their median at the fourth epoch is not trained to the end."""
+    lengths = []
+
+    def train(run, data_path, after_epoch):
+        lengths.append(0)
+        for epoch in range(10):
+            lengths[-1] += 1
+            after_epoch(epoch, 1.0 / len(lengths))  # each trial is worse than the one before
+        return {"epochs": [{"valid": 1.0 / len(lengths)}]}
+
+    monkeypatch.setattr(module, "train", train)
+    plan = read_plan(file)
+    search(plan, plan.space, tmp_path / "out", trials=5, tell=lambda line: None)
+    assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
+
+
+def test_first_runs_have_one_seed_and_nothing_swept(file):
+    runs = first_runs(read_plan(file))
+    assert [(run.mode, run.seed, run.sweep) for run in runs] == [("off", 3, {}), ("full", 3, {})]
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (None, "names no settings to search"),
+        ({"learning_rte": {"low": 0, "high": 1}}, "learning_rte: no such setting"),
+        ({"learning_rate": [0.1, 0.2]}, "learning_rate: must be {low, high, log} or {choices"),
+        ({"learning_rate": {"low": 1}}, "learning_rate: must be"),
+        ({"learning_rate": {"low": 1, "high": 0.1}}, "low must be below high, got 1 and 0.1"),
+    ],
+)
+def test_wrong_spaces_are_named(space, message):
+    with pytest.raises(ConfigError) as told:
+        check_space(space)
+    assert message in str(told.value)
+
+
+def test_a_metric_to_be_small_is_refused(file, tmp_path):
+    plan = read_plan(file)
+    plan.runs[0].settings["valid_metric"] = "LogLoss"
+    with pytest.raises(ConfigError, match="of LogLoss the lowest is best"):
+        search(plan, plan.space, tmp_path / "out", 1)
+
+
+def test_the_command_trains_for_real(tmp_path, settings, data_path):
+    own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
+    content = {
+        "datasets": ["tiny"],
+        "models": ["FM"],
+        "modes": ["full"],
+        "seeds": [1],
+        "search": SPACE,
+        "settings": own,
+    }
+    (tmp_path / "real.yaml").write_text(yaml.safe_dump({**content, "settings": own}))
+    main(["search", str(tmp_path / "real.yaml"), "--data_path", str(data_path), "--trials", "2", "--out", "out"])
+    best = yaml.safe_load((tmp_path / "out" / "real" / "best.yaml").read_text())
+    assert best["only"][0]["when"] == {"dataset": "tiny", "model": "FM", "mode": "full"}
