@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import assert_computes_the_same, give_same_weights
+from conftest import assert_computes_the_same, give_other_weights, give_same_weights
 
 from recbole_iacn.model.recurrence import TimeMajor, recur
 
@@ -122,3 +122,16 @@ def test_negative_histories_are_drawn_afresh_each_epoch_from_the_seed(build):
     again = seen(7)
     assert torch.equal(first, again[0]) and torch.equal(second, again[1])
     assert not torch.equal(first, seen(8)[0])
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 0, 1, 2], [3, 0, 3, 1, 3, 0], [2]])
+def test_a_history_that_comes_again_changes_no_score(build, rows):
+    """In evaluation equal histories are read once, wherever they stand; those of one user may differ."""
+    *_, test, model = build("DIEN_IaCN")
+    give_other_weights(model)
+    model.eval()
+    batch = next(iter(test))[0][torch.tensor(rows)]
+    batch["item_length"] = torch.tensor([6, 2, 5, 6, 1, 5])[: len(rows)]
+    batch["item_id_list"] = batch["item_id_list"] * (torch.arange(6) < batch["item_length"].unsqueeze(1))
+    alone = torch.cat([model.predict(batch[torch.tensor([row])]) for row in range(len(rows))])
+    torch.testing.assert_close(model.predict(batch), alone, atol=1e-6, rtol=1e-5)

@@ -56,10 +56,25 @@ class PackedEvolution:
         history, negatives, candidate = place.split([steps, steps, 1], dim=1)
         candidate = take(table, candidate.squeeze(1))
         positions = TimeMajor(item_seq_len, steps)
-        states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
+        if self.training:
+            states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
+        else:
+            states, auxiliary = self._states_once(user, table, history, positions), table.new_zeros(())
         evolved = self.interest_evolution.over(candidate, states, positions)
         joint = torch.cat([evolved, candidate, users], dim=-1)
         return self.dnn_predict_layer(self.dnn_mlp_layers(joint)).squeeze(1), auxiliary
+
+    def _states_once(self, user, table, history, positions):
+        """The extractor's states of all rows: in evaluation a history comes with several candidates, and is read
+        once."""
+        order = user.argsort()
+        ordered = history[order]
+        new = torch.cat([order.new_ones(1).bool(), (ordered[1:] != ordered[:-1]).any(dim=1)])
+        first = order[new]
+        which = torch.empty_like(order).index_copy_(0, order, new.cumsum(0) - 1)
+        few = TimeMajor(positions.lengths[first], history.shape[1])
+        states, _ = self.interset_extractor.over(table, history[first], history[first], few)
+        return take(states, positions.of(few.numbers()[which]))
 
     def scorer(self, interaction):
         """See :mod:`recbole_iacn.model.full_sort`."""

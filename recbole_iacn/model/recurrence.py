@@ -42,6 +42,11 @@ class TimeMajor:
         flat = packed.new_zeros(rows * steps, packed.shape[1])
         return flat.index_copy(0, self.place, packed).view(rows, steps, -1)
 
+    def numbers(self):
+        """Which position stands where: (B, T), -1 where padding."""
+        places = self.place.new_full((self.shape[0] * self.shape[1],), -1)
+        return places.index_copy(0, self.place, torch.arange(len(self.place), device=places.device)).view(self.shape)
+
     def of(self, values):
         """One value a position: (B, T) to (positions,)."""
         return values.flatten()[self.place]
