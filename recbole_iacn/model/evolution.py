@@ -121,8 +121,8 @@ class LeanExtractor(InterestExtractorNetwork):
         """
         gru = self.gru
         inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
-        sizes = positions.sizes
-        states = recur(inputs.split(sizes), sizes, gru.weight_hh_l0, gru.bias_hh_l0, lambda gate, step: 1 - gate)
+        one = inputs.new_ones(len(inputs), 1)
+        states = recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
         if not self.training:
             return states, states.new_zeros(())
         row, step = positions.place // history.shape[1], positions.place % history.shape[1]
@@ -182,18 +182,16 @@ class LeanEvolution(InterestEvolvingLayer):
         if self.gru not in self.LEAN:
             return self(queries, positions.pad(states), positions.lengths)
         attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
-        return take(self._evolve(states, positions.sizes, positions.sizes, attention), positions.last)
+        return take(self._evolve(self._project(states), positions.sizes, attention), positions.last)
 
-    def _evolve(self, states, inputs, sizes, attention):
-        """All states of the recurrence, time-major, from the extractor's, of which each step reads so many (``inputs``)
-        in so many rows (``sizes``); attention of shape (positions, 1)."""
-        cell = self.dynamic_rnn.rnn
-        projected = linear(states, cell.weight_ih, cell.bias_ih)
+    def _project(self, states):
+        return linear(states, self.dynamic_rnn.rnn.weight_ih, self.dynamic_rnn.rnn.bias_ih)
 
-        def update(gate, step):
-            return attention[step] * gate if self.gru == "AUGRU" else attention[step]
-
-        return recur(projected.split(inputs), sizes, cell.weight_hh, cell.bias_hh, update)
+    def _evolve(self, x, sizes, attention):
+        """All states of the recurrence, time-major, from the projected inputs; attention of shape (positions, 1)."""
+        cell, nothing = self.dynamic_rnn.rnn, torch.zeros_like(attention)
+        offset, factor = (nothing, attention) if self.gru == "AUGRU" else (attention, nothing)
+        return recur(x, sizes, cell.weight_hh, cell.bias_hh, offset, factor)
 
     def of_one(self, states, queries):
         """The last state for many queries to one history.
@@ -207,7 +205,8 @@ class LeanEvolution(InterestEvolvingLayer):
         """
         rows = len(queries)
         attention = self.attention_layer.to_one(states)(queries)
-        return self._evolve(states, 1, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]
+        x = self._project(states).repeat_interleave(rows, dim=0)
+        return self._evolve(x, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]
 
     def forward(self, queries, keys, keys_length):
         """As in RecBole: the last state of each row, (B, H)."""

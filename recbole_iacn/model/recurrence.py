@@ -1,9 +1,11 @@
 """Gated recurrences over histories of different lengths, without their padding."""
 
 import torch
-from torch.nn.functional import linear
+from torch.autograd.function import once_differentiable
 
 from recbole_iacn.model.lookup import take
+
+aten = torch.ops.aten
 
 
 class TimeMajor:
@@ -52,29 +54,77 @@ class TimeMajor:
         return values.flatten()[self.place]
 
 
-def recur(inputs, sizes, weight, bias, update):
+def recur(x, sizes, weight, bias, offset, factor):
     """Run a gated recurrence: ``h <- h + u * (n - h)`` with the candidate ``n = tanh(x_n + r * h_n)``, the reset gate
-    ``r = sigmoid(x_r + h_r)`` and a share u that tells the kinds apart.
+    ``r = sigmoid(x_r + h_r)`` and the share ``u = offset + factor * sigmoid(x_u + h_u)``, where ``h_r, h_u, h_n`` is
+    the projected state.
 
-    x are the projected inputs, for all steps at once; h is the projected state.
+    GRU: offset 1, factor -1; AUGRU: 0 and the attention; AGRU: the attention and 0.
 
     Args:
-        inputs (sequence of torch.Tensor): each step's x, shape (rows, 3H), or (1, 3H) if all rows have the same.
+        x (torch.Tensor): the projected inputs, time-major, shape (positions, 3H), gates in the order r, u, n.
         sizes (list of int): rows that take part in each step, not increasing.
-        weight, bias (torch.Tensor): of the state, (3H, H) and (3H,), gates in the order r, u, n.
-        update (Callable): from (gate ``sigmoid(x_u + h_u)`` of shape (rows, H), slice of positions) to u.
+        weight, bias (torch.Tensor): of the state, (3H, H) and (3H,).
+        offset, factor (torch.Tensor): shape (positions, 1).
 
     Returns:
         torch.Tensor: the state after each position, time-major, shape (positions, H).
     """
-    hidden = inputs[0].new_zeros(sizes[0], weight.shape[1])
-    states, begin = [], 0
-    for x, rows in zip(inputs, sizes):
-        hidden = hidden[:rows]
-        (x_r, x_u, x_n), (h_r, h_u, h_n) = x.chunk(3, dim=1), linear(hidden, weight, bias).chunk(3, dim=1)
-        candidate = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-        share = update(torch.sigmoid(x_u + h_u), slice(begin, begin + rows))
-        hidden = hidden + share * (candidate - hidden)
-        states.append(hidden)
-        begin += rows
-    return torch.cat(states)
+    with torch.autocast(x.device.type, enabled=False):  # rounding would add up over the steps
+        return _Recurrence.apply(*(part.to(weight.dtype) for part in (x, weight, bias, offset, factor)), sizes)
+
+
+class _Recurrence(torch.autograd.Function):
+    """The loop over the steps, with as little in it as there can be, and its gradient.
+
+    A step's rows fit a processor's cache: what follows from them is computed at once, in place, and never as a tensor
+    of all positions. PyTorch's own gradient joins the gates' gradients anew at every step, twice; here they have
+    their places from the start, and weights get theirs after the loop, in one product.
+    """
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, offset, factor, sizes):
+        width = weight.shape[1]
+        projected, candidates = torch.empty_like(x), x.new_empty(len(x), width)
+        before, states = torch.empty_like(candidates), torch.empty_like(candidates)
+        hidden, begin = x.new_zeros(sizes[0], width), 0
+        for rows in sizes:
+            now, begin = slice(begin, begin + rows), begin + rows
+            h = before[now].copy_(hidden[:rows])
+            p = torch.addmm(bias, h, weight.T, out=projected[now])
+            gates = p[:, : 2 * width].add_(x[now, : 2 * width]).sigmoid_()
+            torch.addcmul(x[now, 2 * width :], gates[:, :width], p[:, 2 * width :], out=candidates[now]).tanh_()
+            share = torch.addcmul(offset[now], factor[now], gates[:, width:])
+            hidden = torch.lerp(h, candidates[now], share, out=states[now])
+        ctx.save_for_backward(weight, offset, factor, projected, candidates, before)
+        ctx.sizes = sizes
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        weight, offset, factor, projected, candidates, before = ctx.saved_tensors
+        width = weight.shape[1]
+        # Of h_n, r, u, x_n: the first three are the projected state's, the last three the projected input's.
+        found = gradient.new_empty(len(gradient), 4 * width)
+        of_offset, of_factor = torch.empty_like(offset), torch.empty_like(factor)
+        n_first = weight.roll(width, dims=0)
+        begin, carried = len(gradient), gradient[:0]
+        for rows in reversed(ctx.sizes):
+            now, begin = slice(begin - rows, begin), begin - rows
+            d = gradient[now].clone()
+            d[: len(carried)] += carried
+            reset, gate, h_n = projected[now].chunk(3, dim=1)
+            of_h_n, of_reset, of_gate, of_x_n = found[now].chunk(4, dim=1)
+            of_candidate = d * torch.addcmul(offset[now], factor[now], gate)
+            aten.tanh_backward.grad_input(of_candidate, candidates[now], grad_input=of_x_n)
+            torch.mul(of_x_n, reset, out=of_h_n)
+            aten.sigmoid_backward.grad_input(of_x_n * h_n, reset, grad_input=of_reset)
+            of_share = (candidates[now] - before[now]).mul_(d)
+            torch.sum(of_share, dim=1, keepdim=True, out=of_offset[now])
+            torch.sum(of_share * gate, dim=1, keepdim=True, out=of_factor[now])
+            aten.sigmoid_backward.grad_input(of_share.mul_(factor[now]), gate, grad_input=of_gate)
+            carried = torch.addmm(d.sub_(of_candidate), found[now, : 3 * width], n_first)
+        of_state = found[:, : 3 * width]
+        of_weight, of_bias = (of_state.T @ before).roll(-width, dims=0), of_state.sum(dim=0).roll(-width)
+        return found[:, width:], of_weight, of_bias, of_offset, of_factor, None
