@@ -9,7 +9,7 @@ import pytest
 
 from recbole_iacn.cli import main
 from recbole_iacn.experiments import tables
-from recbole_iacn.experiments.report import verdict, write_report
+from recbole_iacn.experiments.report import sections_of, verdict, write_report
 
 MODES = ("off", "width", "full")
 
@@ -110,6 +110,29 @@ def test_the_report_is_written_whole(folder, capsys):
     assert page.count("Plotly.newPlot") >= 7
     assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
     assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "theirs", "ours"),
+    [
+        ("iacn_delta", (0.3, 0.5), ["Books (paper)", "DIEN, δ 0.3", "–", ".8638 ± .0005", "–"], "DIEN, δ 0.3"),
+        (
+            "MAX_ITEM_LIST_LENGTH",
+            (10, 50),
+            ["Books (paper)", "DIEN, length 20", ".8534 ± .0018", ".8633 ± .0019", "+.0099"],
+            "DIEN, length 10",
+        ),
+        ("iacn_interests", (1, 2), None, None),
+    ],
+)
+def test_the_papers_sweeps_stand_beside_ours(key, values, theirs, ours):
+    found = [result("DIEN", mode, auc=0.7, sweep={key: value}) for mode in ("off", "full") for value in values]
+    sections = {title: table for title, _, table in sections_of(found, tables.rows_of(found))}
+    if theirs is None:
+        assert "Beside the paper" not in sections
+        return
+    cells = sections["Beside the paper"][1]
+    assert theirs in cells and ["Beauty", ours, ".7000", ".7000", "+.0000"] in cells
 
 
 def test_no_results_is_one_line(tmp_path, capsys):

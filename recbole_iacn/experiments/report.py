@@ -15,6 +15,8 @@ best, before that."""
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
 
+_SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
+
 
 def write_report(folder):
     """Write ``report.md``, ``report.tex`` and ``report.html`` beside an experiment's runs.
@@ -55,23 +57,38 @@ def sections_of(results, rows):
         list of tuple: (title, text, (heads, cells)).
     """
     sections = [("Test AUC", _TESTS, tables.cells_of(rows))]
-    if not any(row.sweep for row in rows):
-        sections.append(("Beside the paper", _PAPER, _beside_paper(rows)))
+    beside = _beside_paper(rows)
+    if beside:
+        sections.append(("Beside the paper", _PAPER, beside))
     sections.append(("Cost", "Medians over the runs, one thread each.", tables.costs_of(results)))
     return sections
 
 
 def _beside_paper(rows):
+    """The papers' figures and ours of the same kind; None where they have none."""
+    swept = [key for key, _ in rows[0].sweep]
+    if not swept:
+        theirs = [(f"{dataset} (paper)", model, *both) for (dataset, model), both in paper.TABLE1.items()]
+    elif swept == ["iacn_delta"]:
+        theirs = [("Books (paper)", f"DIEN, δ {delta}", None, task) for delta, task in paper.DELTA.items()]
+    elif swept == ["MAX_ITEM_LIST_LENGTH"]:
+        theirs = [("Books (paper)", f"DIEN, length {length}", *both) for length, both in paper.LENGTH.items()]
+    else:
+        return None
     cells = []
-    for (dataset, model), (plain, task) in paper.TABLE1.items():
-        spreads = [f"{tables.number(mean)} ± {tables.number(deviation)}" for mean, deviation in (plain, task)]
-        cells.append([f"{dataset} (paper)", model, *spreads, tables.number(task[0] - plain[0], sign=True)])
+    for dataset, name, plain, task in theirs:
+        gain = tables.number(task[0] - plain[0], sign=True) if plain else "–"
+        cells.append([dataset, name, *(_stated(figure) for figure in (plain, task)), gain])
     for row in rows:
+        name = ", ".join([row.model, *(f"{_SHORT.get(key, key)} {value}" for key, value in row.sweep)])
         found = row.comparisons["off"]
-        if found:
-            spreads = [tables.spread(row.results[mode]) for mode in ("off", "full")]
-            cells.append([row.dataset, row.model, *spreads, tables.number(found.gain, sign=True)])
+        spreads = [tables.spread(row.results.get(mode)) for mode in ("off", "full")]
+        cells.append([row.dataset, name, *spreads, tables.number(found.gain, sign=True) if found else "–"])
     return ["data set", "backbone", "plain", "with the task", "gain"], cells
+
+
+def _stated(figure):
+    return f"{tables.number(figure[0])} ± {tables.number(figure[1])}" if figure else "–"
 
 
 def verdict(rows):
