@@ -84,7 +84,8 @@ def test_swept_values_are_rows_of_their_own_in_order():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.71234, ".7123"), (-0.002, "-.0020"), (1.5, "1.5000"), (float("nan"), "–")]
+    ("value", "text"),
+    [(0.71234, ".7123"), (-0.002, "-.0020"), (1.5, "1.5000"), (10.25, "10.2500"), (float("nan"), "–")],
 )
 def test_numbers_as_the_papers_print_them(value, text):
     assert tables.number(value) == text

@@ -1,6 +1,7 @@
 """An experiment's results as tables: grouped, compared, in Markdown and LaTeX."""
 
 import math
+import re
 import statistics
 from dataclasses import dataclass
 
@@ -76,7 +77,7 @@ def number(value, places=4, sign=False):
     """A figure without its leading zero, as the papers print it; a dash for nan."""
     if math.isnan(value):
         return "–"
-    return f"{value:{'+' if sign else ''}.{places}f}".replace("0.", ".", 1)
+    return re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{'+' if sign else ''}.{places}f}")
 
 
 def spread(values):
