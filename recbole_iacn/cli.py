@@ -63,11 +63,15 @@ def _parser():
     return parser
 
 
-def _experiment_parser(parser):
-    parser.set_defaults(run=_experiment)
-    parser.add_argument("file", help="YAML: models, data sets, modes, seeds, settings, sweep")
+def _file_arguments(parser, meaning):
+    parser.add_argument("file", help=meaning)
     parser.add_argument("--data_path", help="folder that holds the data sets (default: the file's data_path)")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
+
+
+def _experiment_parser(parser):
+    parser.set_defaults(run=_experiment)
+    _file_arguments(parser, "YAML: models, data sets, modes, seeds, settings, sweep")
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
@@ -94,9 +98,7 @@ def _experiment(given):
 
 def _search_parser(parser):
     parser.set_defaults(run=_search)
-    parser.add_argument("file", help="an experiment's YAML, with the key search")
-    parser.add_argument("--data_path", help="folder that holds the data sets (default: the file's data_path)")
-    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
+    _file_arguments(parser, "an experiment's YAML, with the key search")
     parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
     parser.add_argument("--trials", type=int, default=10, help="of each backbone and mode (default: %(default)s)")
 
