@@ -94,6 +94,7 @@ def teach_config(module):
             if final["iacn_mode"] is False:  # YAML reads a bare `off` as a truth value
                 final["iacn_mode"] = "off"
             settings.check_ranges(final)
+            settings.check_backend(final)
         if ours or _checking_files.get():
             atomic_files.check_files(config)
 

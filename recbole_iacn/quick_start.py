@@ -46,6 +46,8 @@ def run(
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
     """
+    if nproc < 1:
+        raise ConfigError(f"nproc: must be at least 1, got {nproc}")
     launched = _place_by_torchrun()
     several = nproc > 1 or world_size > 1 or launched is not None
     model_class = check_model(model)
@@ -90,6 +92,8 @@ def _check_ahead(what, ip, port, group_offset):
     """What the processes would all complain of, said once, before there are any."""
     from recbole.config import Config
 
+    if not str(port).isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"port: must be a number from 1 to 65535, got {port!r}")
     Config(**what)
     if group_offset == 0:
         with socket.socket() as probe:

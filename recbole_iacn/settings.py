@@ -129,6 +129,24 @@ def check_ranges(config):
             raise ConfigError(f"{key}: must be {meaning}, got {value!r}")
 
 
+def check_backend(config):
+    """Refuse a backend of ``torch_compile`` that PyTorch does not know.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the nearest.
+    """
+    name = config.get("torch_compile")
+    if isinstance(name, str):
+        import torch
+
+        known = torch.compiler.list_backends(exclude_tags=())
+        if name not in known:
+            raise ConfigError(f"torch_compile: there is no backend {name!r}.{did_you_mean(name, known)}")
+
+
 def check_metrics(config):
     """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
 

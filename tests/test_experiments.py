@@ -78,6 +78,12 @@ def test_a_run_is_known_by_all_that_may_change_its_result(file):
         ({"sweep": {"iacn_delta": 0.3}}, "iacn_delta: must be a list, got 0.3"),
         ({"sweep": {"iacn_dleta": [1]}}, "iacn_dleta: no such setting"),
         ({"only": [{"when": {"mode": "full"}}]}, "only: each entry has the keys when and settings"),
+        ({"sweep": [1]}, "sweep: must be a dict, got [1]"),
+        ({"settings": [1]}, "settings: must be a dict"),
+        ({"only": {"a": 1}}, "only: must be a list"),
+        ({"modes": "full"}, "modes: must be a list"),
+        ({"search": 3}, "search: must be a dict"),
+        ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
         ({"only": [{"when": {"modes": "full"}, "settings": {}}]}, "only: when: modes: no such key"),
     ],
 )

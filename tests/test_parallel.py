@@ -172,6 +172,19 @@ def test_a_port_in_use_is_named(settings):
             quick_start.run("WideDeep_IaCN", "tiny", config_dict=settings(), nproc=2, port=port)
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ({"nproc": 0}, "nproc: must be at least 1, got 0"),
+        ({"nproc": 2, "port": "abc"}, "port: must be a number from 1 to 65535, got 'abc'"),
+        ({"nproc": 2, "port": "70000"}, "port: must be a number"),
+    ],
+)
+def test_a_wrong_place_is_named(settings, place, message):
+    with pytest.raises(ConfigError, match=message):
+        quick_start.run("WideDeep_IaCN", "tiny", config_dict=settings(), **place)
+
+
 def test_what_a_process_finds_wrong_reaches_the_user(settings, tmp_path):
     """More processes than test rows: found only once the data are split."""
     write_atomic(tmp_path, "one", users=1)

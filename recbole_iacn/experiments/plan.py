@@ -26,6 +26,7 @@ from recbole_iacn.resources import click_models
 
 MODES = ("off", "width", "full")
 _KEYS = ("data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
+_KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict}
 _WHEN = ("dataset", "model", "mode")
 _BUILT_IN = ("ml-100k",)  # RecBole brings it
 
@@ -98,6 +99,9 @@ def read_plan(path, data_path=None, datasets=None):
     for key in given:
         if key not in _KEYS:
             raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
+    for key, kind in _KINDS.items():
+        if given.get(key) is not None and not isinstance(given[key], kind):
+            raise ConfigError(f"{path}: {key}: must be a {kind.__name__}, got {given[key]!r}")
     lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
     modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
     _one_of(path, "datasets", datasets or [], lists["datasets"])
@@ -106,9 +110,9 @@ def read_plan(path, data_path=None, datasets=None):
     sweep, rules = given.get("sweep") or {}, given.get("only") or []
     for key in sweep:
         _list(sweep, key, path)
+    _check_rules(path, rules)
     for where in (given.get("settings") or {}, sweep, *(rule.get("settings", {}) for rule in rules)):
         known_settings.check_keys(where, str(path))
-    _check_rules(path, rules)
     runs = []
     chosen = datasets or lists["datasets"]
     for seed, dataset, model, mode in itertools.product(lists["seeds"], chosen, lists["models"], modes):
@@ -162,6 +166,9 @@ def _check_rules(path, rules):
     for rule in rules:
         if not isinstance(rule, dict) or set(rule) != {"when", "settings"}:
             raise ConfigError(f"{path}: only: each entry has the keys when and settings, got {rule!r}")
+        for key, value in rule.items():
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: only: {key}: must be a dict, got {value!r}")
         for key in rule["when"]:
             if key not in _WHEN:
                 raise ConfigError(f"{path}: only: when: {key}: no such key; there are {', '.join(_WHEN)}")

@@ -3,7 +3,6 @@
 import torch
 from recbole.model.layers import MLPLayers
 
-from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.attention import PackedSequenceAttention
 from recbole_iacn.nn import BehaviorToInterestRouting
 
@@ -16,14 +15,8 @@ def compile_parts(model, backend):
     Args:
         model (torch.nn.Module): an interest-aware model.
         backend (bool or str): True for PyTorch's own (inductor, which needs a C++ compiler), or another's name.
-
-    Raises:
-        ConfigError: there is no such backend.
     """
-    known = torch.compiler.list_backends(exclude_tags=())
     backend = "inductor" if backend is True else backend
-    if backend not in known:
-        raise ConfigError(f"torch_compile: there is no backend {backend!r}.{did_you_mean(backend, known)}")
     for module in model.modules():
         if isinstance(module, MLPLayers | BehaviorToInterestRouting):
             module.compile(backend=backend, dynamic=True)

@@ -1,7 +1,7 @@
 """Reading rows of tables, with gradients that a CPU adds up fast, and lists of ids without their padding.
 
 The gradient of ``embedding`` walks through all ids once for every part of the table; that of ``index_select`` adds each
-row where it belongs: 1.5 to 4 times as fast for the sizes here (``benchmarks/README.md``). On a GPU the former keeps
+row where it belongs: 1.6 to 5 times as fast for the sizes here (``benchmarks/README.md``). On a GPU the former keeps
 the order of its sums, and with it a run's figures; the latter does not.
 """
 
