@@ -93,6 +93,28 @@ def test_wrong_files_are_told_in_one_line(file, changes, message):
     assert message in str(told.value) and "\n" not in str(told.value)
 
 
+def test_a_file_lies_over_its_base(file, tmp_path):
+    rules = [{"when": {"mode": "full"}, "settings": {"iacn_delta": delta}} for delta in (0.1, 0.2)]
+    file("low.yaml", settings={"epochs": 3, "learning_rate": 0.1}, modes=["full"], only=rules[:1])
+    file("middle.yaml", **dict.fromkeys(BASE, ...), base="low.yaml", settings={"epochs": 4}, only=rules[1:])
+    plan = read_plan(file(models=["DIN"], datasets=..., seeds=..., base="middle.yaml", sweep={"iacn_lambda": [1]}))
+    assert [(run.dataset, run.model, run.mode, run.seed) for run in plan.runs] == [
+        ("tiny", "DIN", "full", 1),
+        ("tiny", "DIN", "full", 2),
+    ]
+    said = {"epochs": 4, "learning_rate": 0.1, "iacn_delta": 0.2, "iacn_lambda": 1, "iacn_mode": "full", "seed": 1}
+    assert plan.runs[0].settings == said and plan.name == "trial"
+
+
+def test_a_base_that_cannot_be_is_told(file):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: not found"):
+        read_plan(file(base="nowhere.yaml"))
+    file("other.yaml", base="trial.yaml")
+    for base in ("trial.yaml", "other.yaml"):
+        with pytest.raises(ConfigError, match=r"base: .*trial\.yaml is laid over this file itself"):
+            read_plan(file(base=base))
+
+
 @pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests"])
 def test_the_files_that_come_with_the_project_are_plans(name):
     plan = read_plan(FILES / f"{name}.yaml")

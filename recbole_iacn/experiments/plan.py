@@ -11,6 +11,10 @@ sweep: {iacn_delta: [0, 0.5, 1]}       # every combination
 only:                                  # settings of some of the runs, the later over the earlier
   - when: {dataset: Beauty, model: [DIN, DIEN], mode: full}
     settings: {iacn_lambda: 0.5}
+
+# delta.yaml
+base: table1.yaml                      # what is not said here stands there; settings are joined, rules come after
+models: [DIEN]
 """
 
 import hashlib
@@ -25,7 +29,7 @@ from recbole_iacn.names import SUFFIX
 from recbole_iacn.resources import click_models
 
 MODES = ("off", "width", "full")
-_KEYS = ("data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
+_KEYS = ("base", "data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
 _KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict}
 _WHEN = ("dataset", "model", "mode")
 _BUILT_IN = ("ml-100k",)  # RecBole brings it
@@ -95,13 +99,7 @@ def read_plan(path, data_path=None, datasets=None):
         ConfigError: names the file, the key and the mend.
     """
     path = Path(path)
-    given = known_settings.read_config_file(str(path))
-    for key in given:
-        if key not in _KEYS:
-            raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
-    for key, kind in _KINDS.items():
-        if given.get(key) is not None and not isinstance(given[key], kind):
-            raise ConfigError(f"{path}: {key}: must be a {kind.__name__}, got {given[key]!r}")
+    given = _read(path)
     lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
     modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
     _one_of(path, "datasets", datasets or [], lists["datasets"])
@@ -125,6 +123,28 @@ def read_plan(path, data_path=None, datasets=None):
             settings.update(swept, iacn_mode=mode, seed=seed)
             runs.append(Run(dataset, model, mode, swept, seed, settings))
     return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs, given.get("search"))
+
+
+def _read(path, above=()):
+    """A file's content, laid over that of its base."""
+    given = known_settings.read_config_file(str(path))
+    for key in given:
+        if key not in _KEYS:
+            raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
+    for key, kind in _KINDS.items():
+        if given.get(key) is not None and not isinstance(given[key], kind):
+            raise ConfigError(f"{path}: {key}: must be a {kind.__name__}, got {given[key]!r}")
+    if "base" not in given:
+        return given
+    lower = path.parent / str(given.pop("base"))
+    if lower in above or lower == path:
+        raise ConfigError(f"{path}: base: {lower} is laid over this file itself")
+    base = _read(lower, (*above, path))
+    joined = {
+        "settings": {**(base.get("settings") or {}), **(given.get("settings") or {})},
+        "only": [*(base.get("only") or []), *(given.get("only") or [])],
+    }
+    return {**base, **given, **joined}
 
 
 def check_data(plan):
