@@ -101,19 +101,23 @@ def _search_parser(parser):
     _file_arguments(parser, "an experiment's YAML, with the key search")
     parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
     parser.add_argument("--trials", type=int, default=10, help="of each backbone and mode (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="backbones or modes at a time, one thread each (default: %(default)s)"
+    )
 
 
 def _search(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
     from recbole_iacn.experiments.search import check_space, search
 
-    if given.trials < 1:
-        raise ConfigError(f"trials: must be at least 1, got {given.trials}")
+    for name in ("trials", "jobs"):
+        if getattr(given, name) < 1:
+            raise ConfigError(f"{name}: must be at least 1, got {getattr(given, name)}")
     plan = read_plan(given.file, given.data_path, given.datasets)
     check_space(plan.space)
     check_data(plan)
     folder = Path(given.out, plan.name)
-    search(plan, plan.space, folder, given.trials)
+    search(plan, plan.space, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
 
 

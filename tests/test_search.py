@@ -13,8 +13,17 @@ SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda
 
 
 @pytest.fixture
-def file(tmp_path):
-    content = {"datasets": ["tiny"], "models": ["FM"], "modes": [False, "full"], "seeds": [3, 4], "search": SPACE}
+def file(tmp_path, data_path, settings):
+    own = settings(data_path=..., show_progress=..., state=..., seed=...)
+    content = {
+        "data_path": str(data_path),
+        "datasets": ["tiny"],
+        "models": ["FM"],
+        "modes": [False, "full"],
+        "seeds": [3, 4],
+        "search": SPACE,
+        "settings": own,
+    }
     (tmp_path / "trial.yaml").write_text(yaml.safe_dump({**content, "sweep": {"iacn_delta": [0, 1]}}))
     return tmp_path / "trial.yaml"
 
@@ -48,6 +57,15 @@ def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, tra
     for mode, rule in zip(("off", "full"), rules):
         tried = [given["learning_rate"] for one, _, given in trained if one == mode]
         assert abs(rule["settings"]["learning_rate"] - 0.01) <= min(abs(rate - 0.01) for rate in tried) + 0.0011
+
+
+def test_the_first_trial_is_what_would_be_taken_without_a_search(file, tmp_path, trained):
+    plan = read_plan(file)
+    space = {**SPACE, "iacn_delta": {"low": 0.2, "high": 0.9}, "iacn_interests": {"choices": [1, 2]}}
+    search(plan, space, tmp_path / "out", trials=2, tell=lambda line: None)
+    firsts = [trained[0][2], trained[2][2]]
+    assert [one["learning_rate"] for one in firsts] == [0.001, 0.001]  # RecBole's
+    assert firsts[1]["iacn_delta"] == 0.3  # ours; lambda's and K's, 1 and 4, are not among the choices
 
 
 def test_a_stopped_search_goes_on(file, tmp_path, trained):
@@ -116,12 +134,15 @@ def test_the_command_trains_for_real(tmp_path, settings, data_path):
     content = {
         "datasets": ["tiny"],
         "models": ["FM"],
-        "modes": ["full"],
+        "modes": ["width", "full"],
         "seeds": [1],
         "search": SPACE,
         "settings": own,
     }
     (tmp_path / "real.yaml").write_text(yaml.safe_dump({**content, "settings": own}))
-    main(["search", str(tmp_path / "real.yaml"), "--data_path", str(data_path), "--trials", "2", "--out", "out"])
+    command = ["search", str(tmp_path / "real.yaml"), "--data_path", str(data_path), "--trials", "2"]
+    main([*command, "--out", "out"])
     best = yaml.safe_load((tmp_path / "out" / "real" / "best.yaml").read_text())
-    assert best["only"][0]["when"] == {"dataset": "tiny", "model": "FM", "mode": "full"}
+    assert [rule["when"]["mode"] for rule in best["only"]] == ["width", "full"]
+    main([*command, "--jobs", "2", "--out", "beside"])
+    assert yaml.safe_load((tmp_path / "beside" / "real" / "best.yaml").read_text()) == best

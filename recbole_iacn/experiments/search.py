@@ -7,26 +7,29 @@ search:
 """
 
 import copy
+import multiprocessing
 import os
+import sys
 from pathlib import Path
 
 import yaml
 
 from recbole_iacn import settings as known_settings
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Run
+from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.runner import train
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
-def search(plan, space, folder, trials, seed=2020, tell=print):
+def search(plan, space, folder, trials, seed=2020, jobs=1, tell=print):
     """For each data set, backbone and mode of a plan: its best settings by the validation metric.
 
-    Every combination has as many trials; a baseline, which has fewer settings, has them for these. Trials that stay
-    below the median of the others at the same epoch end early. What was tried lies in ``search.db``: a stopped search
-    goes on. ``best.yaml`` holds rules for the experiment's key ``only``.
+    Every combination has as many trials; a baseline, which has fewer settings, has them for these. The first trial
+    is what would be taken without a search, so that none does worse on validation for having been searched. Trials
+    that stay below the median of the others at the same epoch end early. What was tried lies in ``search.db``: a
+    stopped search goes on. ``best.yaml`` holds rules for the experiment's key ``only``.
 
     Args:
         plan (Plan): its runs say what is tried; its first seed is used, its sweep is not.
@@ -34,6 +37,7 @@ def search(plan, space, folder, trials, seed=2020, tell=print):
         folder (str or pathlib.Path): receives both files.
         trials (int): of each combination.
         seed (int): of the sampler.
+        jobs (int): combinations at a time, each in a process and a thread of its own. Defaults to 1: in this one.
         tell (Callable): gets a line for each combination.
 
     Returns:
@@ -54,26 +58,67 @@ def search(plan, space, folder, trials, seed=2020, tell=print):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    rules = []
-    for run in first_runs(plan):
-        study = optuna.create_study(
-            storage=f"sqlite:///{folder / 'search.db'}",
-            study_name=f"{run.dataset} {run.model} {run.mode}",
-            load_if_exists=True,
-            direction="maximize",
-            sampler=optuna.samplers.TPESampler(seed=seed),
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
-        )
-        own = {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
-        done = sum(trial.state.is_finished() for trial in study.trials)
-        study.optimize(_objective(run, own, plan.data_path), n_trials=max(trials - done, 0))
-        when = {"dataset": run.dataset, "model": run.model, "mode": run.mode}
-        rules.append({"when": when, "settings": study.best_params})
-        tell(f"{study.study_name}: {study.best_value:.4f} by {study.best_params}, {len(study.trials)} trials")
+    optuna.storages.RDBStorage(_storage(folder))  # makes the file before several processes open it
+    data_path = str(Path(plan.data_path).resolve())
+    tasks = [(run, space, data_path, folder, trials, seed) for run in first_runs(plan)]
+    if jobs == 1:
+        rules = [_told(found, tell) for found in map(_study, tasks)]
+    else:
+        with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
+            rules = [_told(found, tell) for found in pool.imap(_study, tasks)]
     partial = folder / "best.yaml.partial"
     partial.write_text(yaml.safe_dump({"only": rules}, sort_keys=False))
     os.replace(partial, folder / "best.yaml")
     return rules
+
+
+def _told(found, tell):
+    rule, line = found
+    tell(line)
+    return rule
+
+
+def _storage(folder):
+    return f"sqlite:///{folder / 'search.db'}"
+
+
+def _study(task):
+    """Search for one combination, or go on with it."""
+    import optuna
+
+    run, space, data_path, folder, trials, seed = task
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=_storage(folder),
+        study_name=f"{run.dataset} {run.model} {run.mode}",
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
+    )
+    own = {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
+    done = sum(trial.state.is_finished() for trial in study.trials)
+    if not done:
+        study.enqueue_trial(_without_a_search(run, own, data_path), skip_if_exists=True)
+    study.optimize(_objective(run, own, data_path), n_trials=max(trials - done, 0))
+    rule = {"when": {"dataset": run.dataset, "model": run.model, "mode": run.mode}, "settings": study.best_params}
+    return rule, f"{study.study_name}: {study.best_value:.4f} by {study.best_params}, {len(study.trials)} trials"
+
+
+def _without_a_search(run, space, data_path):
+    """The searched settings as the experiment's file, or else the backbone's own properties, have them."""
+    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
+    from recbole.config import Config
+
+    given = {"state": "ERROR", **run.settings, "data_path": data_path}
+    config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
+    return {key: config[key] for key, what in space.items() if _holds(what, config[key])}
+
+
+def _holds(what, value):
+    if "choices" in what:
+        return value in what["choices"]
+    return value is not None and what["low"] <= value <= what["high"]
 
 
 def first_runs(plan):
@@ -118,7 +163,7 @@ def _objective(run, space, data_path):
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        result = train(tried, str(Path(data_path).resolve()), after_epoch)
+        result = train(tried, data_path, after_epoch)
         return max(epoch["valid"] for epoch in result["epochs"])
 
     return objective
