@@ -27,6 +27,9 @@ RECBOLE_RUNTIME = [
 # For `recbole-iacn search`.
 SEARCH = ["optuna"]
 
+# For `recbole-iacn report --pictures`; it draws in a Chrome or Chromium.
+PICTURES = ["kaleido>=1", "plotly>=6.1"]
+
 # For `recbole-iacn prepare`: the data base that filters on disk; JSON and gzip at several times the library's speed.
 AMAZON = ["duckdb", "isal", "orjson", "tqdm"]
 
@@ -52,7 +55,8 @@ setup(
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
     extras_require={
         "amazon": AMAZON,
+        "pictures": PICTURES,
         "search": SEARCH,
-        "test": [*AMAZON, *SEARCH, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
+        "test": [*AMAZON, *PICTURES, *SEARCH, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
     },
 )

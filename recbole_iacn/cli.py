@@ -60,6 +60,7 @@ def _parser():
     report = commands.add_parser("report", help="an experiment's tables and curves", allow_abbrev=False)
     report.set_defaults(run=_report)
     report.add_argument("folder", help="of the experiment, such as results/table1")
+    report.add_argument("--pictures", action="store_true", help="as SVG, too (pip install 'recbole_iacn[pictures]')")
     return parser
 
 
@@ -124,7 +125,7 @@ def _search(given):
 def _report(given):
     from recbole_iacn.experiments.report import write_report
 
-    print("\n".join(str(path) for path in write_report(given.folder)))
+    print("\n".join(str(path) for path in write_report(given.folder, given.pictures)))
 
 
 def _download_parser(parser):

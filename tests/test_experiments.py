@@ -169,6 +169,24 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
     assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
 
 
+def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
+    """Each data set's runs are those of the last plan that had it."""
+
+    def made(**changes):
+        plan = read_plan(file(modes=["full"], seeds=[1], **changes))
+        (tmp_path / "out" / "runs").mkdir(parents=True, exist_ok=True)
+        for run in plan.runs:
+            told = {"dataset": run.dataset, "rate": run.settings["learning_rate"]}
+            runner.result_path(tmp_path / "out", run).write_text(json.dumps(told))
+        runner.run_all(plan, tmp_path / "out", progress=False)
+
+    made(settings={"learning_rate": 0.1})
+    made(settings={"learning_rate": 0.2})
+    made(settings={"learning_rate": 0.3}, datasets=["other"])
+    found = runner.read_results(tmp_path / "out")
+    assert [(one["dataset"], one["rate"]) for one in found] == [("other", 0.3), ("tiny", 0.2)]
+
+
 def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp_path, capsys):
     rule = {"when": {"mode": "width"}, "settings": {"load_col": {"inter": ["user_id", "item_id"]}}}
     own = settings(epochs=1, data_path=..., show_progress=..., state=..., seed=...)

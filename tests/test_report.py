@@ -103,7 +103,9 @@ def test_latex_is_escaped():
 
 def test_the_report_is_written_whole(folder, capsys):
     main(["report", str(folder)])
-    assert capsys.readouterr().out.split() == [str(folder / f"report.{kind}") for kind in ("md", "tex", "html")]
+    assert capsys.readouterr().out.split() == [str(folder / f"report.{kind}") for kind in ("md", "tex", "html")] + [
+        str(folder / "runs.jsonl")
+    ]
     text = (folder / "report.md").read_text()
     assert text.startswith("# table\n\n11 runs, made with version 1.") and "| Books (paper) | DIEN |" in text
     assert (folder / "report.tex").read_text().count(r"\begin{tabular}") == 3
@@ -111,6 +113,38 @@ def test_the_report_is_written_whole(folder, capsys):
     assert page.count("Plotly.newPlot") >= 7
     assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
     assert not list(folder.glob("*.partial"))
+
+
+def test_a_report_can_be_made_from_the_runs_in_one_file(folder):
+    write_report(folder)
+    names = ("report.md", "report.tex", "runs.jsonl")
+    before = {name: (folder / name).read_text() for name in names}
+    shutil.rmtree(folder / "runs")
+    write_report(folder)
+    assert {name: (folder / name).read_text() for name in names} == before
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Kaleido draws in a Chromium")
+def test_pictures_are_drawn_and_shown(folder, capsys):
+    (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
+    main(["report", str(folder), "--pictures"])
+    assert str(folder / "iacn_delta.svg") in capsys.readouterr().out
+    for name, text in (("gain", "full − off"), ("iacn_delta", "DIN full, Beauty")):
+        assert text in (folder / f"{name}.svg").read_text()
+        assert f"]({name}.svg)" in (folder / "report.md").read_text()
+    assert len(list(folder.glob("*.svg"))) == 2
+
+
+def test_pictures_that_cannot_be_drawn_are_told(folder, monkeypatch, capsys):
+    def to_image(figure, **given):
+        raise RuntimeError("Kaleido requires Google Chrome to be installed.\nmore")
+
+    monkeypatch.setattr("plotly.graph_objects.Figure.to_image", to_image)
+    with pytest.raises(SystemExit):
+        main(["report", str(folder), "--pictures"])
+    told = capsys.readouterr().err
+    assert "pictures: Plotly could not draw (Kaleido requires Google Chrome to be installed.)" in told
+    assert not list(folder.glob("report.*"))
 
 
 @pytest.mark.parametrize(

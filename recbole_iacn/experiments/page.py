@@ -1,11 +1,13 @@
 """The report as one page: no network, light and dark, wide and narrow."""
 
 import html
+import os
 
 import plotly.graph_objects as go
 import plotly.io
 from scipy import stats
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.experiments.tables import CONTROLS, mean_and_deviation
 
@@ -33,13 +35,12 @@ window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rec
 """
 
 
-def page(name, results, rows, sections, verdict):
+def page(name, figures, sections, verdict):
     """The whole page.
 
     Args:
         name (str): the experiment's.
-        results (list of dict): its runs.
-        rows (list of Row): of the table.
+        figures (dict): of :func:`figures_of`.
         sections (list of tuple): (title, text, (heads, cells)).
         verdict (list of str): sentences.
 
@@ -47,11 +48,7 @@ def page(name, results, rows, sections, verdict):
         str: HTML with Plotly inside.
     """
     parts = [f"<h1>{html.escape(name)}</h1>", *(f"<p>{html.escape(sentence)}</p>" for sentence in verdict)]
-    figures = [("Gain in test AUC, with its 95 % interval", gains(rows))]
-    swept = sorted({key for row in rows for key, _ in row.sweep})
-    figures += [(f"Test AUC by {key}, mean ± SD", curve(rows, key)) for key in swept]
-    figures += training(results)
-    for place, (title, figure) in enumerate(figures):
+    for place, (title, figure) in enumerate(figures.values()):
         parts.append(f"<figure><figcaption>{html.escape(title)}</figcaption>{_html(figure, place == 0)}</figure>")
     for title, text, (heads, cells) in sections:
         parts += [f"<h2>{html.escape(title)}</h2>", f"<p>{html.escape(text)}</p>", _table(heads, cells)]
@@ -62,6 +59,57 @@ def page(name, results, rows, sections, verdict):
         + "\n".join(parts)
         + f"\n<script>{_SCRIPT}</script></body></html>\n"
     )
+
+
+def figures_of(results, rows):
+    """All figures of a report.
+
+    Args:
+        results (list of dict): its runs.
+        rows (list of Row): of the table.
+
+    Returns:
+        dict: name -> (title, plotly Figure): ``gain`` where there is something to compare, one for each swept
+        setting, by its name, and ``training 0``, ``training 1`` ….
+    """
+    figures = {}
+    if any(row.comparisons[control] for row in rows for control in CONTROLS):
+        figures["gain"] = ("Gain in test AUC, with its 95 % interval", gains(rows))
+    for key in sorted({key for row in rows for key, _ in row.sweep}):
+        figures[key] = (f"Test AUC by {key}, mean ± SD", curve(rows, key))
+    figures.update({f"training {place}": one for place, one in enumerate(training(results))})
+    return figures
+
+
+def write_pictures(figures, folder):
+    """Figures as SVG, for places that run no script.
+
+    Args:
+        figures (dict): name -> (title, plotly Figure).
+        folder (pathlib.Path): receives ``<name>.svg``.
+
+    Returns:
+        list of pathlib.Path: the files.
+
+    Raises:
+        ConfigError: Kaleido or the browser that it draws with is missing.
+    """
+    paths = []
+    for name, (_, figure) in figures.items():
+        shown = go.Figure(figure).update_layout(paper_bgcolor="white", font_color="#1c1c1c")
+        try:
+            drawn = shown.to_image(format="svg", width=900, height=figure.layout.height)
+        except (ValueError, ImportError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(
+                f"pictures: Plotly could not draw ({reason}); pip install 'recbole_iacn[pictures]' and install Chrome "
+                "or Chromium, or leave --pictures out"
+            ) from None
+        paths.append(folder / f"{name}.svg")
+        partial = folder / f"{name}.svg.partial"
+        partial.write_bytes(drawn)
+        os.replace(partial, paths[-1])
+    return paths
 
 
 def gains(rows):
@@ -96,6 +144,7 @@ def _reach(found):
 def curve(rows, key):
     """Test AUC over a swept setting, a band of one standard deviation."""
     figure = _figure(key)
+    rows = [row for row in rows if key in dict(row.sweep)]
     for dataset, model in sorted({(row.dataset, row.model) for row in rows}):
         for mode in MODES:
             points = [

@@ -1,5 +1,6 @@
 """A report of an experiment: what was found, in Markdown, LaTeX and one page of HTML."""
 
+import json
 import os
 from pathlib import Path
 
@@ -18,36 +19,41 @@ not the same data, nor the same test: only the sizes can be compared."""
 _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
 
-def write_report(folder):
-    """Write ``report.md``, ``report.tex`` and ``report.html`` beside an experiment's runs.
+def write_report(folder, pictures=False):
+    """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, all runs in one file, beside ``runs/``.
 
     Args:
-        folder (str or pathlib.Path): holds ``runs/``.
+        folder (str or pathlib.Path): holds ``runs/``, or ``runs.jsonl`` of an earlier report.
+        pictures (bool): draw the gains and the swept curves as SVG, too, and show them in ``report.md``.
 
     Returns:
         list of pathlib.Path: the files.
 
     Raises:
-        ConfigError: no results there.
+        ConfigError: no results there, or pictures cannot be drawn.
     """
     folder = Path(folder)
     results = read_results(folder)
     if not results:
         raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
-    from recbole_iacn.experiments.page import page
+    from recbole_iacn.experiments.page import figures_of, page, write_pictures
 
     rows = tables.rows_of(results)
     sections = sections_of(results, rows)
+    figures = figures_of(results, rows)
+    still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
+    drawn = write_pictures(still, folder)
     texts = {
-        "report.md": _markdown(folder.name, results, rows, sections),
+        "report.md": _markdown(folder.name, results, rows, sections, still),
         "report.tex": "\n".join(tables.latex(*table) for _, _, table in sections),
-        "report.html": page(folder.name, results, rows, sections, verdict(rows)),
+        "report.html": page(folder.name, figures, sections, verdict(rows)),
+        "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
         partial = folder / f"{name}.partial"
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, folder / name)
-    return [folder / name for name in texts]
+    return [*(folder / name for name in texts), *drawn]
 
 
 def sections_of(results, rows):
@@ -116,9 +122,10 @@ def verdict(rows):
     return told
 
 
-def _markdown(name, results, rows, sections):
+def _markdown(name, results, rows, sections, pictures):
     versions = ", ".join(sorted({one["version"] for one in results}))
     parts = [f"# {name}", f"{len(results)} runs, made with version {versions}.", *verdict(rows)]
+    parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
     for title, text, table in sections:
         parts += [f"## {title}", text, tables.markdown(*table).rstrip()]
     return "\n\n".join(parts) + "\n"

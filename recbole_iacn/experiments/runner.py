@@ -37,6 +37,7 @@ def run_all(plan, folder, jobs=1, progress=True):
         list of Run: those that failed.
     """
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
+    _note_plan(plan, folder)
     left = [run for run in plan.runs if not result_path(folder, run).is_file()]
     bar = tqdm(total=len(plan.runs), initial=len(plan.runs) - len(left), disable=not progress, smoothing=0, unit="run")
     failed = []
@@ -48,6 +49,17 @@ def run_all(plan, folder, jobs=1, progress=True):
                 failed.append(run)
                 bar.write(f"{run.title}: failed, see {result_path(folder, run).with_suffix('.error')}")
     return failed
+
+
+def _note_plan(plan, folder):
+    """Which runs an experiment has, by data set; others in its folder are of an earlier version of its file."""
+    path = Path(folder, "plan.json")
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    for dataset in dict.fromkeys(run.dataset for run in plan.runs):
+        known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(known, indent=1) + "\n")
+    os.replace(partial, path)
 
 
 def _work(task):
@@ -132,12 +144,19 @@ def _peak_mb():
 
 
 def read_results(folder):
-    """All results of an experiment.
+    """All results of an experiment as its file last was.
 
     Args:
-        folder (str or pathlib.Path): as given to :func:`run_all`.
+        folder (str or pathlib.Path): as given to :func:`run_all`, or one that has all runs in ``runs.jsonl``.
 
     Returns:
         list of dict: as :func:`train` returns them.
     """
-    return [json.loads(path.read_text()) for path in sorted(Path(folder, "runs").glob("*.json"))]
+    runs, gathered, noted = (Path(folder, name) for name in ("runs", "runs.jsonl", "plan.json"))
+    if not runs.is_dir() and gathered.is_file():
+        return [json.loads(line) for line in gathered.read_text().splitlines()]
+    paths = sorted(runs.glob("*.json"))
+    if noted.is_file():
+        asked = {name for ids in json.loads(noted.read_text()).values() for name in ids}
+        paths = [path for path in paths if path.stem in asked]
+    return [json.loads(path.read_text()) for path in paths]
