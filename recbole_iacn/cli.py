@@ -76,6 +76,9 @@ def _experiment_parser(parser):
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
+    )
 
 
 def _experiment(given):
@@ -91,6 +94,13 @@ def _experiment(given):
         print("\n".join(f"{'done' if there else 'to do'}  {run.title}" for run, there in zip(plan.runs, done)))
         return
     check_data(plan)
+    if given.rehearse:
+        from recbole_iacn.experiments.rehearsal import rehearse
+        from recbole_iacn.experiments.tables import markdown
+
+        table, told = rehearse(plan, given.jobs)
+        print(markdown(*table) + "\n" + told)
+        return
     failed = run_all(plan, folder, given.jobs)
     if failed:
         raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")

@@ -88,7 +88,8 @@ def train(run, data_path, after_epoch=None):
 
     Returns:
         dict: what the run was, ``valid`` and ``test`` metrics of the best epoch by validation, its ``epochs`` with
-        losses, validation score and seconds, ``seconds`` in all and ``peak_mb``, the most memory of the process.
+        losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in all and
+        ``peak_mb``, the most memory of the process.
     """
     import torch
 
@@ -114,7 +115,7 @@ def train(run, data_path, after_epoch=None):
         init_seed(config["seed"], config["reproducibility"])
         model = get_model(config["model"])(config, train_data._dataset).to(config["device"])
         trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
-        epochs = []
+        epochs, loading = [], time.perf_counter() - start
 
         def note(epoch, score):
             losses = trainer.epoch_losses[-1]
@@ -128,6 +129,7 @@ def train(run, data_path, after_epoch=None):
         **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
+        "loading": loading,
         "epochs": epochs,
         "seconds": time.perf_counter() - start,
         "peak_mb": _peak_mb(),
