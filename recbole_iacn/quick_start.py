@@ -6,7 +6,8 @@ import re
 import socket
 import sys
 
-from recbole_iacn import bridge, settings
+from recbole_iacn import settings
+from recbole_iacn.bridge.config import checking_files
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import SUFFIX, backbone
 from recbole_iacn.resources import click_models, recbole_models
@@ -60,7 +61,7 @@ def run(
         settings.check_keys(settings.read_config_file(path), path, model_class)
     settings.check_keys(config_dict or {}, "config_dict", model_class)
     what = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
-    with bridge.checking_files():
+    with checking_files():
         if launched:
             return _work(launched.pop("local_rank"), {**what, "saved": saved}, launched)
         if several:
@@ -128,7 +129,7 @@ def _work(local_rank, arguments, place, answers=None):
         torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
     config_dict = {**(arguments["config_dict"] or {}), **place, "local_rank": local_rank}
     try:
-        with bridge.checking_files():
+        with checking_files():
             result = run_recbole(**{**arguments, "config_dict": config_dict}, queue=answers)
     except ConfigError as error:
         if answers is None:

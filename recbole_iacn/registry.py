@@ -17,16 +17,16 @@ from recbole_iacn.resources import recbole_models
 _KIND = "recbole.model.sequential_recommender"
 
 
-# RecBole's module -> the function of ``bridge`` that wraps what it must there.
+# RecBole's module -> the function of the package ``bridge`` that wraps what it must there.
 _TAUGHT = {
-    "recbole.config.configurator": "teach_config",
-    "recbole.data.dataset.dataset": "read_fast",
-    "recbole.data.dataset.sequential_dataset": "sort_exactly",
-    "recbole.data.dataloader.abstract_dataloader": "keep_ranges",
-    "recbole.data.interaction": "pin_interactions",
-    "recbole.utils.logger": "log_once",
-    "recbole.utils.utils": "make_folders",
-    "recbole.data.utils": "teach_loaders",
+    "recbole.config.configurator": "config.teach_config",
+    "recbole.data.dataset.dataset": "data.read_fast",
+    "recbole.data.dataset.sequential_dataset": "data.sort_exactly",
+    "recbole.data.dataloader.abstract_dataloader": "data.keep_ranges",
+    "recbole.data.interaction": "running.pin_interactions",
+    "recbole.utils.logger": "running.log_once",
+    "recbole.utils.utils": "running.make_folders",
+    "recbole.data.utils": "data.teach_loaders",
 }
 
 
@@ -91,6 +91,5 @@ def _around(name, teach):
     @around_import(name)
     def _():
         module = yield
-        from recbole_iacn import bridge
-
-        getattr(bridge, teach)(module)
+        place, _, function = teach.partition(".")
+        getattr(importlib.import_module(f"recbole_iacn.bridge.{place}"), function)(module)

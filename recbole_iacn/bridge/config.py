@@ -1,0 +1,103 @@
+"""Our settings in RecBole's Config."""
+
+import contextlib
+import contextvars
+
+import yaml
+
+from recbole_iacn import atomic_files, settings
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.data.protocol import protocol_settings
+from recbole_iacn.names import backbone
+from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
+
+_checking_files = contextvars.ContextVar("checking_files", default=False)
+
+
+@contextlib.contextmanager
+def checking_files():
+    """Within: files and columns of every model's data are checked, not only of ours."""
+    token = _checking_files.set(True)
+    try:
+        yield
+    finally:
+        _checking_files.reset(token)
+
+
+def teach_config(module):
+    """Lay our defaults over RecBole's for our models, apply protocols, check settings.
+
+    Args:
+        module: ``recbole.config.configurator``.
+    """
+
+    @wrap(module.Config, "_load_internal_config_dict")
+    def load_defaults(original, config, model, model_class, dataset):
+        given = config.external_config_dict
+        if not backbone(model):
+            original(config, model, model_class, dataset)
+        else:
+            settings.check_keys(config.file_config_dict, "config file", model_class)
+            settings.check_keys(config.variable_config_dict, "config_dict", model_class)
+            stock = _with_defaults(model_class.backbone)
+            original(config, stock, model_class, dataset)
+            for path in _layers(stock, dataset):
+                text = path.read_text(encoding="utf-8")
+                config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
+        protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
+        config.internal_config_dict.update(protocol_settings(protocol, given))
+
+    @wrap(module.Config, "_init_device")
+    def init_device(original, config):
+        if "local_rank" not in config.final_config_dict:
+            return original(config)
+        from recbole_iacn import parallel
+
+        # RecBole takes nccl, and with it a GPU, for granted.
+        parallel.start(config.final_config_dict)
+
+    @wrap(module.Config, "_set_default_parameters")
+    def set_defaults(original, config):
+        final = config.final_config_dict
+        ours = backbone(config.model) is not None
+        if ours:
+            settings.check_metrics(final)
+        gauc = _take_gauc(final) if ours else []
+        original(config)
+        final["metrics"] = final["metrics"] + gauc
+        if ours:
+            if final["iacn_mode"] is False:  # YAML reads a bare `off` as a truth value
+                final["iacn_mode"] = "off"
+            settings.check_ranges(final)
+            settings.check_backend(final)
+        if ours or _checking_files.get():
+            atomic_files.check_files(config)
+
+
+def _with_defaults(model_class):
+    """The nearest RecBole model among the ancestors of a backbone that has a file of defaults."""
+    names = [base.__name__ for base in model_class.__mro__]
+    return next((name for name in names if name in recbole_models()), model_class.__name__)
+
+
+def _layers(stock, dataset):
+    """What is laid over the defaults of a backbone, which now has a history: RecBole's evaluation of DIN, its data
+    columns for a model of the backbone's kind, then ours."""
+    columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
+    names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
+    paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]
+    return [path for path in [*paths, properties_folder() / "IaCN.yaml"] if path.is_file()]
+
+
+def _take_gauc(final):
+    """Hide GAUC from RecBole where it stands beside value metrics, which RecBole refuses to mix; our trainer computes
+    it from scores. Alone, or beside ranking metrics, it is RecBole's own."""
+    from recbole.evaluator import metric_types
+    from recbole.utils import EvaluatorType
+
+    metrics = [final["metrics"]] if isinstance(final["metrics"], str) else list(final["metrics"])
+    others = [name for name in metrics if name.lower() != "gauc"]
+    if not any(metric_types.get(name.lower()) == EvaluatorType.VALUE for name in others):
+        return []
+    final["metrics"] = others
+    return [name for name in metrics if name.lower() == "gauc"]
