@@ -69,7 +69,7 @@ def build(model, stock, sparse_rows):
         lazy = sparse_rows is not None
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and lazy and m.num_embeddings >= sparse_rows]
     if not tables:
-        return _fused(type(stock), parameters, stock.defaults)
+        return _fused(stock)
     for table in tables:
         table.sparse = True
     chosen = {id(table.weight) for table in tables}
@@ -80,8 +80,9 @@ def build(model, stock, sparse_rows):
     )
 
 
-def _fused(kind, parameters, settings):
+def _fused(stock):
+    groups = [{"params": group["params"], "weight_decay": group["weight_decay"]} for group in stock.param_groups]
     try:
-        return kind(parameters, **{**settings, "fused": True})
+        return type(stock)(groups, **{**stock.defaults, "fused": True})
     except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
-        return kind(parameters, **settings)
+        return type(stock)(groups, **stock.defaults)

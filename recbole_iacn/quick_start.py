@@ -9,7 +9,8 @@ import sys
 from recbole_iacn import settings
 from recbole_iacn.bridge.config import checking_files
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import SUFFIX, backbone
+from recbole_iacn.names import FAMILY, SUFFIX, is_ours
+from recbole_iacn.registry import own_class
 from recbole_iacn.resources import click_models, recbole_models
 
 
@@ -150,11 +151,9 @@ def check_model(model):
     """
     if not isinstance(model, str):
         return model
-    if backbone(model):
-        from recbole_iacn.model.backbones import model_class
-
-        return model_class(model)
-    known = [*(name + SUFFIX for name in click_models()), *recbole_models()]
+    if is_ours(model):
+        return own_class(model)
+    known = [*(name + SUFFIX for name in click_models()), *FAMILY, *recbole_models()]
     if model not in known:
         raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
     return None

@@ -11,7 +11,7 @@ import importlib.util
 import sys
 
 from recbole_iacn.imports import around_import
-from recbole_iacn.names import SUFFIX, backbone, remembered
+from recbole_iacn.names import FAMILY, SUFFIX, backbone, remembered
 from recbole_iacn.resources import recbole_models
 
 _KIND = "recbole.model.sequential_recommender"
@@ -27,11 +27,12 @@ _TAUGHT = {
     "recbole.utils.logger": "running.log_once",
     "recbole.utils.utils": "running.make_folders",
     "recbole.data.utils": "data.teach_loaders",
+    "recbole.trainer.trainer": "data.rank_among_candidates",
 }
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves ``recbole.model.sequential_recommender.<backbone>_iacn`` as a module that holds ``<Backbone>_IaCN``.
+    """Serves ``recbole.model.sequential_recommender.<name>`` as a module that holds our model of that name.
 
     The class keeps its own ``__module__``, so it can be pickled and its source found.
     """
@@ -46,25 +47,54 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module):
-        from recbole_iacn.model.backbones import model_class
+        module.__getattr__ = own_class
 
-        module.__getattr__ = model_class
+
+def own_class(name):
+    """The class behind one of our names.
+
+    Raises:
+        AttributeError: not one of ours.
+        ConfigError: the backbone can't be made interest-aware; says why.
+    """
+    if name in FAMILY:
+        return getattr(importlib.import_module(FAMILY[name]), name)
+    from recbole_iacn.model.backbones import model_class
+
+    return model_class(name)
 
 
 def _names_by_file():
-    return {name.lower() for name in [*remembered, *(name + SUFFIX for name in recbole_models())]}
+    return {name.lower() for name in [*FAMILY, *remembered, *(name + SUFFIX for name in recbole_models())]}
 
 
-def _attribute(module, suffix, where):
+def _attribute(module, suffix, chosen):
     """Let ``module`` answer for ``<our model><suffix>``, without importing anything before it is asked."""
-    source, attribute = where
 
     def answer(name):
-        if name.endswith(suffix) and backbone(name.removesuffix(suffix)):
-            return getattr(importlib.import_module(source), attribute)
-        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        where = chosen(name.removesuffix(suffix)) if name.endswith(suffix) else None
+        if where is None:
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        source, attribute = where
+        return getattr(importlib.import_module(source), attribute)
 
     module.__getattr__ = answer
+
+
+def _dataset(model):
+    """Module and class of a model's data set; None if it is not ours."""
+    if model == "TiSASRec":
+        return "recbole_iacn.data.history", "TimedHistoryDataset"
+    if model in FAMILY:
+        return "recbole_iacn.data.history", "HistoryDataset"
+    return ("recbole_iacn.data.dataset", "InterestAwareDataset") if backbone(model) else None
+
+
+def _trainer(model):
+    """Module and class of a model's trainer; None if it is not ours."""
+    if model.startswith("TiMiRec"):
+        return "recbole_iacn.two_stages", "TiMiRecTrainer"
+    return ("recbole_iacn.trainer", "IaCNTrainer") if model in FAMILY or backbone(model) else None
 
 
 def install():
@@ -79,12 +109,12 @@ def install():
     @around_import("recbole.data.dataset")
     def _():
         module = yield
-        _attribute(module, "Dataset", ("recbole_iacn.data.dataset", "InterestAwareDataset"))
+        _attribute(module, "Dataset", _dataset)
 
     @around_import("recbole.trainer")
     def _():
         module = yield
-        _attribute(module, "Trainer", ("recbole_iacn.trainer", "IaCNTrainer"))
+        _attribute(module, "Trainer", _trainer)
 
 
 def _around(name, teach):

@@ -18,7 +18,15 @@ _KEY_IN_YAML = re.compile(r"^(\w+)\s*:", re.MULTILINE)
 _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip", "port", "world_size", "group_offset"}
 
 # Ours for every model, RecBole's own included; those of interest-aware models stand in properties/.
-_OWN_KEYS = {"protocol", "history_dataset", "valid_negatives_file", "test_negatives_file", "log_tensorboard"}
+_OWN_KEYS = {
+    "protocol",
+    "history_dataset",
+    "eval_negatives",
+    "mask_history",
+    "valid_negatives_file",
+    "test_negatives_file",
+    "log_tensorboard",
+}
 
 _LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
 
@@ -43,6 +51,24 @@ _RANGES = [
     ("pin_memory", lambda v: isinstance(v, bool), "True, False, or ~ for on a GPU"),
     ("torch_compile", lambda v: isinstance(v, bool | str), "True, False or the name of a backend"),
     ("tf32", lambda v: isinstance(v, bool), "True or False"),
+    ("eval_negatives", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("mask_history", lambda v: isinstance(v, bool), "True or False"),
+    ("num_interests", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("routing_iterations", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("routing_logit_std", lambda v: _number(v) and v > 0, "a number > 0 (equal starts leave all capsules equal)"),
+    ("routing_map_scale", lambda v: _number(v) and v > 0, "a number > 0"),
+    ("interest_rounding", lambda v: v in ("ceil", "floor"), "ceil or floor"),
+    ("label_attention", lambda v: v in ("pow", "scale", "hard"), "pow, scale or hard"),
+    ("label_power", lambda v: _number(v) and v >= 0, "a number >= 0"),
+    ("h_layer", lambda v: isinstance(v, bool), "True or False"),
+    ("extractor", lambda v: v in ("sa", "dr"), "sa or dr"),
+    ("attention_size", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("time_span", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("distillation_temperature", lambda v: _number(v) and v > 0, "a number > 0"),
+    ("distillation_weight", lambda v: _number(v) and v >= 0, "a number >= 0"),
+    ("stop_gradient", lambda v: isinstance(v, bool), "True or False"),
+    ("predictor_layers", lambda v: v in (1, 2), "1 or 2"),
+    ("stages", lambda v: v in ("two", "joint", "extractor_twice"), "two, joint or extractor_twice"),
     ("learner", lambda v: str(v).lower() in _LEARNERS, "one of adam, adamw, sgd, adagrad, rmsprop, sparse_adam"),
     ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
 ]
@@ -145,6 +171,31 @@ def check_backend(config):
         known = torch.compiler.list_backends(exclude_tags=())
         if name not in known:
             raise ConfigError(f"torch_compile: there is no backend {name!r}.{did_you_mean(name, known)}")
+
+
+def check_candidates(config):
+    """Refuse what a ranking among fixed candidates cannot do, and its settings where there is none.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the metric or key.
+    """
+    from recbole_iacn.data.protocol import PROTOCOLS
+
+    protocol = PROTOCOLS.get(config.get("protocol"))
+    sampled, ranks = (bool(protocol and getattr(protocol, name)) for name in ("sampled", "ranks_items"))
+    if config.get("eval_negatives") is not None and not sampled:
+        raise ConfigError("eval_negatives: is for protocol leave_one_out_sampled; set that, or leave it out")
+    if config.get("mask_history") and (sampled or not ranks):
+        raise ConfigError("mask_history: is for protocol leave_one_out_full; set that, or leave it out")
+    if sampled:
+        from recbole.evaluator.register import metric_information
+
+        for name in config["metrics"]:
+            if "rec.items" in metric_information[name.lower()]:
+                raise ConfigError(f"metrics: {name} is about all items; protocol leave_one_out_full ranks them")
 
 
 def check_metrics(config):

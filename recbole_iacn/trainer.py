@@ -50,6 +50,8 @@ class IaCNTrainer(Trainer):
             compile_parts(model, config["torch_compile"])
 
     def _build_optimizer(self, **kwargs):
+        if hasattr(self.model, "parameter_groups"):
+            kwargs.setdefault("params", self.model.parameter_groups())
         stock = super()._build_optimizer(**kwargs)
         sparse_rows = self.config["sparse_embedding_rows"]
         if self.clip_grad_norm:

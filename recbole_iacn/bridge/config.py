@@ -8,7 +8,7 @@ import yaml
 from recbole_iacn import atomic_files, settings
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.names import backbone
+from recbole_iacn.names import FAMILY, backbone, is_ours
 from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
 
 _checking_files = contextvars.ContextVar("checking_files", default=False)
@@ -34,16 +34,14 @@ def teach_config(module):
     @wrap(module.Config, "_load_internal_config_dict")
     def load_defaults(original, config, model, model_class, dataset):
         given = config.external_config_dict
-        if not backbone(model):
-            original(config, model, model_class, dataset)
-        else:
+        if is_ours(model):
             settings.check_keys(config.file_config_dict, "config file", model_class)
             settings.check_keys(config.variable_config_dict, "config_dict", model_class)
-            stock = _with_defaults(model_class.backbone)
-            original(config, stock, model_class, dataset)
-            for path in _layers(stock, dataset):
-                text = path.read_text(encoding="utf-8")
-                config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
+        stock = _with_defaults(model_class.backbone) if backbone(model) else model
+        original(config, stock, model_class, dataset)
+        for path in _layers(model, stock, dataset) if is_ours(model) else []:
+            text = path.read_text(encoding="utf-8")
+            config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 
@@ -59,17 +57,18 @@ def teach_config(module):
     @wrap(module.Config, "_set_default_parameters")
     def set_defaults(original, config):
         final = config.final_config_dict
-        ours = backbone(config.model) is not None
+        ours = is_ours(config.model)
         if ours:
             settings.check_metrics(final)
         gauc = _take_gauc(final) if ours else []
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
-            if final["iacn_mode"] is False:  # YAML reads a bare `off` as a truth value
+            if final.get("iacn_mode") is False:  # YAML reads a bare `off` as a truth value
                 final["iacn_mode"] = "off"
             settings.check_ranges(final)
             settings.check_backend(final)
+        settings.check_candidates(final)
         if ours or _checking_files.get():
             atomic_files.check_files(config)
 
@@ -80,9 +79,12 @@ def _with_defaults(model_class):
     return next((name for name in names if name in recbole_models()), model_class.__name__)
 
 
-def _layers(stock, dataset):
-    """What is laid over the defaults of a backbone, which now has a history: RecBole's evaluation of DIN, its data
-    columns for a model of the backbone's kind, then ours."""
+def _layers(model, stock, dataset):
+    """What is laid over RecBole's defaults. For a backbone, which now has a history: RecBole's evaluation of DIN, its
+    data columns for a model of the backbone's kind, then ours. For the multi-interest family: what all share, then what
+    is the model's own."""
+    if model in FAMILY:
+        return [path for name in ("MultiInterest", model) if (path := properties_folder() / f"{name}.yaml").is_file()]
     columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
     names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
     paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]

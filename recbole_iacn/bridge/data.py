@@ -6,9 +6,9 @@ import types
 import numpy as np
 
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.data.protocol import one_row_a_user
+from recbole_iacn.data.protocol import one_row_a_user, ranks_items
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import backbone
+from recbole_iacn.names import is_ours
 
 
 def sort_exactly(module):
@@ -82,9 +82,14 @@ def teach_loaders(module):
         from recbole_iacn import parallel
         from recbole_iacn.data import loader
 
-        chosen = loader.ProtocolTrainDataLoader if phase == "train" else loader.ProtocolEvalDataLoader
         if not config["protocol"]:
             chosen = original(config, phase)
+        elif phase == "train":
+            chosen = loader.ProtocolTrainDataLoader
+        elif ranks_items(config):
+            from recbole_iacn.data.ranking import RankingEvalDataLoader as chosen
+        else:
+            chosen = loader.ProtocolEvalDataLoader
         return loader.shared(chosen) if parallel.active() else chosen
 
 
@@ -108,7 +113,7 @@ def _windowed_dataset(config):
     asked = config["history_dataset"]
     if asked not in (None, True, False):
         raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
-    if backbone(model):
+    if is_ours(model):
         if asked is False:
             raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
         return None
@@ -120,6 +125,8 @@ def _windowed_dataset(config):
                 f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
                 f"{model}_IaCN with iacn_mode: off is {model} with one."
             )
+        if ranks_items(config):
+            raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is none")
         return None
     if not (asked or (asked is None and config["protocol"])):
         return None
@@ -143,3 +150,21 @@ def keep_ranges(module):
         module: ``recbole.data.dataloader.abstract_dataloader``.
     """
     module.list = lambda values: values if isinstance(values, range) else list(values)
+
+
+def rank_among_candidates(module):
+    """Let a full sort rank the clicked item among the candidates that a loader of ours names.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+
+    @wrap(module.Trainer, "_full_sort_batch_eval")
+    def full_sort_batch_eval(original, trainer, batch):
+        from recbole_iacn.data.ranking import Candidates
+
+        rows, among, positive_u, positive_i = batch
+        if not isinstance(among, Candidates):
+            return original(trainer, batch)
+        rows, scores, positive_u, positive_i = original(trainer, (rows, None, positive_u, positive_i))
+        return rows, *among.ranked(scores, positive_u, positive_i)

@@ -16,6 +16,8 @@ from recbole_iacn.errors import ConfigError
 
 _DTYPES = {FeatureType.TOKEN: np.int64, FeatureType.FLOAT: np.float32}
 
+ELAPSED = "elapsed"
+
 # Streams of random numbers, apart from those of the loaders' negatives.
 _USERS_SPLIT, _NEGATIVE_HISTORIES = (3,), (4,)
 
@@ -179,6 +181,29 @@ def _earlier_clicks(user):
     position = np.arange(len(user))
     is_first = np.r_[True, user[1:] != user[:-1]]
     return position - np.maximum.accumulate(np.where(is_first, position, 0)), ~is_first
+
+
+class TimedHistoryDataset(HistoryDataset):
+    """Beside each history, when its clicks were: whole seconds since the user's first click (column ``elapsed_list``).
+
+    RecBole keeps time stamps as float32, in which today's Unix times are apart by 128 s.
+    """
+
+    def _change_feat_format(self):
+        if self.config["benchmark_filename"]:
+            raise ConfigError(f"benchmark_filename: {self.config['model']} needs the time of every click; leave it out")
+        clicks = self.inter_feat
+        user, time = (clicks[field].to_numpy() for field in (self.uid_field, self.time_field))
+        order = np.lexsort((time, user))
+        self.inter_feat = clicks.take(order).reset_index(drop=True)
+        user, time = user[order], time[order].astype(np.float64)
+        self._elapsed = torch.from_numpy((time - time[np.searchsorted(user, user)]).astype(np.int64))
+        super()._change_feat_format()
+
+    def data_augmentation(self):
+        super().data_augmentation()
+        columns = self.inter_feat.windows[0].columns
+        columns[ELAPSED + self.config["LIST_SUFFIX"]] = Windows.over(self._elapsed)
 
 
 class DIENHistoryDataset(HistoryDataset):

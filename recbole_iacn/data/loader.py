@@ -17,6 +17,7 @@ from torch.utils.data import RandomSampler
 
 from recbole_iacn import parallel
 from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
@@ -24,15 +25,15 @@ from recbole_iacn.errors import ConfigError
 _STREAM = {"train": 0, "valid": 1, "test": 2}
 
 
-def _own_items(dataset):
+def own_items(dataset):
     """All items of each user, over every split, of the data set that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
-        users, items = _clicks(dataset)
+        users, items = clicks(dataset)
         dataset.own_items = OwnItems(users.numpy(), items.numpy(), dataset.item_num)
     return dataset.own_items
 
 
-def _clicks(dataset):
+def clicks(dataset):
     """User and item of every interaction: the targets, and what stands in histories alone."""
     if hasattr(dataset, "clicks"):
         return dataset.clicks
@@ -46,28 +47,34 @@ def _clicks(dataset):
     return torch.cat([users, users[row]]), torch.cat([items, seen[row, column]])
 
 
-def _random(config, phase, epoch=0):
+def stream(config, phase, epoch=0):
     return np.random.default_rng([config["seed"], _STREAM[phase], epoch])
 
 
 class _NegativeTable:
     """What both loaders share: a table of negatives, indexed like the rows."""
 
+    def excluded(self, phase):
+        """What may not be a negative."""
+        return own_items(self._sampler.dataset)
+
     def draw(self, phase, epoch=0):
         """Fill the table for ``train``, ``valid`` or ``test``."""
         users = self._dataset.inter_feat[self.uid_field].numpy()
-        own = _own_items(self._sampler.dataset)
+        own = self.excluded(phase)
         given = self.config[f"{phase}_negatives_file"]
         if given:
             table = read_negatives(given, self._sampler.dataset, own, users, self.neg_sample_num)
         else:
             distribution = self.neg_sample_args["distribution"]
-            table = own.sample_others(users, self.neg_sample_num, _random(self.config, phase, epoch), distribution)
+            table = own.sample_others(users, self.neg_sample_num, stream(self.config, phase, epoch), distribution)
         self.negatives = torch.from_numpy(table)
 
     def _rows(self, index):
         """The rows of ``index``, followed by one copy of them for each negative."""
         rows = self.transform(self._dataset, self._dataset[index])
+        if self.negatives is None:
+            return rows
         return self.sampling_func(rows, self.negatives[index].T.reshape(-1))
 
 
@@ -98,16 +105,27 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         if type(self.sampler) is RandomSampler:
             self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
+        self.negatives = None
+
+    def excluded(self, phase):
+        if not ranks_items(self.config):
+            return super().excluded(phase)
+        if not hasattr(self._dataset, "training_items"):
+            # Of the training rows, and of each user's first interaction, which is nobody's target.
+            matrix = self._dataset.inter_matrix(form="coo")
+            self._dataset.training_items = OwnItems(matrix.row, matrix.col, self._dataset.item_num)
+        return self._dataset.training_items
 
     def set_epoch(self, epoch):
         """Make the next pass that of ``epoch`` (from 0): same negatives, same order of rows."""
         self.epoch = epoch
 
     def __iter__(self):
-        self.draw("train", self.epoch)
+        if self.neg_sample_args["distribution"] != "none":
+            self.draw("train", self.epoch)
         # A new generator: RecBole takes the old one away when it saves its loaders.
         self.generator = self.sampler.generator = torch.Generator()
-        self.generator.manual_seed(int(_random(self.config, "train", self.epoch).integers(2**62)))
+        self.generator.manual_seed(int(stream(self.config, "train", self.epoch).integers(2**62)))
         self.epoch += 1
         return super().__iter__()
 

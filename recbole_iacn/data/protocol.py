@@ -17,10 +17,16 @@ class Protocol:
     Attributes:
         settings (dict): the RecBole keys that it fixes.
         one_row_a_user (bool): only a user's last item is a target, and the split is a random one of users.
+        ranks_items (bool): the clicked item is ranked among others (RecBole's ``topk`` and ranking metrics); otherwise
+            rows are scored (AUC). In training, a negative is then any item outside the user's training items; otherwise
+            none of the user's items, those that test included.
+        sampled (bool): ranked among ``eval_negatives`` fixed items; otherwise among all.
     """
 
     settings: dict
     one_row_a_user: bool = False
+    ranks_items: bool = False
+    sampled: bool = False
 
 
 def _settings(split, group_by, distribution, **more):
@@ -42,6 +48,16 @@ def _settings(split, group_by, distribution, **more):
 
 _LAST_TESTS = {"split": {"LS": "valid_and_test"}, "group_by": "user", "distribution": "uniform"}
 
+_RANKED = {
+    "eval_args": {
+        "split": _LAST_TESTS["split"],
+        "order": "TO",
+        "group_by": "user",
+        "mode": {"valid": "full", "test": "full"},
+    },
+    "repeatable": True,
+}
+
 PROTOCOLS = {
     # Jaiswal & Xiong, RecSys '23: per user the last item tests, the one before validates, every earlier prefix
     # trains; one negative per positive, none of the user's own items.
@@ -57,6 +73,11 @@ PROTOCOLS = {
     "dien_books": Protocol(
         _settings({"RS": [0.81, 0.09, 0.1]}, None, "popularity", MAX_ITEM_LIST_LENGTH=20), one_row_a_user=True
     ),
+    # Wang et al. (TiMiRec), CIKM '22, table 2: the last item tests, the one before validates, every earlier prefix
+    # trains; ranked among 1,000 items that are none of the user's, drawn once, with replacement.
+    "leave_one_out_sampled": Protocol(_RANKED, ranks_items=True, sampled=True),
+    # The same among all items (key mask_history: without those that the user has clicked before).
+    "leave_one_out_full": Protocol(_RANKED, ranks_items=True),
 }
 
 
@@ -94,6 +115,18 @@ def one_row_a_user(config):
     """True if the run's protocol takes only a user's last item for a target and splits by users."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].one_row_a_user
+
+
+def ranks_items(config):
+    """True if the run's protocol ranks the clicked item among others."""
+    name = config["protocol"]
+    return name is not None and PROTOCOLS[name].ranks_items
+
+
+def is_sampled(config):
+    """True if the run's protocol ranks the clicked item among ``eval_negatives`` fixed items."""
+    name = config["protocol"]
+    return name is not None and PROTOCOLS[name].sampled
 
 
 def _agrees(given, fixed):

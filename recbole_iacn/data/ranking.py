@@ -1,0 +1,108 @@
+"""Ranking the clicked item among others: fixed ones for each test case, or all.
+
+RecBole's own sampled ranking (``uni1000``) draws anew at every evaluation, counts an item that was drawn twice once,
+excludes the target only, and encodes a user's history once for each candidate. Here all items are scored once for each
+user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics.
+"""
+
+import numpy as np
+import torch
+from recbole.data.dataloader import FullSortEvalDataLoader
+
+from recbole_iacn.data.loader import clicks, own_items, stream
+from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.protocol import is_sampled
+from recbole_iacn.errors import ConfigError
+
+NEGATIVES = 1000  # as in the TiMiRec paper
+
+
+class Candidates:
+    """The items that each row's clicked item is ranked among.
+
+    Args:
+        items (torch.LongTensor): shape (B, N); an item drawn twice counts twice.
+    """
+
+    def __init__(self, items):
+        self.items = items
+
+    def ranked(self, scores, row, clicked):
+        """What RecBole's collector reads its metrics from.
+
+        The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first.
+
+        Args:
+            scores (torch.Tensor): of all items, shape (B, items).
+            row, clicked (torch.LongTensor): row number and item of each clicked one, shape (B,).
+
+        Returns:
+            tuple: scores (B, N + 1) that fall from place to place, the row numbers, and the place of each clicked item,
+            from 0.
+        """
+        items, row, clicked = (values.to(scores.device) for values in (self.items, row, clicked))
+        higher = scores.gather(1, items) > scores[row, clicked].unsqueeze(1)
+        falling = -torch.arange(items.shape[1] + 1, dtype=scores.dtype, device=scores.device)
+        return falling.expand(len(items), -1), row, higher.sum(dim=1)
+
+
+class RankingEvalDataLoader(FullSortEvalDataLoader):
+    """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with the items to
+    leave out (``mask_history: True``: those that the user clicked before)."""
+
+    def __init__(self, config, dataset, sampler, shuffle=False):
+        super().__init__(config, dataset, sampler, shuffle=False)
+        self.candidates, self.left_out = None, None
+        users = dataset.inter_feat[self.uid_field].numpy()
+        if is_sampled(config):
+            self.candidates = torch.from_numpy(self._draw(users, sampler))
+        elif config["mask_history"]:
+            self.left_out = _Earlier(dataset, sampler)
+
+    def _draw(self, users, sampler):
+        count = self.config["eval_negatives"] or NEGATIVES
+        own, given = own_items(sampler.dataset), self.config[f"{sampler.phase}_negatives_file"]
+        if given:
+            return read_negatives(given, sampler.dataset, own, users, count)
+        return own.sample_others(users, count, stream(self.config, sampler.phase))
+
+    def collate_fn(self, index):
+        rows, _, positive_u, positive_i = super().collate_fn(index)
+        index = np.array(index)
+        if self.candidates is not None:
+            return rows, Candidates(self.candidates[index]), positive_u, positive_i
+        return rows, self.left_out and self.left_out.of(index, positive_i), positive_u, positive_i
+
+
+class _Earlier:
+    """Items that the user of each row clicked before the row's own click, over all splits."""
+
+    def __init__(self, dataset, sampler):
+        if not hasattr(sampler.dataset, "clicks"):
+            raise ConfigError(f"mask_history: {dataset.config['model']} has a data set of its own; leave it out")
+        users, items = (column.numpy() for column in clicks(sampler.dataset))
+        order = np.argsort(users, kind="stable")
+        self.items = items[order]
+        count = np.bincount(users)
+        end = np.cumsum(count)
+        user = dataset.inter_feat[dataset.uid_field].numpy()
+        # One case a user: the last click tests, the one before validates.
+        self.begin = end[user] - count[user]
+        self.end = end[user] - {"valid": 2, "test": 1}[sampler.phase]
+
+    def of(self, index, clicked):
+        """Row and item of all that is left out; never the clicked item itself.
+
+        Args:
+            index (numpy.ndarray): row numbers.
+            clicked (torch.LongTensor): their items.
+
+        Returns:
+            tuple of torch.LongTensor: rows of the batch, items.
+        """
+        length = self.end[index] - self.begin[index]
+        row = np.repeat(np.arange(len(index)), length)
+        place = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + self.begin[index][row]
+        items = self.items[place]
+        other = items != clicked.numpy()[row]
+        return torch.from_numpy(row[other]), torch.from_numpy(items[other])

@@ -1,0 +1,117 @@
+"""YouTubeDNN, MIND, ComiRec and ComiRec+: one recommender, four extractors."""
+
+import torch
+from torch import nn
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.retrieval import InterestRecommender
+from recbole_iacn.nn import BehaviorToInterestRouting, LabelAwareAttention
+from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests, TransformerBlock
+
+
+class YouTubeDNN(InterestRecommender):
+    """One vector a user: an affine map of the mean of the history.
+
+    Source: Covington et al., RecSys '16, as a retrieval model with BPR (TiMiRec paper, table 2).
+    """
+
+    def make_extractor(self, config):
+        return MeanInterest(config["embedding_size"])
+
+
+class MIND(InterestRecommender):
+    """Interests by dynamic routing, as many as the history's length warrants; label-aware attention in training.
+
+    Unlike the public versions, the couplings are a softmax over the interests and a user has ``K_u`` of them, as the
+    paper has it. ``h_layer`` puts the paper's ReLU layer behind the capsules.
+
+    Source: Li et al., CIKM '19.
+    """
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.attention = LabelAwareAttention(config["label_attention"], config["label_power"])
+
+    def make_extractor(self, config):
+        size = config["embedding_size"]
+        routing = BehaviorToInterestRouting(
+            size,
+            config["num_interests"],
+            self.max_seq_length,
+            iterations=config["routing_iterations"],
+            logit_std=config["routing_logit_std"],
+            rounding=config["interest_rounding"],
+            map_scale=config["routing_map_scale"],
+        )
+        return _Widened(routing, size) if config["h_layer"] else routing
+
+    def reader(self, interests, active, target):
+        return self.attention(interests, target, active)[0]
+
+
+class _Widened(nn.Module):
+    """Capsules through a hidden layer of four times their width."""
+
+    def __init__(self, routing, size):
+        super().__init__()
+        self.routing = routing
+        self.h_layer = nn.Sequential(nn.Linear(size, 4 * size), nn.ReLU(), nn.Linear(4 * size, size))
+
+    def forward(self, behaviors, mask):
+        interests, active = self.routing(behaviors, mask)
+        return self.h_layer(interests), active
+
+
+class ComiRec(InterestRecommender):
+    """K interests by self-attention (``extractor: sa``) or by dynamic routing (``dr``); trained with the one that likes
+    the clicked item best.
+
+    Source: Cen et al., KDD '20.
+    """
+
+    def make_extractor(self, config):
+        size, count, length = config["embedding_size"], config["num_interests"], self.max_seq_length
+        if config["extractor"] == "dr":
+            return PositionalRouting(size, count, length, config["routing_iterations"])
+        if config["extractor"] != "sa":
+            raise ConfigError(f"extractor: must be sa or dr, got {config['extractor']!r}")
+        return SelfAttentiveInterests(size, count, length, config["attention_size"])
+
+
+class ComiRecPlus(InterestRecommender):
+    """ComiRec with a transformer block before its attention, and positions in what it adds up.
+
+    Source: Wang et al. (TiMiRec), CIKM '22, table 2, "ComiRec+".
+    """
+
+    def make_extractor(self, config):
+        return placed_interests(config, self.max_seq_length, block=True)
+
+
+def placed_interests(config, max_length, block):
+    """TiMiRec's extractor: self-attention whose values have positions, too; with a block, TiMiRec+'s.
+
+    Args:
+        config (recbole.config.Config): the run's settings.
+        max_length (int): the longest history.
+        block (bool): a transformer block first.
+    """
+    size = config["embedding_size"]
+    made = TransformerBlock(size, dropout=config["dropout_prob"]) if block else None
+    return SelfAttentiveInterests(
+        size, config["num_interests"], max_length, config["attention_size"], positions_in_values=True, block=made
+    )
+
+
+def divergence(one, other):
+    """Jensen-Shannon divergence of two distributions over interests, in nats; TiMiRec paper, figure 2.
+
+    Args:
+        one, other (torch.Tensor): probabilities, shape (B, K).
+
+    Returns:
+        torch.Tensor: in [0, log 2], shape (B,).
+    """
+    middle = (one + other) / 2
+    parts = [part.xlogy(part) - part.xlogy(middle) for part in (one, other)]
+    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0)

@@ -1,0 +1,149 @@
+"""What the multi-interest family shares: items scored by the best of a user's interest vectors, trained by BPR."""
+
+import torch
+from recbole.model.abstract_recommender import SequentialRecommender
+from recbole.utils import InputType
+from torch import nn
+
+_ROWS = 64  # whose scores of ten thousand items a cache holds
+_START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
+
+
+class InterestRecommender(SequentialRecommender):
+    """A sequential recommender with K vectors a user: an item's score is the largest ``v_k . e``.
+
+    One table embeds the items of histories and the candidates; items have no bias. A subclass says where the interests
+    come from (:meth:`make_extractor`), and may say which vector training scores with (:meth:`reader`) and which serving
+    does (:meth:`users`).
+
+    Settings: ``properties/MultiInterest.yaml``.
+    """
+
+    input_type = InputType.PAIRWISE
+    loss_names = ("main",)
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.embedding_size = config["embedding_size"]
+        self.item_embedding = nn.Embedding(self.n_items, self.embedding_size, padding_idx=0)
+        self.extractor = self.make_extractor(config)
+        self.apply(start_small)
+
+    def make_extractor(self, config):
+        """The module that turns embedded histories (B, L, D) and masks (B, L) into interests (B, K, D) and their mask
+        (B, K)."""
+        raise NotImplementedError
+
+    def interests(self, interaction):
+        """Interests of each row.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history.
+
+        Returns:
+            tuple: interests (B, K, D) and interest mask (B, K).
+        """
+        history = interaction[self.ITEM_SEQ]
+        return self.extractor(self.item_embedding(history), history != 0)
+
+    def parameter_groups(self):
+        """Parameters as an optimizer takes them: biases have no weight decay."""
+        named = list(self.named_parameters())
+        biases = [parameter for name, parameter in named if "bias" in name.rpartition(".")[2]]
+        return [
+            {"params": [p for _, p in named if all(p is not bias for bias in biases)]},
+            {"params": biases, "weight_decay": 0.0},
+        ]
+
+    def users(self, interaction):
+        """The vectors that score when serving: all :meth:`interests`.
+
+        Returns:
+            tuple: vectors (B, K, D) and their mask (B, K).
+        """
+        return self.interests(interaction)
+
+    def reader(self, interests, active, target):
+        """The vector that training scores with, shape (B, D): the interest that likes the clicked item best."""
+        return best_interest(interests, active, target)
+
+    def calculate_loss(self, interaction):
+        """BPR of the clicked item and a negative."""
+        interests, active = self.interests(interaction)
+        clicked, other = self.pair(interaction)
+        return bpr(self.reader(interests, active, clicked), clicked, other)
+
+    def pair(self, interaction):
+        """Embeddings of each row's clicked item and of its negative, shape (B, D) each."""
+        return [self.item_embedding(interaction[name]) for name in (self.POS_ITEM_ID, self.NEG_ITEM_ID)]
+
+    def predict(self, interaction):
+        """The score of each row's item, shape (B,)."""
+        users, active = self.users(interaction)
+        scores = (users @ self.item_embedding(interaction[self.ITEM_ID]).unsqueeze(2)).squeeze(2)
+        return scores.masked_fill(~active, -torch.inf).amax(dim=1)
+
+    @torch.no_grad()
+    def full_sort_predict(self, interaction):
+        """The scores of all items, shape (B, items), padding item included; without gradient."""
+        users, active = self.users(interaction)
+        # Everybody has the first interest: it stands in for those that a user has not.
+        users = torch.where(active.unsqueeze(2), users, users[:, :1])
+        return largest_products(users, self.item_embedding.weight)
+
+
+def largest_products(users, items):
+    """For each user and item the largest ``v_k . e``.
+
+    Some rows at a time and in place: all at once would be K times the memory, and time spent on getting it.
+
+    Args:
+        users (torch.Tensor): shape (B, K, D), without gradient.
+        items (torch.Tensor): shape (I, D).
+
+    Returns:
+        torch.Tensor: shape (B, I).
+    """
+    best = users.new_empty(len(users), len(items))
+    for some, row in zip(best.split(_ROWS), users.split(_ROWS)):
+        torch.mm(row[:, 0], items.T, out=some)
+        for k in range(1, users.shape[1]):
+            torch.maximum(some, row[:, k] @ items.T, out=some)
+    return best
+
+
+def start_small(module):
+    """Start of embeddings and linear layers; a padding row stays zero."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=_START)
+        if getattr(module, "bias", None) is not None:
+            nn.init.normal_(module.bias, std=_START)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        nn.init.zeros_(module.weight[module.padding_idx].detach())
+
+
+def best_interest(interests, active, target):
+    """The interest of largest ``v_k . e``.
+
+    Args:
+        interests (torch.Tensor): shape (B, K, D).
+        active (torch.BoolTensor): True for the user's own interests, shape (B, K).
+        target (torch.Tensor): item, shape (B, D).
+
+    Returns:
+        torch.Tensor: shape (B, D).
+    """
+    scores = (interests @ target.unsqueeze(2)).squeeze(2).masked_fill(~active, -torch.inf)
+    return interests[torch.arange(len(interests), device=interests.device), scores.argmax(dim=1)]
+
+
+def bpr(users, clicked, others):
+    """``-log sigmoid(v . e+ - v . e-)``, the mean over rows. Source: Rendle et al., UAI '09.
+
+    Args:
+        users, clicked, others (torch.Tensor): shape (B, D) each.
+
+    Returns:
+        torch.Tensor: scalar.
+    """
+    return -nn.functional.logsigmoid((users * (clicked - others)).sum(dim=1)).mean()

@@ -1,0 +1,174 @@
+"""From a history to K interests: the extractors of the multi-interest family.
+
+Every extractor is called with embedded behaviours (B, L, D) and their mask (B, L), histories oldest first and padded
+behind, and gives interests (B, K, D) and the mask of those that the user has (B, K). So does
+:class:`recbole_iacn.nn.capsule.BehaviorToInterestRouting`.
+"""
+
+import torch
+from torch import nn
+
+from recbole_iacn.nn.capsule import squash
+
+
+def positions_from_now(mask):
+    """How long ago each behaviour was: 1 for the newest, 2 for the one before; 0 for padding.
+
+    Args:
+        mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+
+    Returns:
+        torch.LongTensor: shape (B, L).
+    """
+    place = torch.arange(mask.shape[1], device=mask.device)
+    return (mask.sum(dim=1, keepdim=True) - place) * mask
+
+
+def _every(interests):
+    return interests, interests.new_ones(interests.shape[:2], dtype=torch.bool)
+
+
+class MeanInterest(nn.Module):
+    """One interest, an affine map of the mean behaviour: ``v = W mean(X) + b``.
+
+    Source: Covington et al. (YouTubeDNN), RecSys '16, section 3, as the TiMiRec paper runs it.
+
+    Args:
+        embedding_size (int): D.
+    """
+
+    def __init__(self, embedding_size):
+        super().__init__()
+        self.output = nn.Linear(embedding_size, embedding_size)
+
+    def forward(self, behaviors, mask):
+        """Extract; see the module's description.
+
+        Returns:
+            tuple: interests (B, 1, D) and interest mask (B, 1).
+        """
+        real = mask.unsqueeze(2).to(behaviors.dtype)
+        mean = (behaviors * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+        return _every(self.output(mean).unsqueeze(1))
+
+
+class SelfAttentiveInterests(nn.Module):
+    """K interests, each a weighted mean of the behaviours: ``A = softmax_L(W2 tanh(W1 (X + P)))``, ``V = A^T X``.
+
+    P are embeddings of how long ago a behaviour was. With ``positions_in_values`` the means are of X + P, and a
+    ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+ have both).
+
+    Source: Cen et al. (ComiRec-SA), KDD '20, section 3.2; positions and block: Wang et al. (TiMiRec), CIKM '22.
+
+    Args:
+        embedding_size (int): D.
+        num_interests (int): K.
+        max_length (int): the longest history.
+        attention_size (int): width of the hidden layer. Defaults to 8.
+        positions_in_values (bool): see above. Defaults to False.
+        block (torch.nn.Module, optional): called with X + P, shape (B, L, D), and the mask.
+    """
+
+    def __init__(
+        self, embedding_size, num_interests, max_length, attention_size=8, positions_in_values=False, block=None
+    ):
+        super().__init__()
+        self.position_embedding = nn.Embedding(max_length + 1, embedding_size)
+        self.hidden = nn.Linear(embedding_size, attention_size)
+        self.scores = nn.Linear(attention_size, num_interests)
+        self.positions_in_values = positions_in_values
+        self.block = block
+
+    def forward(self, behaviors, mask):
+        """Extract; see the module's description.
+
+        Returns:
+            tuple: interests (B, K, D) and interest mask (B, K), all True.
+        """
+        placed = behaviors + self.position_embedding(positions_from_now(mask))
+        if self.block is not None:
+            placed = self.block(placed, mask)
+        scores = self.scores(self.hidden(placed).tanh())
+        scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
+        values = placed if self.positions_in_values else behaviors
+        return _every(scores.softmax(dim=1).transpose(1, 2) @ values)
+
+
+class PositionalRouting(nn.Module):
+    """K interests by dynamic routing, with a linear map of its own for each pair of position and interest.
+
+    Logits start from zero; the maps tell the interests apart. In every iteration ``a = softmax_K(b)``,
+    ``u_j = squash(sum_i a_ij e_ij)``, ``b_ij <- b_ij + u_j . e_ij`` with ``e_ij = W_ij e_i``; gradients flow through
+    the last one only.
+
+    Source: Cen et al. (ComiRec-DR), KDD '20, section 3.2 and algorithm 1, with the maps of its published code.
+
+    Args:
+        embedding_size (int): D.
+        num_interests (int): K.
+        max_length (int): the longest history.
+        iterations (int): routing iterations. Defaults to 3.
+    """
+
+    def __init__(self, embedding_size, num_interests, max_length, iterations=3):
+        super().__init__()
+        self.maps = nn.Parameter(torch.empty(max_length, num_interests, embedding_size, embedding_size))
+        nn.init.normal_(self.maps, std=embedding_size**-0.5)
+        self.iterations = iterations
+
+    def forward(self, behaviors, mask):
+        """Extract; see the module's description.
+
+        Returns:
+            tuple: interests (B, K, D) and interest mask (B, K), all True.
+        """
+        # Positions are counted from the present, so that a behaviour keeps its map as the padding changes.
+        aligned, real = _newest_first(behaviors, mask)
+        mapped = torch.einsum("bld,lkde->bkle", aligned, self.maps[: aligned.shape[1]])
+        real = real.unsqueeze(1).to(mapped.dtype)
+        logits = mapped.new_zeros(mapped.shape[:3])
+        for remaining in reversed(range(self.iterations)):
+            routed = mapped.detach() if remaining else mapped
+            couplings = logits.softmax(dim=1) * real
+            interests = squash(torch.einsum("bkl,bkle->bke", couplings, routed))
+            if remaining:
+                logits = logits + torch.einsum("bke,bkle->bkl", interests, routed)
+        return _every(interests)
+
+
+def _newest_first(behaviors, mask):
+    """The behaviours of each row turned around, padding still behind."""
+    place = torch.arange(mask.shape[1], device=mask.device)
+    turned = (mask.sum(dim=1, keepdim=True) - 1 - place).clamp_min(0)
+    real = place < mask.sum(dim=1, keepdim=True)
+    return behaviors.gather(1, turned.unsqueeze(2).expand_as(behaviors)), real
+
+
+class TransformerBlock(nn.Module):
+    """One bidirectional block: attention, then a feed-forward net of width D, each added to its input and normalised.
+
+    Source: Vaswani et al., NIPS '17; as the extractor of TiMiRec+ has it.
+
+    Args:
+        embedding_size (int): D.
+        heads (int): Defaults to 1.
+        dropout (float): Defaults to 0.
+    """
+
+    def __init__(self, embedding_size, heads=1, dropout=0.0):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(
+            embedding_size, heads, dim_feedforward=embedding_size, dropout=dropout, batch_first=True
+        )
+
+    def forward(self, behaviors, mask):
+        """Mix.
+
+        Args:
+            behaviors (torch.Tensor): shape (B, L, D).
+            mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+
+        Returns:
+            torch.Tensor: shape (B, L, D); what stands at padding has no meaning.
+        """
+        return self.layer(behaviors, src_key_padding_mask=~mask)

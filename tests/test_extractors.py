@@ -1,0 +1,125 @@
+"""The multi-interest family's extractors against NumPy, and what padding may not change."""
+
+import numpy as np
+import pytest
+import torch
+
+from recbole_iacn.nn.extractor import (
+    MeanInterest,
+    PositionalRouting,
+    SelfAttentiveInterests,
+    TransformerBlock,
+    positions_from_now,
+)
+
+B, L, K, D = 5, 6, 3, 4
+LENGTHS = (6, 4, 3, 2, 1)
+
+
+@pytest.fixture
+def rows():
+    torch.manual_seed(1)
+    mask = torch.arange(L) < torch.tensor(LENGTHS).unsqueeze(1)
+    return torch.randn(B, L, D), mask
+
+
+def extractors():
+    block = TransformerBlock(D)
+    return {
+        "mean": MeanInterest(D),
+        "self-attention": SelfAttentiveInterests(D, K, L, attention_size=5),
+        "with positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions_in_values=True),
+        "with a block": SelfAttentiveInterests(D, K, L, attention_size=5, positions_in_values=True, block=block),
+        "routing": PositionalRouting(D, K, L),
+    }
+
+
+@pytest.fixture(params=["mean", "self-attention", "with positions", "with a block", "routing"])
+def extractor(request):
+    torch.manual_seed(2)
+    return extractors()[request.param].eval()
+
+
+def numpy_of(module):
+    return {name: value.detach().double().numpy() for name, value in module.named_parameters()}
+
+
+def softmax(x, axis):
+    x = np.exp(x - x.max(axis=axis, keepdims=True))
+    return x / x.sum(axis=axis, keepdims=True)
+
+
+def test_positions_count_back_from_the_newest():
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    assert positions_from_now(mask).tolist() == [[3, 2, 1], [1, 0, 0]]
+
+
+def test_padding_has_no_say(extractor, rows):
+    """Neither what stands there, nor how much of it there is."""
+    behaviors, mask = rows
+    interests, active = extractor(behaviors, mask)
+    assert interests.shape == (B, 1 if isinstance(extractor, MeanInterest) else K, D) and active.all()
+    other = torch.where(mask.unsqueeze(2), behaviors, torch.full_like(behaviors, 9.0))
+    assert torch.allclose(extractor(other, mask)[0], interests, atol=1e-6)
+    for row, length in enumerate(LENGTHS):
+        alone = extractor(behaviors[row : row + 1, :length], mask[row : row + 1, :length])[0]
+        assert torch.allclose(alone[0], interests[row], atol=1e-6)
+
+
+def test_an_empty_history_is_finite(extractor):
+    interests, _ = extractor(torch.zeros(1, L, D), torch.zeros(1, L, dtype=torch.bool))
+    assert isinstance(getattr(extractor, "block", None), TransformerBlock) or interests.isfinite().all()
+
+
+def test_gradients_reach_every_weight(extractor, rows):
+    extractor(*rows)[0].square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in extractor.parameters())
+
+
+def test_mean_interest_by_numpy(rows):
+    behaviors, mask = rows
+    extractor = MeanInterest(D)
+    weights = numpy_of(extractor)
+    for row, length in enumerate(LENGTHS):
+        wanted = weights["output.weight"] @ behaviors[row, :length].double().numpy().mean(0) + weights["output.bias"]
+        assert np.allclose(extractor(behaviors, mask)[0][row, 0].detach().numpy(), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions_in_values", [False, True])
+def test_self_attention_by_numpy(rows, positions_in_values):
+    """A = softmax over the history of W2 tanh(W1 (X + P)); V = A^T X, or A^T (X + P)."""
+    behaviors, mask = rows
+    extractor = SelfAttentiveInterests(D, K, L, 5, positions_in_values)
+    interests, w = extractor(behaviors, mask)[0].detach().numpy(), numpy_of(extractor)
+    for row, length in enumerate(LENGTHS):
+        x = behaviors[row, :length].double().numpy()
+        placed = x + w["position_embedding.weight"][np.arange(length, 0, -1)]
+        hidden = np.tanh(placed @ w["hidden.weight"].T + w["hidden.bias"])
+        weights = softmax(hidden @ w["scores.weight"].T + w["scores.bias"], axis=0)
+        assert np.allclose(interests[row], weights.T @ (placed if positions_in_values else x), atol=1e-6)
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_positional_routing_by_numpy(rows, iterations):
+    behaviors, mask = rows
+    extractor = PositionalRouting(D, K, L, iterations)
+    interests, maps = extractor(behaviors, mask)[0].detach().numpy(), numpy_of(extractor)["maps"]
+    for row, length in enumerate(LENGTHS):
+        newest_first = behaviors[row, :length].double().numpy()[::-1]
+        mapped = np.array([[newest_first[i] @ maps[i, j] for j in range(K)] for i in range(length)])
+        logits = np.zeros((length, K))
+        for _ in range(iterations):
+            couplings = softmax(logits, axis=1)
+            s = np.einsum("ij,ijd->jd", couplings, mapped)
+            norm = np.linalg.norm(s, axis=1, keepdims=True)
+            u = s * norm / (1 + norm**2)
+            logits = logits + np.einsum("ijd,jd->ij", mapped, u)
+        assert np.allclose(interests[row], u, atol=1e-5)
+
+
+def test_the_order_matters_where_positions_are(rows):
+    behaviors, mask = rows
+    turned = behaviors[:1].flip(1)
+    for name, extractor in extractors().items():
+        same = torch.allclose(extractor.eval()(turned, mask[:1])[0], extractor(behaviors[:1], mask[:1])[0], atol=1e-5)
+        assert same == (name == "mean"), name

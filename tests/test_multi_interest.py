@@ -1,0 +1,185 @@
+"""The multi-interest family: formulas against NumPy, a planted band for each, RecBole's own functions."""
+
+import numpy as np
+import pytest
+import torch
+from recbole.utils import get_trainer
+
+from recbole_iacn.data.synthetic import PlantedInterests
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.retrieval import best_interest, bpr, largest_products
+from recbole_iacn.names import FAMILY
+
+SHORT = {
+    "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+    "mlp_hidden_size": ...,
+    "topk": [5, 10],
+    "eval_negatives": 20,
+}
+every_model = pytest.mark.parametrize("name", list(FAMILY))
+
+
+@pytest.fixture
+def network(build):
+    """A model with weights that tell items apart, and rows of the test data."""
+
+    def make(name, **changes):
+        *_, test, model = build(name, **SHORT, **changes)
+        torch.manual_seed(0)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.5)
+        return model.eval(), test._dataset[np.arange(12)]
+
+    return make
+
+
+def test_bpr_and_the_hard_readout_by_hand():
+    interests = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [9.0, 9.0]]])
+    active = torch.tensor([[True, True], [True, False]])
+    clicked = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
+    user = best_interest(interests, active, clicked)
+    assert user.tolist() == [[0.0, 2.0], [1.0, 1.0]]
+    loss = bpr(user, clicked, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    assert loss.item() == pytest.approx(np.mean([np.log(1 + np.exp(-2)), np.log(1 + np.exp(-1))]))
+
+
+def test_largest_products_by_numpy():
+    torch.manual_seed(0)
+    users, items = torch.randn(150, 3, 4), torch.randn(7, 4)
+    wanted = np.einsum("bkd,id->bki", users.numpy(), items.numpy()).max(axis=1)
+    assert np.allclose(largest_products(users, items).numpy(), wanted, atol=1e-5)
+
+
+@every_model
+def test_full_sort_is_predict_for_every_item(network, name):
+    model, rows = network(name)
+    scores = model.full_sort_predict(rows)
+    for item in (1, 5, 39):
+        rows.update({"item_id": torch.full((12,), item)}) if isinstance(rows, dict) else None
+        rows.interaction["item_id"] = torch.full((12,), item)
+        assert torch.allclose(model.predict(rows), scores[:, item], atol=1e-5)
+
+
+@every_model
+def test_padding_has_no_say(network, name):
+    """A longer window of the same histories gives the same scores."""
+    model, rows = network(name)
+    scores = model.full_sort_predict(rows)
+    model.max_seq_length += 2
+    for key, values in rows.interaction.items():
+        if key.endswith("_list"):
+            rows.interaction[key] = torch.nn.functional.pad(values, (0, 2))
+    if not hasattr(model.extractor, "initial_logits"):  # MIND's start is one value a place
+        assert torch.allclose(model.full_sort_predict(rows), scores, atol=1e-5)
+
+
+def test_mind_scores_a_user_by_own_interests_only(network):
+    """K_u of the routing: 1 for one or two clicks, then 2 for three and four, 3 from five on."""
+    model, rows = network("MIND", num_interests=4)
+    users, active = model.users(rows)
+    lengths = (rows["item_id_list"] != 0).sum(dim=1)
+    assert active.sum(dim=1).tolist() == [max(1, int(np.ceil(np.log2(length)))) for length in lengths.tolist()]
+    assert (users[~active] == 0).all()
+
+
+@pytest.mark.parametrize("changes", [{"h_layer": True}, {"label_attention": "pow", "label_power": 2.0}])
+def test_minds_options_train(build, changes):
+    _, train, *_, model = build("MIND", **SHORT, **changes)
+    model.calculate_loss(next(iter(train))).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@every_model
+def test_loss_is_finite_and_trains_every_weight(build, name):
+    _, train, *_, model = build(name, **SHORT)
+    losses = model.calculate_loss(next(iter(train)))
+    (sum(losses) if isinstance(losses, tuple) else losses).backward()
+    idle = [n for n, p in model.named_parameters() if p.grad is None and not n.startswith("predictor.")]
+    assert idle == []
+
+
+def test_biases_have_no_weight_decay(build):
+    config, *_, model = build("TiMiRecPlus", **SHORT, weight_decay=0.1)
+    groups = get_trainer(config["MODEL_TYPE"], "TiMiRecPlus")(config, model).optimizer.param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+    biases = {name for name, p in model.named_parameters() if any(p is one for one in groups[1]["params"])}
+    assert biases == {name for name, _ in model.named_parameters() if "bias" in name} and len(biases) > 8
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    data = PlantedInterests(users=300, clusters=5, items_per_cluster=16, events=12, noise=0.05)
+    return str(data.write(tmp_path_factory.mktemp("planted")).parent)
+
+
+@every_model
+def test_planted_interests_are_found(build, planted, name):
+    """Ranked among 50 items outside the user's own: two of five clusters are liked and hold 20 of their 32 items still,
+    so that of 50 drawn among 68 some 15 are of a liked one. A model that knows the clusters has the clicked item among
+    its first ten in .95 * 10 / 16 = .6 of all cases, one that knows nothing in .2."""
+    epochs = {"TiMiRec": 12, "TiMiRecPlus": 12, "YouTubeDNN": 50}.get(name, 25)  # of each of two stages; a slow start
+    changes = {**SHORT, "data_path": planted, "eval_negatives": 50, "epochs": epochs, "stopping_step": 20}
+    config, train, valid, test, model = build(
+        name, "planted", **changes, learning_rate=0.01, MAX_ITEM_LIST_LENGTH=12, embedding_size=16, train_batch_size=256
+    )
+    trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
+    trainer.fit(train, valid, verbose=False)
+    assert 0.4 < trainer.evaluate(test)["hit@10"] < 0.75  # seen: .51 to .58
+
+
+@pytest.mark.parametrize("name", ["ComiRec", "TiSASRec", "TiMiRec"])
+def test_recboles_own_functions(tmp_path, settings, name):
+    """run, a checkpoint that opens without running code, load_data_and_model and full_sort_topk."""
+    from recbole.quick_start import load_data_and_model
+    from recbole.utils.case_study import full_sort_topk
+
+    import recbole_iacn
+
+    result = recbole_iacn.run(name, "tiny", config_dict=settings(**SHORT, checkpoint_dir=str(tmp_path / "saved")))
+    assert set(result["test_result"]) == {"hit@5", "hit@10", "ndcg@5", "ndcg@10"}
+    saved = [path for path in (tmp_path / "saved").iterdir() if "extractor" not in path.name]
+    assert len(saved) == 1 and torch.load(saved[0], weights_only=True)["recbole_iacn"] == 1
+    config, model, _, _, _, test = load_data_and_model(str(saved[0]))
+    trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
+    assert trainer.evaluate(test, load_best_model=False) == result["test_result"]
+    scores, items = full_sort_topk(np.array([1, 2]), model, test, k=3, device="cpu")
+    assert scores.shape == items.shape == (2, 3) and (items > 0).all()
+
+
+def test_timed_histories_are_exact(build, tmp_path):
+    """Two clicks a second apart in 2026, which float32 holds as one; what came first is the start."""
+    (tmp_path / "timed").mkdir()
+    times = {"a": [1_790_000_000, 1_790_000_001, 1_790_000_004, 1_790_500_000], "b": [5, 6, 7, 1_790_000_000]}
+    lines = ["user_id:token\titem_id:token\ttimestamp:float"]
+    lines += [f"{user}\ti{place}\t{time}" for user, row in times.items() for place, time in reversed([*enumerate(row)])]
+    (tmp_path / "timed" / "timed.inter").write_text("\n".join(lines) + "\n")
+    changes = {**SHORT, "data_path": str(tmp_path), "eval_negatives": 1, "protocol": "leave_one_out_full"}
+    _, _, _, test, _ = build("TiSASRec", "timed", **{**changes, "eval_negatives": ...})
+    rows = test._dataset[np.arange(2)]
+    found = dict(zip(test._dataset.field2id_token["user_id"][rows["user_id"]], rows["elapsed_list"].tolist()))
+    assert found == {"a": [0, 1, 4, 0, 0, 0], "b": [0, 1, 2, 0, 0, 0]}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("ComiRec", {"extractor": "mlp"}, "extractor: must be sa or dr"),
+        ("MIND", {"num_interests": 0}, "num_interests: must be an integer >= 1"),
+        ("TiMiRec", {"stages": "three"}, "stages: must be two, joint or extractor_twice"),
+        ("TiMiRec", {"num_interest": 3}, "num_interest: no such setting .*Did you mean 'num_interests'"),
+        ("MIND", {"history_dataset": False}, "MIND always reads histories so"),
+        ("TiSASRec", {"n_heads": 3}, "embedding_size must be a multiple of heads"),
+    ],
+)
+def test_wrong_settings_are_told(build, name, changes, message):
+    with pytest.raises((ConfigError, ValueError), match=message):
+        build(name, **SHORT, **changes)
+
+
+@pytest.mark.parametrize("name", ["MND", "TiMiReC"])
+def test_misspelt_names_are_told(name):
+    import recbole_iacn
+
+    with pytest.raises(ConfigError, match=r"Did you mean '(MIND|TiMiRec)"):
+        recbole_iacn.run(name, "tiny")

@@ -1,0 +1,149 @@
+"""Ranking among fixed candidates, or all: against NumPy, for our models and RecBole's."""
+
+import numpy as np
+import pytest
+import torch
+from recbole.utils import get_trainer
+
+from recbole_iacn.data.ranking import Candidates
+from recbole_iacn.errors import ConfigError
+
+SHORT = {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": ..., "topk": [3, 5]}
+SAMPLED = {**SHORT, "protocol": "leave_one_out_sampled", "eval_negatives": 12, "metrics": ["Hit", "NDCG", "MRR"]}
+STOCK = {"valid_metric": "NDCG@3", "loss_type": "BPR", "hidden_size": 8, "inner_size": 8, "n_heads": 1, "n_layers": 1}
+
+
+def test_a_candidate_drawn_twice_counts_twice_and_a_tie_is_won():
+    scores = torch.tensor([[-9.0, 0.5, 0.9, 0.5, 0.1], [-9.0, 0.3, 0.2, 0.1, 0.0]])
+    drawn = Candidates(torch.tensor([[2, 2, 3, 4], [2, 3, 4, 4]]))
+    falling, row, place = drawn.ranked(scores, torch.arange(2), torch.tensor([1, 1]))
+    assert place.tolist() == [2, 0] and row.tolist() == [0, 1]
+    assert falling.shape == (2, 5) and (falling.diff() < 0).all()
+
+
+def trained(build, model, **changes):
+    """(config, train, valid, test, model, trainer), the model with weights that tell items apart."""
+    parts = build(model, **changes)
+    torch.manual_seed(0)
+    for parameter in parts[-1].parameters():
+        torch.nn.init.normal_(parameter)
+    return *parts, get_trainer(parts[0]["MODEL_TYPE"], parts[0]["model"])(parts[0], parts[-1])
+
+
+def own_metrics(ranks, k):
+    """Hit, NDCG and MRR of one clicked item a row."""
+    hit = ranks <= k
+    return hit.mean(), (hit / np.log2(ranks + 1)).mean(), (hit / ranks).mean()
+
+
+def scores_of(model, data):
+    with torch.no_grad():
+        return model.eval().full_sort_predict(data[np.arange(len(data))]).view(len(data), -1).numpy()
+
+
+@pytest.mark.parametrize("model", ["ComiRec", "SASRec", "GRU4Rec"])
+def test_metrics_by_numpy(build, model):
+    changes = SAMPLED if model == "ComiRec" else {**SAMPLED, **STOCK}
+    _, _, valid, test, network, trainer = trained(build, model, **changes)
+    for loader in (valid, test):
+        found = trainer.evaluate(loader, load_best_model=False)
+        scores, rows = scores_of(network, loader._dataset), np.arange(len(loader._dataset))
+        clicked = loader._dataset.inter_feat["item_id"].numpy()
+        ranks = 1 + sum(scores[rows, drawn] > scores[rows, clicked] for drawn in loader.candidates.numpy().T)
+        for k in (3, 5):
+            for name, wanted in zip(("hit", "ndcg", "mrr"), own_metrics(ranks, k)):
+                assert found[f"{name}@{k}"] == pytest.approx(wanted, abs=6e-5)  # RecBole rounds to four places
+
+
+def test_candidates_are_fixed_and_nobodys_own(build):
+    """Same for every model and pass; other seeds and validation have others."""
+    _, _, valid, test, *_ = build("ComiRec", **SAMPLED)
+    again = build("SASRec", **{**SAMPLED, **STOCK})[3]
+    other = build("ComiRec", **SAMPLED, seed=8)[3]
+    assert test.candidates.equal(again.candidates) and not test.candidates.equal(other.candidates)
+    assert not valid.candidates.equal(test.candidates) and test.candidates.shape == (60, 12)
+    clicks = {}
+    for user, item in zip(*(column.tolist() for column in test._dataset.clicks)):
+        clicks.setdefault(user, set()).add(item)
+    for user, drawn in zip(test._dataset.inter_feat["user_id"].tolist(), test.candidates.tolist()):
+        assert not clicks[user] & set(drawn) and min(drawn) > 0
+
+
+def test_training_negatives_may_be_the_items_that_test(build):
+    """But none of the user's training items, the first one, which is nobody's target, included."""
+    _, train, valid, test, _ = build("ComiRec", **SAMPLED)
+    training, later = {}, {}
+    for part, into in ((train, training), (valid, later), (test, later)):
+        feat = part._dataset.inter_feat
+        for user, item in zip(feat["user_id"].tolist(), feat["item_id"].tolist()):
+            into.setdefault(user, set()).add(item)
+    for user, first in zip(train._dataset.inter_feat["user_id"].tolist(), _first_items(train._dataset)):
+        training[user].add(first)
+    drawn_later = 0
+    for _ in range(3):
+        for batch in train:
+            for user, item in zip(batch["user_id"].tolist(), batch["neg_item_id"].tolist()):
+                assert item not in training[user]
+                drawn_later += item in later[user]
+    assert drawn_later > 0
+
+
+def _first_items(data):
+    rows = data[np.arange(len(data))]
+    users, items = data.clicks
+    first = {}
+    for user, item in zip(users.tolist(), items.tolist()):
+        first.setdefault(user, item)
+    return [first[user] for user in rows["user_id"].tolist()]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_full_ranking_with_and_without_the_history(build, masked):
+    changes = {**SHORT, "protocol": "leave_one_out_full", "mask_history": masked, "metrics": ["Hit"]}
+    _, _, valid, test, network, trainer = trained(build, "ComiRec", **changes, valid_metric="Hit@3")
+    users, items = (column.numpy() for column in test._dataset.clicks)
+    for loader, left in ((valid, 2), (test, 1)):
+        found = trainer.evaluate(loader, load_best_model=False)
+        feat = loader._dataset.inter_feat
+        scores, ranks = scores_of(network, loader._dataset), []
+        scores[:, 0] = -np.inf
+        for row, (user, clicked) in enumerate(zip(feat["user_id"].numpy(), feat["item_id"].numpy())):
+            if masked:
+                scores[row, items[users == user][:-left]] = -np.inf
+            ranks.append(1 + (scores[row] > scores[row, clicked]).sum())
+        for k in (3, 5):
+            assert found[f"hit@{k}"] == pytest.approx(own_metrics(np.array(ranks), k)[0], abs=6e-5)
+
+
+def test_a_stock_model_with_a_full_softmax_needs_no_negatives(build):
+    changes = {**SAMPLED, **STOCK, "loss_type": "CE", "train_neg_sample_args": None}
+    _, train, *_, trainer = trained(build, "SASRec", **changes)
+    assert "neg_item_id" not in next(iter(train))
+    assert trainer.fit(train, verbose=False, saved=False) and len(trainer.train_loss_dict) == 2
+
+
+def test_the_users_own_candidates(build, tmp_path):
+    _, _, _, test, _ = build("ComiRec", **SAMPLED)
+    names = test._dataset.field2id_token
+    lines = ["user_id:token\titem_id_list:token_seq"]
+    for user, drawn in zip(test._dataset.inter_feat["user_id"].tolist(), test.candidates.tolist()):
+        lines.append(f"{names['user_id'][user]}\t{' '.join(names['item_id'][item] for item in drawn[::-1])}")
+    (tmp_path / "mine.txt").write_text("\n".join(lines) + "\n")
+    again = build("ComiRec", **SAMPLED, test_negatives_file=str(tmp_path / "mine.txt"))[3]
+    assert again.candidates.equal(test.candidates.flip(1))
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "message"),
+    [
+        ("ComiRec", {"eval_negatives": 0}, "eval_negatives: must be an integer >= 1"),
+        ("ComiRec", {"protocol": "leave_one_out_full"}, "eval_negatives: is for protocol leave_one_out_sampled"),
+        ("ComiRec", {"mask_history": True}, "mask_history: is for protocol leave_one_out_full"),
+        ("ComiRec", {"metrics": ["Hit", "NDCG", "ItemCoverage"]}, "metrics: ItemCoverage is about all items"),
+        ("SASRec", {**STOCK, "metrics": ["Hit", "NDCG", "GiniIndex"]}, "metrics: GiniIndex is about all items"),
+        ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is none"),
+    ],
+)
+def test_what_cannot_be_ranked_is_told(build, model, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        build(model, **{**SAMPLED, "valid_metric": "NDCG@3", **changes})
