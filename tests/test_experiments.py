@@ -83,6 +83,8 @@ def test_a_run_is_known_by_all_that_may_change_its_result(file):
         ({"only": {"a": 1}}, "only: must be a list"),
         ({"modes": "full"}, "modes: must be a list"),
         ({"search": 3}, "search: must be a dict"),
+        ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; make two files"),
+        ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has none; they are for"),
         ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
         ({"only": [{"when": {"modes": "full"}, "settings": {}}]}, "only: when: modes: no such key"),
     ],
@@ -126,6 +128,14 @@ def test_the_files_that_come_with_the_project_are_plans(name):
     assert {run.dataset for run in some.runs} == {"Beauty"} and len(some.runs) * 5 == len(plan.runs)
 
 
+def test_the_ranking_files_are_plans():
+    plan = read_plan(FILES / "multi_interest.yaml", datasets=["Beauty"])
+    assert len(plan.runs) == 8 * 3 and {run.mode for run in plan.runs} == {""}
+    rates = {run.model: run.settings["learning_rate"] for run in plan.runs}
+    assert (rates["ComiRec"], rates["TiMiRecPlus"]) == (0.001, 0.0001)
+    assert len(read_plan(FILES / "timirec_variants.yaml").runs) == 2 * 2 * 3 * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -167,6 +177,25 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
     ]
     repeated = json.loads(runner.result_path(tmp_path / "out", plan.runs[0]).read_text())
     assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
+
+
+def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
+    """Ours in two stages, and one of RecBole's with its own trainer."""
+    own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=..., mlp_hidden_size=..., load_col=...)
+    own.update(protocol="leave_one_out_sampled", eval_negatives=9, topk=[5], metrics=["Hit", "NDCG"], hidden_size=8)
+    own.update(valid_metric="NDCG@5", loss_type="BPR", load_col={"inter": ["user_id", "item_id", "timestamp"]})
+    path = file(models=["TiMiRec", "GRU4Rec"], seeds=[1], settings=own)
+    plan = read_plan(path, data_path=str(data_path))
+    assert [(run.mode, run.title) for run in plan.runs][1] == ("", "GRU4Rec on tiny, seed 1")
+    assert "iacn_mode" not in plan.runs[0].settings and plan.runs[0].id.startswith("tiny-TiMiRec-1-")
+    assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
+    found = {one["model"]: one for one in runner.read_results(tmp_path / "out")}
+    assert all(set(one["test"]) == {"hit@5", "ndcg@5"} for one in found.values())
+    assert [set(epoch["losses"]) for epoch in found["GRU4Rec"]["epochs"]] == [{"main"}] * 2
+    names = [set(epoch["losses"]) for epoch in found["TiMiRec"]["epochs"]]
+    assert names == [{"main"}] * 2 + [{"main", "distillation"}] * 2
+    later = [epoch["valid"] for epoch in found["TiMiRec"]["epochs"][2:]]
+    assert found["TiMiRec"]["best"] == max(later) == found["TiMiRec"]["valid"]["ndcg@5"]
 
 
 def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):

@@ -39,7 +39,7 @@ def trained(monkeypatch):
         seen.append((run.mode, run.seed, run.settings))
         for epoch in range(3):
             after_epoch(epoch, value)
-        return {"epochs": [{"valid": value}] * 3, "test": {"auc": -1.0}}
+        return {"best": value, "test": {"auc": -1.0}}
 
     monkeypatch.setattr(module, "train", train)
     return seen
@@ -93,7 +93,7 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
         for epoch in range(10):
             lengths[-1] += 1
             after_epoch(epoch, 1.0 / len(lengths))  # each trial is worse than the one before
-        return {"epochs": [{"valid": 1.0 / len(lengths)}]}
+        return {"best": 1.0 / len(lengths)}
 
     monkeypatch.setattr(module, "train", train)
     plan = read_plan(file)

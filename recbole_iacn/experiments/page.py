@@ -8,6 +8,7 @@ import plotly.io
 from scipy import stats
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.leaderboard import main_metric
 from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.experiments.tables import CONTROLS, mean_and_deviation
 
@@ -79,6 +80,34 @@ def figures_of(results, rows):
         figures[key] = (f"Test AUC by {key}, mean ± SD", curve(rows, key))
     figures.update({f"training {place}": one for place, one in enumerate(training(results))})
     return figures
+
+
+def board_figures_of(results, entries):
+    """All figures of a report on models without modes.
+
+    Args:
+        results (list of dict): its runs.
+        entries (list of Entry): of the table.
+
+    Returns:
+        dict: name -> (title, plotly Figure): ``board``, and ``training 0``, ``training 1`` ….
+    """
+    metric = main_metric(entries)
+    figure = _figure(f"test {metric}")
+    for dataset in dict.fromkeys(entry.dataset for entry in entries):
+        some = [entry for entry in entries if entry.dataset == dataset]
+        means, deviations = zip(*(mean_and_deviation(entry.metrics[metric].values()) for entry in some))
+        figure.add_scatter(
+            x=means,
+            y=[entry.name for entry in some],
+            error_x={"array": [0.0 if one != one else one for one in deviations]},
+            mode="markers",
+            name=dataset,
+            marker={"size": 9},
+        )
+    figure.update_layout(height=140 + 44 * len(entries), yaxis={"autorange": "reversed", "automargin": True})
+    curves = {f"training {place}": one for place, one in enumerate(training(results))}
+    return {"board": (f"Test {metric}, mean ± SD", figure), **curves}
 
 
 def write_pictures(figures, folder):
@@ -159,28 +188,39 @@ def curve(rows, key):
 
 
 def training(results):
-    """For each backbone on a data set: validation AUC and both losses over the epochs, means over seeds."""
+    """For each backbone on a data set: the validation metric and both losses over the epochs, means over seeds."""
     figures = []
     unswept = [one for one in results if not one["sweep"]]
     for dataset, model in sorted({(one["dataset"], one["model"]) for one in unswept}):
         runs = [one for one in unswept if (one["dataset"], one["model"]) == (dataset, model)]
         for title, value in (
-            ("validation AUC", lambda epoch: epoch["valid"]),
+            ("validation", lambda epoch: epoch["valid"]),
             ("main loss", lambda epoch: epoch["losses"].get("main")),
             ("loss of the task", lambda epoch: epoch["losses"].get("iacn")),
         ):
             figure = _figure("epoch")
-            for mode in MODES:
+            for mode in dict.fromkeys(one["mode"] for one in sorted(runs, key=_place)):
                 series = [[value(epoch) for epoch in one["epochs"]] for one in runs if one["mode"] == mode]
                 columns = list(zip(*series)) if series else []  # as far as every seed went
                 if not columns or None in columns[0]:
                     continue
                 means, deviations = zip(*(mean_and_deviation(column) for column in columns))
-                _band(figure, list(range(1, len(columns) + 1)), means, deviations, mode, COLOURS[mode])
+                _band(
+                    figure,
+                    list(range(1, len(columns) + 1)),
+                    means,
+                    deviations,
+                    mode or model,
+                    COLOURS.get(mode, COLOURS["full"]),
+                )
             figure.update_xaxes(tickformat="d", dtick=1 if len(figure.data) and len(figure.data[0].x) < 16 else 5)
             if figure.data:
                 figures.append((f"{model} on {dataset}: {title}", figure))
     return figures
+
+
+def _place(one):
+    return MODES.index(one["mode"]) if one["mode"] else 0
 
 
 def _band(figure, x, means, deviations, name, colour):

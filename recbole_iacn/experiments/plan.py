@@ -3,7 +3,7 @@
 # table1.yaml
 data_path: dataset
 datasets: [Beauty, Sports_and_Outdoors]
-models: [DIN, DIEN, WideDeep]          # backbones
+models: [DIN, DIEN, WideDeep]          # backbones; or models without modes, such as [SASRec, ComiRec]
 modes: [off, width, full]
 seeds: [2020, 2021, 2022, 2023, 2024]
 settings: {learning_rate: 0.001}       # of every run
@@ -25,8 +25,8 @@ from pathlib import Path
 
 from recbole_iacn import settings as known_settings
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import SUFFIX
-from recbole_iacn.resources import click_models
+from recbole_iacn.names import FAMILY, SUFFIX
+from recbole_iacn.resources import click_models, recbole_models
 
 MODES = ("off", "width", "full")
 _KEYS = ("base", "data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
@@ -40,7 +40,8 @@ class Run:
     """One training.
 
     Attributes:
-        dataset, model, mode (str): which; ``model`` is the backbone's name.
+        dataset, model (str): which; with a mode, ``model`` is the backbone's name.
+        mode (str): ``off``, ``width`` or ``full``; empty for a model that has none.
         sweep (dict): the swept settings' values.
         seed (int): of everything random.
         settings (dict): all that RecBole is given, those above included; not where the data lie.
@@ -58,13 +59,13 @@ class Run:
         """A name that changes with anything that may change the result."""
         told = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
-        return f"{self.dataset}-{self.model}-{self.mode}-{self.seed}-{digest}"
+        return "-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest)))
 
     @property
     def title(self):
         """In words."""
         sweep = "".join(f", {key} {value}" for key, value in self.sweep.items())
-        return f"{self.model} {self.mode} on {self.dataset}{sweep}, seed {self.seed}"
+        return f"{' '.join(filter(None, (self.model, self.mode)))} on {self.dataset}{sweep}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,9 @@ def read_plan(path, data_path=None, datasets=None):
     path = Path(path)
     given = _read(path)
     lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
-    modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
     _one_of(path, "datasets", datasets or [], lists["datasets"])
-    _one_of(path, "models", lists["models"], click_models())
-    _one_of(path, "modes", modes, MODES)
+    _one_of(path, "models", lists["models"], (*click_models(), *FAMILY, *recbole_models()))
+    modes = _modes(path, given, lists["models"])
     sweep, rules = given.get("sweep") or {}, given.get("only") or []
     for key in sweep:
         _list(sweep, key, path)
@@ -120,9 +120,23 @@ def read_plan(path, data_path=None, datasets=None):
             for rule in rules:
                 if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
                     settings.update(rule["settings"])
-            settings.update(swept, iacn_mode=mode, seed=seed)
+            settings.update(swept, seed=seed, **({"iacn_mode": mode} if mode else {}))
             runs.append(Run(dataset, model, mode, swept, seed, settings))
     return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs, given.get("search"))
+
+
+def _modes(path, given, models):
+    backbones = [model for model in models if model in click_models()]
+    if not backbones:
+        if given.get("modes"):
+            raise ConfigError(f"{path}: modes: {models[0]} has none; they are for {', '.join(click_models())}")
+        return [""]
+    if len(backbones) < len(models):
+        other = next(model for model in models if model not in backbones)
+        raise ConfigError(f"{path}: models: {backbones[0]} has modes and {other} has none; make two files")
+    modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
+    _one_of(path, "modes", modes, MODES)
+    return modes
 
 
 def _read(path, above=()):
@@ -167,7 +181,7 @@ def check_data(plan):
 
 def recbole_name(run):
     """The model that RecBole is asked for."""
-    return run.model + SUFFIX
+    return run.model + SUFFIX if run.mode else run.model
 
 
 def _list(given, key, path):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import paper, tables
+from recbole_iacn.experiments import leaderboard, paper, tables
 from recbole_iacn.experiments.runner import read_results
 
 _TESTS = """Mean ± standard deviation over seeds. Differences are of the same seed, which is the same test; d is
@@ -15,6 +15,15 @@ best, before that."""
 
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
+
+_COST = "Medians over the runs, one thread each."
+
+_RANKED = "Mean ± standard deviation over seeds."
+
+_PAIRS = """Differences are of the same seed, which is the same test; d is their mean over their standard deviation; p:
+that the first is no better, one-sided, by Student's paired t, corrected after Holm for all pairs of this table."""
+
+_TABLE2 = "Wang et al. (TiMiRec), CIKM '22, table 2; these are the very data. Ours: means over seeds."
 
 _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
@@ -36,17 +45,15 @@ def write_report(folder, pictures=False):
     results = read_results(folder)
     if not results:
         raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
-    from recbole_iacn.experiments.page import figures_of, page, write_pictures
+    from recbole_iacn.experiments.page import page, write_pictures
 
-    rows = tables.rows_of(results)
-    sections = sections_of(results, rows)
-    figures = figures_of(results, rows)
+    sentences, sections, figures = _with_modes(results) if results[0]["mode"] else _without_modes(results)
     still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
     drawn = write_pictures(still, folder)
     texts = {
-        "report.md": _markdown(folder.name, results, rows, sections, still),
+        "report.md": _markdown(folder.name, results, sentences, sections, still),
         "report.tex": "\n".join(tables.latex(*table) for _, _, table in sections),
-        "report.html": page(folder.name, figures, sections, verdict(rows)),
+        "report.html": page(folder.name, figures, sections, sentences),
         "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
@@ -54,6 +61,30 @@ def write_report(folder, pictures=False):
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, folder / name)
     return [*(folder / name for name in texts), *drawn]
+
+
+def _with_modes(results):
+    from recbole_iacn.experiments.page import figures_of
+
+    rows = tables.rows_of(results)
+    return verdict(rows), sections_of(results, rows), figures_of(results, rows)
+
+
+def _without_modes(results):
+    from recbole_iacn.experiments.page import board_figures_of
+
+    entries = leaderboard.entries_of(results)
+    pairs = leaderboard.pairs_of(entries)
+    sections = [("Test", _RANKED, leaderboard.cells_of(entries))]
+    if pairs:
+        sections.append(
+            (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
+        )
+    beside = leaderboard.beside_paper(entries)
+    if beside:
+        sections.append(("Beside the paper", _TABLE2, beside))
+    sections.append(("Cost", _COST, tables.costs_of(results)))
+    return leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
 
 
 def sections_of(results, rows):
@@ -66,7 +97,7 @@ def sections_of(results, rows):
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))
-    sections.append(("Cost", "Medians over the runs, one thread each.", tables.costs_of(results)))
+    sections.append(("Cost", _COST, tables.costs_of(results)))
     return sections
 
 
@@ -122,9 +153,9 @@ def verdict(rows):
     return told
 
 
-def _markdown(name, results, rows, sections, pictures):
+def _markdown(name, results, sentences, sections, pictures):
     versions = ", ".join(sorted({one["version"] for one in results}))
-    parts = [f"# {name}", f"{len(results)} runs, made with version {versions}.", *verdict(rows)]
+    parts = [f"# {name}", f"{len(results)} runs, made with version {versions}.", *sentences]
     parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
     for title, text, table in sections:
         parts += [f"## {title}", text, tables.markdown(*table).rstrip()]

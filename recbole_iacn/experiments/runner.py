@@ -87,9 +87,9 @@ def train(run, data_path, after_epoch=None):
         after_epoch (Callable, optional): called with (epoch, validation score); may raise to end the run.
 
     Returns:
-        dict: what the run was, ``valid`` and ``test`` metrics of the best epoch by validation, its ``epochs`` with
-        losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in all and
-        ``peak_mb``, the most memory of the process.
+        dict: what the run was, ``best``, the highest validation score, ``valid`` and ``test`` metrics of its epoch,
+        ``epochs`` with losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in
+        all and ``peak_mb``, the most memory of the process.
     """
     import torch
 
@@ -118,15 +118,17 @@ def train(run, data_path, after_epoch=None):
         epochs, loading = [], time.perf_counter() - start
 
         def note(epoch, score):
-            losses = trainer.epoch_losses[-1]
+            ours = getattr(trainer, "epoch_losses", None)
+            losses = ours[-1] if ours else {"main": float(trainer.train_loss_dict[epoch])}
             epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
             if after_epoch:
                 after_epoch(epoch, score)
 
-        _, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
+        best, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
         test = trainer.evaluate(test_data)
     return {
         **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
+        "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
         "loading": loading,

@@ -90,7 +90,7 @@ def _study(task):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=_storage(folder),
-        study_name=f"{run.dataset} {run.model} {run.mode}",
+        study_name=" ".join(filter(None, (run.dataset, run.model, run.mode))),
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
@@ -101,7 +101,8 @@ def _study(task):
     if not done:
         study.enqueue_trial(_without_a_search(run, own, data_path), skip_if_exists=True)
     study.optimize(_objective(run, own, data_path), n_trials=max(trials - done, 0))
-    rule = {"when": {"dataset": run.dataset, "model": run.model, "mode": run.mode}, "settings": study.best_params}
+    when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
+    rule = {"when": when, "settings": study.best_params}
     return rule, f"{study.study_name}: {study.best_value:.4f} by {study.best_params}, {len(study.trials)} trials"
 
 
@@ -164,7 +165,7 @@ def _objective(run, space, data_path):
                 raise optuna.TrialPruned
 
         result = train(tried, data_path, after_epoch)
-        return max(epoch["valid"] for epoch in result["epochs"])
+        return result["best"]
 
     return objective
 

@@ -88,7 +88,8 @@ def spread(values):
     return number(mean) if math.isnan(deviation) else f"{number(mean)} ± {number(deviation)}"
 
 
-def _p(value):
+def p_text(value):
+    """A p value as text; a dash for nan."""
     return "–" if math.isnan(value) else "< .001" if value < 0.001 else number(value, 3)
 
 
@@ -111,7 +112,7 @@ def cells_of(rows):
                 line += ["–"] * 4
                 continue
             line += [number(found.gain, sign=True), number(found.effect, 1)]
-            line += [_p(row.p_values[control, test]) for test in ("t_test", "wilcoxon")]
+            line += [p_text(row.p_values[control, test]) for test in ("t_test", "wilcoxon")]
         cells.append(line)
     return heads, cells
 
@@ -141,7 +142,7 @@ def costs_of(results):
     groups = {}
     for one in results:
         groups.setdefault((one["dataset"], one["model"], one["mode"]), []).append(one)
-    order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2])))
+    order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0))
     cells = []
     for key in order:
         runs = groups[key]
