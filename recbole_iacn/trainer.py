@@ -70,6 +70,7 @@ class IaCNTrainer(Trainer):
         if parallel.active():  # same rows everywhere, but dropout of its own in each process
             torch.manual_seed(epoch_seed + parallel.rank())
         train_data.pin_memory = self._pins_memory()
+        self.model.epoch = epoch_idx
         self.model.train()
 
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):

@@ -117,7 +117,7 @@ def test_a_base_that_cannot_be_is_told(file):
             read_plan(file(base=base))
 
 
-@pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests"])
+@pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests", "target"])
 def test_the_files_that_come_with_the_project_are_plans(name):
     plan = read_plan(FILES / f"{name}.yaml")
     assert {run.dataset for run in plan.runs} == {"Beauty", "Sports_and_Outdoors", "ml-100k", "Electronics", "Books"}

@@ -110,11 +110,12 @@ def test_same_seed_same_figures_and_another_seed_others(trained):
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN", "KD_DAGFM_IaCN"])
-@pytest.mark.parametrize("mode", ["off", "full"])
-def test_resumed_equals_uninterrupted(trained, model, mode):
+@pytest.mark.parametrize(("mode", "target"), [("off", "label"), ("full", "label"), ("full", "distilled")])
+def test_resumed_equals_uninterrupted(trained, model, mode, target):
     options = {
         "model": model,
         "iacn_mode": mode,
+        "iacn_target": target,
         "iacn_negatives": 4,
         "dropout_prob": 0.2,
         "learning_rate": 0.01,

@@ -28,6 +28,7 @@ class InterestAware:
     """
 
     loss_names = ("main", "iacn")
+    epoch = 0  # told by the trainer
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
@@ -44,6 +45,9 @@ class InterestAware:
 
     def _build_iacn(self, config, dataset):
         self.profile_embedding, self.profile_fields = _profile_tables(config, dataset)
+        distilled = config["iacn_target"] == "distilled"
+        self.distillation_weight = config["iacn_distillation_weight"]
+        self.distillation_warmup = config["iacn_distillation_warmup"]
         self.iacn = InterestAwareNetwork(
             self.embedding_size,
             max_length=self.max_seq_length,
@@ -56,7 +60,11 @@ class InterestAware:
             logit_std=config["iacn_logit_std"],
             map_scale=config["iacn_map_scale"],
             profile_size=len(self.profile_embedding) * self.embedding_size,
+            state_size=getattr(self, "state_size", self.embedding_size) if distilled else 0,
+            distillation_temperature=config["iacn_distillation_temperature"],
         )
+        if distilled:
+            self.loss_names = ("main", "iacn", "distillation")
         clicked = dataset.inter_feat
         items = clicked[self.ITEM_ID]
         if self.LABEL_FIELD in clicked:
@@ -76,7 +84,11 @@ class InterestAware:
                 )
             if self.iacn is None:
                 return main
-            return main, self.iacn_lambda * self.auxiliary_loss(interaction)
+            losses = self.auxiliary_loss(interaction)
+            if self.iacn.foresight is None:
+                return main, self.iacn_lambda * losses
+            weight = self.distillation_weight if self.epoch >= self.distillation_warmup else 0.0
+            return main, self.iacn_lambda * losses[0], weight * losses[1]
 
     def load_state_dict(self, state_dict, *args, **kwargs):
         """As in PyTorch. A backbone that loads weights while it is built (KD_DAGFM's ``warm_up``) has no capsule yet:
@@ -91,22 +103,55 @@ class InterestAware:
         return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
     def auxiliary_loss(self, interaction):
-        """``L_IaCN`` over the positive rows of a batch, whichever processes hold them; a scalar."""
+        """``L_IaCN`` over the positive rows of a batch, whichever processes hold them; a scalar. With ``iacn_target:
+        distilled`` a second one, what the teacher has to tell."""
         positive = interaction[self.LABEL_FIELD] > 0
         history = interaction[self.ITEM_SEQ][positive]
         own = interaction[self.POS_ITEM_ID][positive]
         targets = parallel.own_first(own)
         negatives = parallel.of_first(torch.randint(1, self.n_items, (self.iacn_negatives,), device=own.device))
         candidates = torch.cat([targets, negatives])
+        behaviors, mask = self._auxiliary(history), history != 0
+        state = None if self.iacn.foresight is None else self._state(interaction, behaviors, mask, positive)
         loss = self.iacn.loss(
-            self._auxiliary(history),
-            history != 0,
+            behaviors,
+            mask,
             self._auxiliary(candidates),
             candidates,
             expected_log_count(self.item_frequency, candidates, len(targets), len(negatives)),
             self._profile(interaction[self.USER_ID][positive]),
+            state,
         )
-        return loss * parallel.share(len(own), len(targets))
+        share = parallel.share(len(own), len(targets))
+        return loss * share if state is None else tuple(part * share for part in loss)
+
+    def _state(self, interaction, behaviors, mask, rows):
+        """What is known of the users of some rows: the backbone's state, or else the mean of their histories."""
+        if hasattr(self, "user_state"):
+            return self.user_state(interaction)[rows]
+        real = mask.unsqueeze(2).to(behaviors.dtype)
+        return (behaviors * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+
+    def foresee(self, interaction):
+        """The user as the interest that is next has it: a vector to retrieve items with, by its product with their
+        auxiliary embeddings.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history.
+
+        Returns:
+            torch.Tensor: shape (B, D).
+
+        Raises:
+            ConfigError: the model was not trained with ``iacn_target: distilled``.
+        """
+        if self.iacn is None or self.iacn.foresight is None:
+            raise ConfigError("iacn_target: only a model with iacn_target: distilled foresees an interest")
+        history = interaction[self.ITEM_SEQ]
+        behaviors, mask = self.item_tables.auxiliary(history), history != 0
+        every = torch.ones(len(history), dtype=torch.bool, device=history.device)
+        state = self._state(interaction, behaviors, mask, every)
+        return self.iacn.foresee(behaviors, mask, state, self._profile(interaction[self.USER_ID]))[0]
 
     def couplings(self, interaction):
         """Which interest each behaviour of a history belongs to, as the trained capsules see it.

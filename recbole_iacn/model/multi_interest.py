@@ -1,6 +1,5 @@
 """YouTubeDNN, MIND, ComiRec and ComiRec+: one recommender, four extractors."""
 
-import torch
 from torch import nn
 
 from recbole_iacn.errors import ConfigError
@@ -101,17 +100,3 @@ def placed_interests(config, max_length, block):
     return SelfAttentiveInterests(
         size, config["num_interests"], max_length, config["attention_size"], positions_in_values=True, block=made
     )
-
-
-def divergence(one, other):
-    """Jensen-Shannon divergence of two distributions over interests, in nats; TiMiRec paper, figure 2.
-
-    Args:
-        one, other (torch.Tensor): probabilities, shape (B, K).
-
-    Returns:
-        torch.Tensor: in [0, log 2], shape (B,).
-    """
-    middle = (one + other) / 2
-    parts = [part.xlogy(part) - part.xlogy(middle) for part in (one, other)]
-    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0)

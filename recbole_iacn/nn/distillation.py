@@ -4,6 +4,37 @@ import torch
 from torch import nn
 
 
+class InterestForesight(nn.Module):
+    """Which interest is next, told from a state of the user, whatever the order of the interests.
+
+    Capsules that start from random logits have no lasting places, so that a linear map from the state to K places could
+    learn nothing. Here ``z_k = s^T M sg(V_k) / sqrt(D)``: interests that change places take their logits along.
+
+    Args:
+        state_size (int): width of s.
+        embedding_size (int): D.
+        map_scale (float): spread of the start of M. Defaults to 1.
+    """
+
+    def __init__(self, state_size, embedding_size, map_scale=1.0):
+        super().__init__()
+        self.bilinear = nn.Linear(state_size, embedding_size, bias=False)
+        nn.init.normal_(self.bilinear.weight, std=map_scale * state_size**-0.5)
+
+    def forward(self, state, interests):
+        """Foresee.
+
+        Args:
+            state (torch.Tensor): s, shape (B, state_size).
+            interests (torch.Tensor): V, shape (B, K, D); gets no gradient from here.
+
+        Returns:
+            torch.Tensor: logits z, shape (B, K).
+        """
+        query = self.bilinear(state) / interests.shape[2] ** 0.5
+        return (interests.detach() @ query.unsqueeze(2)).squeeze(2)
+
+
 def target_interest(interests, active, target, temperature):
     """How much each interest is the one that the target belongs to.
 
@@ -43,3 +74,17 @@ def distillation_loss(teacher, logits, active, temperature):
     told = teacher * teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
     terms = told - teacher * student.masked_fill(~active, 0.0)
     return temperature**2 * terms.sum(dim=-1).mean()
+
+
+def divergence(one, other):
+    """Jensen-Shannon divergence of two distributions over interests, in nats; TiMiRec paper, figure 2.
+
+    Args:
+        one, other (torch.Tensor): probabilities, shape (B, K).
+
+    Returns:
+        torch.Tensor: in [0, log 2], shape (B,).
+    """
+    middle = (one + other) / 2
+    parts = [part.xlogy(part) - part.xlogy(middle) for part in (one, other)]
+    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0)

@@ -5,6 +5,7 @@ from torch import nn
 
 from recbole_iacn.nn.attention import LabelAwareAttention
 from recbole_iacn.nn.capsule import BehaviorToInterestRouting
+from recbole_iacn.nn.distillation import InterestForesight, distillation_loss, target_interest
 from recbole_iacn.nn.sampled_softmax import sampled_softmax_loss
 
 
@@ -30,6 +31,10 @@ class InterestAwareNetwork(nn.Module):
         logit_std (float): spread of the initial routing logits.
         map_scale (float): start of the bilinear map, see :class:`BehaviorToInterestRouting`.
         profile_size (int): width of the user profile; 0 (default) for none, and then no H-layer.
+        state_size (int): width of a state of the user. With one, the user vector is that of the interest which is
+            foreseen from it, ``V^T softmax(z)``, in place of label-aware attention, and serving can have it, too; a
+            teacher that knows the target tells which interest it was (TiMiRec's distillation). Defaults to 0: none.
+        distillation_temperature (float): T > 0 of teacher and student. Defaults to 0.1.
 
     Example:
         >>> network = InterestAwareNetwork(embedding_size=16, max_length=20)
@@ -51,6 +56,8 @@ class InterestAwareNetwork(nn.Module):
         logit_std=0.3,
         map_scale=40.0,
         profile_size=0,
+        state_size=0,
+        distillation_temperature=0.1,
     ):
         super().__init__()
         if temperature <= 0:
@@ -60,6 +67,8 @@ class InterestAwareNetwork(nn.Module):
         )
         self.temperature = temperature
         self.attention = LabelAwareAttention(attention, power)
+        self.foresight = InterestForesight(state_size, embedding_size, map_scale) if state_size else None
+        self.distillation_temperature = distillation_temperature
         self.profile_layer = None
         if profile_size:
             self.profile_layer = nn.Sequential(
@@ -98,16 +107,38 @@ class InterestAwareNetwork(nn.Module):
         interests, active = self.interests(history, mask, profile)
         return self.attention(interests, target, active)[0]
 
-    def loss(self, history, mask, candidates, candidate_ids, log_q, profile=None):
+    def foresee(self, history, mask, state, profile=None):
+        """The user as the interest that is next has it, without any candidate.
+
+        Args:
+            history, mask, profile: as in :meth:`interests`.
+            state (torch.Tensor): of the user, shape (B, state_size).
+
+        Returns:
+            tuple: user vector (B, D), logits z (B, K), interests (B, K, D) and interest mask (B, K).
+        """
+        interests, active = self.interests(history, mask, profile)
+        logits = self.foresight(state, interests)
+        weights = logits.masked_fill(~active, -torch.inf).softmax(dim=1)
+        return (weights.unsqueeze(1) @ interests).squeeze(1), logits, interests, active
+
+    def loss(self, history, mask, candidates, candidate_ids, log_q, profile=None, state=None):
         """``L_IaCN`` over positive rows.
 
         Args:
             history, mask, profile: as in :meth:`interests`, rows of clicked items only (P rows).
             candidates, candidate_ids, log_q: as in :func:`sampled_softmax_loss`: C items, through their auxiliary
                 embeddings, the first P of them the clicked ones.
+            state: as in :meth:`foresee`, if the network has foresight.
 
         Returns:
-            torch.Tensor: scalar.
+            torch.Tensor: scalar; with foresight two: that, and ``T^2 KL`` of teacher and student.
         """
-        users = self(history, mask, candidates[: len(history)], profile)
-        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)
+        clicked = candidates[: len(history)]
+        if self.foresight is None:
+            users = self(history, mask, clicked, profile)
+            return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)
+        users, logits, interests, active = self.foresee(history, mask, state, profile)
+        teacher = target_interest(interests, active, clicked, self.distillation_temperature).detach()
+        told = distillation_loss(teacher, logits, active, self.distillation_temperature)
+        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q), told
