@@ -75,6 +75,7 @@ def _experiment_parser(parser):
     _file_arguments(parser, "YAML: models, data sets, modes, seeds, settings, sweep")
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of by --jobs")
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
     parser.add_argument(
         "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
@@ -101,7 +102,7 @@ def _experiment(given):
         table, told = rehearse(plan, given.jobs)
         print(markdown(*table) + "\n" + told)
         return
-    failed = run_all(plan, folder, given.jobs)
+    failed = run_all(plan, folder, given.jobs, ray=given.ray)
     if failed:
         raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")
     print(f"{folder}: {len(plan.runs)} runs")

@@ -55,7 +55,7 @@ def run(
     model_class = check_model(model)
     if several and model_class is None:
         raise ConfigError(
-            f"nproc, world_size: several processes train interest-aware models only, {model} is RecBole's own; "
+            f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own; "
             f"{model}_IaCN with iacn_mode: off is its like where there is one"
         )
     for path in config_file_list or []:

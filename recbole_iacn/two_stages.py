@@ -5,6 +5,7 @@ import os
 import torch
 from recbole.utils import set_color
 
+from recbole_iacn import parallel
 from recbole_iacn.model.timirec import EXTRACTOR
 from recbole_iacn.trainer import IaCNTrainer
 
@@ -26,8 +27,10 @@ class TiMiRecTrainer(IaCNTrainer):
             if verbose:
                 self.logger.info(set_color("First stage", "pink") + ": extractor")
             super().fit(train_data, valid_data, verbose=verbose, saved=True, **told)
-            state = torch.load(self.saved_model_file, self.device, weights_only=True)["state_dict"]
-            self.model.load_state_dict(state)
+            if parallel.rank() == 0:
+                state = torch.load(self.saved_model_file, self.device, weights_only=True)["state_dict"]
+                self.model.load_state_dict(state)
+            parallel.same_state(self.model)
             self.saved_model_file = last
             self._start_second_stage()
             if verbose:

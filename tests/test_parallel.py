@@ -133,6 +133,15 @@ def test_a_run_in_two_processes_is_that_of_one(settings, tmp_path):
     assert config["single_spec"] and len(test_data._dataset) == 60
 
 
+def test_two_stages_in_two_processes_are_those_of_one(settings):
+    """Ranked rows are gathered, and the best extractor is handed to both processes."""
+    given = settings(epochs=2, learning_rate=0.01, mlp_hidden_size=..., topk=[5], eval_negatives=20)
+    alone = quick_start.run("TiMiRec", "tiny", config_dict={**given, "checkpoint_dir": "alone"})
+    both = quick_start.run("TiMiRec", "tiny", config_dict=given, nproc=2, port=free_port())
+    for name, value in alone["test_result"].items():
+        assert both["test_result"][name] == pytest.approx(value, abs=0.02), name  # one of 60 users
+
+
 def test_torchrun_starts_it_too(settings, tmp_path):
     import yaml
 
@@ -154,7 +163,7 @@ def test_torchrun_starts_it_too(settings, tmp_path):
 @pytest.mark.parametrize(
     ("model", "changes", "message"),
     [
-        ("WideDeep", {}, "nproc, world_size: several processes train interest-aware models only"),
+        ("WideDeep", {}, "nproc, world_size: several processes train this package's models only"),
         ("WideDeep_IaCN", {"iacn_delta": 2}, "iacn_delta: must be"),
     ],
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import recbole_name
 
 
@@ -24,7 +25,7 @@ def result_path(folder, run):
     return Path(folder, "runs", f"{run.id}.json")
 
 
-def run_all(plan, folder, jobs=1, progress=True):
+def run_all(plan, folder, jobs=1, progress=True, ray=None):
     """Run what has no result yet.
 
     Args:
@@ -32,23 +33,57 @@ def run_all(plan, folder, jobs=1, progress=True):
         folder (str or pathlib.Path): receives ``runs/<id>.json``, and ``runs/<id>.error`` of a run that failed.
         jobs (int): runs at a time, one thread each. Defaults to 1.
         progress (bool): show a bar over all runs, with the time left.
+        ray (str, optional): address of a Ray cluster, or ``local``; it then decides how many runs there are at a time.
+            ``folder`` and the data must be where all its machines find them under the same path.
 
     Returns:
         list of Run: those that failed.
+
+    Raises:
+        ConfigError: Ray is asked for and cannot be imported.
     """
+    finished = _by_ray(ray) if ray else _by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
     _note_plan(plan, folder)
     left = [run for run in plan.runs if not result_path(folder, run).is_file()]
     bar = tqdm(total=len(plan.runs), initial=len(plan.runs) - len(left), disable=not progress, smoothing=0, unit="run")
     failed = []
     tasks = [(run, str(Path(plan.data_path).resolve()), str(Path(folder).resolve())) for run in left]
-    with bar, multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
-        for run, error in pool.imap_unordered(_work, tasks):
+    with bar:
+        for run, error in finished(tasks):
             bar.update()
             if error:
                 failed.append(run)
                 bar.write(f"{run.title}: failed, see {result_path(folder, run).with_suffix('.error')}")
     return failed
+
+
+def _by_processes(jobs):
+    def finished(tasks):
+        with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
+            yield from pool.imap_unordered(_work, tasks)
+
+    return finished
+
+
+def _by_ray(address):
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(f"ray: {error}; install a Ray that suits this Python, or leave --ray out") from None
+
+    def finished(tasks):
+        ray.init(address=address, log_to_driver=False)
+        try:
+            work = ray.remote(num_cpus=1, max_calls=1)(_work)  # one call a process, as above
+            waiting = [work.remote(task) for task in tasks]
+            while waiting:
+                done, waiting = ray.wait(waiting)
+                yield ray.get(done[0])
+        finally:
+            ray.shutdown()
+
+    return finished
 
 
 def _note_plan(plan, folder):

@@ -5,6 +5,8 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import nn
 
+from recbole_iacn import parallel
+
 _ROWS = 64  # whose scores of ten thousand items a cache holds
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
 
@@ -71,7 +73,12 @@ class InterestRecommender(SequentialRecommender):
         """BPR of the clicked item and a negative."""
         interests, active = self.interests(interaction)
         clicked, other = self.pair(interaction)
-        return bpr(self.reader(interests, active, clicked), clicked, other)
+        return self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
+
+    def of_whole(self, loss, interaction):
+        """A mean over rows, weighed so that its mean over processes is the mean over all their rows."""
+        rows = len(interaction)
+        return loss * parallel.share(rows, parallel.total(rows, loss.device))
 
     def pair(self, interaction):
         """Embeddings of each row's clicked item and of its negative, shape (B, D) each."""

@@ -74,8 +74,8 @@ class TiMiRec(InterestRecommender):
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()
-        told = distillation_loss(teacher, logits, active, self.temperature)
-        return bpr(user, clicked, other), self.distillation_weight * told
+        told = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
+        return tuple(self.of_whole(loss, interaction) for loss in (bpr(user, clicked, other), told))
 
 
 class TiMiRecPlus(TiMiRec):
