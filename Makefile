@@ -1,13 +1,18 @@
-# make demo   train DIN and DIN_IaCN on ml-100k and print a table
-# make test   run the tests
-# make lint   run the linter
+# make demo     train DIN and DIN_IaCN on ml-100k and print a table
+# make test     run the tests
+# make lint     run the linter
+# make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
 # Each sets up the virtual environment first, where it is missing or out of date.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install
+SHARED ?= ../shared
+JOBS ?= 2
+AMAZON := Beauty Sports_and_Outdoors
+
+.PHONY: demo test lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -18,6 +23,19 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+results: install $(AMAZON:%=dataset/%)
+	for name in table1 tuned; do \
+	    $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets $(AMAZON) --jobs $(JOBS) && \
+	    $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
+	done
+	for name in delta length lambda interests; do \
+	    $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets Beauty --jobs $(JOBS) && \
+	    $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
+	done
+
+dataset/%: | install
+	$(BIN)/python $(SHARED)/tools/make_atomic.py $(SHARED)/data/$*.txt $(SHARED)/data/$*_item2attributes.json $@
 
 install: $(VENV)/installed
 

@@ -137,6 +137,17 @@ def test_the_ranking_files_are_plans():
     assert len(read_plan(FILES / "timirec_variants.yaml").runs) == 2 * 2 * 3 * 3
 
 
+def test_every_file_is_a_plan():
+    assert all(read_plan(path).runs for path in FILES.glob("*.yaml")) and len(list(FILES.glob("*.yaml"))) >= 11
+
+
+def test_the_tuned_file_gives_each_backbone_and_mode_its_own():
+    plan = read_plan(FILES / "tuned.yaml", datasets=["Beauty"])
+    rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
+    assert len(rates) == 9 and 0.001 not in rates.values()
+    assert {run.mode for run in plan.runs if "iacn_delta" in run.settings} == {"full"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -71,6 +71,7 @@ def test_the_table_by_hand(results):
 def test_the_verdict_says_what_holds_and_what_not(results):
     rows = tables.rows_of(results)
     assert verdict(rows) == ["Not shown to beat every control: DIN on Beauty.", "Too few runs to tell: DIEN on Beauty."]
+    assert verdict(tables.rows_of([result(sweep={"iacn_delta": delta}) for delta in (0, 1)])) == []
     gain = {"off": lambda seed: 1e-4 * (seed % 2), "width": lambda seed: 0.0, "full": lambda seed: 0.01}
     steady = [result(mode=mode, seed=s, auc=0.7 + 0.001 * s + gain[mode](s)) for mode in MODES for s in range(5)]
     assert verdict(tables.rows_of(steady)) == ["full beats every control, p < .05: DIN on Beauty."]

@@ -142,7 +142,7 @@ def verdict(rows):
         return ", ".join([f"{row.model} on {row.dataset}", *(f"{key} {value}" for key, value in row.sweep)])
 
     held, failed = ([name(row) for row in rows if row.holds is outcome] for outcome in (True, False))
-    untested = [name(row) for row in rows if row.holds is None]
+    untested = [name(row) for row in rows if row.holds is None and any(row.comparisons.values())]
     told = []
     if held:
         told.append(f"full beats every control, p < .05: {'; '.join(held)}.")
