@@ -7,6 +7,7 @@ from recbole.utils import get_trainer
 
 from recbole_iacn.data.synthetic import PlantedInterests
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.divergence import interest_divergence
 from recbole_iacn.model.retrieval import best_interest, bpr, largest_products
 from recbole_iacn.names import FAMILY
 
@@ -96,6 +97,27 @@ def test_loss_is_finite_and_trains_every_weight(build, name):
     (sum(losses) if isinstance(losses, tuple) else losses).backward()
     idle = [n for n, p in model.named_parameters() if p.grad is None and not n.startswith("predictor.")]
     assert idle == []
+
+
+@pytest.mark.parametrize("name", ["ComiRec", "MIND", "YouTubeDNN", "DIN_IaCN"])
+def test_divergence_of_clicked_and_recommended(build, name):
+    """By NumPy for one user; none where there is one interest."""
+    *_, test, model = build(name, **({} if name == "DIN_IaCN" else SHORT))
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    found = interest_divergence(model, test._dataset, rows=30, batch=7)
+    assert found.shape == (30,) and (found >= -1e-6).all() and (found < np.log(2) + 1e-6).all()
+    assert (found.max() > 1e-3) == (name != "YouTubeDNN")
+    first = test._dataset[np.arange(1)]
+    with torch.no_grad():
+        interests, active, embed = model.eval().interests_and_items(first)
+        best = model.full_sort_predict(first).view(1, -1)[:, 1:].argmax(dim=1) + 1
+        likeness = [torch.nn.functional.cosine_similarity(interests[0], embed(i)) for i in (first["item_id"], best)]
+    p, q = (np.exp(x[active[0]].double().numpy() / 0.1) for x in likeness)
+    p, q = p / p.sum(), q / q.sum()
+    m = (p + q) / 2
+    assert found[0].item() == pytest.approx((p * np.log(p / m) + q * np.log(q / m)).sum() / 2, abs=1e-5)
 
 
 def test_biases_have_no_weight_decay(build):

@@ -41,7 +41,7 @@ def teach_config(module):
         original(config, stock, model_class, dataset)
         for path in _layers(model, stock, dataset) if is_ours(model) else []:
             text = path.read_text(encoding="utf-8")
-            config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader))
+            config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader) or {})
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 

@@ -42,7 +42,10 @@ def entries_of(results):
     groups = {}
     for one in results:
         metrics = groups.setdefault((one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))), {})
-        for metric, value in one["test"].items():
+        measured = dict(one["test"])
+        if one.get("divergence") is not None:
+            measured["divergence"] = one["divergence"]
+        for metric, value in measured.items():
             metrics.setdefault(metric, {})[one["seed"]] = value
 
     def order(key):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.names import FAMILY
 
 
 def result_path(folder, run):
@@ -123,12 +124,14 @@ def train(run, data_path, after_epoch=None):
 
     Returns:
         dict: what the run was, ``best``, the highest validation score, ``valid`` and ``test`` metrics of its epoch,
-        ``epochs`` with losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in
+        ``divergence`` between the interests of clicked and recommended items, for the multi-interest family, ``epochs``
+        with losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in
         all and ``peak_mb``, the most memory of the process.
     """
     import torch
 
     import recbole_iacn
+    from recbole_iacn.experiments.divergence import interest_divergence
 
     torch.set_num_threads(1)
     sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
@@ -161,11 +164,13 @@ def train(run, data_path, after_epoch=None):
 
         best, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
         test = trainer.evaluate(test_data)
+        apart = float(interest_divergence(model, test_data._dataset).mean()) if config.model in FAMILY else None
     return {
         **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
+        "divergence": apart,
         "loading": loading,
         "epochs": epochs,
         "seconds": time.perf_counter() - start,

@@ -153,6 +153,16 @@ class InterestAware:
         state = self._state(interaction, behaviors, mask, every)
         return self.iacn.foresee(behaviors, mask, state, self._profile(interaction[self.USER_ID]))[0]
 
+    def interests_and_items(self, interaction):
+        """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares, of a model with capsules.
+
+        Returns:
+            tuple: interests (B, K, D), their mask (B, K), and the function that embeds items.
+        """
+        history, embed = interaction[self.ITEM_SEQ], self.item_tables.auxiliary
+        profile = self._profile(interaction[self.USER_ID])
+        return *self.iacn.interests(embed(history), history != 0, profile), embed
+
     def couplings(self, interaction):
         """Which interest each behaviour of a history belongs to, as the trained capsules see it.
 

@@ -48,6 +48,14 @@ class InterestRecommender(SequentialRecommender):
         history = interaction[self.ITEM_SEQ]
         return self.extractor(self.item_embedding(history), history != 0)
 
+    def interests_and_items(self, interaction):
+        """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares.
+
+        Returns:
+            tuple: interests (B, K, D), their mask (B, K), and the function that embeds items.
+        """
+        return *self.interests(interaction), self.item_embedding
+
     def parameter_groups(self):
         """Parameters as an optimizer takes them: biases have no weight decay."""
         named = list(self.named_parameters())

@@ -1,0 +1,38 @@
+"""Is what a model recommends of the interest that the user turns to? Figure 2 of the TiMiRec paper."""
+
+import numpy as np
+import torch
+
+from recbole_iacn.nn.distillation import divergence, target_interest
+
+
+@torch.no_grad()
+def interest_divergence(model, data, temperature=0.1, rows=1000, batch=200):
+    """Jensen-Shannon divergence between the interests of the clicked item and of the item that is recommended first.
+
+    Source: Wang et al. (TiMiRec), CIKM '22, figure 2.
+
+    Args:
+        model (InterestRecommender or InterestAware): with interests.
+        data (recbole.data.dataset.Dataset): test rows, clicked ones only.
+        temperature (float): T of both distributions over interests.
+        rows (int): at most so many, evenly spread over the data.
+        batch (int): rows at a time.
+
+    Returns:
+        torch.Tensor: of each row, in nats, in [0, log 2]; 0 for a user with one interest.
+    """
+    model.eval()
+    found = []
+    chosen = np.unique(np.linspace(0, len(data) - 1, min(rows, len(data))).astype(int))
+    for some in np.array_split(chosen, -(-len(chosen) // batch)):
+        part = data[some].to(model.device)
+        interests, active, vectors = model.interests_and_items(part)
+        scores = model.full_sort_predict(part).view(len(some), -1)
+        scores[:, 0] = -torch.inf
+        told = [
+            target_interest(interests, active, vectors(items), temperature)
+            for items in (part[model.POS_ITEM_ID], scores.argmax(dim=1))
+        ]
+        found.append(divergence(*told))
+    return torch.cat(found)
