@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import assert_computes_the_same, give_other_weights, give_same_weights
 
-from recbole_iacn.model.recurrence import TimeMajor, recur
+from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 

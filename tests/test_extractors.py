@@ -8,9 +8,9 @@ from recbole_iacn.nn.extractor import (
     MeanInterest,
     PositionalRouting,
     SelfAttentiveInterests,
-    TransformerBlock,
     positions_from_now,
 )
+from recbole_iacn.nn.transformer import TransformerBlock
 
 B, L, K, D = 5, 6, 3, 4
 LENGTHS = (6, 4, 3, 2, 1)
@@ -68,7 +68,7 @@ def test_padding_has_no_say(extractor, rows):
 
 def test_an_empty_history_is_finite(extractor):
     interests, _ = extractor(torch.zeros(1, L, D), torch.zeros(1, L, dtype=torch.bool))
-    assert isinstance(getattr(extractor, "block", None), TransformerBlock) or interests.isfinite().all()
+    assert interests.isfinite().all()
 
 
 def test_gradients_reach_every_weight(extractor, rows):
@@ -115,6 +115,29 @@ def test_positional_routing_by_numpy(rows, iterations):
             u = s * norm / (1 + norm**2)
             logits = logits + np.einsum("ijd,jd->ij", mapped, u)
         assert np.allclose(interests[row], u, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
+    behaviors, mask = rows
+    block = TransformerBlock(D, heads)
+    peer = torch.nn.TransformerEncoderLayer(D, heads, dim_feedforward=D, dropout=0.0, batch_first=True)
+    ours, theirs = block.state_dict(), peer.state_dict()
+    names = {
+        "self_attn.in_proj_": "projection.",
+        "self_attn.out_proj.": "output.",
+        "linear1.": "hidden.",
+        "linear2.": "back.",
+        "norm1.": "attention_norm.",
+        "norm2.": "forward_norm.",
+    }
+    for own, other in {v: k for k, v in names.items()}.items():
+        for part in ("weight", "bias"):
+            torch.nn.init.normal_(theirs[other + part])
+            ours[own + part].copy_(theirs[other + part])
+    wanted = peer(behaviors, src_key_padding_mask=~mask)
+    found = block(behaviors, mask)
+    assert torch.allclose(found[mask], wanted[mask], atol=1e-5) and not found[~mask].any()
 
 
 def test_the_order_matters_where_positions_are(rows):

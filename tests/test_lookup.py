@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from recbole_iacn.model.lookup import Bags, Lists, look_up, take
+from recbole_iacn.nn.lookup import Bags, Lists, look_up, take
 
 PADDED = torch.tensor([[3, 0, 1], [0, 0, 0], [2, 2, 0], [0, 4, 0]])
 

@@ -97,6 +97,7 @@ def test_loss_is_finite_and_trains_every_weight(build, name):
     (sum(losses) if isinstance(losses, tuple) else losses).backward()
     idle = [n for n, p in model.named_parameters() if p.grad is None and not n.startswith("predictor.")]
     assert idle == []
+    assert not model.item_embedding.weight.grad[0].any()  # padding stays zero
 
 
 @pytest.mark.parametrize("name", ["ComiRec", "MIND", "YouTubeDNN", "DIN_IaCN"])

@@ -4,7 +4,7 @@ import torch
 from recbole.model.layers import SequenceAttLayer
 from torch.nn.functional import linear
 
-from recbole_iacn.model.lookup import take
+from recbole_iacn.nn.lookup import take
 
 
 class PackedSequenceAttention(SequenceAttLayer):

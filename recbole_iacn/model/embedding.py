@@ -7,8 +7,8 @@ from recbole.utils import FeatureType
 from recbole_iacn.model.attention import PackedSequenceAttention
 from recbole_iacn.model.full_sort import AttentionScorer, RowScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists
-from recbole_iacn.model.lookup import take
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.lookup import take
 
 
 class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):

@@ -8,8 +8,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, linear
 from recbole_iacn import parallel
 from recbole_iacn.model.embedding import SequenceItems
 from recbole_iacn.model.full_sort import AttentionScorer
-from recbole_iacn.model.lookup import take
-from recbole_iacn.model.recurrence import TimeMajor, recur
+from recbole_iacn.nn.lookup import take
+from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
 class EvolvingItems(SequenceItems):

@@ -11,8 +11,8 @@ from recbole.utils import FeatureSource, FeatureType, ModelType
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.model.full_sort import PooledScorer
 from recbole_iacn.model.item_tables import ItemTables, mean_of_lists, mean_over_history
-from recbole_iacn.model.lookup import look_up
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.lookup import look_up
 
 
 class HistoryContext(ItemTables, ContextRecommender):

@@ -6,7 +6,7 @@ import torch
 from recbole.utils import FeatureType
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
-from recbole_iacn.model.lookup import Bags, Lists, look_up, take
+from recbole_iacn.nn.lookup import Bags, Lists, look_up, take
 
 
 class ItemTables:

@@ -5,7 +5,8 @@ from torch import nn
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval import InterestRecommender
 from recbole_iacn.nn import BehaviorToInterestRouting, LabelAwareAttention
-from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests, TransformerBlock
+from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests
+from recbole_iacn.nn.transformer import TransformerBlock
 
 
 class YouTubeDNN(InterestRecommender):

@@ -6,6 +6,7 @@ from recbole.utils import InputType
 from torch import nn
 
 from recbole_iacn import parallel
+from recbole_iacn.nn.lookup import look_up
 
 _ROWS = 64  # whose scores of ten thousand items a cache holds
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
@@ -45,8 +46,15 @@ class InterestRecommender(SequentialRecommender):
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K).
         """
-        history = interaction[self.ITEM_SEQ]
-        return self.extractor(self.item_embedding(history), history != 0)
+        return self.extract(interaction, self.embed(interaction[self.ITEM_SEQ]))
+
+    def extract(self, interaction, behaviors):
+        """:meth:`interests` of histories that are embedded already, shape (B, L, D)."""
+        return self.extractor(behaviors, interaction[self.ITEM_SEQ] != 0)
+
+    def embed(self, items):
+        """Embeddings of items, shape (\\*items.shape, D)."""
+        return look_up(items, self.item_embedding)
 
     def interests_and_items(self, interaction):
         """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares.
@@ -54,7 +62,7 @@ class InterestRecommender(SequentialRecommender):
         Returns:
             tuple: interests (B, K, D), their mask (B, K), and the function that embeds items.
         """
-        return *self.interests(interaction), self.item_embedding
+        return *self.interests(interaction), self.embed
 
     def parameter_groups(self):
         """Parameters as an optimizer takes them: biases have no weight decay."""
@@ -79,9 +87,19 @@ class InterestRecommender(SequentialRecommender):
 
     def calculate_loss(self, interaction):
         """BPR of the clicked item and a negative."""
-        interests, active = self.interests(interaction)
-        clicked, other = self.pair(interaction)
+        behaviors, clicked, other = self.embedded(interaction)
+        interests, active = self.extract(interaction, behaviors)
         return self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
+
+    def embedded(self, interaction):
+        """Embeddings of each row's history (B, L, D), of its clicked item and of its negative, (B, D) each.
+
+        Read in one go: every reading of the table has a gradient of the table's size.
+        """
+        history, pair = interaction[self.ITEM_SEQ], (interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID])
+        vectors = self.embed(torch.cat([history, torch.stack(pair, dim=1)], dim=1))
+        behaviors, clicked, other = vectors.split([history.shape[1], 1, 1], dim=1)
+        return behaviors, clicked.squeeze(1), other.squeeze(1)
 
     def of_whole(self, loss, interaction):
         """A mean over rows, weighed so that its mean over processes is the mean over all their rows."""
@@ -90,12 +108,12 @@ class InterestRecommender(SequentialRecommender):
 
     def pair(self, interaction):
         """Embeddings of each row's clicked item and of its negative, shape (B, D) each."""
-        return [self.item_embedding(interaction[name]) for name in (self.POS_ITEM_ID, self.NEG_ITEM_ID)]
+        return [self.embed(interaction[name]) for name in (self.POS_ITEM_ID, self.NEG_ITEM_ID)]
 
     def predict(self, interaction):
         """The score of each row's item, shape (B,)."""
         users, active = self.users(interaction)
-        scores = (users @ self.item_embedding(interaction[self.ITEM_ID]).unsqueeze(2)).squeeze(2)
+        scores = (users @ self.embed(interaction[self.ITEM_ID]).unsqueeze(2)).squeeze(2)
         return scores.masked_fill(~active, -torch.inf).amax(dim=1)
 
     @torch.no_grad()

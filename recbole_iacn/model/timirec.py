@@ -68,9 +68,9 @@ class TiMiRec(InterestRecommender):
         """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``."""
         if not self.predicts:
             return super().calculate_loss(interaction)
-        interests, active = self.interests(interaction)
+        behaviors, clicked, other = self.embedded(interaction)
+        interests, active = self.extract(interaction, behaviors)
         user, logits = self._foreseen(interests, interaction)
-        clicked, other = self.pair(interaction)
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()

@@ -31,11 +31,10 @@ class TiSASRec(InterestRecommender):
             config["dropout_prob"],
         )
 
-    def interests(self, interaction):
-        history = interaction[self.ITEM_SEQ]
-        mask = history != 0
+    def extract(self, interaction, behaviors):
+        mask = interaction[self.ITEM_SEQ] != 0
         intervals = personal_intervals(interaction[self.ELAPSED], mask, self.time_span)
-        return self.extractor(self.item_embedding(history), mask, intervals)
+        return self.extractor(behaviors, mask, intervals)
 
 
 class _LastState(nn.Module):

@@ -142,33 +142,3 @@ def _newest_first(behaviors, mask):
     turned = (mask.sum(dim=1, keepdim=True) - 1 - place).clamp_min(0)
     real = place < mask.sum(dim=1, keepdim=True)
     return behaviors.gather(1, turned.unsqueeze(2).expand_as(behaviors)), real
-
-
-class TransformerBlock(nn.Module):
-    """One bidirectional block: attention, then a feed-forward net of width D, each added to its input and normalised.
-
-    Source: Vaswani et al., NIPS '17; as the extractor of TiMiRec+ has it.
-
-    Args:
-        embedding_size (int): D.
-        heads (int): Defaults to 1.
-        dropout (float): Defaults to 0.
-    """
-
-    def __init__(self, embedding_size, heads=1, dropout=0.0):
-        super().__init__()
-        self.layer = nn.TransformerEncoderLayer(
-            embedding_size, heads, dim_feedforward=embedding_size, dropout=dropout, batch_first=True
-        )
-
-    def forward(self, behaviors, mask):
-        """Mix.
-
-        Args:
-            behaviors (torch.Tensor): shape (B, L, D).
-            mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
-
-        Returns:
-            torch.Tensor: shape (B, L, D); what stands at padding has no meaning.
-        """
-        return self.layer(behaviors, src_key_padding_mask=~mask)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from recbole_iacn.nn.extractor import positions_from_now
+from recbole_iacn.nn.transformer import RealPositions, attention_weights, split_heads
 
 
 def personal_intervals(seconds, mask, span):
@@ -73,31 +74,40 @@ class IntervalBlock(nn.Module):
             intervals (torch.LongTensor): of :func:`personal_intervals`, shape (B, L, L).
 
         Returns:
-            torch.Tensor: shape (B, L, D); what stands at padding has no meaning.
+            torch.Tensor: shape (B, L, D), zero where padding.
         """
-        normed = self.attention_norm(behaviors)
-        behaviors = normed + self.dropout(self._attend(normed, mask, intervals))
-        normed = self.forward_norm(behaviors)
-        return normed + self.dropout(self.forward_net(normed))
+        real = RealPositions(mask)
+        x = self.attention_norm(real.pack(behaviors))
+        x = x + self.dropout(self._attend(x, real, mask, intervals))
+        x = self.forward_norm(x)
+        return real.pad(x + self.dropout(self.forward_net(x)))
 
-    def _attend(self, x, mask, intervals):
-        place, length = positions_from_now(mask), x.shape[1]
-        query = self._split(self.query(x))
-        key = self._split(self.key(x) + self.key_position(place))
-        value = self._split(self.value(x) + self.value_position(place))
-        key_interval, value_interval = (
-            self._split(table.weight.unsqueeze(0)) for table in (self.key_interval, self.value_interval)
+    def _attend(self, x, real, mask, intervals):
+        """From real positions (P, D) to the same, (P, D)."""
+        place = positions_from_now(mask).flatten()[real.place]
+        query = self.query(x)
+        key, value = self.key(x) + self.key_position(place), self.value(x) + self.value_position(place)
+        parts = real.pad(torch.cat([query, key, value], dim=1)).chunk(3, dim=2)
+        padded_query, key, value = (split_heads(part, self.heads) for part in parts)
+        # Queries and intervals meet at real positions: (P, heads, L).
+        between = intervals.flatten(0, 1)[real.place].unsqueeze(1).expand(-1, self.heads, -1)
+        query = query.unflatten(1, (self.heads, -1))
+        of_intervals = torch.einsum("phd,shd->phs", query, self._of_heads(self.key_interval)).gather(2, between)
+        products = padded_query @ key.transpose(2, 3) + self._pad(of_intervals, real)
+        before = torch.ones(mask.shape[1], mask.shape[1], dtype=torch.bool, device=x.device).tril()
+        weights = attention_weights(products / query.shape[2] ** 0.5, before & mask[:, None, None, :])
+        weights = self.dropout(weights)
+        mixed = real.pack((weights @ value).transpose(1, 2).flatten(2))
+        by_interval = x.new_zeros(len(x), self.heads, len(self.value_interval.weight))
+        by_interval = by_interval.scatter_add(
+            2, between, real.pack(weights.transpose(1, 2).flatten(2)).view_as(between)
         )
-        between = intervals.unsqueeze(1).expand(-1, self.heads, -1, -1)
-        scores = query @ key.transpose(2, 3) + (query @ key_interval.transpose(2, 3)).gather(3, between)
-        before = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        seen = before & mask[:, None, None, :]
-        scores = (scores / query.shape[3] ** 0.5).masked_fill(~seen, torch.finfo(scores.dtype).min)
-        weights = self.dropout(scores.softmax(dim=3))
-        by_interval = weights.new_zeros(*weights.shape[:3], value_interval.shape[2]).scatter_add(3, between, weights)
-        mixed = weights @ value + by_interval @ value_interval
-        return mixed.transpose(1, 2).flatten(2)
+        return mixed + torch.einsum("phs,shd->phd", by_interval, self._of_heads(self.value_interval)).flatten(1)
 
-    def _split(self, vectors):
-        """(B, L, D) to (B, heads, L, D / heads)."""
-        return vectors.unflatten(2, (self.heads, -1)).transpose(1, 2)
+    def _of_heads(self, table):
+        """(spans, D) to (spans, heads, D / heads)."""
+        return table.weight.unflatten(1, (self.heads, -1))
+
+    def _pad(self, packed, real):
+        """(P, heads, L) to (B, heads, L, L)."""
+        return real.pad(packed.flatten(1)).unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -1,7 +1,9 @@
 """Which interest is active now, told from the order of the history."""
 
-import torch
 from torch import nn
+
+from recbole_iacn.nn.lookup import look_up, take
+from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
 class InterestPredictor(nn.Module):
@@ -32,7 +34,13 @@ class InterestPredictor(nn.Module):
 
         Returns:
             torch.Tensor: logits z, shape (B, K).
+
+        Raises:
+            ValueError: an empty history.
         """
-        states, _ = self.gru(self.item_embedding(history))
-        last = ((history != 0).sum(dim=1) - 1).clamp_min(0)
-        return self.output(states[torch.arange(len(states), device=states.device), last])
+        positions = TimeMajor((history != 0).sum(dim=1), history.shape[1])  # real ones only
+        items = look_up(positions.of(history), self.item_embedding)
+        x = nn.functional.linear(items, self.gru.weight_ih_l0, self.gru.bias_ih_l0)
+        one = x.new_ones(len(x), 1)
+        states = recur(x, positions.sizes, self.gru.weight_hh_l0, self.gru.bias_hh_l0, one, -one)
+        return self.output(take(states, positions.last))

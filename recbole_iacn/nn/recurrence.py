@@ -3,7 +3,7 @@
 import torch
 from torch.autograd.function import once_differentiable
 
-from recbole_iacn.model.lookup import take
+from recbole_iacn.nn.lookup import take
 
 aten = torch.ops.aten
 
