@@ -202,6 +202,7 @@ def test_models_without_modes_are_set_side_by_side(tmp_path):
     assert second.startswith("Does not hold: ComiRec > MIND on Beauty; TiMiRec, stages two > ")
     beside = leaderboard.beside_paper(entries)[1]
     assert ["Beauty", "MIND", ".1727", ".2200", "+.0473", ".0981", ".1100", "+.0119"] in beside and len(beside) == 5
+    assert tables.costs_of(found)[0][:3] == ["data set", "model", "seconds"]
     (tmp_path / "ranks").mkdir()
     (tmp_path / "ranks" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in found))
     write_report(tmp_path / "ranks")

@@ -1,6 +1,7 @@
 """An experiment's results as tables: grouped, compared, in Markdown and LaTeX."""
 
 import math
+import operator
 import re
 import statistics
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def latex(heads, cells):
 
 
 def costs_of(results):
-    """Heads and cells: medians over the runs of a backbone in a mode on a data set."""
+    """Heads and cells: medians over the runs of a backbone in a mode, or of a model without, on a data set."""
     groups = {}
     for one in results:
         groups.setdefault((one["dataset"], one["model"], one["mode"]), []).append(one)
@@ -148,9 +149,10 @@ def costs_of(results):
         runs = groups[key]
         epochs = statistics.median(len(one["epochs"]) for one in runs)
         seconds = statistics.median(one["seconds"] for one in runs)
-        cells.append([*key, f"{seconds:.0f}", f"{epochs:.0f}", f"{statistics.median(_pace(one) for one in runs):.1f}"])
-        cells[-1].append(f"{statistics.median(one['peak_mb'] for one in runs):.0f}")
-    return ["data set", "backbone", "mode", "seconds", "epochs", "seconds an epoch", "peak MB"], cells
+        pace, peak = (statistics.median(map(of, runs)) for of in (_pace, operator.itemgetter("peak_mb")))
+        cells.append([*filter(None, key), f"{seconds:.0f}", f"{epochs:.0f}", f"{pace:.1f}", f"{peak:.0f}"])
+    which = ["data set", "backbone", "mode"] if any(mode for *_, mode in order) else ["data set", "model"]
+    return [*which, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 
 def _pace(one):
