@@ -121,6 +121,15 @@ def test_divergence_of_clicked_and_recommended(build, name):
     assert found[0].item() == pytest.approx((p * np.log(p / m) + q * np.log(q / m)).sum() / 2, abs=1e-5)
 
 
+@every_model
+def test_mixed_precision_trains(build, name):
+    changes = {"stages": "joint"} if name.startswith("TiMiRec") else {}
+    config, train, valid, _, model = build(name, **SHORT, **changes, enable_amp=True, epochs=1)
+    trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
+    trainer.fit(train, valid, verbose=False, saved=False)
+    assert all(np.isfinite(loss) for loss in trainer.epoch_losses[0].values())
+
+
 def test_biases_have_no_weight_decay(build):
     config, *_, model = build("TiMiRecPlus", **SHORT, weight_decay=0.1)
     groups = get_trainer(config["MODEL_TYPE"], "TiMiRecPlus")(config, model).optimizer.param_groups

@@ -98,7 +98,7 @@ class IntervalBlock(nn.Module):
         weights = attention_weights(products / query.shape[2] ** 0.5, before & mask[:, None, None, :])
         weights = self.dropout(weights)
         mixed = real.pack((weights @ value).transpose(1, 2).flatten(2))
-        by_interval = x.new_zeros(len(x), self.heads, len(self.value_interval.weight))
+        by_interval = weights.new_zeros(len(x), self.heads, len(self.value_interval.weight))
         by_interval = by_interval.scatter_add(
             2, between, real.pack(weights.transpose(1, 2).flatten(2)).view_as(between)
         )
