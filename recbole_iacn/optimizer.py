@@ -69,7 +69,8 @@ def build(model, stock, sparse_rows):
         lazy = sparse_rows is not None
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and lazy and m.num_embeddings >= sparse_rows]
     if not tables:
-        return _fused(stock)
+        groups = [{key: group[key] for key in ("params", "weight_decay")} for group in stock.param_groups]
+        return _fused(type(stock), groups, stock.defaults)
     for table in tables:
         table.sparse = True
     chosen = {id(table.weight) for table in tables}
@@ -80,9 +81,8 @@ def build(model, stock, sparse_rows):
     )
 
 
-def _fused(stock):
-    groups = [{"params": group["params"], "weight_decay": group["weight_decay"]} for group in stock.param_groups]
+def _fused(kind, parameters, settings):
     try:
-        return type(stock)(groups, **{**stock.defaults, "fused": True})
+        return kind(parameters, **{**settings, "fused": True})
     except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
-        return type(stock)(groups, **stock.defaults)
+        return kind(parameters, **settings)

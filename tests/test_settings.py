@@ -178,7 +178,7 @@ def command(*arguments):
         (["--model=DINN_IaCN"], "model: there is no 'DINN_IaCN'. Did you mean 'DIN_IaCN'"),
         (["--dataset=ml-100"], "Did you mean 'ml-100k'"),
         (["--epochs", "2"], "--epochs: settings are given as --key=value"),
-        (["--model=DIN", "--nproc=2"], "nproc, world_size: several processes train interest-aware models only"),
+        (["--model=DIN", "--nproc=2"], "nproc, world_size: several processes train this package's models only"),
         (["--config_files=none.yaml"], "config file none.yaml: not found"),
     ],
 )
