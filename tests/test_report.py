@@ -97,6 +97,22 @@ def test_costs_leave_the_loading_out(results):
     assert dict(zip(heads, cells[-1]))["seconds an epoch"] == "2.0" and dict(zip(heads, cells[-1]))["epochs"] == "3"
 
 
+def test_costs_tell_swept_values_apart():
+    swept = [result(sweep={"iacn_delta": delta}) for delta in (1.0, 0.5)]
+    heads, cells = tables.costs_of(swept)
+    assert heads[:4] == ["data set", "backbone", "mode", "iacn_delta"]
+    assert [line[:4] for line in cells] == [["Beauty", "DIN", "full", delta] for delta in ("0.5", "1.0")]
+
+
+def test_swept_values_of_any_kind_are_rows(tmp_path):
+    """A setting that is null, or text, beside numbers; in the page, too."""
+    found = [result(sweep={"sparse_embedding_rows": rows}) for rows in (None, 10, 2, "a")]
+    assert [row.sweep[0][1] for row in tables.rows_of(found)] == [2, 10, None, "a"]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in found))
+    write_report(tmp_path)
+    assert "| Beauty | DIN | None | 1 |" in (tmp_path / "report.md").read_text()
+
+
 def test_latex_is_escaped():
     text = tables.latex(["a_b", "c"], [["1 ± 2", "− & –"]])
     assert r"a\_b & c \\" in text and r"1 $\pm$ 2 & $-$ \& -- \\" in text

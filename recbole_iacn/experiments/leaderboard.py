@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from recbole_iacn.experiments import paper
 from recbole_iacn.experiments.statistics import compare, holm
-from recbole_iacn.experiments.tables import number, p_text, spread
+from recbole_iacn.experiments.tables import in_order, number, p_text, spread
 
 MAIN = "ndcg@10"  # what pairs are compared by, if it was measured
 
@@ -51,7 +51,7 @@ def entries_of(results):
     def order(key):
         dataset, model, sweep = key
         place = paper.RANKED.index(model) if model in paper.RANKED else len(paper.RANKED)
-        return dataset, place, model, [str(value) for _, value in sweep]
+        return dataset, place, model, in_order(value for _, value in sweep)
 
     return [Entry(*key, groups[key]) for key in sorted(groups, key=order)]
 

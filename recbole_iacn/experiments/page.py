@@ -10,7 +10,7 @@ from scipy import stats
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.leaderboard import main_metric
 from recbole_iacn.experiments.plan import MODES
-from recbole_iacn.experiments.tables import CONTROLS, mean_and_deviation
+from recbole_iacn.experiments.tables import CONTROLS, in_order, mean_and_deviation
 
 COLOURS = {"off": "#8a8a8a", "width": "#d9822b", "full": "#2f7ed8"}
 
@@ -182,7 +182,8 @@ def curve(rows, key):
                 if (row.dataset, row.model) == (dataset, model) and mode in row.results
             ]
             if points:
-                x, means, deviations = zip(*sorted(points))
+                x, means, deviations = zip(*sorted(points, key=lambda point: in_order(point[:1])))
+                x = x if all(isinstance(value, int | float) for value in x) else list(map(str, x))
                 _band(figure, x, means, deviations, f"{model} {mode}, {dataset}", COLOURS[mode])
     return figure
 

@@ -53,7 +53,7 @@ def rows_of(results):
     for one in results:
         key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
         groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = one["test"][METRIC]
-    keys = sorted(groups, key=lambda key: (key[0], key[1], [value for _, value in key[2]]))
+    keys = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     comparisons = {
         key: {c: compare(groups[key].get("full", {}), groups[key].get(c, {})) for c in CONTROLS} for key in keys
     }
@@ -66,6 +66,12 @@ def rows_of(results):
         Row(*key, groups[key], comparisons[key], {(c, t): p for (k, c, t), p in corrected.items() if k == key})
         for key in keys
     ]
+
+
+def in_order(values):
+    """A key that sorts swept values: numbers by size, then all others as text."""
+    numbers = (int, float)
+    return [(0, value, "") if isinstance(value, numbers) else (1, 0, str(value)) for value in values]
 
 
 def mean_and_deviation(values):
@@ -142,17 +148,20 @@ def costs_of(results):
     """Heads and cells: medians over the runs of a backbone in a mode, or of a model without, on a data set."""
     groups = {}
     for one in results:
-        groups.setdefault((one["dataset"], one["model"], one["mode"]), []).append(one)
-    order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0))
+        swept = tuple(value for _, value in sorted(one["sweep"].items()))
+        groups.setdefault((one["dataset"], one["model"], one["mode"], swept), []).append(one)
+    order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0, in_order(key[3])))
     cells = []
     for key in order:
         runs = groups[key]
         epochs = statistics.median(len(one["epochs"]) for one in runs)
         seconds = statistics.median(one["seconds"] for one in runs)
         pace, peak = (statistics.median(map(of, runs)) for of in (_pace, operator.itemgetter("peak_mb")))
-        cells.append([*filter(None, key), f"{seconds:.0f}", f"{epochs:.0f}", f"{pace:.1f}", f"{peak:.0f}"])
-    which = ["data set", "backbone", "mode"] if any(mode for *_, mode in order) else ["data set", "model"]
-    return [*which, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
+        cells.append(
+            [*filter(None, key[:3]), *map(str, key[3]), f"{seconds:.0f}", f"{epochs:.0f}", f"{pace:.1f}", f"{peak:.0f}"]
+        )
+    which = ["data set", "backbone", "mode"] if any(mode for *_, mode, _ in order) else ["data set", "model"]
+    return [*which, *sorted(results[0]["sweep"]), "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 
 def _pace(one):
