@@ -1,5 +1,9 @@
-"""Generated interactions of the size and shape of Amazon's 5-core sets: long tails of users and items, categories."""
+"""Generated interactions of the size and shape of Amazon's 5-core sets: long tails of users and items, categories.
 
+python benchmarks/amazon_like.py FOLDER Electronics Books
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +77,8 @@ def write_atomic(folder, name, size, seed=0, catalogue=0, many_categories=False)
         out.writelines(
             f"B{i:09d}\tall {' '.join(f'c{c}' for c in own.tolist())}\n" for i, own in enumerate(categories_of)
         )
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        write_atomic(sys.argv[1], name, SIZES[name])
