@@ -96,6 +96,8 @@ def _experiment(given):
         return
     check_data(plan)
     if given.rehearse:
+        if given.ray:
+            raise ConfigError("ray: a rehearsal runs on this machine; leave --ray or --rehearse out")
         from recbole_iacn.experiments.rehearsal import rehearse
         from recbole_iacn.experiments.tables import markdown
 

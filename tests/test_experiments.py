@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,21 @@ def test_a_ray_that_cannot_be_imported_is_told(small, tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit):
         main(["experiment", str(small), "--ray", "local", "--out", str(tmp_path / "out")])
     assert "ray: import of ray halted" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_ray_that_is_not_there_is_told(small, tmp_path, monkeypatch, capsys):
+    def init(**given):
+        raise ConnectionError("Could not find\nany running Ray instance")
+
+    monkeypatch.setitem(sys.modules, "ray", types.SimpleNamespace(init=init))
+    command = ["experiment", str(small), "--ray", "nowhere:1", "--out", str(tmp_path / "out")]
+    for more, message in (
+        ([], "ray: no cluster at 'nowhere:1': Could not find any"),
+        (["--rehearse"], "leave --ray or"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*command, *more])
+        assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_runs_on_ray(small, tmp_path):

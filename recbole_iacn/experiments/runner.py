@@ -41,7 +41,7 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
         list of Run: those that failed.
 
     Raises:
-        ConfigError: Ray is asked for and cannot be imported.
+        ConfigError: Ray is asked for and cannot be imported, or is not at that address.
     """
     finished = _by_ray(ray) if ray else _by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
@@ -73,8 +73,12 @@ def _by_ray(address):
     except ImportError as error:
         raise ConfigError(f"ray: {error}; install a Ray that suits this Python, or leave --ray out") from None
 
-    def finished(tasks):
+    try:
         ray.init(address=address, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"ray: no cluster at {address!r}: {' '.join(str(error).split())[:200]}") from None
+
+    def finished(tasks):
         try:
             work = ray.remote(num_cpus=1, max_calls=1)(_work)  # one call a process, as above
             waiting = [work.remote(task) for task in tasks]
