@@ -25,14 +25,17 @@ lint: install
 	$(BIN)/ruff format --check .
 
 results: install $(AMAZON:%=dataset/%)
-	for name in table1 tuned; do \
-	    $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets $(AMAZON) --jobs $(JOBS) && \
-	    $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
-	done
-	for name in delta length lambda interests; do \
-	    $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets Beauty --jobs $(JOBS) && \
-	    $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
-	done
+	$(call run,table1 tuned,$(AMAZON))
+	$(call run,delta length lambda interests target multi_interest timirec_variants,Beauty)
+	$(call run,tisasrec,ml-100k)
+
+# $(call run,experiments,data sets)
+define run
+for name in $(1); do \
+    $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets $(2) --jobs $(JOBS) && \
+    $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
+done
+endef
 
 dataset/%: | install
 	$(BIN)/python $(SHARED)/tools/make_atomic.py $(SHARED)/data/$*.txt $(SHARED)/data/$*_item2attributes.json $@

@@ -5,20 +5,22 @@ import os
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import leaderboard, paper, tables
+from recbole_iacn.experiments import leaderboard, paper, sweeps, tables
 from recbole_iacn.experiments.runner import read_results
 
-_TESTS = """Mean ± standard deviation over seeds. Differences are of the same seed, which is the same test; d is
-their mean over their standard deviation. p: that full is no better, one-sided, by Student's paired t and by Wilcoxon's
-signed ranks, each corrected after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .031 at
-best, before that."""
+_MEANS = "Mean ± standard deviation over seeds."
+
+_TESTS = f"""{_MEANS} Differences are of the same seed, which is the same test; d is their mean over their standard
+deviation. p: that full is no better, one-sided, by Student's paired t and by Wilcoxon's signed ranks, each corrected
+after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
 
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
 
-_COST = "Medians over the runs, one thread each."
+_SWEPT = """`full` with each value less `full` with the default, of the same seed; d is the mean of the differences over
+their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
 
-_RANKED = "Mean ± standard deviation over seeds."
+_COST = "Medians over the runs, one thread each."
 
 _PAIRS = """Differences are of the same seed, which is the same test; d is their mean over their standard deviation; p:
 that the first is no better, one-sided, by Student's paired t, corrected after Holm for all pairs of this table."""
@@ -67,7 +69,8 @@ def _with_modes(results):
     from recbole_iacn.experiments.page import figures_of
 
     rows = tables.rows_of(results)
-    return verdict(rows), sections_of(results, rows), figures_of(results, rows)
+    sentences = verdict(rows) + sweeps.sweep_verdict(sweeps.against_default(rows))
+    return sentences, sections_of(results, rows), figures_of(results, rows)
 
 
 def _without_modes(results):
@@ -75,7 +78,7 @@ def _without_modes(results):
 
     entries = leaderboard.entries_of(results)
     pairs = leaderboard.pairs_of(entries)
-    sections = [("Test", _RANKED, leaderboard.cells_of(entries))]
+    sections = [("Test", _MEANS, leaderboard.cells_of(entries))]
     if pairs:
         sections.append(
             (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
@@ -93,7 +96,11 @@ def sections_of(results, rows):
     Returns:
         list of tuple: (title, text, (heads, cells)).
     """
-    sections = [("Test AUC", _TESTS, tables.cells_of(rows))]
+    compared = any(found for row in rows for found in row.comparisons.values())
+    sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows))]
+    swept = sweeps.against_default(rows)
+    if swept:
+        sections.append(("Beside the default", _SWEPT, sweeps.sweep_cells(swept)))
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))
