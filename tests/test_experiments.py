@@ -85,6 +85,7 @@ def test_a_run_is_known_by_all_that_may_change_its_result(file):
         ({"only": {"a": 1}}, "only: must be a list"),
         ({"modes": "full"}, "modes: must be a list"),
         ({"search": 3}, "search: must be a dict"),
+        ({"divergence": "all"}, "divergence: must be an int"),
         ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; make two files"),
         ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has none; they are for"),
         ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
@@ -167,7 +168,7 @@ def test_wrong_commands_are_told_before_any_run(file, tmp_path, capsys, argument
 def small(file, settings, data_path):
     """A file of four short runs."""
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
-    return file(data_path=str(data_path), modes=["off", "full"], settings=own)
+    return file(data_path=str(data_path), modes=["off", "full"], settings=own, divergence=5)
 
 
 def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
@@ -181,6 +182,7 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
         assert set(one["epochs"][0]["losses"]) == ({"main", "iacn"} if one["mode"] == "full" else {"main"})
         assert max(epoch["valid"] for epoch in one["epochs"]) == one["valid"]["auc"]
         assert "data_path" not in one["settings"] and one["peak_mb"] > 50
+        assert (one["divergence"] is None) == (one["mode"] == "off")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
     runner.result_path(tmp_path / "out", plan.runs[0]).unlink()
     assert runner.run_all(plan, tmp_path / "out", progress=False) == []
@@ -227,13 +229,14 @@ def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=..., mlp_hidden_size=..., load_col=...)
     own.update(protocol="leave_one_out_sampled", eval_negatives=9, topk=[5], metrics=["Hit", "NDCG"], hidden_size=8)
     own.update(valid_metric="NDCG@5", loss_type="BPR", load_col={"inter": ["user_id", "item_id", "timestamp"]})
-    path = file(models=["TiMiRec", "GRU4Rec"], seeds=[1], settings=own)
+    path = file(models=["TiMiRec", "GRU4Rec"], seeds=[1], settings=own, divergence=20)
     plan = read_plan(path, data_path=str(data_path))
     assert [(run.mode, run.title) for run in plan.runs][1] == ("", "GRU4Rec on tiny, seed 1")
     assert "iacn_mode" not in plan.runs[0].settings and plan.runs[0].id.startswith("tiny-TiMiRec-1-")
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
     found = {one["model"]: one for one in runner.read_results(tmp_path / "out")}
     assert all(set(one["test"]) == {"hit@5", "ndcg@5"} for one in found.values())
+    assert found["GRU4Rec"]["divergence"] is None and 0 <= found["TiMiRec"]["divergence"] <= math.log(2)
     assert [set(epoch["losses"]) for epoch in found["GRU4Rec"]["epochs"]] == [{"main"}] * 2
     names = [set(epoch["losses"]) for epoch in found["TiMiRec"]["epochs"]]
     assert names == [{"main"}] * 2 + [{"main", "distillation"}] * 2

@@ -84,6 +84,19 @@ def test_swept_values_are_rows_of_their_own_in_order():
     assert tables.cells_of(rows)[0][2] == "iacn_delta"
 
 
+def test_the_divergence_is_a_mean_over_seeds():
+    kinds = (("label", 1, 0.2), ("label", 2, 0.4), ("distilled", 1, 0.1))
+    found = [{**result(sweep={"iacn_target": kind}, seed=seed), "divergence": x} for kind, seed, x in kinds]
+    sections = {title: table for title, _, table in sections_of(found, tables.rows_of(found))}
+    heads, cells = sections["Of the interest that is next?"]
+    assert heads == ["data set", "backbone", "mode", "iacn_target", "divergence"]
+    assert cells == [
+        ["Beauty", "DIN", "full", "distilled", ".1000"],
+        ["Beauty", "DIN", "full", "label", ".3000 ± .1414"],
+    ]
+    assert tables.divergence_cells([result()]) is None
+
+
 def swept(changes, key="iacn_delta", base=0.3):
     """The default at .8 for seeds 1 to 3, and for every other value what it changes."""
     found = [result(sweep={key: base}, seed=seed) for seed in (1, 2, 3)]

@@ -11,6 +11,7 @@ sweep: {iacn_delta: [0, 0.5, 1]}       # every combination
 only:                                  # settings of some of the runs, the later over the earlier
   - when: {dataset: Beauty, model: [DIN, DIEN], mode: full}
     settings: {iacn_lambda: 0.5}
+divergence: 200                        # test rows on which interests of clicked and recommended items are compared
 
 # delta.yaml
 base: table1.yaml                      # what is not said here stands there; settings are joined, rules come after
@@ -29,8 +30,20 @@ from recbole_iacn.names import FAMILY, SUFFIX
 from recbole_iacn.resources import click_models, recbole_models
 
 MODES = ("off", "width", "full")
-_KEYS = ("base", "data_path", "datasets", "models", "modes", "seeds", "settings", "sweep", "only", "search")
-_KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict}
+_KEYS = (
+    "base",
+    "data_path",
+    "datasets",
+    "models",
+    "modes",
+    "seeds",
+    "settings",
+    "sweep",
+    "only",
+    "search",
+    "divergence",
+)
+_KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict, "divergence": int}
 _WHEN = ("dataset", "model", "mode")
 _BUILT_IN = ("ml-100k",)  # RecBole brings it
 
@@ -45,6 +58,8 @@ class Run:
         sweep (dict): the swept settings' values.
         seed (int): of everything random.
         settings (dict): all that RecBole is given, those above included; not where the data lie.
+        divergence (int): test rows on which the interests of clicked and recommended items are compared, if the model
+            has any.
     """
 
     dataset: str
@@ -53,6 +68,7 @@ class Run:
     sweep: dict
     seed: int
     settings: dict = field(repr=False)
+    divergence: int = 0
 
     @property
     def id(self):
@@ -121,7 +137,7 @@ def read_plan(path, data_path=None, datasets=None):
                 if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
                     settings.update(rule["settings"])
             settings.update(swept, seed=seed, **({"iacn_mode": mode} if mode else {}))
-            runs.append(Run(dataset, model, mode, swept, seed, settings))
+            runs.append(Run(dataset, model, mode, swept, seed, settings, given.get("divergence") or 0))
     return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs, given.get("search"))
 
 
@@ -147,7 +163,9 @@ def _read(path, above=()):
             raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
     for key, kind in _KINDS.items():
         if given.get(key) is not None and not isinstance(given[key], kind):
-            raise ConfigError(f"{path}: {key}: must be a {kind.__name__}, got {given[key]!r}")
+            raise ConfigError(
+                f"{path}: {key}: must be {'an' if kind is int else 'a'} {kind.__name__}, got {given[key]!r}"
+            )
     if "base" not in given:
         return given
     lower = path.parent / str(given.pop("base"))

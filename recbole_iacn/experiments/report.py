@@ -20,6 +20,9 @@ not the same data, nor the same test: only the sizes can be compared."""
 _SWEPT = """`full` with each value less `full` with the default, of the same seed; d is the mean of the differences over
 their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
 
+_APART = """Jensen-Shannon divergence, in nats, between the interests of the item that was clicked and of the one that
+is recommended first among all: 0 where what is recommended is of the interest that the user turned to."""
+
 _COST = "Medians over the runs, one thread each."
 
 _PAIRS = """Differences are of the same seed, which is the same test; d is their mean over their standard deviation; p:
@@ -101,6 +104,9 @@ def sections_of(results, rows):
     swept = sweeps.against_default(rows)
     if swept:
         sections.append(("Beside the default", _SWEPT, sweeps.sweep_cells(swept)))
+    apart = tables.divergence_cells(results)
+    if apart:
+        sections.append(("Of the interest that is next?", _APART, apart))
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))

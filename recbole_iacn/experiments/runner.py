@@ -128,9 +128,9 @@ def train(run, data_path, after_epoch=None):
 
     Returns:
         dict: what the run was, ``best``, the highest validation score, ``valid`` and ``test`` metrics of its epoch,
-        ``divergence`` between the interests of clicked and recommended items, for the multi-interest family, ``epochs``
-        with losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in
-        all and ``peak_mb``, the most memory of the process.
+        ``divergence`` between the interests of clicked and recommended items, if the run asks for it, ``epochs`` with
+        losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in all and
+        ``peak_mb``, the most memory of the process.
     """
     import torch
 
@@ -168,7 +168,9 @@ def train(run, data_path, after_epoch=None):
 
         best, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
         test = trainer.evaluate(test_data)
-        apart = float(interest_divergence(model, test_data._dataset).mean()) if config.model in FAMILY else None
+        apart = None
+        if run.divergence and (run.mode == "full" or run.model in FAMILY):
+            apart = float(interest_divergence(model, test_data._dataset, rows=run.divergence).mean())
     return {
         **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
         "best": float(best),

@@ -124,6 +124,18 @@ def cells_of(rows):
     return heads, cells
 
 
+def divergence_cells(results):
+    """Heads and cells: mean Jensen-Shannon divergence of each backbone in each mode; None where no run measured it."""
+    groups = {}
+    for one in results:
+        if one.get("divergence") is not None:
+            key = one["dataset"], one["model"], one["mode"], tuple(value for _, value in sorted(one["sweep"].items()))
+            groups.setdefault(key, {})[one["seed"]] = one["divergence"]
+    order = sorted(groups, key=lambda key: (*key[:3], in_order(key[3])))
+    cells = [[*key[:3], *map(str, key[3]), spread(groups[key])] for key in order]
+    return (["data set", "backbone", "mode", *sorted(results[0]["sweep"]), "divergence"], cells) if cells else None
+
+
 def markdown(heads, cells):
     """A table in Markdown."""
     lines = [heads, ["---"] * len(heads), *cells]

@@ -1,5 +1,7 @@
 """The target interest: which of a user's interests the next item belongs to, and learning to foresee it."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -87,4 +89,4 @@ def divergence(one, other):
     """
     middle = (one + other) / 2
     parts = [part.xlogy(part) - part.xlogy(middle) for part in (one, other)]
-    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0)
+    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0).clamp(0, math.log(2))  # rounding may leave it
