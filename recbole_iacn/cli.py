@@ -114,9 +114,9 @@ def _search_parser(parser):
     parser.set_defaults(run=_search)
     _file_arguments(parser, "an experiment's YAML, with the key search")
     parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
-    parser.add_argument("--trials", type=int, default=10, help="of each backbone and mode (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=10, help="of each model and mode (default: %(default)s)")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="backbones or modes at a time, one thread each (default: %(default)s)"
+        "--jobs", type=int, default=1, help="models or modes at a time, one thread each (default: %(default)s)"
     )
 
 

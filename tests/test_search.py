@@ -1,5 +1,9 @@
 """Hyper-parameters by Optuna: equal budgets, resumed, on validation."""
 
+import json
+import sys
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -7,6 +11,7 @@ from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import search as module
 from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.runner import result_path
 from recbole_iacn.experiments.search import check_space, first_runs, search
 
 SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda": {"choices": [0.5, 2]}}
@@ -99,6 +104,72 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
     plan = read_plan(file)
     search(plan, plan.space, tmp_path / "out", trials=5, tell=lambda line: None)
     assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
+
+
+def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
+    """Trials that are there are not run again: here all of them are, with made-up scores."""
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    file.write_text(file.read_text().replace("seeds:", "divergence: 5\nseeds:"))
+    plan = read_plan(file)
+    space = {"learning_rate": {"choices": [0.001, 0.01]}, "iacn_delta": {"choices": [0.3, 0.5]}}
+    scores = {
+        "off": {(0.001,): 0.7, (0.01,): 0.7},
+        "full": {(0.001, 0.3): 0.6, (0.001, 0.5): 0.5, (0.01, 0.3): 0.4, (0.01, 0.5): 0.8},
+    }
+    folder = tmp_path / "out"
+    (folder / "runs").mkdir(parents=True)
+    for run in first_runs(plan):
+        assert run.divergence == 5  # else the experiment would find a result without it
+        for values, best in scores[run.mode].items():
+            one = replace(run, settings={**run.settings, **dict(zip(space, values))})
+            made_up = {"dataset": "tiny", "model": "FM", "mode": run.mode, "best": best, "epochs": [{}, {}]}
+            result_path(folder, one).write_text(json.dumps({**made_up, "settings": one.settings}))
+    told = []
+    rules = search(plan, space, folder, trials=4, tell=told.append)
+    assert [rule["settings"] for rule in rules] == [
+        {"learning_rate": 0.001},  # of equals the first
+        {"learning_rate": 0.01, "iacn_delta": 0.5},
+    ]
+    assert yaml.safe_load((folder / "best.yaml").read_text()) == {"only": rules}
+    assert told[0] == "tiny FM off: 0.7000 by {'learning_rate': 0.001}, 2 epochs"
+    assert told[-1] == "tiny FM full: best 0.8000 by {'learning_rate': 0.01, 'iacn_delta': 0.5}"
+    tried = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
+    assert [one["best"] for one in tried[:2]] == [0.7, 0.7] and len(tried) == 6
+    with pytest.raises(ConfigError, match="needs Optuna"):
+        search(plan, space, folder, trials=3)
+
+
+def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
+    """For real: two choices, then the experiment with the better one as its default finds its first seed done."""
+    own = settings(epochs=1, learning_rate=0.01, data_path=..., show_progress=..., state=..., seed=...)
+    content = {
+        "data_path": str(data_path),
+        "datasets": ["tiny"],
+        "models": ["FM"],
+        "modes": ["full"],
+        "seeds": [1],
+        "search": {"learning_rate": {"choices": [0.001, 0.01]}},
+    }
+    file = tmp_path / "few.yaml"
+    file.write_text(yaml.safe_dump({**content, "settings": own}))
+    main(["search", str(file), "--trials", "2", "--jobs", "2", "--out", str(tmp_path)])
+    runs = tmp_path / "few" / "runs"
+    trials = {path: path.read_bytes() for path in runs.iterdir()}
+    assert len(trials) == 2
+    (rule,) = yaml.safe_load((tmp_path / "few" / "best.yaml").read_text())["only"]
+    bests = {json.loads(path.read_text())["settings"]["learning_rate"]: path for path in runs.iterdir()}
+    chosen = json.loads(bests[rule["settings"]["learning_rate"]].read_text())["best"]
+    assert chosen == max(json.loads(text)["best"] for text in trials.values())
+    file.write_text(yaml.safe_dump({**content, "settings": {**own, **rule["settings"]}}))
+    main(["experiment", str(file), "--out", str(tmp_path)])
+    assert {path: path.read_bytes() for path in runs.iterdir()} == trials
+
+
+def test_trials_that_fail_are_named(file, tmp_path):
+    plan = read_plan(file)
+    with pytest.raises(ConfigError, match=r"4 trials failed, see .*\.error"):
+        search(plan, {"embedding_size": {"choices": [-1, -2]}}, tmp_path / "out", trials=2, tell=lambda line: None)
+    assert not (tmp_path / "out" / "best.yaml").exists()
 
 
 def test_first_runs_have_one_seed_and_nothing_swept(file):

@@ -43,13 +43,29 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
     Raises:
         ConfigError: Ray is asked for and cannot be imported, or is not at that address.
     """
-    finished = _by_ray(ray) if ray else _by_processes(jobs)
+    finished = _by_ray(ray) if ray else by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
     _note_plan(plan, folder)
-    left = [run for run in plan.runs if not result_path(folder, run).is_file()]
-    bar = tqdm(total=len(plan.runs), initial=len(plan.runs) - len(left), disable=not progress, smoothing=0, unit="run")
+    return run_missing(plan.runs, plan.data_path, folder, finished, progress)
+
+
+def run_missing(runs, data_path, folder, finished, progress=True):
+    """As :func:`run_all`, of runs that need not be an experiment's, such as a search's trials.
+
+    Args:
+        runs (list of Run): what is to have a result.
+        data_path (str): where the data lie.
+        folder (str or pathlib.Path): has the folder ``runs``.
+        finished (Callable): says what does the work, such as :func:`by_processes`.
+        progress (bool): as there.
+
+    Returns:
+        list of Run: those that failed.
+    """
+    left = [run for run in runs if not result_path(folder, run).is_file()]
+    bar = tqdm(total=len(runs), initial=len(runs) - len(left), disable=not progress, smoothing=0, unit="run")
     failed = []
-    tasks = [(run, str(Path(plan.data_path).resolve()), str(Path(folder).resolve())) for run in left]
+    tasks = [(run, str(Path(data_path).resolve()), str(Path(folder).resolve())) for run in left]
     with bar:
         for run, error in finished(tasks):
             bar.update()
@@ -59,7 +75,9 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
     return failed
 
 
-def _by_processes(jobs):
+def by_processes(jobs):
+    """So many processes on this machine, a fresh one for each run."""
+
     def finished(tasks):
         with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
             yield from pool.imap_unordered(_work, tasks)

@@ -4,19 +4,23 @@
 search:
   learning_rate: {low: 0.0003, high: 0.003, log: true}
   iacn_lambda: {choices: [0.3, 1, 3]}     # the task's own settings are searched in mode full alone
+
+Choices alone, and few enough for the trials, are all tried; that needs no Optuna.
 """
 
 import copy
 import multiprocessing
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from recbole_iacn import settings as known_settings
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Run, recbole_name
+from recbole_iacn.experiments.grid import covers, try_all
+from recbole_iacn.experiments.plan import recbole_name
 from recbole_iacn.experiments.runner import train
 
 _TASK = "iacn_"
@@ -31,51 +35,70 @@ def search(plan, space, folder, trials, seed=2020, jobs=1, tell=print):
     that stay below the median of the others at the same epoch end early. What was tried lies in ``search.db``: a
     stopped search goes on. ``best.yaml`` holds rules for the experiment's key ``only``.
 
+    A space of choices alone, no more than the trials, is tried whole, see :mod:`recbole_iacn.experiments.grid`.
+
     Args:
         plan (Plan): its runs say what is tried; its first seed is used, its sweep is not.
         space (dict): setting -> ``low`` and ``high`` (and ``log``), or ``choices``.
         folder (str or pathlib.Path): receives both files.
-        trials (int): of each combination.
+        trials (int): of each combination, at most.
         seed (int): of the sampler.
         jobs (int): combinations at a time, each in a process and a thread of its own. Defaults to 1: in this one.
-        tell (Callable): gets a line for each combination.
+        tell (Callable): gets lines that say what was found.
 
     Returns:
         list of dict: the rules.
 
     Raises:
-        ConfigError: a search space is wrong, or Optuna is not installed.
+        ConfigError: a search space is wrong, trials failed, or Optuna is needed and not installed.
     """
     check_space(space)
     for run in plan.runs:
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
             raise ConfigError(f"valid_metric: the search looks for the highest value, of {metric} the lowest is best")
-    try:
-        import optuna
-    except ImportError:
-        raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder = Path(folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    optuna.storages.RDBStorage(_storage(folder))  # makes the file before several processes open it
     data_path = str(Path(plan.data_path).resolve())
-    tasks = [(run, space, data_path, folder, trials, seed) for run in first_runs(plan)]
-    if jobs == 1:
-        rules = [_told(found, tell) for found in map(_study, tasks)]
+    if covers(space, trials):
+        runs = first_runs(plan)
+        found = try_all(runs, [_own(run, space) for run in runs], data_path, folder, jobs, tell)
+        rules = [_rule(run, *best, tell) for run, best in zip(runs, found)]
     else:
-        with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
-            rules = [_told(found, tell) for found in pool.imap(_study, tasks)]
+        rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, tell)
     partial = folder / "best.yaml.partial"
     partial.write_text(yaml.safe_dump({"only": rules}, sort_keys=False))
     os.replace(partial, folder / "best.yaml")
     return rules
 
 
-def _told(found, tell):
-    rule, line = found
-    tell(line)
-    return rule
+def _rule(run, values, score, tell):
+    tell(f"{_named(run)}: best {score:.4f} by {values}")
+    when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
+    return {"when": when, "settings": values}
+
+
+def _named(run):
+    return " ".join(filter(None, (run.dataset, run.model, run.mode)))
+
+
+def _own(run, space):
+    """Those settings of a search space that a run has."""
+    return {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
+
+
+def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, tell):
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    optuna.storages.RDBStorage(_storage(folder))  # makes the file before several processes open it
+    tasks = [(run, _own(run, space), data_path, folder, trials, seed) for run in runs]
+    if jobs == 1:
+        return [_rule(run, *best, tell) for run, best in zip(runs, map(_study, tasks))]
+    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
+        return [_rule(run, *best, tell) for run, best in zip(runs, pool.imap(_study, tasks))]
 
 
 def _storage(folder):
@@ -90,20 +113,17 @@ def _study(task):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=_storage(folder),
-        study_name=" ".join(filter(None, (run.dataset, run.model, run.mode))),
+        study_name=_named(run),
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
     )
-    own = {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
     done = sum(trial.state.is_finished() for trial in study.trials)
     if not done:
-        study.enqueue_trial(_without_a_search(run, own, data_path), skip_if_exists=True)
-    study.optimize(_objective(run, own, data_path), n_trials=max(trials - done, 0))
-    when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
-    rule = {"when": when, "settings": study.best_params}
-    return rule, f"{study.study_name}: {study.best_value:.4f} by {study.best_params}, {len(study.trials)} trials"
+        study.enqueue_trial(_without_a_search(run, space, data_path), skip_if_exists=True)
+    study.optimize(_objective(run, space, data_path), n_trials=max(trials - done, 0))
+    return study.best_params, study.best_value
 
 
 def _without_a_search(run, space, data_path):
@@ -127,7 +147,7 @@ def first_runs(plan):
     found = {}
     for run in plan.runs:
         kept = {key: value for key, value in run.settings.items() if key not in run.sweep}
-        found.setdefault((run.dataset, run.model, run.mode), Run(run.dataset, run.model, run.mode, {}, run.seed, kept))
+        found.setdefault((run.dataset, run.model, run.mode), replace(run, sweep={}, settings=kept))
     return list(found.values())
 
 
