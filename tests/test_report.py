@@ -85,16 +85,22 @@ def test_swept_values_are_rows_of_their_own_in_order():
 
 
 def test_the_divergence_is_a_mean_over_seeds():
-    kinds = (("label", 1, 0.2), ("label", 2, 0.4), ("distilled", 1, 0.1))
+    kinds = (("label", 1, 0.2), ("label", 2, 0.4), ("distilled", 1, 0.1), ("distilled", 2, 0.2))
     found = [{**result(sweep={"iacn_target": kind}, seed=seed), "divergence": x} for kind, seed, x in kinds]
     sections = {title: table for title, _, table in sections_of(found, tables.rows_of(found))}
     heads, cells = sections["Of the interest that is next?"]
-    assert heads == ["data set", "backbone", "mode", "iacn_target", "divergence"]
+    assert heads == ["data set", "backbone", "iacn_target", "seeds", "full"]
     assert cells == [
-        ["Beauty", "DIN", "full", "distilled", ".1000"],
-        ["Beauty", "DIN", "full", "label", ".3000 ± .1414"],
+        ["Beauty", "DIN", "distilled", "2", ".1500 ± .0707"],
+        ["Beauty", "DIN", "label", "2", ".3000 ± .1414"],
     ]
-    assert tables.divergence_cells([result()]) is None
+    # Differences -.1 and -.2: mean -.15, deviation .0707; with one degree of freedom t = -3 has p = 1 - 2 atan(3) / pi.
+    assert sections["Its divergence beside the default's"][1] == [
+        ["Beauty", "DIN", "distilled", "2", "-.1500", "-2.1", ".205"]
+    ]
+    assert "Of the interest that is next?" not in {
+        title for title, _, _ in sections_of([result()], tables.rows_of([result()]))
+    }
 
 
 def swept(changes, key="iacn_delta", base=0.3):

@@ -104,9 +104,12 @@ def sections_of(results, rows):
     swept = sweeps.against_default(rows)
     if swept:
         sections.append(("Beside the default", _SWEPT, sweeps.sweep_cells(swept)))
-    apart = tables.divergence_cells(results)
+    apart = tables.rows_of(results, tables.divergence)
     if apart:
-        sections.append(("Of the interest that is next?", _APART, apart))
+        sections.append(("Of the interest that is next?", _APART, tables.cells_of(apart)))
+    swept = sweeps.against_default(apart)
+    if swept:
+        sections.append(("Its divergence beside the default's", _SWEPT, sweeps.sweep_cells(swept)))
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))

@@ -20,7 +20,7 @@ class Row:
     Attributes:
         dataset, model (str): which.
         sweep (tuple): pairs of a setting and its value.
-        results (dict): mode -> seed -> test AUC.
+        results (dict): mode -> seed -> test AUC, or what else was asked for.
         comparisons (dict): control -> :class:`Comparison` of ``full`` with it, None where there is nothing to pair.
         p_values (dict): (control, ``t_test`` or ``wilcoxon``) -> p, corrected over all rows and both controls.
     """
@@ -40,19 +40,31 @@ class Row:
         return all(p < 0.05 for p in known) if known else None
 
 
-def rows_of(results):
+def auc(result):
+    """A run's AUC on the test rows."""
+    return result["test"][METRIC]
+
+
+def divergence(result):
+    """A run's Jensen-Shannon divergence; None where it was not measured."""
+    return result.get("divergence")
+
+
+def rows_of(results, value=auc):
     """Group results.
 
     Args:
         results (list of dict): as :func:`recbole_iacn.experiments.runner.read_results` gives them.
+        value (Callable): what of a result, such as :func:`divergence`; results of which it is None are left out.
 
     Returns:
         list of Row: in the order of first appearance by data set, then model, then swept values.
     """
     groups = {}
     for one in results:
-        key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
-        groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = one["test"][METRIC]
+        if value(one) is not None:
+            key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
+            groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = value(one)
     keys = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     comparisons = {
         key: {c: compare(groups[key].get("full", {}), groups[key].get(c, {})) for c in CONTROLS} for key in keys
@@ -101,7 +113,7 @@ def p_text(value):
 
 
 def cells_of(rows):
-    """Heads and cells, as text, of the table of test AUCs and comparisons."""
+    """Heads and cells, as text, of the table of results and comparisons."""
     swept = [key for key, _ in rows[0].sweep] if rows else []
     modes = [mode for mode in MODES if any(mode in row.results for row in rows)]
     controls = [control for control in CONTROLS if any(row.comparisons[control] for row in rows)]
@@ -122,18 +134,6 @@ def cells_of(rows):
             line += [p_text(row.p_values[control, test]) for test in ("t_test", "wilcoxon")]
         cells.append(line)
     return heads, cells
-
-
-def divergence_cells(results):
-    """Heads and cells: mean Jensen-Shannon divergence of each backbone in each mode; None where no run measured it."""
-    groups = {}
-    for one in results:
-        if one.get("divergence") is not None:
-            key = one["dataset"], one["model"], one["mode"], tuple(value for _, value in sorted(one["sweep"].items()))
-            groups.setdefault(key, {})[one["seed"]] = one["divergence"]
-    order = sorted(groups, key=lambda key: (*key[:3], in_order(key[3])))
-    cells = [[*key[:3], *map(str, key[3]), spread(groups[key])] for key in order]
-    return (["data set", "backbone", "mode", *sorted(results[0]["sweep"]), "divergence"], cells) if cells else None
 
 
 def markdown(heads, cells):
