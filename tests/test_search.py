@@ -106,6 +106,27 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
     assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
 
 
+def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypatch, recwarn):
+    """The fourth trial is the best in its first stage, and worse than all in its second, which is longer."""
+    lengths = []
+
+    def train(run, data_path, after_epoch):
+        lengths.append(0)
+        for epoch, score in [
+            *((epoch, 0.1 * len(lengths)) for epoch in range(4)),
+            *((epoch, 0.0) for epoch in range(9)),
+        ]:
+            lengths[-1] += 1
+            after_epoch(epoch, score)
+        return {"best": 0.5}
+
+    monkeypatch.setattr(module, "train", train)
+    plan = read_plan(file)
+    search(plan, plan.space, tmp_path / "out", trials=4, tell=lambda line: None)
+    assert lengths == [13] * 8
+    assert not [one for one in recwarn if "already reported" in str(one.message)]
+
+
 def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
     """Trials that are there are not run again: here all of them are, with made-up scores."""
     monkeypatch.setitem(sys.modules, "optuna", None)

@@ -9,6 +9,7 @@ Choices alone, and few enough for the trials, are all tried; that needs no Optun
 """
 
 import copy
+import itertools
 import multiprocessing
 import os
 import sys
@@ -179,7 +180,11 @@ def _objective(run, space, data_path):
         tried = copy.deepcopy(run)
         tried.settings.update({key: _suggest(trial, key, what) for key, what in space.items()})
 
+        trained = itertools.count(1)
+
         def after_epoch(epoch, score):
+            if next(trained) > epoch + 1:
+                return  # a second stage, which counts anew: nobody's first should be compared with it
             trial.report(float(score), epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
