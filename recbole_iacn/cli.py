@@ -76,6 +76,7 @@ def _experiment_parser(parser):
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
     parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of by --jobs")
+    parser.add_argument("--reuse", action="store_true", help="don't run again what NAME/runs.jsonl of a report has")
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
     parser.add_argument(
         "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
@@ -84,14 +85,15 @@ def _experiment_parser(parser):
 
 def _experiment(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
-    from recbole_iacn.experiments.runner import result_path, run_all
+    from recbole_iacn.experiments.runner import gathered, lay_out, result_path, run_all
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
     plan = read_plan(given.file, given.data_path, given.datasets)
     folder = Path(given.out, plan.name)
+    known = gathered(folder) if given.reuse else ()
     if given.plan:
-        done = [result_path(folder, run).is_file() for run in plan.runs]
+        done = [run.id in known or result_path(folder, run).is_file() for run in plan.runs]
         print("\n".join(f"{'done' if there else 'to do'}  {run.title}" for run, there in zip(plan.runs, done)))
         return
     check_data(plan)
@@ -104,6 +106,8 @@ def _experiment(given):
         table, told = rehearse(plan, given.jobs)
         print(markdown(*table) + "\n" + told)
         return
+    if given.reuse:
+        lay_out(folder)
     failed = run_all(plan, folder, given.jobs, ray=given.ray)
     if failed:
         raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")

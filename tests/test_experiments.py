@@ -194,6 +194,47 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
     assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
 
 
+def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch, capsys):
+    """As on a fresh clone, where results/NAME has runs.jsonl alone: one of four runs is known, by its id."""
+    path, folder = file(modes=["off", "full"], settings={"epochs": 2}), tmp_path / "out" / "trial"
+    known, *others = read_plan(path).runs
+    folder.mkdir(parents=True)
+    told = {**{key: getattr(known, key) for key in runner._RUN}, "test": {"auc": 0.5}}
+    (folder / "runs.jsonl").write_text(json.dumps(told) + "\n")
+    asked = []
+    monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda tasks: asked.extend(run for run, *_ in tasks) or [])
+    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    command = ["experiment", str(path), "--out", str(tmp_path / "out")]
+    main([*command, "--reuse", "--plan"])
+    assert [line[:5] for line in capsys.readouterr().out.splitlines()] == ["done ", *["to do"] * 3]
+    assert not (folder / "runs").exists()
+    main([*command, "--reuse"])
+    assert asked == others and runner.read_results(folder) == [told]
+    runner.result_path(folder, known).unlink()
+    asked.clear()
+    main(command)
+    assert asked == [known, *others]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (None, "reuse: {path}: No such file."),
+        ("{}", "reuse: {path}, line 1: no run's result: KeyError('dataset')"),
+        ("runs", "reuse: {path}, line 1: no run's result: JSONDecodeError"),
+        ("3", "reuse: {path}, line 1: no run's result: TypeError"),
+    ],
+)
+def test_an_earlier_report_that_cannot_be_read_is_told(small, tmp_path, capsys, line, message):
+    folder = tmp_path / "out" / "trial"
+    folder.mkdir(parents=True)
+    if line:
+        (folder / "runs.jsonl").write_text(f"{line}\n")
+    with pytest.raises(SystemExit):
+        main(["experiment", str(small), "--reuse", "--out", str(tmp_path / "out")])
+    assert message.format(path=folder / "runs.jsonl") in capsys.readouterr().err and not (folder / "runs").exists()
+
+
 def test_a_ray_that_cannot_be_imported_is_told(small, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SystemExit):

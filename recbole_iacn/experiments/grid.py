@@ -2,11 +2,10 @@
 
 import itertools
 import json
-import os
 from dataclasses import replace
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.runner import by_processes, result_path, run_missing
+from recbole_iacn.experiments.runner import by_processes, result_path, run_missing, write_beside
 
 
 def covers(space, trials):
@@ -49,9 +48,7 @@ def try_all(runs, spaces, data_path, folder, jobs, tell):
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"search: {len(failed)} trials failed, see {files}; those that are done are not run again")
     results = [[json.loads(result_path(folder, trial).read_text()) for trial in some] for some in trials]
-    partial = folder / "trials.jsonl.partial"
-    partial.write_text("".join(json.dumps(result) + "\n" for some in results for result in some))
-    os.replace(partial, folder / "trials.jsonl")
+    write_beside(folder / "trials.jsonl", "".join(json.dumps(result) + "\n" for some in results for result in some))
     for some, tried in zip(candidates, results):
         for values, result in zip(some, tried):
             named = " ".join(filter(None, (result["dataset"], result["model"], result["mode"])))

@@ -1,12 +1,11 @@
 """A report of an experiment: what was found, in Markdown, LaTeX and one page of HTML."""
 
 import json
-import os
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import leaderboard, paper, sweeps, tables
-from recbole_iacn.experiments.runner import read_results
+from recbole_iacn.experiments.runner import read_results, write_beside
 
 _MEANS = "Mean ± standard deviation over seeds."
 
@@ -62,9 +61,7 @@ def write_report(folder, pictures=False):
         "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
-        partial = folder / f"{name}.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, folder / name)
+        write_beside(folder / name, text)
     return [*(folder / name for name in texts), *drawn]
 
 

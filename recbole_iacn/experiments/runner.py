@@ -17,8 +17,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.names import FAMILY
+
+_RUN = ("dataset", "model", "mode", "sweep", "seed", "settings")  # what a result says of its run
 
 
 def result_path(folder, run):
@@ -47,6 +49,55 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
     _note_plan(plan, folder)
     return run_missing(plan.runs, plan.data_path, folder, finished, progress)
+
+
+def lay_out(folder):
+    """Lay an earlier report's runs where an experiment looks for what is done.
+
+    Args:
+        folder (str or pathlib.Path): has ``runs.jsonl``; receives ``runs/<id>.json``, but for those it has.
+
+    Raises:
+        ConfigError: there is no such file, or a line of it is no run.
+    """
+    for name, line in gathered(folder).items():
+        path = Path(folder, "runs", f"{name}.json")
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            write_beside(path, line)
+
+
+def gathered(folder):
+    """Those runs of a folder that stand in ``runs.jsonl``.
+
+    Args:
+        folder (str or pathlib.Path): of an experiment.
+
+    Returns:
+        dict: a run's id -> its result, as JSON.
+
+    Raises:
+        ConfigError: see :func:`lay_out`.
+    """
+    path = Path(folder, "runs.jsonl")
+    if not path.is_file():
+        raise ConfigError(f"reuse: {path}: No such file. It is of an earlier report; leave --reuse out to run all")
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            told = json.loads(line)
+            run = Run(**{key: told[key] for key in _RUN})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
+        found[run.id] = json.dumps(told, indent=1) + "\n"
+    return found
+
+
+def write_beside(path, text):
+    """Write a file that is whole whenever it is seen."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
 
 
 def run_missing(runs, data_path, folder, finished, progress=True):
@@ -115,9 +166,7 @@ def _note_plan(plan, folder):
     known = json.loads(path.read_text()) if path.is_file() else {}
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(known, indent=1) + "\n")
-    os.replace(partial, path)
+    write_beside(path, json.dumps(known, indent=1) + "\n")
 
 
 def _work(task):
@@ -129,9 +178,7 @@ def _work(task):
     except Exception:
         path.with_suffix(".error").write_text(traceback.format_exc())
         return run, True
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1) + "\n")
-    os.replace(partial, path)
+    write_beside(path, json.dumps(result, indent=1) + "\n")
     path.with_suffix(".error").unlink(missing_ok=True)
     return run, False
 
@@ -190,7 +237,7 @@ def train(run, data_path, after_epoch=None):
         if run.divergence and (run.mode == "full" or run.model in FAMILY):
             apart = float(interest_divergence(model, test_data._dataset, rows=run.divergence).mean())
     return {
-        **{key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")},
+        **{key: getattr(run, key) for key in _RUN},
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},

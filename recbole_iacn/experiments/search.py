@@ -11,7 +11,6 @@ Choices alone, and few enough for the trials, are all tried; that needs no Optun
 import copy
 import itertools
 import multiprocessing
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from recbole_iacn import settings as known_settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
 from recbole_iacn.experiments.plan import recbole_name
-from recbole_iacn.experiments.runner import train
+from recbole_iacn.experiments.runner import train, write_beside
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
@@ -66,9 +65,7 @@ def search(plan, space, folder, trials, seed=2020, jobs=1, tell=print):
         rules = [_rule(run, *best, tell) for run, best in zip(runs, found)]
     else:
         rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, tell)
-    partial = folder / "best.yaml.partial"
-    partial.write_text(yaml.safe_dump({"only": rules}, sort_keys=False))
-    os.replace(partial, folder / "best.yaml")
+    write_beside(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
 
 
