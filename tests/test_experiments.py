@@ -135,7 +135,7 @@ def test_the_ranking_files_are_plans():
     plan = read_plan(FILES / "multi_interest.yaml", datasets=["Beauty"])
     assert len(plan.runs) == 8 * 3 and {run.mode for run in plan.runs} == {""}
     rates = {run.model: run.settings["learning_rate"] for run in plan.runs}
-    assert (rates["ComiRec"], rates["TiMiRecPlus"]) == (0.001, 0.0001)
+    assert set(rates.values()) == {0.001}
     assert len(read_plan(FILES / "timirec_variants.yaml").runs) == 2 * 2 * 3 * 3
 
 

@@ -45,10 +45,12 @@ def test_bpr_and_the_hard_readout_by_hand():
 
 
 def test_largest_products_by_numpy():
+    """More users and items than a block has, with a rest; and fewer."""
     torch.manual_seed(0)
-    users, items = torch.randn(150, 3, 4), torch.randn(7, 4)
-    wanted = np.einsum("bkd,id->bki", users.numpy(), items.numpy()).max(axis=1)
-    assert np.allclose(largest_products(users, items).numpy(), wanted, atol=1e-5)
+    for count, catalogue in ((300, 520), (7, 5)):
+        users, items = torch.randn(count, 3, 4), torch.randn(catalogue, 4)
+        wanted = np.einsum("bkd,id->bki", users.numpy(), items.numpy()).max(axis=1)
+        assert np.allclose(largest_products(users, items).numpy(), wanted, atol=1e-5)
 
 
 @every_model

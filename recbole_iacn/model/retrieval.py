@@ -8,7 +8,7 @@ from torch import nn
 from recbole_iacn import parallel
 from recbole_iacn.nn.lookup import look_up
 
-_ROWS = 64  # whose scores of ten thousand items a cache holds
+_BLOCK = 256  # users, and items, whose vectors and scores a core's cache holds
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
 
 
@@ -128,7 +128,7 @@ class InterestRecommender(SequentialRecommender):
 def largest_products(users, items):
     """For each user and item the largest ``v_k . e``.
 
-    Some rows at a time and in place: all at once would be K times the memory, and time spent on getting it.
+    In place and, on a CPU, block by block: all products at once would be K times the memory, and out of every cache.
 
     Args:
         users (torch.Tensor): shape (B, K, D), without gradient.
@@ -138,10 +138,14 @@ def largest_products(users, items):
         torch.Tensor: shape (B, I).
     """
     best = users.new_empty(len(users), len(items))
-    for some, row in zip(best.split(_ROWS), users.split(_ROWS)):
-        torch.mm(row[:, 0], items.T, out=some)
-        for k in range(1, users.shape[1]):
-            torch.maximum(some, row[:, k] @ items.T, out=some)
+    block = _BLOCK if users.device.type == "cpu" else max(best.shape)
+    vectors = [some.transpose(0, 1).contiguous() for some in users.split(block)]
+    for strip, some in zip(best.split(block, dim=1), items.split(block)):
+        turned = some.T.contiguous()
+        for part, (first, *others) in zip(strip.split(block), vectors):
+            torch.mm(first, turned, out=part)
+            for other in others:
+                torch.maximum(part, other @ turned, out=part)
     return best
 
 
