@@ -70,13 +70,19 @@ def _file_arguments(parser, meaning):
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
 
 
+def _reuse_argument(parser):
+    parser.add_argument(
+        "--reuse", action="store_true", help="don't run again what NAME/runs.jsonl and NAME/trials.jsonl have"
+    )
+
+
 def _experiment_parser(parser):
     parser.set_defaults(run=_experiment)
     _file_arguments(parser, "YAML: models, data sets, modes, seeds, settings, sweep")
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
     parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of by --jobs")
-    parser.add_argument("--reuse", action="store_true", help="don't run again what NAME/runs.jsonl of a report has")
+    _reuse_argument(parser)
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
     parser.add_argument(
         "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
@@ -118,6 +124,7 @@ def _search_parser(parser):
     parser.set_defaults(run=_search)
     _file_arguments(parser, "an experiment's YAML, with the key search")
     parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
+    _reuse_argument(parser)
     parser.add_argument("--trials", type=int, default=10, help="of each model and mode (default: %(default)s)")
     parser.add_argument(
         "--jobs", type=int, default=1, help="models or modes at a time, one thread each (default: %(default)s)"
@@ -126,6 +133,7 @@ def _search_parser(parser):
 
 def _search(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
+    from recbole_iacn.experiments.runner import lay_out
     from recbole_iacn.experiments.search import check_space, search
 
     for name in ("trials", "jobs"):
@@ -135,6 +143,8 @@ def _search(given):
     check_space(plan.space)
     check_data(plan)
     folder = Path(given.out, plan.name)
+    if given.reuse:
+        lay_out(folder)
     search(plan, plan.space, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
 

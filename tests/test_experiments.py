@@ -219,7 +219,7 @@ def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (None, "reuse: {path}: No such file."),
+        (None, "reuse: {path.parent}: has no runs.jsonl of an earlier report"),
         ("{}", "reuse: {path}, line 1: no run's result: KeyError('dataset')"),
         ("runs", "reuse: {path}, line 1: no run's result: JSONDecodeError"),
         ("3", "reuse: {path}, line 1: no run's result: TypeError"),

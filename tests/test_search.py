@@ -1,6 +1,7 @@
 """Hyper-parameters by Optuna: equal budgets, resumed, on validation."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 
@@ -158,6 +159,39 @@ def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
     assert [one["best"] for one in tried[:2]] == [0.7, 0.7] and len(tried) == 6
     with pytest.raises(ConfigError, match="needs Optuna"):
         search(plan, space, folder, trials=3)
+
+
+def test_an_interrupted_search_leaves_what_it_tried(file, tmp_path, monkeypatch):
+    """And goes on from there, on a fresh clone, too, which has trials.jsonl alone. Scores are made up."""
+    content = yaml.safe_load(file.read_text())
+    space = {"learning_rate": {"choices": [0.001, 0.01]}}
+    file.write_text(yaml.safe_dump({**content, "modes": ["full"], "search": space}))
+    folder, tried = tmp_path / file.stem, []
+
+    def by_processes(jobs):
+        def finished(tasks):
+            for run, *_ in tasks:
+                if len(tried) == 1:
+                    tried.append("interrupted")
+                    raise KeyboardInterrupt
+                tried.append(run.settings["learning_rate"])
+                result = {**vars(run), "best": tried[-1], "epochs": []}
+                result_path(folder, run).write_text(json.dumps(result))
+                yield run, False
+
+        return finished
+
+    monkeypatch.setattr("recbole_iacn.experiments.grid.by_processes", by_processes)
+    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    command = ["search", str(file), "--trials", "2", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert len((folder / "trials.jsonl").read_text().splitlines()) == 1
+    shutil.rmtree(folder / "runs")
+    main([*command, "--reuse"])
+    first, _, second = tried
+    assert {first, second} == {0.001, 0.01}
+    assert yaml.safe_load((folder / "best.yaml").read_text())["only"][0]["settings"] == {"learning_rate": 0.01}
 
 
 def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):

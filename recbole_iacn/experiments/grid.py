@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.runner import by_processes, result_path, run_missing, write_beside
+from recbole_iacn.experiments.runner import TRIALS, by_processes, result_path, run_missing, write_beside
 
 
 def covers(space, trials):
@@ -22,7 +22,7 @@ def try_all(runs, spaces, data_path, folder, jobs, tell):
     """Try every choice.
 
     A trial lies in ``runs/`` under the name of an experiment's run with its settings: neither repeats the other's.
-    ``trials.jsonl`` gathers them.
+    ``trials.jsonl`` gathers those that are done, also when the search is interrupted.
 
     Args:
         runs (list of Run): one for each combination of data set, model and mode.
@@ -43,12 +43,15 @@ def try_all(runs, spaces, data_path, folder, jobs, tell):
     # A search that is stopped has tried everybody's own settings before any other.
     queued = [trial for turn in itertools.zip_longest(*trials) for trial in turn if trial]
     (folder / "runs").mkdir(parents=True, exist_ok=True)
-    failed = run_missing(queued, data_path, folder, by_processes(jobs))
+    try:
+        failed = run_missing(queued, data_path, folder, by_processes(jobs))
+    finally:
+        done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
+        write_beside(folder / TRIALS, "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in done))
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"search: {len(failed)} trials failed, see {files}; those that are done are not run again")
     results = [[json.loads(result_path(folder, trial).read_text()) for trial in some] for some in trials]
-    write_beside(folder / "trials.jsonl", "".join(json.dumps(result) + "\n" for some in results for result in some))
     for some, tried in zip(candidates, results):
         for values, result in zip(some, tried):
             named = " ".join(filter(None, (result["dataset"], result["model"], result["mode"])))

@@ -22,6 +22,7 @@ from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.names import FAMILY
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
+TRIALS = "trials.jsonl"  # all that a search has tried
 _RUN = ("dataset", "model", "mode", "sweep", "seed", "settings")  # what a result says of its run
 
 
@@ -54,23 +55,23 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
 
 
 def lay_out(folder):
-    """Lay an earlier report's runs where an experiment looks for what is done.
+    """Lay published runs where an experiment, or a search, looks for what is done.
 
     Args:
-        folder (str or pathlib.Path): has ``runs.jsonl``; receives ``runs/<id>.json``, but for those it has.
+        folder (str or pathlib.Path): see :func:`gathered`; receives ``runs/<id>.json``, but for those it has.
 
     Raises:
-        ConfigError: there is no such file, or a line of it is no run.
+        ConfigError: as there.
     """
-    for name, line in gathered(folder).items():
+    for name, text in gathered(folder).items():
         path = Path(folder, "runs", f"{name}.json")
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
-            write_beside(path, line)
+            write_beside(path, text)
 
 
 def gathered(folder):
-    """Those runs of a folder that stand in ``runs.jsonl``.
+    """Those runs of a folder that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
 
     Args:
         folder (str or pathlib.Path): of an experiment.
@@ -79,19 +80,20 @@ def gathered(folder):
         dict: a run's id -> its result, as JSON.
 
     Raises:
-        ConfigError: see :func:`lay_out`.
+        ConfigError: neither file is there, or a line of one is no run.
     """
-    path = Path(folder, "runs.jsonl")
-    if not path.is_file():
-        raise ConfigError(f"reuse: {path}: No such file. It is of an earlier report; leave --reuse out to run all")
+    paths = [path for path in (Path(folder, name) for name in ("runs.jsonl", TRIALS)) if path.is_file()]
+    if not paths:
+        raise ConfigError(f"reuse: {folder}: has no runs.jsonl of an earlier report; leave --reuse out to run all")
     found = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        try:
-            told = json.loads(line)
-            run = Run(**{key: told[key] for key in _RUN})
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
-        found[run.id] = json.dumps(told, indent=1) + "\n"
+    for path in paths:
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            try:
+                told = json.loads(line)
+                run = Run(**{key: told[key] for key in _RUN})
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
+            found[run.id] = json.dumps(told, indent=1) + "\n"
     return found
 
 
