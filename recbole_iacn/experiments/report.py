@@ -16,7 +16,7 @@ after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
 
-_SWEPT = """`full` with each value less `full` with the default, of the same seed; d is the mean of the differences over
+_SWEPT = """full with each value less full with the default, of the same seed; d is the mean of the differences over
 their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
 
 _APART = """Jensen-Shannon divergence, in nats, between the interests of the item that was clicked and of the one that
