@@ -28,6 +28,8 @@ _TAUGHT = {
     "recbole.utils.utils": "running.make_folders",
     "recbole.data.utils": "data.teach_loaders",
     "recbole.trainer.trainer": "data.rank_among_candidates",
+    "recbole.model.sequential_recommender.gru4rec": "peers.shorten",
+    "recbole.model.sequential_recommender.sasrec": "peers.shorten",
 }
 
 

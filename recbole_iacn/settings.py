@@ -21,6 +21,7 @@ _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip",
 _OWN_KEYS = {
     "protocol",
     "history_dataset",
+    "last_state_only",
     "eval_negatives",
     "mask_history",
     "valid_negatives_file",

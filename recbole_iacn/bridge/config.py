@@ -6,6 +6,7 @@ import contextvars
 import yaml
 
 from recbole_iacn import atomic_files, settings
+from recbole_iacn.bridge.peers import check_last_state
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.protocol import protocol_settings
 from recbole_iacn.names import FAMILY, backbone, is_ours
@@ -69,6 +70,7 @@ def teach_config(module):
             settings.check_ranges(final)
             settings.check_backend(final)
         settings.check_candidates(final)
+        check_last_state(config)
         if ours or _checking_files.get():
             atomic_files.check_files(config)
 
