@@ -201,7 +201,10 @@ def test_pictures_are_drawn_and_shown(folder, capsys):
     for name, text in (("gain", "full − off"), ("iacn_delta", "DIN full, Beauty")):
         assert text in (folder / f"{name}.svg").read_text()
         assert f"]({name}.svg)" in (folder / "report.md").read_text()
-    assert len(list(folder.glob("*.svg"))) == 2
+    drawn = {path.name: path.read_bytes() for path in folder.glob("*.svg")}
+    assert len(drawn) == 2
+    main(["report", str(folder), "--pictures"])
+    assert {path.name: path.read_bytes() for path in folder.glob("*.svg")} == drawn
 
 
 def test_pictures_that_cannot_be_drawn_are_told(folder, monkeypatch, capsys):

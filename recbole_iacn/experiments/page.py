@@ -2,6 +2,7 @@
 
 import html
 import os
+import re
 
 import plotly.graph_objects as go
 import plotly.io
@@ -126,6 +127,8 @@ def write_pictures(figures, folder):
     paths = []
     for name, (_, figure) in figures.items():
         shown = go.Figure(figure).update_layout(paper_bgcolor="white", font_color="#1c1c1c")
+        for place, trace in enumerate(shown.data):
+            trace.uid = str(place)  # else a random one
         try:
             drawn = shown.to_image(format="svg", width=900, height=figure.layout.height)
         except (ValueError, ImportError, RuntimeError) as error:
@@ -136,9 +139,15 @@ def write_pictures(figures, folder):
             ) from None
         paths.append(folder / f"{name}.svg")
         partial = folder / f"{name}.svg.partial"
-        partial.write_bytes(drawn)
+        partial.write_bytes(_same_each_time(drawn))
         os.replace(partial, paths[-1])
     return paths
+
+
+def _same_each_time(svg):
+    """Without the random mark that Plotly gives each drawing's parts, so that equal figures are equal files."""
+    mark = re.search(rb'id="defs-(\w+)"', svg)
+    return re.sub(rb"([a-z]-?)" + mark[1], rb"\1figure", svg) if mark else svg
 
 
 def gains(rows):
