@@ -91,7 +91,8 @@ def _experiment_parser(parser):
 
 def _experiment(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
-    from recbole_iacn.experiments.runner import gathered, lay_out, result_path, run_all
+    from recbole_iacn.experiments.runner import run_all
+    from recbole_iacn.experiments.store import gathered, lay_out, result_path
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
@@ -133,8 +134,8 @@ def _search_parser(parser):
 
 def _search(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
-    from recbole_iacn.experiments.runner import lay_out
     from recbole_iacn.experiments.search import check_space, search
+    from recbole_iacn.experiments.store import lay_out
 
     for name in ("trials", "jobs"):
         if getattr(given, name) < 1:

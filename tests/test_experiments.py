@@ -14,6 +14,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import rehearsal, runner
 from recbole_iacn.experiments.plan import read_plan
 from recbole_iacn.experiments.statistics import compare, holm
+from recbole_iacn.experiments.store import TOLD, read_results, result_path
 
 FILES = Path(__file__).parent.parent / "experiments"
 BASE = {"datasets": ["tiny"], "models": ["WideDeep"], "seeds": [1, 2]}
@@ -135,7 +136,7 @@ def test_the_ranking_files_are_plans():
     plan = read_plan(FILES / "multi_interest.yaml", datasets=["Beauty"])
     assert len(plan.runs) == 8 * 3 and {run.mode for run in plan.runs} == {""}
     rates = {run.model: run.settings["learning_rate"] for run in plan.runs}
-    assert set(rates.values()) == {0.001}
+    assert (rates["ComiRec"], rates["TiMiRecPlus"]) == (0.001, 0.0001)
     assert len(read_plan(FILES / "timirec_variants.yaml").runs) == 2 * 2 * 3 * 3
 
 
@@ -174,7 +175,7 @@ def small(file, settings, data_path):
 def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
     plan = read_plan(small)
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
-    found = runner.read_results(tmp_path / "out")
+    found = read_results(tmp_path / "out")
     assert sorted((one["mode"], one["seed"]) for one in found) == [("full", 1), ("full", 2), ("off", 1), ("off", 2)]
     for one in found:
         assert {"auc", "gauc", "logloss"} == one["test"].keys() == one["valid"].keys()
@@ -184,13 +185,11 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
         assert "data_path" not in one["settings"] and one["peak_mb"] > 50
         assert (one["divergence"] is None) == (one["mode"] == "off")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
-    runner.result_path(tmp_path / "out", plan.runs[0]).unlink()
+    result_path(tmp_path / "out", plan.runs[0]).unlink()
     assert runner.run_all(plan, tmp_path / "out", progress=False) == []
     again = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
-    assert [path for path in times if times[path] != again[path]] == [
-        runner.result_path(tmp_path / "out", plan.runs[0])
-    ]
-    repeated = json.loads(runner.result_path(tmp_path / "out", plan.runs[0]).read_text())
+    assert [path for path in times if times[path] != again[path]] == [result_path(tmp_path / "out", plan.runs[0])]
+    repeated = json.loads(result_path(tmp_path / "out", plan.runs[0]).read_text())
     assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
 
 
@@ -199,7 +198,7 @@ def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch
     path, folder = file(modes=["off", "full"], settings={"epochs": 2}), tmp_path / "out" / "trial"
     known, *others = read_plan(path).runs
     folder.mkdir(parents=True)
-    told = {**{key: getattr(known, key) for key in runner._RUN}, "test": {"auc": 0.5}}
+    told = {**{key: getattr(known, key) for key in TOLD}, "test": {"auc": 0.5}}
     (folder / "runs.jsonl").write_text(json.dumps(told) + "\n")
     asked = []
     monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda tasks: asked.extend(run for run, *_ in tasks) or [])
@@ -209,8 +208,8 @@ def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch
     assert [line[:5] for line in capsys.readouterr().out.splitlines()] == ["done ", *["to do"] * 3]
     assert not (folder / "runs").exists()
     main([*command, "--reuse"])
-    assert asked == others and runner.read_results(folder) == [told]
-    runner.result_path(folder, known).unlink()
+    assert asked == others and read_results(folder) == [told]
+    result_path(folder, known).unlink()
     asked.clear()
     main(command)
     assert asked == [known, *others]
@@ -262,7 +261,7 @@ def test_runs_on_ray(small, tmp_path):
     pytest.importorskip("ray", exc_type=ImportError)
     plan = read_plan(small)
     assert runner.run_all(plan, tmp_path / "out", progress=False, ray="local") == []
-    assert len(runner.read_results(tmp_path / "out")) == 4
+    assert len(read_results(tmp_path / "out")) == 4
 
 
 def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
@@ -275,7 +274,7 @@ def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
     assert [(run.mode, run.title) for run in plan.runs][1] == ("", "GRU4Rec on tiny, seed 1")
     assert "iacn_mode" not in plan.runs[0].settings and plan.runs[0].id.startswith("tiny-TiMiRec-1-")
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
-    found = {one["model"]: one for one in runner.read_results(tmp_path / "out")}
+    found = {one["model"]: one for one in read_results(tmp_path / "out")}
     assert all(set(one["test"]) == {"hit@5", "ndcg@5"} for one in found.values())
     assert found["GRU4Rec"]["divergence"] is None and 0 <= found["TiMiRec"]["divergence"] <= math.log(2)
     assert [set(epoch["losses"]) for epoch in found["GRU4Rec"]["epochs"]] == [{"main"}] * 2
@@ -293,13 +292,13 @@ def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
         (tmp_path / "out" / "runs").mkdir(parents=True, exist_ok=True)
         for run in plan.runs:
             told = {"dataset": run.dataset, "rate": run.settings["learning_rate"]}
-            runner.result_path(tmp_path / "out", run).write_text(json.dumps(told))
+            result_path(tmp_path / "out", run).write_text(json.dumps(told))
         runner.run_all(plan, tmp_path / "out", progress=False)
 
     made(settings={"learning_rate": 0.1})
     made(settings={"learning_rate": 0.2})
     made(settings={"learning_rate": 0.3}, datasets=["other"])
-    found = runner.read_results(tmp_path / "out")
+    found = read_results(tmp_path / "out")
     assert [(one["dataset"], one["rate"]) for one in found] == [("other", 0.3), ("tiny", 0.2)]
 
 

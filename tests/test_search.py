@@ -12,8 +12,8 @@ from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import search as module
 from recbole_iacn.experiments.plan import read_plan
-from recbole_iacn.experiments.runner import result_path
 from recbole_iacn.experiments.search import check_space, first_runs, search
+from recbole_iacn.experiments.store import result_path
 
 SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda": {"choices": [0.5, 2]}}
 

@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.runner import TRIALS, by_processes, result_path, run_missing, write_beside
+from recbole_iacn.experiments.runner import by_processes, run_missing
+from recbole_iacn.experiments.store import TRIALS, result_path, write_beside
 
 
 def covers(space, trials):

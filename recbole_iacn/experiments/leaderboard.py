@@ -34,7 +34,7 @@ def entries_of(results):
     """Group results.
 
     Args:
-        results (list of dict): as :func:`recbole_iacn.experiments.runner.read_results` gives them.
+        results (list of dict): as :func:`recbole_iacn.experiments.store.read_results` gives them.
 
     Returns:
         list of Entry: by data set, then in the papers' order, then by name.

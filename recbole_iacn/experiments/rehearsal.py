@@ -5,7 +5,8 @@ import tempfile
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.experiments.runner import read_results, result_path, run_all
+from recbole_iacn.experiments.runner import run_all
+from recbole_iacn.experiments.store import read_results, result_path
 
 _EPOCHS = 300  # RecBole's default
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import leaderboard, paper, sweeps, tables
-from recbole_iacn.experiments.runner import read_results, write_beside
+from recbole_iacn.experiments.store import read_results, write_beside
 
 _MEANS = "Mean ± standard deviation over seeds."
 

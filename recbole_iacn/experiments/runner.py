@@ -18,17 +18,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Run, recbole_name
+from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.experiments.store import TOLD, note_plan, result_path, write_beside
 from recbole_iacn.names import FAMILY
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
-TRIALS = "trials.jsonl"  # all that a search has tried
-_RUN = ("dataset", "model", "mode", "sweep", "seed", "settings")  # what a result says of its run
-
-
-def result_path(folder, run):
-    """Where a run's result lies."""
-    return Path(folder, "runs", f"{run.id}.json")
 
 
 def run_all(plan, folder, jobs=1, progress=True, ray=None):
@@ -50,58 +44,8 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
     """
     finished = _by_ray(ray) if ray else by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
-    _note_plan(plan, folder)
+    note_plan(plan, folder)
     return run_missing(plan.runs, plan.data_path, folder, finished, progress)
-
-
-def lay_out(folder):
-    """Lay published runs where an experiment, or a search, looks for what is done.
-
-    Args:
-        folder (str or pathlib.Path): see :func:`gathered`; receives ``runs/<id>.json``, but for those it has.
-
-    Raises:
-        ConfigError: as there.
-    """
-    for name, text in gathered(folder).items():
-        path = Path(folder, "runs", f"{name}.json")
-        if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            write_beside(path, text)
-
-
-def gathered(folder):
-    """Those runs of a folder that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
-
-    Args:
-        folder (str or pathlib.Path): of an experiment.
-
-    Returns:
-        dict: a run's id -> its result, as JSON.
-
-    Raises:
-        ConfigError: neither file is there, or a line of one is no run.
-    """
-    paths = [path for path in (Path(folder, name) for name in ("runs.jsonl", TRIALS)) if path.is_file()]
-    if not paths:
-        raise ConfigError(f"reuse: {folder}: has no runs.jsonl of an earlier report; leave --reuse out to run all")
-    found = {}
-    for path in paths:
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            try:
-                told = json.loads(line)
-                run = Run(**{key: told[key] for key in _RUN})
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
-            found[run.id] = json.dumps(told, indent=1) + "\n"
-    return found
-
-
-def write_beside(path, text):
-    """Write a file that is whole whenever it is seen."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def run_missing(runs, data_path, folder, finished, progress=True):
@@ -162,15 +106,6 @@ def _by_ray(address):
             ray.shutdown()
 
     return finished
-
-
-def _note_plan(plan, folder):
-    """Which runs an experiment has, by data set; others in its folder are of an earlier version of its file."""
-    path = Path(folder, "plan.json")
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    for dataset in dict.fromkeys(run.dataset for run in plan.runs):
-        known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
-    write_beside(path, json.dumps(known, indent=1) + "\n")
 
 
 def _work(task):
@@ -242,7 +177,7 @@ def train(run, data_path, after_epoch=None):
         if run.divergence and (run.mode == "full" or run.model in FAMILY):
             apart = float(interest_divergence(model, test_data._dataset, rows=run.divergence).mean())
     return {
-        **{key: getattr(run, key) for key in _RUN},
+        **{key: getattr(run, key) for key in TOLD},
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
@@ -273,22 +208,3 @@ def _peak_mb():
     except ImportError:  # not on Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-
-
-def read_results(folder):
-    """All results of an experiment as its file last was.
-
-    Args:
-        folder (str or pathlib.Path): as given to :func:`run_all`, or one that has all runs in ``runs.jsonl``.
-
-    Returns:
-        list of dict: as :func:`train` returns them.
-    """
-    runs, gathered, noted = (Path(folder, name) for name in ("runs", "runs.jsonl", "plan.json"))
-    if not runs.is_dir() and gathered.is_file():
-        return [json.loads(line) for line in gathered.read_text().splitlines()]
-    paths = sorted(runs.glob("*.json"))
-    if noted.is_file():
-        asked = {name for ids in json.loads(noted.read_text()).values() for name in ids}
-        paths = [path for path in paths if path.stem in asked]
-    return [json.loads(path.read_text()) for path in paths]

@@ -21,7 +21,8 @@ from recbole_iacn import settings as known_settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
 from recbole_iacn.experiments.plan import recbole_name
-from recbole_iacn.experiments.runner import train, write_beside
+from recbole_iacn.experiments.runner import train
+from recbole_iacn.experiments.store import write_beside
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")

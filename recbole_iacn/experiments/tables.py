@@ -54,7 +54,7 @@ def rows_of(results, value=auc):
     """Group results.
 
     Args:
-        results (list of dict): as :func:`recbole_iacn.experiments.runner.read_results` gives them.
+        results (list of dict): as :func:`recbole_iacn.experiments.store.read_results` gives them.
         value (Callable): what of a result, such as :func:`divergence`; results of which it is None are left out.
 
     Returns:

@@ -1,0 +1,99 @@
+"""Where an experiment's results lie: a file a run, and all of them in one that is published."""
+
+import json
+import os
+from pathlib import Path
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import Run
+
+TRIALS = "trials.jsonl"  # all that a search has tried
+TOLD = ("dataset", "model", "mode", "sweep", "seed", "settings")  # what a result says of its run
+
+
+def result_path(folder, run):
+    """Where a run's result lies."""
+    return Path(folder, "runs", f"{run.id}.json")
+
+
+def note_plan(plan, folder):
+    """Note which runs an experiment has, by data set; others in its folder are of an earlier version of its file.
+
+    Args:
+        plan (Plan): the experiment.
+        folder (str or pathlib.Path): receives ``plan.json``.
+    """
+    path = Path(folder, "plan.json")
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    for dataset in dict.fromkeys(run.dataset for run in plan.runs):
+        known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
+    write_beside(path, json.dumps(known, indent=1) + "\n")
+
+
+def lay_out(folder):
+    """Lay published runs where an experiment, or a search, looks for what is done.
+
+    Args:
+        folder (str or pathlib.Path): see :func:`gathered`; receives ``runs/<id>.json``, but for those it has.
+
+    Raises:
+        ConfigError: as there.
+    """
+    for name, text in gathered(folder).items():
+        path = Path(folder, "runs", f"{name}.json")
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            write_beside(path, text)
+
+
+def gathered(folder):
+    """Those runs of a folder that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
+
+    Args:
+        folder (str or pathlib.Path): of an experiment.
+
+    Returns:
+        dict: a run's id -> its result, as JSON.
+
+    Raises:
+        ConfigError: neither file is there, or a line of one is no run.
+    """
+    paths = [path for path in (Path(folder, name) for name in ("runs.jsonl", TRIALS)) if path.is_file()]
+    if not paths:
+        raise ConfigError(f"reuse: {folder}: has no runs.jsonl of an earlier report; leave --reuse out to run all")
+    found = {}
+    for path in paths:
+        for number, line in enumerate(path.read_text().splitlines(), start=1):
+            try:
+                told = json.loads(line)
+                run = Run(**{key: told[key] for key in TOLD})
+            except (ValueError, KeyError, TypeError) as error:
+                raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
+            found[run.id] = json.dumps(told, indent=1) + "\n"
+    return found
+
+
+def write_beside(path, text):
+    """Write a file that is whole whenever it is seen."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_results(folder):
+    """All results of an experiment as its file last was.
+
+    Args:
+        folder (str or pathlib.Path): of an experiment, or one that has all runs in ``runs.jsonl``.
+
+    Returns:
+        list of dict: as :func:`recbole_iacn.experiments.runner.train` returns them.
+    """
+    runs, published, noted = (Path(folder, name) for name in ("runs", "runs.jsonl", "plan.json"))
+    if not runs.is_dir() and published.is_file():
+        return [json.loads(line) for line in published.read_text().splitlines()]
+    paths = sorted(runs.glob("*.json"))
+    if noted.is_file():
+        asked = {name for ids in json.loads(noted.read_text()).values() for name in ids}
+        paths = [path for path in paths if path.stem in asked]
+    return [json.loads(path.read_text()) for path in paths]
