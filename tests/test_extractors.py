@@ -125,12 +125,13 @@ def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
     ours, theirs = block.state_dict(), peer.state_dict()
     names = {
         "self_attn.in_proj_": "projection.",
-        "self_attn.out_proj.": "output.",
         "linear1.": "hidden.",
         "linear2.": "back.",
         "norm1.": "attention_norm.",
         "norm2.": "forward_norm.",
     }
+    torch.nn.init.eye_(theirs["self_attn.out_proj.weight"])  # ours has none
+    torch.nn.init.zeros_(theirs["self_attn.out_proj.bias"])
     for own, other in {v: k for k, v in names.items()}.items():
         for part in ("weight", "bias"):
             torch.nn.init.normal_(theirs[other + part])

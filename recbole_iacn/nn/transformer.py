@@ -31,10 +31,11 @@ class RealPositions:
 class TransformerBlock(nn.Module):
     """One bidirectional block: attention, then a feed-forward net of width D, each added to its input and normalised.
 
-    The same as ``torch.nn.TransformerEncoderLayer`` at real positions. Histories are mostly padding, and the linear
-    layers, which are most of the work, do not see it.
+    The same as ``torch.nn.TransformerEncoderLayer`` at real positions, but that what the heads found is added as it is,
+    without a linear layer of its own. Histories are mostly padding, and the linear layers, which are most of the work,
+    do not see it.
 
-    Source: Vaswani et al., NIPS '17; as the extractor of TiMiRec+ has it.
+    Source: Kang and McAuley (SASRec), ICDM '18, section 3.2, both ways; as TiMiRec's authors have it in TiMiRec+.
 
     Args:
         embedding_size (int): D.
@@ -51,7 +52,6 @@ class TransformerBlock(nn.Module):
             raise ValueError(f"embedding_size must be a multiple of heads, got {embedding_size} and {heads}")
         self.heads = heads
         self.projection = nn.Linear(embedding_size, 3 * embedding_size)
-        self.output = nn.Linear(embedding_size, embedding_size)
         self.hidden, self.back = (nn.Linear(embedding_size, embedding_size) for _ in range(2))
         self.attention_norm, self.forward_norm = (nn.LayerNorm(embedding_size) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
@@ -72,7 +72,7 @@ class TransformerBlock(nn.Module):
         products = query @ key.transpose(2, 3) / query.shape[3] ** 0.5
         weights = attention_weights(products, mask[:, None, None, :])
         mixed = real.pack((weights @ value).transpose(1, 2).flatten(2))
-        x = self.attention_norm(x + self.dropout(self.output(mixed)))
+        x = self.attention_norm(x + self.dropout(mixed))
         return real.pad(self.forward_norm(x + self.dropout(self.back(self.hidden(x).relu()))))
 
 
