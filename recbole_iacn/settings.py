@@ -68,6 +68,7 @@ _RANGES = [
     ("h_layer", lambda v: isinstance(v, bool), "True or False"),
     ("extractor", lambda v: v in ("sa", "dr"), "sa or dr"),
     ("attention_size", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("interest_positions", lambda v: v in ("attention", "values", "none"), "attention, values or none"),
     ("time_span", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
     ("distillation_temperature", lambda v: _number(v) and v > 0, "a number > 0"),
     ("distillation_weight", lambda v: _number(v) and v >= 0, "a number >= 0"),

@@ -28,13 +28,14 @@ def extractors():
     return {
         "mean": MeanInterest(D),
         "self-attention": SelfAttentiveInterests(D, K, L, attention_size=5),
-        "with positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions_in_values=True),
-        "with a block": SelfAttentiveInterests(D, K, L, attention_size=5, positions_in_values=True, block=block),
+        "with positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions="values"),
+        "without positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions="none"),
+        "with a block": SelfAttentiveInterests(D, K, L, attention_size=5, positions="values", block=block),
         "routing": PositionalRouting(D, K, L),
     }
 
 
-@pytest.fixture(params=["mean", "self-attention", "with positions", "with a block", "routing"])
+@pytest.fixture(params=["mean", "self-attention", "with positions", "without positions", "with a block", "routing"])
 def extractor(request):
     torch.manual_seed(2)
     return extractors()[request.param].eval()
@@ -85,18 +86,24 @@ def test_mean_interest_by_numpy(rows):
         assert np.allclose(extractor(behaviors, mask)[0][row, 0].detach().numpy(), wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("positions_in_values", [False, True])
-def test_self_attention_by_numpy(rows, positions_in_values):
-    """A = softmax over the history of W2 tanh(W1 (X + P)); V = A^T X, or A^T (X + P)."""
+@pytest.mark.parametrize("positions", ["attention", "values", "none"])
+def test_self_attention_by_numpy(rows, positions):
+    """A = softmax over the history of W2 tanh(W1 (X + P)); V = A^T X, or A^T (X + P); or without P."""
     behaviors, mask = rows
-    extractor = SelfAttentiveInterests(D, K, L, 5, positions_in_values)
+    extractor = SelfAttentiveInterests(D, K, L, 5, positions)
     interests, w = extractor(behaviors, mask)[0].detach().numpy(), numpy_of(extractor)
     for row, length in enumerate(LENGTHS):
         x = behaviors[row, :length].double().numpy()
-        placed = x + w["position_embedding.weight"][np.arange(length, 0, -1)]
+        p = 0 if positions == "none" else w["position_embedding.weight"][np.arange(length, 0, -1)]
+        placed = x + p
         hidden = np.tanh(placed @ w["hidden.weight"].T + w["hidden.bias"])
         weights = softmax(hidden @ w["scores.weight"].T + w["scores.bias"], axis=0)
-        assert np.allclose(interests[row], weights.T @ (placed if positions_in_values else x), atol=1e-6)
+        assert np.allclose(interests[row], weights.T @ (placed if positions == "values" else x), atol=1e-6)
+
+
+def test_positions_have_three_places():
+    with pytest.raises(ValueError, match="positions must be attention, values or none, got 'value'"):
+        SelfAttentiveInterests(D, K, L, positions="value")
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3])
@@ -146,4 +153,4 @@ def test_the_order_matters_where_positions_are(rows):
     turned = behaviors[:1].flip(1)
     for name, extractor in extractors().items():
         same = torch.allclose(extractor.eval()(turned, mask[:1])[0], extractor(behaviors[:1], mask[:1])[0], atol=1e-5)
-        assert same == (name == "mean"), name
+        assert same == (name in ("mean", "without positions")), name

@@ -64,18 +64,18 @@ class _Widened(nn.Module):
 
 class ComiRec(InterestRecommender):
     """K interests by self-attention (``extractor: sa``) or by dynamic routing (``dr``); trained with the one that likes
-    the clicked item best.
+    the clicked item best. ``interest_positions`` says what has positions, the attention's weights alone by default.
 
     Source: Cen et al., KDD '20.
     """
 
     def make_extractor(self, config):
-        size, count, length = config["embedding_size"], config["num_interests"], self.max_seq_length
         if config["extractor"] == "dr":
-            return PositionalRouting(size, count, length, config["routing_iterations"])
+            size, count = config["embedding_size"], config["num_interests"]
+            return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"])
         if config["extractor"] != "sa":
             raise ConfigError(f"extractor: must be sa or dr, got {config['extractor']!r}")
-        return SelfAttentiveInterests(size, count, length, config["attention_size"])
+        return self_attentive(config, self.max_seq_length)
 
 
 class ComiRecPlus(InterestRecommender):
@@ -85,19 +85,23 @@ class ComiRecPlus(InterestRecommender):
     """
 
     def make_extractor(self, config):
-        return placed_interests(config, self.max_seq_length, block=True)
+        return self_attentive(config, self.max_seq_length, block=True)
 
 
-def placed_interests(config, max_length, block):
-    """TiMiRec's extractor: self-attention whose values have positions, too; with a block, TiMiRec+'s.
+def self_attentive(config, max_length, block=False):
+    """The extractor that ComiRec and TiMiRec share; with a transformer block that of ComiRec+ and TiMiRec+.
 
     Args:
         config (recbole.config.Config): the run's settings.
         max_length (int): the longest history.
-        block (bool): a transformer block first.
+        block (bool): a transformer block first, which mixes X + P. Defaults to False.
     """
     size = config["embedding_size"]
-    made = TransformerBlock(size, dropout=config["dropout_prob"]) if block else None
     return SelfAttentiveInterests(
-        size, config["num_interests"], max_length, config["attention_size"], positions_in_values=True, block=made
+        size,
+        config["num_interests"],
+        max_length,
+        config["attention_size"],
+        positions="values" if block else config["interest_positions"],
+        block=TransformerBlock(size, dropout=config["dropout_prob"]) if block else None,
     )

@@ -2,7 +2,7 @@
 
 import torch
 
-from recbole_iacn.model.multi_interest import placed_interests
+from recbole_iacn.model.multi_interest import self_attentive
 from recbole_iacn.model.retrieval import InterestRecommender, bpr, start_small
 from recbole_iacn.nn.distillation import distillation_loss, target_interest
 from recbole_iacn.nn.predictor import InterestPredictor
@@ -52,7 +52,7 @@ class TiMiRec(InterestRecommender):
         self.stage.fill_(EXTRACTOR_AGAIN if self.stages == "extractor_twice" else PREDICTOR)
 
     def make_extractor(self, config):
-        return placed_interests(config, self.max_seq_length, block=self.block)
+        return self_attentive(config, self.max_seq_length, block=self.block)
 
     def users(self, interaction):
         interests, active = self.interests(interaction)

@@ -55,8 +55,8 @@ class MeanInterest(nn.Module):
 class SelfAttentiveInterests(nn.Module):
     """K interests, each a weighted mean of the behaviours: ``A = softmax_L(W2 tanh(W1 (X + P)))``, ``V = A^T X``.
 
-    P are embeddings of how long ago a behaviour was. With ``positions_in_values`` the means are of X + P, and a
-    ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+ have both).
+    P are embeddings of how long ago a behaviour was. They may be left out, or be in the mean, too: ``V = A^T (X + P)``.
+    A ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+: positions in the mean, and a block).
 
     Source: Cen et al. (ComiRec-SA), KDD '20, section 3.2; positions and block: Wang et al. (TiMiRec), CIKM '22.
 
@@ -65,18 +65,22 @@ class SelfAttentiveInterests(nn.Module):
         num_interests (int): K.
         max_length (int): the longest history.
         attention_size (int): width of the hidden layer. Defaults to 8.
-        positions_in_values (bool): see above. Defaults to False.
+        positions (str): what has P: ``attention``, the weights alone; ``values``, the mean, too; ``none``. Defaults to
+            ``attention``.
         block (torch.nn.Module, optional): called with X + P, shape (B, L, D), and the mask.
+
+    Raises:
+        ValueError: other ``positions``.
     """
 
-    def __init__(
-        self, embedding_size, num_interests, max_length, attention_size=8, positions_in_values=False, block=None
-    ):
+    def __init__(self, embedding_size, num_interests, max_length, attention_size=8, positions="attention", block=None):
         super().__init__()
-        self.position_embedding = nn.Embedding(max_length + 1, embedding_size)
+        if positions not in ("attention", "values", "none"):
+            raise ValueError(f"positions must be attention, values or none, got {positions!r}")
+        self.position_embedding = None if positions == "none" else nn.Embedding(max_length + 1, embedding_size)
         self.hidden = nn.Linear(embedding_size, attention_size)
         self.scores = nn.Linear(attention_size, num_interests)
-        self.positions_in_values = positions_in_values
+        self.positions = positions
         self.block = block
 
     def forward(self, behaviors, mask):
@@ -85,12 +89,14 @@ class SelfAttentiveInterests(nn.Module):
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K), all True.
         """
-        placed = behaviors + self.position_embedding(positions_from_now(mask))
+        placed = behaviors
+        if self.position_embedding is not None:
+            placed = behaviors + self.position_embedding(positions_from_now(mask))
         if self.block is not None:
             placed = self.block(placed, mask)
         scores = self.scores(self.hidden(placed).tanh())
         scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
-        values = placed if self.positions_in_values else behaviors
+        values = behaviors if self.positions == "attention" else placed
         return _every(scores.softmax(dim=1).transpose(1, 2) @ values)
 
 
