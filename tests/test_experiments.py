@@ -2,8 +2,11 @@
 
 import json
 import math
+import multiprocessing
 import sys
+import threading
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -313,6 +316,17 @@ def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp
     assert [name.rpartition(".")[2] for name in files] == ["json", "error"]
     error = next((tmp_path / "out" / "trial" / "runs").glob("*.error")).read_text()
     assert "'timestamp' is needed" in error
+
+
+def test_a_killed_run_is_one_that_failed(small, tmp_path):
+    """The others go on, and nobody waits for it."""
+    plan = read_plan(small)
+    plan = replace(plan, runs=plan.runs[:2])
+    threading.Timer(0.5, lambda: multiprocessing.active_children()[0].kill()).start()
+    failed = runner.run_all(plan, tmp_path, jobs=1, progress=False)
+    assert failed == plan.runs[:1] and result_path(tmp_path, plan.runs[1]).is_file()
+    error = result_path(tmp_path, plan.runs[0]).with_suffix(".error").read_text()
+    assert error == "the run's process ended by signal 9, perhaps for want of memory\n"
 
 
 def test_the_plan_is_shown_without_a_run(small, tmp_path, capsys):

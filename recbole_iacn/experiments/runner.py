@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from tqdm import tqdm
@@ -75,13 +76,35 @@ def run_missing(runs, data_path, folder, finished, progress=True):
 
 
 def by_processes(jobs):
-    """So many processes on this machine, a fresh one for each run."""
+    """So many processes on this machine, a fresh one for each run. One that is killed is a run that failed."""
+    start = multiprocessing.get_context("spawn").Process
 
     def finished(tasks):
-        with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
-            yield from pool.imap_unordered(_work, tasks)
+        waiting, running = list(reversed(tasks)), {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    task = waiting.pop()
+                    process = start(target=_work, args=(task,))
+                    process.start()
+                    running[process.sentinel] = process, task
+                for sentinel in wait(running):
+                    process, (run, _, folder) = running.pop(sentinel)
+                    process.join()
+                    yield run, _failed(result_path(folder, run), process.exitcode)
+        finally:
+            for process, _ in running.values():
+                process.terminate()
 
     return finished
+
+
+def _failed(path, code):
+    """Whether a process left no result, and, unless it said why itself, what is known of it."""
+    if code:
+        why = f"by signal {-code}, perhaps for want of memory" if code < 0 else f"with code {code}"
+        path.with_suffix(".error").write_text(f"the run's process ended {why}\n")
+    return not path.is_file()
 
 
 def _by_ray(address):

@@ -12,6 +12,7 @@ import copy
 import itertools
 import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,8 +97,8 @@ def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, tell):
     tasks = [(run, _own(run, space), data_path, folder, trials, seed) for run in runs]
     if jobs == 1:
         return [_rule(run, *best, tell) for run, best in zip(runs, map(_study, tasks))]
-    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
-        return [_rule(run, *best, tell) for run, best in zip(runs, pool.imap(_study, tasks))]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:  # tells if a process is killed
+        return [_rule(run, *best, tell) for run, best in zip(runs, pool.map(_study, tasks))]
 
 
 def _storage(folder):
