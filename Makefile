@@ -26,7 +26,7 @@ lint: install
 
 results: install $(AMAZON:%=dataset/%)
 	$(call run,table1 tuned,$(AMAZON))
-	$(call run,delta length lambda interests target multi_interest timirec_variants,Beauty)
+	$(call run,delta length lambda interests target multi_interest positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
 
 # $(call run,experiments,data sets)

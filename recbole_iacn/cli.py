@@ -70,10 +70,8 @@ def _file_arguments(parser, meaning):
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
 
 
-def _reuse_argument(parser):
-    parser.add_argument(
-        "--reuse", action="store_true", help="don't run again what NAME/runs.jsonl and NAME/trials.jsonl have"
-    )
+def _reuse_argument(parser, whose="NAME/runs.jsonl and NAME/trials.jsonl have"):
+    parser.add_argument("--reuse", action="store_true", help=f"don't run again what {whose}")
 
 
 def _experiment_parser(parser):
@@ -82,7 +80,7 @@ def _experiment_parser(parser):
     parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
     parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of by --jobs")
-    _reuse_argument(parser)
+    _reuse_argument(parser, "runs.jsonl and trials.jsonl have, in NAME/ or in another folder beside it")
     parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
     parser.add_argument(
         "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
@@ -98,7 +96,7 @@ def _experiment(given):
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
     plan = read_plan(given.file, given.data_path, given.datasets)
     folder = Path(given.out, plan.name)
-    known = gathered(folder) if given.reuse else ()
+    known = gathered(folder, plan.runs) if given.reuse else ()
     if given.plan:
         done = [run.id in known or result_path(folder, run).is_file() for run in plan.runs]
         print("\n".join(f"{'done' if there else 'to do'}  {run.title}" for run, there in zip(plan.runs, done)))
@@ -114,7 +112,7 @@ def _experiment(given):
         print(markdown(*table) + "\n" + told)
         return
     if given.reuse:
-        lay_out(folder)
+        lay_out(folder, plan.runs)
     failed = run_all(plan, folder, given.jobs, ray=given.ray)
     if failed:
         raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")

@@ -218,6 +218,23 @@ def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch
     assert asked == [known, *others]
 
 
+def test_runs_of_another_experiment_are_not_run_again(file, tmp_path, monkeypatch):
+    """A run is known by its settings, whichever experiment's; one that measured less is no substitute."""
+    base = read_plan(file("base.yaml", modes=["full"], settings={"epochs": 2, "iacn_lambda": 3}))
+    path = file(modes=["full"], settings={"epochs": 2}, sweep={"iacn_lambda": [1, 3]}, divergence=5)
+    folder = tmp_path / "out" / "trial"
+    measured = dict(zip([run.seed for run in base.runs], [0.5, None]))
+    told = [{**{key: getattr(run, key) for key in TOLD}, "divergence": measured[run.seed]} for run in base.runs]
+    (tmp_path / "out" / "base").mkdir(parents=True)
+    (tmp_path / "out" / "base" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+    asked = []
+    monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda tasks: asked.extend(run for run, *_ in tasks) or [])
+    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    main(["experiment", str(path), "--reuse", "--out", str(tmp_path / "out")])
+    assert [(run.seed, run.sweep["iacn_lambda"]) for run in asked] == [(1, 1), (2, 1), (2, 3)]
+    assert read_results(folder) == [{**told[0], "sweep": {"iacn_lambda": 3}}]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -30,47 +30,61 @@ def note_plan(plan, folder):
     write_beside(path, json.dumps(known, indent=1) + "\n")
 
 
-def lay_out(folder):
+def lay_out(folder, runs=()):
     """Lay published runs where an experiment, or a search, looks for what is done.
 
     Args:
         folder (str or pathlib.Path): see :func:`gathered`; receives ``runs/<id>.json``, but for those it has.
+        runs (list of Run): as there.
 
     Raises:
         ConfigError: as there.
     """
-    for name, text in gathered(folder).items():
+    for name, text in gathered(folder, runs).items():
         path = Path(folder, "runs", f"{name}.json")
         if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_beside(path, text)
 
 
-def gathered(folder):
-    """Those runs of a folder that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
+def gathered(folder, runs=()):
+    """Runs that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
 
     Args:
-        folder (str or pathlib.Path): of an experiment.
+        folder (str or pathlib.Path): of an experiment; all that it has are told.
+        runs (list of Run): of these, those that another experiment beside it has, too: equal settings, equal result.
 
     Returns:
         dict: a run's id -> its result, as JSON.
 
     Raises:
-        ConfigError: neither file is there, or a line of one is no run.
+        ConfigError: there is no such file, or a line of one is no run.
     """
-    paths = [path for path in (Path(folder, name) for name in ("runs.jsonl", TRIALS)) if path.is_file()]
+    folder, found = Path(folder), {}
+    wanted = {run.id: run for run in runs}
+    beside = [other for other in sorted(folder.parent.glob("*")) if runs and other != folder]
+    paths = [path for one in (*beside, folder) for path in (one / "runs.jsonl", one / TRIALS) if path.is_file()]
     if not paths:
         raise ConfigError(f"reuse: {folder}: has no runs.jsonl of an earlier report; leave --reuse out to run all")
-    found = {}
     for path in paths:
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            try:
-                told = json.loads(line)
-                run = Run(**{key: told[key] for key in TOLD})
-            except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
-            found[run.id] = json.dumps(told, indent=1) + "\n"
+        for name, told in _read_runs(path):
+            if path.parent != folder:
+                run = wanted.get(name)
+                if run is None or (run.divergence and told.get("divergence") is None):
+                    continue
+                told["sweep"] = run.sweep
+            found[name] = json.dumps(told, indent=1) + "\n"
     return found
+
+
+def _read_runs(path):
+    """(id, result) of each line."""
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            told = json.loads(line)
+            yield Run(**{key: told[key] for key in TOLD}).id, told
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
 
 
 def write_beside(path, text):
