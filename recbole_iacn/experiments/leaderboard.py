@@ -16,7 +16,7 @@ class Entry:
     Attributes:
         dataset, model (str): which.
         sweep (tuple): pairs of a setting and its value.
-        metrics (dict): metric -> seed -> test value.
+        metrics (dict): metric -> seed -> test value; with them what the best epoch was chosen by, on validation.
     """
 
     dataset: str
@@ -42,7 +42,8 @@ def entries_of(results):
     groups = {}
     for one in results:
         metrics = groups.setdefault((one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))), {})
-        measured = dict(one["test"])
+        chosen_by = one["settings"].get("valid_metric", "")
+        measured = {**one["test"], f"validation {chosen_by}".strip(): one["best"]}
         if one.get("divergence") is not None:
             measured["divergence"] = one["divergence"]
         for metric, value in measured.items():
