@@ -7,6 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tiny products onl
 
 import numpy as np
 import pytest
+import yaml
 
 import recbole_iacn  # noqa: F401  (makes RecBole run and know our models)
 
@@ -130,3 +131,16 @@ def assert_computes_the_same(ours, stock, batch, tolerance):
             assert torch.allclose(parameter.grad, gradients[name].grad, atol=tolerance), name
     stock.eval(), ours.eval()
     assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=tolerance)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes an experiment's file, two runs of WideDeep unless changed; ``...`` leaves a key out."""
+    base = {"datasets": ["tiny"], "models": ["WideDeep"], "seeds": [1, 2]}
+
+    def write(name="trial.yaml", **changes):
+        content = {key: value for key, value in {**base, **changes}.items() if value is not ...}
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+        return tmp_path / name
+
+    return write

@@ -1,4 +1,4 @@
-"""Plans from files, runs that go on where they stopped, paired tests against hand-computed values."""
+"""Runs that go on where they stopped, are not made twice, and fail alone."""
 
 import json
 import math
@@ -7,151 +7,13 @@ import sys
 import threading
 import types
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-import yaml
 
 from recbole_iacn.cli import main
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import rehearsal, runner
 from recbole_iacn.experiments.plan import read_plan
-from recbole_iacn.experiments.statistics import compare, holm
 from recbole_iacn.experiments.store import TOLD, read_results, result_path
-
-FILES = Path(__file__).parent.parent / "experiments"
-BASE = {"datasets": ["tiny"], "models": ["WideDeep"], "seeds": [1, 2]}
-
-
-@pytest.fixture
-def file(tmp_path):
-    """Write an experiment's file; call with changes."""
-
-    def write(name="trial.yaml", **changes):
-        content = {key: value for key, value in {**BASE, **changes}.items() if value is not ...}
-        (tmp_path / name).write_text(yaml.safe_dump(content))
-        return tmp_path / name
-
-    return write
-
-
-def test_a_plan_has_every_combination_seeds_outermost(file):
-    plan = read_plan(file(models=["DIN", "DIEN"], modes=[False, "full"], sweep={"iacn_delta": [0, 0.5]}))
-    assert plan.name == "trial" and len(plan.runs) == 2 * 2 * 2 * 2
-    assert [run.seed for run in plan.runs] == [1] * 8 + [2] * 8
-    first = plan.runs[0]
-    assert (first.model, first.mode, first.sweep) == ("DIN", "off", {"iacn_delta": 0})
-    assert first.settings == {"iacn_delta": 0, "iacn_mode": "off", "seed": 1}
-    assert first.title == "DIN off on tiny, iacn_delta 0, seed 1"
-
-
-def test_rules_lay_settings_over_some_runs(file):
-    rules = [
-        {"when": {"mode": [False, "width"]}, "settings": {"learning_rate": 0.01}},
-        {"when": {"model": "DIN", "mode": "width"}, "settings": {"learning_rate": 0.02}},
-    ]
-    plan = read_plan(file(models=["DIN", "FM"], seeds=[1], settings={"learning_rate": 0.001}, only=rules))
-    rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
-    assert rates == {
-        ("DIN", "off"): 0.01,
-        ("DIN", "width"): 0.02,
-        ("DIN", "full"): 0.001,
-        ("FM", "off"): 0.01,
-        ("FM", "width"): 0.01,
-        ("FM", "full"): 0.001,
-    }
-
-
-def test_a_run_is_known_by_all_that_may_change_its_result(file):
-    def ids(**changes):
-        return [run.id for run in read_plan(file(**changes)).runs]
-
-    assert ids() == ids() == ids(data_path="elsewhere")
-    assert len(set(ids())) == 6
-    assert not set(ids()) & set(ids(settings={"learning_rate": 0.1}))
-    assert ids(seeds=[1, 2, 3])[:6] == ids()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"model": ["DIN"]}, "trial.yaml: model: no such key. Did you mean 'models'"),
-        ({"models": ["DINN"]}, "models: there is no 'DINN'. Did you mean 'DIN'"),
-        ({"models": ...}, "models: must be a list, got None"),
-        ({"seeds": 5}, "seeds: must be a list, got 5"),
-        ({"modes": ["both"]}, "modes: there is no 'both'"),
-        ({"settings": {"learning_rte": 1}}, "learning_rte: no such setting"),
-        ({"sweep": {"iacn_delta": 0.3}}, "iacn_delta: must be a list, got 0.3"),
-        ({"sweep": {"iacn_dleta": [1]}}, "iacn_dleta: no such setting"),
-        ({"only": [{"when": {"mode": "full"}}]}, "only: each entry has the keys when and settings"),
-        ({"sweep": [1]}, "sweep: must be a dict, got [1]"),
-        ({"settings": [1]}, "settings: must be a dict"),
-        ({"only": {"a": 1}}, "only: must be a list"),
-        ({"modes": "full"}, "modes: must be a list"),
-        ({"search": 3}, "search: must be a dict"),
-        ({"divergence": "all"}, "divergence: must be an int"),
-        ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; make two files"),
-        ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has none; they are for"),
-        ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
-        ({"only": [{"when": {"modes": "full"}, "settings": {}}]}, "only: when: modes: no such key"),
-    ],
-)
-def test_wrong_files_are_told_in_one_line(file, changes, message):
-    with pytest.raises(ConfigError) as told:
-        read_plan(file(**changes))
-    assert message in str(told.value) and "\n" not in str(told.value)
-
-
-def test_a_file_lies_over_its_base(file, tmp_path):
-    rules = [{"when": {"mode": "full"}, "settings": {"iacn_delta": delta}} for delta in (0.1, 0.2)]
-    file("low.yaml", settings={"epochs": 3, "learning_rate": 0.1}, modes=["full"], only=rules[:1])
-    file("middle.yaml", **dict.fromkeys(BASE, ...), base="low.yaml", settings={"epochs": 4}, only=rules[1:])
-    plan = read_plan(file(models=["DIN"], datasets=..., seeds=..., base="middle.yaml", sweep={"iacn_lambda": [1]}))
-    assert [(run.dataset, run.model, run.mode, run.seed) for run in plan.runs] == [
-        ("tiny", "DIN", "full", 1),
-        ("tiny", "DIN", "full", 2),
-    ]
-    said = {"epochs": 4, "learning_rate": 0.1, "iacn_delta": 0.2, "iacn_lambda": 1, "iacn_mode": "full", "seed": 1}
-    assert plan.runs[0].settings == said and plan.name == "trial"
-
-
-def test_a_base_that_cannot_be_is_told(file):
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: not found"):
-        read_plan(file(base="nowhere.yaml"))
-    file("other.yaml", base="trial.yaml")
-    for base in ("trial.yaml", "other.yaml"):
-        with pytest.raises(ConfigError, match=r"base: .*trial\.yaml is laid over this file itself"):
-            read_plan(file(base=base))
-
-
-@pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests", "target"])
-def test_the_files_that_come_with_the_project_are_plans(name):
-    plan = read_plan(FILES / f"{name}.yaml")
-    assert {run.dataset for run in plan.runs} == {"Beauty", "Sports_and_Outdoors", "ml-100k", "Electronics", "Books"}
-    assert {run.seed for run in plan.runs} == set(range(2020, 2025))
-    rules = {run.dataset: run.settings.get("protocol") for run in plan.runs}
-    assert (rules["Electronics"], rules["Books"], rules["Beauty"]) == ("din_electronics", "dien_books", None)
-    some = read_plan(FILES / f"{name}.yaml", datasets=["Beauty"])
-    assert {run.dataset for run in some.runs} == {"Beauty"} and len(some.runs) * 5 == len(plan.runs)
-
-
-def test_the_ranking_files_are_plans():
-    plan = read_plan(FILES / "multi_interest.yaml", datasets=["Beauty"])
-    assert len(plan.runs) == 8 * 3 and {run.mode for run in plan.runs} == {""}
-    rates = {run.model: run.settings["learning_rate"] for run in plan.runs}
-    assert (rates["ComiRec"], rates["TiMiRecPlus"]) == (0.001, 0.0001)
-    assert len(read_plan(FILES / "timirec_variants.yaml").runs) == 2 * 2 * 3 * 3
-
-
-def test_every_file_is_a_plan():
-    assert all(read_plan(path).runs for path in FILES.glob("*.yaml")) and len(list(FILES.glob("*.yaml"))) >= 11
-
-
-def test_the_tuned_file_gives_each_backbone_and_mode_its_own():
-    plan = read_plan(FILES / "tuned.yaml", datasets=["Beauty"])
-    rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
-    assert len(rates) == 9 and 0.001 not in rates.values()
-    assert {run.mode for run in plan.runs if "iacn_delta" in run.settings} == {"full"}
 
 
 @pytest.mark.parametrize(
@@ -384,34 +246,3 @@ def test_a_rehearsal_that_fails_says_why(file, settings, data_path, capsys):
     with pytest.raises(SystemExit):
         main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])
     assert "rehearsal: WideDeep off on tiny, seed 1: " in capsys.readouterr().err
-
-
-def test_paired_comparison_by_hand():
-    """Differences .01, .02, .03: mean .02, SD .01, t = .02 / (.01 / sqrt(3)) = 3.464 at 2 degrees of freedom, for which
-    the tail of Student's distribution is (1 - t / sqrt(t^2 + 2)) / 2; Wilcoxon: one sign pattern of eight."""
-    found = compare({1: 0.51, 2: 0.62, 3: 0.73, 9: 1.0}, {1: 0.5, 2: 0.6, 3: 0.7, 8: 0.0})
-    t = 2 * math.sqrt(3)
-    assert found.pairs == 3
-    assert found.gain == pytest.approx(0.02) and found.deviation == pytest.approx(0.01)
-    assert found.effect == pytest.approx(2.0)
-    assert found.t_test == pytest.approx((1 - t / math.sqrt(t**2 + 2)) / 2, abs=1e-9)
-    assert found.wilcoxon == pytest.approx(1 / 8)
-
-
-@pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
-def test_paired_comparison_of_equal_differences(gain):
-    found = compare({1: 1.0 + gain, 2: 1.0 + gain}, {1: 1.0, 2: 1.0})
-    assert found.gain == pytest.approx(gain) and found.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
-
-
-def test_paired_comparison_of_one_pair_or_none():
-    assert compare({1: 0.5}, {2: 0.4}) is None
-    one = compare({1: 0.5}, {1: 0.4})
-    assert one.gain == pytest.approx(0.1) and math.isnan(one.t_test) and math.isnan(one.wilcoxon)
-
-
-def test_holm_by_hand():
-    """Sorted .01, .03, .04: times 3, 2, 1, never falling."""
-    found = holm([0.04, 0.01, float("nan"), 0.03])
-    assert found[:2] == pytest.approx([0.06, 0.03]) and math.isnan(found[2]) and found[3] == pytest.approx(0.06)
-    assert holm([0.5, 0.9]) == [1.0, 1.0]
