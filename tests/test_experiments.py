@@ -197,6 +197,29 @@ def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp
     assert "'timestamp' is needed" in error
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_run_can_be_followed_while_it_lasts(small, tmp_path, monkeypatch, ends):
+    """A line after each epoch, at once, and none of it left behind."""
+    run = read_plan(small).runs[0]
+    seen = []
+
+    def train(run, data_path, after_epoch):
+        for epoch, score in enumerate([0.5, 0.61237]):
+            after_epoch(epoch, score)
+            seen.append([line.partition(" ")[2] for line in log.read_text().splitlines()])
+        if not ends:
+            raise RuntimeError
+        return {}
+
+    log = result_path(tmp_path, run).with_suffix(".log")
+    log.parent.mkdir()
+    monkeypatch.setattr(runner, "train", train)
+    runner._work((run, "", str(tmp_path)))
+    first = "epoch 0: validation 0.5000"
+    assert seen == [[first], [first, "epoch 1: validation 0.6124"]]
+    assert [path.suffix for path in log.parent.iterdir()] == [".json" if ends else ".error"]
+
+
 def test_a_killed_run_is_one_that_failed(small, tmp_path):
     """The others go on, and nobody waits for it."""
     plan = read_plan(small)

@@ -31,7 +31,8 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
 
     Args:
         plan (Plan): the experiment.
-        folder (str or pathlib.Path): receives ``runs/<id>.json``, and ``runs/<id>.error`` of a run that failed.
+        folder (str or pathlib.Path): receives ``runs/<id>.json``, and ``runs/<id>.error`` of a run that failed;
+            ``runs/<id>.log`` has a line for each epoch of a run that goes on.
         jobs (int): runs at a time, one thread each. Defaults to 1.
         progress (bool): show a bar over all runs, with the time left.
         ray (str, optional): address of a Ray cluster, or ``local``; it then decides how many runs there are at a time.
@@ -136,13 +137,24 @@ def _work(task):
     run, data_path, folder = task
     path = result_path(folder, run)
     try:
-        result = train(run, data_path)
+        with _followed(path.with_suffix(".log")) as after_epoch:
+            result = train(run, data_path, after_epoch)
     except Exception:
         path.with_suffix(".error").write_text(traceback.format_exc())
         return run, True
     write_beside(path, json.dumps(result, indent=1) + "\n")
     path.with_suffix(".error").unlink(missing_ok=True)
     return run, False
+
+
+@contextlib.contextmanager
+def _followed(path):
+    """A file that gets a line after each epoch, as long as a run lasts: that can be hours."""
+    try:
+        with path.open("w", buffering=1, encoding="utf-8") as file:
+            yield lambda epoch, score: file.write(f"{time.strftime('%X')} epoch {epoch}: validation {score:.4f}\n")
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def train(run, data_path, after_epoch=None):
