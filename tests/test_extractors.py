@@ -24,18 +24,18 @@ def rows():
 
 
 def extractors():
-    block = TransformerBlock(D)
     return {
         "mean": MeanInterest(D),
         "self-attention": SelfAttentiveInterests(D, K, L, attention_size=5),
         "with positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions="values"),
         "without positions": SelfAttentiveInterests(D, K, L, attention_size=5, positions="none"),
-        "with a block": SelfAttentiveInterests(D, K, L, attention_size=5, positions="values", block=block),
+        "with a block": SelfAttentiveInterests(D, K, L, 5, block=TransformerBlock(D)),
+        "with both": SelfAttentiveInterests(D, K, L, 5, positions="values", block=TransformerBlock(D)),
         "routing": PositionalRouting(D, K, L),
     }
 
 
-@pytest.fixture(params=["mean", "self-attention", "with positions", "without positions", "with a block", "routing"])
+@pytest.fixture(params=extractors())
 def extractor(request):
     torch.manual_seed(2)
     return extractors()[request.param].eval()
@@ -86,19 +86,27 @@ def test_mean_interest_by_numpy(rows):
         assert np.allclose(extractor(behaviors, mask)[0][row, 0].detach().numpy(), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("with_block", [False, True])
 @pytest.mark.parametrize("positions", ["attention", "values", "none"])
-def test_self_attention_by_numpy(rows, positions):
-    """A = softmax over the history of W2 tanh(W1 (X + P)); V = A^T X, or A^T (X + P); or without P."""
+def test_self_attention_by_numpy(rows, positions, with_block):
+    """A = softmax over the history of W2 tanh(W1 (X + P)); V = A^T X, or A^T (X + P); or without P. A block is tested
+    below."""
     behaviors, mask = rows
-    extractor = SelfAttentiveInterests(D, K, L, 5, positions)
+    block = TransformerBlock(D) if with_block else None
+    extractor = SelfAttentiveInterests(D, K, L, 5, positions, block)
     interests, w = extractor(behaviors, mask)[0].detach().numpy(), numpy_of(extractor)
     for row, length in enumerate(LENGTHS):
-        x = behaviors[row, :length].double().numpy()
-        p = 0 if positions == "none" else w["position_embedding.weight"][np.arange(length, 0, -1)]
-        placed = x + p
-        hidden = np.tanh(placed @ w["hidden.weight"].T + w["hidden.bias"])
+        x, p = behaviors[row, :length], torch.zeros(length, D)
+        if positions != "none":
+            p = extractor.position_embedding.weight[torch.arange(length, 0, -1)]
+        if positions == "values":
+            x, p = x + p, torch.zeros(length, D)
+        if with_block:
+            x = block(x[None], mask[row : row + 1, :length], p[None])[0]
+        x, p = (part.detach().double().numpy() for part in (x, p))
+        hidden = np.tanh((x + p) @ w["hidden.weight"].T + w["hidden.bias"])
         weights = softmax(hidden @ w["scores.weight"].T + w["scores.bias"], axis=0)
-        assert np.allclose(interests[row], weights.T @ (placed if positions == "values" else x), atol=1e-6)
+        assert np.allclose(interests[row], weights.T @ x, atol=1e-6)
 
 
 def test_positions_have_three_places():
@@ -146,6 +154,32 @@ def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
     wanted = peer(behaviors, src_key_padding_mask=~mask)
     found = block(behaviors, mask)
     assert torch.allclose(found[mask], wanted[mask], atol=1e-5) and not found[~mask].any()
+
+
+def test_the_block_compares_with_places_and_adds_up_without(rows):
+    """By NumPy: queries and keys of X + P, values of X, which is also what is added to."""
+    behaviors, mask = rows
+    block, places = TransformerBlock(D), torch.randn(B, L, D)
+    for norm in (block.attention_norm, block.forward_norm):
+        torch.nn.init.normal_(norm.weight)
+    found, w = block(behaviors, mask, places).detach().numpy(), numpy_of(block)
+
+    def normalised(x, name):
+        x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+        return x * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    for row, length in enumerate(LENGTHS):
+        x, p = (part[row, :length].double().numpy() for part in (behaviors, places))
+        query, key, value = (
+            part @ weight.T + bias
+            for part, weight, bias in zip(
+                (x + p, x + p, x), np.split(w["projection.weight"], 3), np.split(w["projection.bias"], 3)
+            )
+        )
+        y = normalised(x + softmax(query @ key.T / np.sqrt(D), axis=1) @ value, "attention_norm")
+        hidden = np.maximum(y @ w["hidden.weight"].T + w["hidden.bias"], 0)
+        wanted = normalised(y + hidden @ w["back.weight"].T + w["back.bias"], "forward_norm")
+        assert np.allclose(found[row, :length], wanted, atol=1e-5) and not found[row, length:].any()
 
 
 def test_the_order_matters_where_positions_are(rows):

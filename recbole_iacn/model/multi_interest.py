@@ -79,7 +79,7 @@ class ComiRec(InterestRecommender):
 
 
 class ComiRecPlus(InterestRecommender):
-    """ComiRec with a transformer block before its attention, and positions in what it adds up.
+    """ComiRec with a transformer block before its attention.
 
     Source: Wang et al. (TiMiRec), CIKM '22, table 2, "ComiRec+".
     """
@@ -94,7 +94,7 @@ def self_attentive(config, max_length, block=False):
     Args:
         config (recbole.config.Config): the run's settings.
         max_length (int): the longest history.
-        block (bool): a transformer block first, which mixes X + P. Defaults to False.
+        block (bool): a transformer block first. Defaults to False.
     """
     size = config["embedding_size"]
     return SelfAttentiveInterests(
@@ -102,6 +102,6 @@ def self_attentive(config, max_length, block=False):
         config["num_interests"],
         max_length,
         config["attention_size"],
-        positions="values" if block else config["interest_positions"],
+        positions=config["interest_positions"],
         block=TransformerBlock(size, dropout=config["dropout_prob"]) if block else None,
     )

@@ -56,7 +56,7 @@ class SelfAttentiveInterests(nn.Module):
     """K interests, each a weighted mean of the behaviours: ``A = softmax_L(W2 tanh(W1 (X + P)))``, ``V = A^T X``.
 
     P are embeddings of how long ago a behaviour was. They may be left out, or be in the mean, too: ``V = A^T (X + P)``.
-    A ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+: positions in the mean, and a block).
+    A ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+); what holds for the attention holds for its, too.
 
     Source: Cen et al. (ComiRec-SA), KDD '20, section 3.2; positions and block: Wang et al. (TiMiRec), CIKM '22.
 
@@ -67,7 +67,8 @@ class SelfAttentiveInterests(nn.Module):
         attention_size (int): width of the hidden layer. Defaults to 8.
         positions (str): what has P: ``attention``, the weights alone; ``values``, the mean, too; ``none``. Defaults to
             ``attention``.
-        block (torch.nn.Module, optional): called with X + P, shape (B, L, D), and the mask.
+        block (torch.nn.Module, optional): called with X, shape (B, L, D), the mask and P, or with X + P, the mask and
+            None.
 
     Raises:
         ValueError: other ``positions``.
@@ -89,15 +90,14 @@ class SelfAttentiveInterests(nn.Module):
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K), all True.
         """
-        placed = behaviors
-        if self.position_embedding is not None:
-            placed = behaviors + self.position_embedding(positions_from_now(mask))
+        places = None if self.position_embedding is None else self.position_embedding(positions_from_now(mask))
+        if self.positions == "values":
+            behaviors, places = behaviors + places, None
         if self.block is not None:
-            placed = self.block(placed, mask)
-        scores = self.scores(self.hidden(placed).tanh())
+            behaviors = self.block(behaviors, mask, places)
+        scores = self.scores(self.hidden(behaviors if places is None else behaviors + places).tanh())
         scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
-        values = behaviors if self.positions == "attention" else placed
-        return _every(scores.softmax(dim=1).transpose(1, 2) @ values)
+        return _every(scores.softmax(dim=1).transpose(1, 2) @ behaviors)
 
 
 class PositionalRouting(nn.Module):

@@ -1,5 +1,6 @@
 """A transformer block that computes real positions only."""
 
+import torch
 from torch import nn
 
 from recbole_iacn.nn.lookup import take
@@ -56,24 +57,34 @@ class TransformerBlock(nn.Module):
         self.attention_norm, self.forward_norm = (nn.LayerNorm(embedding_size) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, behaviors, mask):
+    def forward(self, behaviors, mask, places=None):
         """Mix.
 
         Args:
             behaviors (torch.Tensor): shape (B, L, D).
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+            places (torch.Tensor, optional): embedded positions, shape (B, L, D): added where behaviours are compared
+                (queries and keys), not where they are added up.
 
         Returns:
             torch.Tensor: shape (B, L, D), zero where padding.
         """
         real = RealPositions(mask)
         x = real.pack(behaviors)
-        query, key, value = (split_heads(part, self.heads) for part in real.pad(self.projection(x)).chunk(3, dim=2))
+        projected = self.projection(x) if places is None else self._project(x, x + real.pack(places))
+        query, key, value = (split_heads(part, self.heads) for part in real.pad(projected).chunk(3, dim=2))
         products = query @ key.transpose(2, 3) / query.shape[3] ** 0.5
         weights = attention_weights(products, mask[:, None, None, :])
         mixed = real.pack((weights @ value).transpose(1, 2).flatten(2))
         x = self.attention_norm(x + self.dropout(mixed))
         return real.pad(self.forward_norm(x + self.dropout(self.back(self.hidden(x).relu()))))
+
+    def _project(self, told, compared):
+        """Queries and keys of one, values of the other."""
+        sizes = [2 * told.shape[1], told.shape[1]]
+        weights, biases = self.projection.weight.split(sizes), self.projection.bias.split(sizes)
+        parts = [nn.functional.linear(x, *own) for x, *own in zip((compared, told), weights, biases)]
+        return torch.cat(parts, dim=1)
 
 
 def split_heads(vectors, heads):
