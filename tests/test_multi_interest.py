@@ -202,6 +202,7 @@ def test_timed_histories_are_exact(build, tmp_path):
         ("MIND", {"num_interests": 0}, "num_interests: must be an integer >= 1"),
         ("TiMiRec", {"stages": "three"}, "stages: must be two, joint or extractor_twice"),
         ("TiMiRec", {"interest_positions": "value"}, "interest_positions: must be attention, values or none"),
+        ("ComiRecPlus", {"interest_positions": True}, "interest_positions: must be attention, values or none"),
         ("TiMiRec", {"num_interest": 3}, "num_interest: no such setting .*Did you mean 'num_interests'"),
         ("MIND", {"history_dataset": False}, "MIND always reads histories so"),
         ("TiSASRec", {"n_heads": 3}, "embedding_size must be a multiple of heads"),
