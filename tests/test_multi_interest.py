@@ -181,15 +181,17 @@ def test_recboles_own_functions(tmp_path, settings, name):
     assert scores.shape == items.shape == (2, 3) and (items > 0).all()
 
 
-def test_timed_histories_are_exact(build, tmp_path):
-    """Two clicks a second apart in 2026, which float32 holds as one; what came first is the start."""
+@pytest.mark.parametrize("scaled", [False, True])
+def test_timed_histories_are_exact(build, tmp_path, scaled):
+    """Two clicks a second apart in 2026, which float32 holds as one; what came first is the start. Also where RecBole
+    scales every float column to [0, 1], as it does for ml-100k."""
     (tmp_path / "timed").mkdir()
     times = {"a": [1_790_000_000, 1_790_000_001, 1_790_000_004, 1_790_500_000], "b": [5, 6, 7, 1_790_000_000]}
     lines = ["user_id:token\titem_id:token\ttimestamp:float"]
     lines += [f"{user}\ti{place}\t{time}" for user, row in times.items() for place, time in reversed([*enumerate(row)])]
     (tmp_path / "timed" / "timed.inter").write_text("\n".join(lines) + "\n")
     changes = {**SHORT, "data_path": str(tmp_path), "eval_negatives": 1, "protocol": "leave_one_out_full"}
-    _, _, _, test, _ = build("TiSASRec", "timed", **{**changes, "eval_negatives": ...})
+    _, _, _, test, _ = build("TiSASRec", "timed", **{**changes, "eval_negatives": ..., "normalize_all": scaled})
     rows = test._dataset[np.arange(2)]
     found = dict(zip(test._dataset.field2id_token["user_id"][rows["user_id"]], rows["elapsed_list"].tolist()))
     assert found == {"a": [0, 1, 4, 0, 0, 0], "b": [0, 1, 2, 0, 0, 0]}

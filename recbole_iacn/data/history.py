@@ -186,17 +186,21 @@ def _earlier_clicks(user):
 class TimedHistoryDataset(HistoryDataset):
     """Beside each history, when its clicks were: whole seconds since the user's first click (column ``elapsed_list``).
 
-    RecBole keeps time stamps as float32, in which today's Unix times are apart by 128 s.
+    RecBole keeps time stamps as float32, in which today's Unix times are apart by 128 s, and for some data sets
+    (``normalize_all`` of its ml-100k) scales them to [0, 1] first: they are taken as the file has them.
     """
 
-    def _change_feat_format(self):
+    def _normalize(self):
         if self.config["benchmark_filename"]:
             raise ConfigError(f"benchmark_filename: {self.config['model']} needs the time of every click; leave it out")
-        clicks = self.inter_feat
-        user, time = (clicks[field].to_numpy() for field in (self.uid_field, self.time_field))
+        self._seconds = self.inter_feat[self.time_field].to_numpy(np.float64, copy=True)
+        super()._normalize()
+
+    def _change_feat_format(self):
+        user, time = self.inter_feat[self.uid_field].to_numpy(), self._seconds
         order = np.lexsort((time, user))
-        self.inter_feat = clicks.take(order).reset_index(drop=True)
-        user, time = user[order], time[order].astype(np.float64)
+        self.inter_feat = self.inter_feat.take(order).reset_index(drop=True)
+        user, time = user[order], time[order]
         self._elapsed = torch.from_numpy((time - time[np.searchsorted(user, user)]).astype(np.int64))
         super()._change_feat_format()
 
