@@ -124,9 +124,11 @@ def test_divergence_of_clicked_and_recommended(build, name):
 
 
 @every_model
-def test_mixed_precision_trains(build, name):
+@pytest.mark.parametrize("amp_dtype", ["bfloat16", "float16"])
+def test_mixed_precision_trains(build, name, amp_dtype):
     changes = {"stages": "joint"} if name.startswith("TiMiRec") else {}
-    config, train, valid, _, model = build(name, **SHORT, **changes, enable_amp=True, epochs=1)
+    changes.update(enable_amp=True, amp_dtype=amp_dtype, epochs=1)
+    config, train, valid, _, model = build(name, **SHORT, **changes)
     trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
     trainer.fit(train, valid, verbose=False, saved=False)
     assert all(np.isfinite(loss) for loss in trainer.epoch_losses[0].values())

@@ -5,8 +5,6 @@ from torch import nn
 
 from recbole_iacn.nn.lookup import take
 
-_LOWEST = -1e9  # finite, so that a row that sees nothing has weights, too
-
 
 class RealPositions:
     """The real positions of a padded batch, end to end.
@@ -93,10 +91,11 @@ def split_heads(vectors, heads):
 
 
 def attention_weights(products, seen):
-    """Softmax over what is seen.
+    """Softmax over what is seen; over all, where nothing is.
 
     Args:
         products (torch.Tensor): of queries and keys, already divided, shape (B, heads, L, L).
         seen (torch.BoolTensor): which keys a query may see, of a shape that broadcasts.
     """
-    return products.masked_fill(~seen, _LOWEST).softmax(dim=3)
+    # Finite in the precision at hand, or a row that sees nothing would be NaN.
+    return products.masked_fill(~seen, torch.finfo(products.dtype).min).softmax(dim=3)
