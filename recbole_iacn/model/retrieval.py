@@ -106,10 +106,6 @@ class InterestRecommender(SequentialRecommender):
         rows = len(interaction)
         return loss * parallel.share(rows, parallel.total(rows, loss.device))
 
-    def pair(self, interaction):
-        """Embeddings of each row's clicked item and of its negative, shape (B, D) each."""
-        return [self.embed(interaction[name]) for name in (self.POS_ITEM_ID, self.NEG_ITEM_ID)]
-
     def predict(self, interaction):
         """The score of each row's item, shape (B,)."""
         users, active = self.users(interaction)
