@@ -5,6 +5,7 @@ RecBole pickles its Config and, with DIN, the whole data set. What is written he
 """
 
 import os
+import pickle
 from enum import Enum
 
 import torch
@@ -45,6 +46,22 @@ def restore(checkpoint):
     if checkpoint["recbole_iacn"] > FORMAT:
         raise ValueError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
     return {**checkpoint, "config": _config(checkpoint["config"])}
+
+
+def best_valid_result(path):
+    """The validation metrics of the best epoch.
+
+    Args:
+        path (str): a checkpoint.
+
+    Returns:
+        dict or None: None where it tells none: it is RecBole's own, or of a training without validation.
+    """
+    try:
+        told = torch.load(path, "cpu", weights_only=True, mmap=True)  # the tensors stay on disk
+    except pickle.UnpicklingError:
+        return None
+    return told.get("best_valid_result") or None
 
 
 def _plain(value):

@@ -25,7 +25,7 @@ class IaCNTrainer(Trainer):
     one that was not interrupted.
 
     With several processes (``nproc``, ``torchrun``) each takes its share of every batch; losses, gradients and metrics
-    are those of the whole batch and of all rows. The first process alone writes and reads checkpoints.
+    are those of the whole batch and of all rows. The first process alone writes checkpoints.
 
     Args:
         config (recbole.config.Config): the run's settings.
@@ -45,6 +45,7 @@ class IaCNTrainer(Trainer):
             self.eval_collector = SharedCollector(config)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
+        self._measured = None, None  # last validation's score and metrics
         self.epoch_losses = []  # of each epoch trained, by the names in the model's loss_names
         if config["torch_compile"]:
             compile_parts(model, config["torch_compile"])
@@ -123,16 +124,23 @@ class IaCNTrainer(Trainer):
         for name, loss in named:
             self.tensorboard.add_scalar(f"{tag}/{name}", loss, epoch_idx)
 
+    def _valid_epoch(self, valid_data, show_progress=False):
+        self._measured = super()._valid_epoch(valid_data, show_progress=show_progress)
+        return self._measured
+
     def _save_checkpoint(self, epoch, verbose=True, **kwargs):
         if parallel.rank() != 0:
             return
+        # RecBole saves a new best epoch before it notes its metrics.
+        score, metrics = self._measured
+        metrics = metrics if score == self.best_valid_score else self.best_valid_result
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         state = {
             "config": self.config,
             "epoch": epoch,
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
-            "best_valid_result": {name: float(value) for name, value in (self.best_valid_result or {}).items()},
+            "best_valid_result": {name: float(value) for name, value in (metrics or {}).items()},
             "state_dict": self.model.state_dict(),
             "other_parameter": {},
             "optimizer": self.optimizer.state_dict(),
@@ -142,7 +150,7 @@ class IaCNTrainer(Trainer):
             self.logger.info(set_color("Saving current", "blue") + f": {path}")
 
     def resume_checkpoint(self, resume_file):
-        """As in RecBole.
+        """As in RecBole; also the metrics of the best epoch so far.
 
         Raises:
             ConfigError: the file holds another optimizer's state.
@@ -154,6 +162,7 @@ class IaCNTrainer(Trainer):
                 f"{resume_file}: holds the state of another optimizer ({error}); set learner, clip_grad_norm, "
                 "weight_decay and sparse_embedding_rows as they were"
             ) from error
+        self.best_valid_result = checkpoint.best_valid_result(resume_file)
 
     def evaluate(self, eval_data, load_best_model=True, model_file=None, show_progress=False):
         """As in RecBole; over the rows of all processes."""

@@ -6,9 +6,11 @@ import torch
 from recbole.utils import set_color
 
 from recbole_iacn import parallel
-from recbole_iacn.model.timirec import EXTRACTOR
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
 from recbole_iacn.trainer import IaCNTrainer
 
+_STAGES = {"two": (EXTRACTOR, PREDICTOR), "joint": (PREDICTOR,), "extractor_twice": (EXTRACTOR, EXTRACTOR_AGAIN)}
 _APART = 1_000_000  # the second stage draws other negatives than the first
 
 
@@ -37,6 +39,18 @@ class TiMiRecTrainer(IaCNTrainer):
                 self.logger.info(set_color("Second stage", "pink") + f": {', '.join(self.model.loss_names)}")
         return super().fit(train_data, valid_data, verbose=verbose, saved=saved, **told)
 
+    def resume_checkpoint(self, resume_file):
+        """As in RecBole.
+
+        Raises:
+            ConfigError: the file is of a stage that ``stages`` does not have, or holds another optimizer's state.
+        """
+        super().resume_checkpoint(resume_file)
+        asked, found = self.model.stages, int(self.model.stage)
+        if found not in _STAGES[asked]:
+            fitting = " or ".join(name for name, stages in _STAGES.items() if found in stages)
+            raise ConfigError(f"stages: {resume_file}: was trained with {fitting}, not with {asked}; set it so")
+
     def _files(self):
         """Of the first stage and of the second. RecBole goes on writing to the file that it resumed from."""
         stem, ending = os.path.splitext(self.saved_model_file)
@@ -48,7 +62,7 @@ class TiMiRecTrainer(IaCNTrainer):
         self.optimizer = self._build_optimizer()
         self.start_epoch = self.cur_step = 0
         self.best_valid_score = -float("inf") if self.valid_metric_bigger else float("inf")
-        self.best_valid_result = None
+        self.best_valid_result, self._measured = None, (None, None)
         self.train_loss_dict = {}
 
     def _start_epoch(self, train_data, epoch_idx):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from recbole.utils import get_trainer
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
 
 SHORT = {
@@ -121,6 +122,22 @@ def test_a_resumed_stage_ends_like_an_uninterrupted_one(train, stage):
     _, resumed, again, later = train(epochs=4, resume=file)
     assert again == result and resumed.saved_model_file == resumed._files()[1]
     assert later == [one for one in seen if one[:2] > (stage, epoch)]
+    assert resumed.best_valid_result == whole.best_valid_result
+
+
+@pytest.mark.parametrize(
+    ("of", "stage", "stages", "message"),
+    [
+        ("two", EXTRACTOR, "joint", ".*-extractor.pth: was trained with two or extractor_twice, not with joint"),
+        ("two", PREDICTOR, "extractor_twice", "was trained with two or joint, not with extractor_twice"),
+        ("extractor_twice", EXTRACTOR_AGAIN, "two", "was trained with extractor_twice, not with two"),
+    ],
+)
+def test_a_stage_that_is_not_asked_for_is_not_resumed(train, of, stage, stages, message):
+    _, trainer, _, _ = train(epochs=1, stages=of)
+    file = trainer._files()[0] if stage == EXTRACTOR else trainer.saved_model_file
+    with pytest.raises(ConfigError, match=message):
+        train(epochs=2, stages=stages, resume=file)
 
 
 def write_doors(folder, users=400, clusters=4, size=12, events=16, seed=0):

@@ -128,7 +128,16 @@ def test_resumed_equals_uninterrupted(trained, model, mode, target):
     assert rest.start_epoch == 2
     for name, weight in straight.state_dict().items():
         assert torch.equal(weight, resumed.state_dict()[name]), name
-    assert rest.best_valid_score == through.best_valid_score
+    assert rest.best_valid_score == through.best_valid_score and rest.best_valid_result == through.best_valid_result
+
+
+def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
+    """RecBole writes the file before it notes them; who resumes where nothing gets better returns them."""
+    _, _, _, best = trained(epochs=3, learning_rate=0.01)
+    saved = torch.load(best.saved_model_file, weights_only=True)
+    assert saved["best_valid_result"] == best.best_valid_result != {}
+    *_, resumed = trained(resume=best.saved_model_file, epochs=saved["epoch"] + 1)
+    assert resumed.best_valid_result == best.best_valid_result
 
 
 def test_embeddings_go_on_training_after_resume(trained):
