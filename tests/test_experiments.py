@@ -264,6 +264,16 @@ def test_what_a_rehearsal_reckons_by_hand(file, monkeypatch):
     assert [(run.seed, run.settings["epochs"]) for run in seen] == [(1, 1)]
 
 
+def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypatch):
+    """An epoch of the first stage 30 s, of the second 50 s; 2 seeds x (10 s + 200 epochs x 80 s) are 8.9 h."""
+    seen = []
+    monkeypatch.setattr(rehearsal, "run_all", lambda plan, folder, jobs, progress: seen.extend(plan.runs))
+    told = {"loading": 10.0, "epochs": [{"seconds": 40.0}, {"seconds": 90.0}], "peak_mb": 500.0}
+    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **told} for run in seen])
+    (heads, cells), said = rehearsal.rehearse(read_plan(file(models=["TiMiRec"], modes=..., settings={})))
+    assert dict(zip(heads, cells[0]))["epoch s"] == "80" and "at most 8.9 h" in said
+
+
 def test_a_rehearsal_that_fails_says_why(file, settings, data_path, capsys):
     own = settings(data_path=..., show_progress=..., state=..., load_col={"inter": ["user_id", "item_id"]})
     with pytest.raises(SystemExit):
