@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.experiments import paper
 from recbole_iacn.experiments.statistics import compare, holm
 from recbole_iacn.experiments.tables import in_order, number, p_text, spread
+from recbole_iacn.names import FAMILY
 
 MAIN = "ndcg@10"  # what pairs are compared by, if it was measured
 
@@ -17,12 +19,14 @@ class Entry:
         dataset, model (str): which.
         sweep (tuple): pairs of a setting and its value.
         metrics (dict): metric -> seed -> test value; with them what the best epoch was chosen by, on validation.
+        as_in_paper (bool): every run ranks among the paper's 1,000 candidates.
     """
 
     dataset: str
     model: str
     sweep: tuple
     metrics: dict
+    as_in_paper: bool = True
 
     @property
     def name(self):
@@ -39,9 +43,12 @@ def entries_of(results):
     Returns:
         list of Entry: by data set, then in the papers' order, then by name.
     """
-    groups = {}
+    groups, elsewise = {}, set()
     for one in results:
-        metrics = groups.setdefault((one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))), {})
+        key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
+        metrics = groups.setdefault(key, {})
+        if not _as_in_paper(one):
+            elsewise.add(key)
         chosen_by = one["settings"].get("valid_metric", "")
         measured = {**one["test"], f"validation {chosen_by}".strip(): one["best"]}
         if one.get("divergence") is not None:
@@ -54,7 +61,13 @@ def entries_of(results):
         place = paper.RANKED.index(model) if model in paper.RANKED else len(paper.RANKED)
         return dataset, place, model, in_order(value for _, value in sweep)
 
-    return [Entry(*key, groups[key]) for key in sorted(groups, key=order)]
+    return [Entry(*key, groups[key], key not in elsewise) for key in sorted(groups, key=order)]
+
+
+def _as_in_paper(one):
+    settings = one["settings"]
+    protocol = settings.get("protocol", "leave_one_out_sampled" if one["model"] in FAMILY else None)
+    return protocol == "leave_one_out_sampled" and (settings.get("eval_negatives") or NEGATIVES) == NEGATIVES
 
 
 def cells_of(entries):
@@ -111,11 +124,16 @@ def pair_cells(pairs):
 
 
 def beside_paper(entries):
-    """Heads and cells: HR@10 and NDCG@10, the paper's and ours; None where it has none of these data."""
+    """Heads and cells: HR@10 and NDCG@10, the paper's and ours; None where it has none of these data.
+
+    Variants (what is swept) and other rankings than the paper's are left out.
+    """
     cells = []
     for entry in entries:
         theirs = paper.TABLE2.get((entry.dataset, entry.model))
-        if theirs is None or not {"hit@10", MAIN} <= set(entry.metrics):
+        if theirs is None or entry.sweep or not entry.as_in_paper:
+            continue
+        if not {"hit@10", MAIN} <= set(entry.metrics):
             continue
         means = [sum(entry.metrics[name].values()) / len(entry.metrics[name]) for name in ("hit@10", MAIN)]
         cells.append([entry.dataset, entry.name])
