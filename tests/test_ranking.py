@@ -18,7 +18,25 @@ def test_a_candidate_drawn_twice_counts_twice_and_a_tie_is_won():
     drawn = Candidates(torch.tensor([[2, 2, 3, 4], [2, 3, 4, 4]]))
     falling, row, place = drawn.ranked(scores, torch.arange(2), torch.tensor([1, 1]))
     assert place.tolist() == [2, 0] and row.tolist() == [0, 1]
-    assert falling.shape == (2, 5) and (falling.diff() < 0).all()
+    assert falling.shape == (2, 6) and (falling.diff() < 0).all()
+
+
+def test_who_gives_nan_has_ranked_nothing():
+    nan = torch.nan
+    scores = torch.tensor([[0.0, nan, 0.9, 0.5], [0.0, 0.3, nan, 0.1], [0.0, nan, nan, nan]])
+    drawn = Candidates(torch.tensor([[2, 3], [2, 3], [2, 3]]))
+    assert drawn.ranked(scores, torch.arange(3), torch.tensor([1, 1, 1]))[2].tolist() == [2, 1, 2]
+
+
+def test_gauc_by_numpy(build):
+    """The share of candidates that the clicked item beats; RecBole's sum over users with one clicked item each."""
+    changes = {**SAMPLED, "metrics": ["GAUC"], "valid_metric": "GAUC"}
+    _, _, _, test, network, trainer = trained(build, "ComiRec", **changes)
+    found = trainer.evaluate(test, load_best_model=False)["gauc"]
+    scores, rows = scores_of(network, test._dataset), np.arange(60)
+    clicked = scores[rows, test._dataset.inter_feat["item_id"].numpy()]
+    beaten = np.mean([scores[rows, drawn] <= clicked for drawn in test.candidates.numpy().T])
+    assert found == pytest.approx(beaten, abs=6e-5)
 
 
 def trained(build, model, **changes):

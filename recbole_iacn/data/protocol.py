@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from recbole_iacn.errors import ConfigError, did_you_mean
 
+NEGATIVES = 1000  # that a clicked item is ranked among, by default: as in the TiMiRec paper
+
 
 @dataclass(frozen=True)
 class Protocol:

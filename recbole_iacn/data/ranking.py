@@ -11,10 +11,8 @@ from recbole.data.dataloader import FullSortEvalDataLoader
 
 from recbole_iacn.data.loader import clicks, own_items, stream
 from recbole_iacn.data.negatives import read_negatives
-from recbole_iacn.data.protocol import is_sampled
+from recbole_iacn.data.protocol import NEGATIVES, is_sampled
 from recbole_iacn.errors import ConfigError
-
-NEGATIVES = 1000  # as in the TiMiRec paper
 
 
 class Candidates:
@@ -30,20 +28,22 @@ class Candidates:
     def ranked(self, scores, row, clicked):
         """What RecBole's collector reads its metrics from.
 
-        The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first.
+        The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first. A
+        model that gives NaN has ranked nothing: wherever one is compared, the clicked item loses.
 
         Args:
             scores (torch.Tensor): of all items, shape (B, items).
             row, clicked (torch.LongTensor): row number and item of each clicked one, shape (B,).
 
         Returns:
-            tuple: scores (B, N + 1) that fall from place to place, the row numbers, and the place of each clicked item,
-            from 0.
+            tuple: scores (B, N + 2) that fall from place to place, the row numbers, and the place of each clicked item,
+            from 0. The last score is -inf: by its place RecBole's GAUC knows how many items were ranked.
         """
         items, row, clicked = (values.to(scores.device) for values in (self.items, row, clicked))
-        higher = scores.gather(1, items) > scores[row, clicked].unsqueeze(1)
-        falling = -torch.arange(items.shape[1] + 1, dtype=scores.dtype, device=scores.device)
-        return falling.expand(len(items), -1), row, higher.sum(dim=1)
+        lower = scores.gather(1, items) <= scores[row, clicked].unsqueeze(1)
+        falling = -torch.arange(items.shape[1] + 2, dtype=torch.float, device=scores.device)
+        falling[-1] = -torch.inf
+        return falling.expand(len(items), -1), row, (~lower).sum(dim=1)
 
 
 class RankingEvalDataLoader(FullSortEvalDataLoader):
