@@ -31,7 +31,11 @@ _OWN_KEYS = {
 
 _LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
 
-# (key, test, what it must be); a key that is absent or null is not tested.
+# For which null says something of its own, or what absent says.
+_NULLABLE = {"sparse_embedding_rows", "pin_memory", "amp_dtype", "torch_compile", "tf32"}
+_NULLABLE |= {"eval_negatives", "mask_history"}
+
+# (key, test, what it must be); a key that is absent is not tested.
 _RANGES = [
     ("iacn_mode", lambda v: v in ("off", "width", "full"), "off, width or full"),
     ("iacn_lambda", lambda v: _number(v) and v >= 0, "a number >= 0"),
@@ -75,6 +79,10 @@ _RANGES = [
     ("stop_gradient", lambda v: isinstance(v, bool), "True or False"),
     ("predictor_layers", lambda v: v in (1, 2), "1 or 2"),
     ("stages", lambda v: v in ("two", "joint", "extractor_twice"), "two, joint or extractor_twice"),
+    ("embedding_size", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("dropout_prob", lambda v: _number(v) and 0 <= v < 1, "a number in [0, 1)"),
+    ("n_layers", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
+    ("n_heads", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
     ("learner", lambda v: str(v).lower() in _LEARNERS, "one of adam, adamw, sgd, adagrad, rmsprop, sparse_adam"),
     ("MAX_ITEM_LIST_LENGTH", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
 ]
@@ -157,7 +165,9 @@ def check_ranges(config):
     """
     for key, allowed, meaning in _RANGES:
         value = config.get(key)
-        if value is not None and not allowed(value):
+        if key not in config or (value is None and key in _NULLABLE):
+            continue
+        if not allowed(value):
             raise ConfigError(f"{key}: must be {meaning}, got {value!r}")
 
 
@@ -177,51 +187,6 @@ def check_backend(config):
         known = torch.compiler.list_backends(exclude_tags=())
         if name not in known:
             raise ConfigError(f"torch_compile: there is no backend {name!r}.{did_you_mean(name, known)}")
-
-
-def check_candidates(config):
-    """Refuse what a ranking among fixed candidates cannot do, and its settings where there is none.
-
-    Args:
-        config (Mapping): final settings.
-
-    Raises:
-        ConfigError: names the metric or key.
-    """
-    from recbole_iacn.data.protocol import PROTOCOLS
-
-    protocol = PROTOCOLS.get(config.get("protocol"))
-    sampled, ranks = (bool(protocol and getattr(protocol, name)) for name in ("sampled", "ranks_items"))
-    if config.get("eval_negatives") is not None and not sampled:
-        raise ConfigError("eval_negatives: is for protocol leave_one_out_sampled; set that, or leave it out")
-    if config.get("mask_history") and (sampled or not ranks):
-        raise ConfigError("mask_history: is for protocol leave_one_out_full; set that, or leave it out")
-    if sampled:
-        from recbole.evaluator.register import metric_information
-
-        for name in config["metrics"]:
-            if "rec.items" in metric_information[name.lower()]:
-                raise ConfigError(f"metrics: {name} is about all items; protocol leave_one_out_full ranks them")
-
-
-def check_metrics(config):
-    """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
-
-    Args:
-        config (Mapping): final settings.
-
-    Raises:
-        ConfigError: names the metric and the nearest.
-    """
-    from recbole.evaluator import metric_types
-
-    metrics = [config["metrics"]] if isinstance(config["metrics"], str) else config["metrics"]
-    for name in metrics:
-        if name.lower() not in metric_types:
-            raise ConfigError(f"metrics: there is no {name!r}.{did_you_mean(name, metric_types)}")
-    best = config["valid_metric"].partition("@")[0]
-    if best.lower() not in [name.lower() for name in metrics]:
-        raise ConfigError(f"valid_metric: {best!r} is not among metrics ({', '.join(metrics)})")
 
 
 def read_config_file(path):

@@ -11,6 +11,7 @@ from recbole_iacn.errors import ConfigError
 SHORT = {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": ..., "topk": [3, 5]}
 SAMPLED = {**SHORT, "protocol": "leave_one_out_sampled", "eval_negatives": 12, "metrics": ["Hit", "NDCG", "MRR"]}
 STOCK = {"valid_metric": "NDCG@3", "loss_type": "BPR", "hidden_size": 8, "inner_size": 8, "n_heads": 1, "n_layers": 1}
+DRAWN = {"distribution": "uniform", "sample_num": 1}
 
 
 def test_a_candidate_drawn_twice_counts_twice_and_a_tie_is_won():
@@ -159,6 +160,19 @@ def test_the_users_own_candidates(build, tmp_path):
         ("ComiRec", {"mask_history": True}, "mask_history: is for protocol leave_one_out_full"),
         ("ComiRec", {"metrics": ["Hit", "NDCG", "ItemCoverage"]}, "metrics: ItemCoverage is about all items"),
         ("SASRec", {**STOCK, "metrics": ["Hit", "NDCG", "GiniIndex"]}, "metrics: GiniIndex is about all items"),
+        ("ComiRec", {"topk": [3, 14]}, r"topk: 14 is more than the 13 items that are ranked \(eval_negatives\)"),
+        ("SASRec", {**STOCK, "topk": 14}, "topk: 14 is more than the 13 items"),
+        ("ComiRec", {"valid_metric": "NDCG@10"}, "valid_metric: 'NDCG@10' is not measured; .* NDCG@3, NDCG@5"),
+        ("ComiRec", {"valid_metric": "NDCG"}, "valid_metric: 'NDCG' is not measured"),
+        ("ComiRec", {"metrics": ["GAUC"], "valid_metric": "GAUC@3"}, "valid_metric: GAUC is of no k"),
+        ("ComiRec", {"train_neg_sample_args": None}, "train_neg_sample_args: ComiRec learns from pairs"),
+        ("SASRec", {**STOCK, "train_neg_sample_args": None}, "train_neg_sample_args: SASRec learns from pairs"),
+        ("ComiRec", {"train_neg_sample_args": {**DRAWN, "dynamic": True}}, "train_neg_sample_args: dynamic"),
+        (
+            "ComiRec",
+            {"train_neg_sample_args": {**DRAWN, "distribution": "popularity", "alpha": 0.5}},
+            "train_neg_sample_args: alpha: .* in proportion to popularity, got 0.5",
+        ),
         ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is none"),
     ],
 )

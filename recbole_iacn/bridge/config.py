@@ -6,6 +6,7 @@ import contextvars
 import yaml
 
 from recbole_iacn import atomic_files, settings
+from recbole_iacn.bridge import measured
 from recbole_iacn.bridge.peers import check_last_state
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.protocol import protocol_settings
@@ -60,7 +61,7 @@ def teach_config(module):
         final = config.final_config_dict
         ours = is_ours(config.model)
         if ours:
-            settings.check_metrics(final)
+            measured.check_metrics(final)
         gauc = _take_gauc(final) if ours else []
         original(config)
         final["metrics"] = final["metrics"] + gauc
@@ -69,10 +70,15 @@ def teach_config(module):
                 final["iacn_mode"] = "off"
             settings.check_ranges(final)
             settings.check_backend(final)
-        settings.check_candidates(final)
+        measured.check_candidates(final)
         check_last_state(config)
         if ours or _checking_files.get():
             atomic_files.check_files(config)
+
+    @wrap(module.Config, "_set_train_neg_sample_args")
+    def set_train_neg_sample_args(original, config):
+        original(config)
+        measured.check_training_negatives(config.final_config_dict)
 
 
 def _with_defaults(model_class):
