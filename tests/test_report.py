@@ -285,7 +285,15 @@ def test_models_without_modes_are_set_side_by_side(tmp_path):
     write_report(tmp_path / "ranks")
     text = (tmp_path / "ranks" / "report.md").read_text()
     assert first in text and "## Who is better, by ndcg@10" in text and "## Beside the paper" in text
+    assert "Divergence" not in text
     assert (tmp_path / "ranks" / "report.html").read_text().count("Plotly.newPlot") >= 1 + 2 * 4
+
+
+def test_a_divergence_says_what_it_is(tmp_path):
+    (tmp_path / "runs.jsonl").write_text(json.dumps({**ranked("ComiRec", 1, 0.1), "divergence": 0.3}) + "\n")
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "Divergence: Jensen-Shannon divergence, in nats" in text and "| .3000 |" in text
 
 
 def test_no_results_is_one_line(tmp_path, capsys):

@@ -78,7 +78,8 @@ def _without_modes(results):
 
     entries = leaderboard.entries_of(results)
     pairs = leaderboard.pairs_of(entries)
-    sections = [("Test", _MEANS, leaderboard.cells_of(entries))]
+    apart = any("divergence" in entry.metrics for entry in entries)
+    sections = [("Test", f"{_MEANS} Divergence: {_APART}" if apart else _MEANS, leaderboard.cells_of(entries))]
     if pairs:
         sections.append(
             (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
