@@ -36,7 +36,7 @@ AMAZON = ["duckdb", "isal", "orjson", "tqdm"]
 setup(
     name="recbole_iacn",
     version=VERSION,
-    description="Interest-aware item embeddings (IaCN) for RecBole's click-through-rate models",
+    description="Interest-aware item embeddings (IaCN) and multi-interest models (MIND, TiMiRec …) for RecBole",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",

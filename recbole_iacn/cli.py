@@ -1,10 +1,11 @@
-"""The command ``recbole-iacn``: download, prepare, train, experiment.
+"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
     recbole-iacn prepare --show-rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
+    recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
 
 Modules are imported by the command that needs them.
@@ -49,7 +50,7 @@ def main(arguments=None):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="recbole-iacn",
-        description="Interest-aware click models on RecBole: data, training.",
+        description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

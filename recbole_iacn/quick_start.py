@@ -55,8 +55,8 @@ def run(
     model_class = check_model(model)
     if several and model_class is None:
         raise ConfigError(
-            f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own; "
-            f"{model}_IaCN with iacn_mode: off is its like where there is one"
+            f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own"
+            + (f"; {model}_IaCN with iacn_mode: off is its like" if model in click_models() else "")
         )
     for path in config_file_list or []:
         settings.check_keys(settings.read_config_file(path), path, model_class)

@@ -1,5 +1,5 @@
-"""RecBole loaders for a named protocol: negatives never come from the user's own items, and those of an
-evaluation are drawn once.
+"""RecBole loaders for a named protocol: negatives of an evaluation are none of the user's own items and are drawn once;
+those of training, where the protocol ranks, none of the user's training items, and otherwise none of the own.
 
 RecBole draws evaluation negatives anew at every pass (RecBole #2077) and excludes the target only. Here a
 table of negatives stands beside the rows: drawn once for validation and test, or read from the user's file; drawn
