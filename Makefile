@@ -38,7 +38,7 @@ done
 endef
 
 dataset/%: | install
-	$(BIN)/python $(SHARED)/tools/make_atomic.py $(SHARED)/data/$*.txt $(SHARED)/data/$*_item2attributes.json $@
+	$(BIN)/recbole-iacn prepare sequences --name $* --sequences $(SHARED)/data/$*.txt --attributes $(SHARED)/data/$*_item2attributes.json
 
 install: $(VENV)/installed
 

@@ -1,7 +1,6 @@
 r"""How long do a step and a sampled evaluation of the multi-interest family and of its peers take?
 
-    python ../shared/tools/make_atomic.py \
-        ../shared/data/Beauty.txt ../shared/data/Beauty_item2attributes.json dataset/Beauty
+    recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt
     python benchmarks/ranking.py --data_path dataset
 
 Steps of all models in turn, medians. RecBole's own test (``uni1000``) encodes a history once for each candidate: it is

@@ -2,6 +2,7 @@
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
+    recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt
     recbole-iacn prepare --show-rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
@@ -16,6 +17,7 @@ import os
 import sys
 from pathlib import Path
 
+from recbole_iacn import cli_data
 from recbole_iacn.errors import ConfigError
 
 
@@ -56,8 +58,8 @@ def _parser():
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     commands.add_parser("train", help="train a model; RecBole's flags, see: recbole-iacn train --help")
-    _download_parser(commands.add_parser("download", help="fetch Amazon's raw files", allow_abbrev=False))
-    _prepare_parser(
+    cli_data.download_parser(commands.add_parser("download", help="fetch Amazon's raw files", allow_abbrev=False))
+    cli_data.prepare_parser(
         commands.add_parser("prepare", help="raw files to atomic files; or show a data set's rows", allow_abbrev=False)
     )
     _experiment_parser(commands.add_parser("experiment", help="many runs from one file", allow_abbrev=False))
@@ -157,127 +159,3 @@ def _report(given):
     from recbole_iacn.experiments.report import write_report
 
     print("\n".join(str(path) for path in write_report(given.folder, given.pictures)))
-
-
-def _download_parser(parser):
-    parser.set_defaults(run=_download)
-    parser.add_argument("source", choices=["amazon"])
-    parser.add_argument("--year", type=int, required=True, choices=[2014, 2018, 2023], help="of the dump")
-    parser.add_argument(
-        "--category", required=True, help="as the publishers write it: Electronics, Sports_and_Outdoors …"
-    )
-    parser.add_argument(
-        "--kinds",
-        nargs="+",
-        default=["core5", "meta"],
-        metavar="KIND",
-        help="core5 (the 5-core reviews; for 2023: ratings), reviews (all), ratings (no text), meta (items); "
-        "default: core5 meta",
-    )
-    parser.add_argument("--out", default="raw", help="folder (default: %(default)s)")
-    parser.add_argument("--sha256", help="what the checksum must be, if one file is fetched")
-
-
-def _download(given):
-    from recbole_iacn.data.amazon.download import address, download
-
-    if given.sha256 and len(given.kinds) > 1:
-        raise ConfigError("sha256: is of one file; name one of --kinds")
-    for url in [address(given.year, kind, given.category) for kind in given.kinds]:
-        print(download(url, given.out, given.sha256))
-
-
-def _prepare_parser(parser):
-    parser.set_defaults(run=_prepare)
-    parser.add_argument("source", nargs="?", choices=["amazon"], help="convert the dump given by --reviews")
-    raw = parser.add_argument_group("amazon")
-    raw.add_argument("--year", type=int, choices=[2014, 2018, 2023], help="of the dump")
-    raw.add_argument("--reviews", help="reviews (JSON lines) or ratings only (.csv), gzip or plain")
-    raw.add_argument("--meta", help="items; without it there are no categories")
-    raw.add_argument("--name", help="of the data set")
-    raw.add_argument("--out", default="dataset", help="folder that gets NAME/ (default: %(default)s)")
-    raw.add_argument("--core", type=int, default=5, help="fewest reviews of a user and of an item (default: 5; 1: all)")
-    raw.add_argument("--min-rating", type=float, default=0.0, help="fewest stars (default: 0)")
-    raw.add_argument(
-        "--duplicates", default="first", help="first, last or all of a user's reviews of one item (default: first)"
-    )
-    raw.add_argument("--missing-meta", default="keep", help="keep or drop items without metadata (default: keep)")
-    raw.add_argument("--max-bad-lines", type=int, default=100, help="in one file (default: 100)")
-    raw.add_argument("--memory", type=int, default=2048, help="MiB; what needs more is done on disk (default: 2048)")
-    raw.add_argument("--threads", type=int, help="of the data base (default: every core)")
-    raw.add_argument("--overwrite", action="store_true", help="replace NAME/ where it exists")
-    rows = parser.add_argument_group("rows in words")
-    rows.add_argument("--show-rows", action="store_true", help="print the first users' rows, e.g. to look for leakage")
-    rows.add_argument("--dataset", help="data set whose rows are shown (default: the one just converted)")
-    rows.add_argument("--data_path", default="dataset", help="folder that holds it (default: %(default)s)")
-    rows.add_argument("--protocol", default="leave_one_out_ctr", help="default: %(default)s")
-    rows.add_argument("--users", type=int, default=2, help="how many users (default: 2)")
-
-
-def _prepare(given):
-    if given.source is None and not given.show_rows:
-        raise ConfigError("prepare: give a source (amazon) or --show-rows; see recbole-iacn prepare --help")
-    dataset, folder = given.dataset, given.data_path
-    if given.source:
-        _convert(given)
-        dataset, folder = dataset or given.name, given.out if not dataset else folder
-    if given.show_rows:
-        _show_rows(dataset, folder, given)
-
-
-def _convert(given):
-    from recbole_iacn.data.amazon.prepare import Options, prepare
-
-    for option in ("year", "reviews", "name"):
-        if not getattr(given, option):
-            raise ConfigError(f"{option}: prepare amazon needs --{option}")
-    if os.path.basename(given.name) != given.name or given.name.startswith("."):
-        raise ConfigError(f"name: {given.name!r} must be a plain name, the data set's")
-    options = Options(**{name: getattr(given, name) for name in Options.__dataclass_fields__})
-    target = Path(given.out, given.name)
-    manifest = prepare(
-        given.reviews,
-        given.meta,
-        target,
-        options,
-        memory=given.memory,
-        threads=given.threads,
-        overwrite=given.overwrite,
-        progress=sys.stderr.isatty(),
-    )
-    print("\n".join(summary(manifest, target)))
-
-
-def summary(manifest, target):
-    """What became of every line, and where the result lies.
-
-    Args:
-        manifest (dict): of :func:`recbole_iacn.data.amazon.prepare.prepare`.
-        target (pathlib.Path): the folder.
-
-    Returns:
-        list of str: lines of text.
-    """
-    counts = {name: count for name, count in manifest["review_lines"].items() if count}
-    sizes = (f"{manifest[name]:,} {name}" for name in ("users", "items", "interactions", "categories"))
-    lines = [f"{target}: {', '.join(sizes)}"]
-    lines += [f"  {count:>12,}  {name.replace('_', ' ')}" for name, count in counts.items()]
-    if manifest["items_without_meta"]:
-        lines.append(f"  {manifest['items_without_meta']:,} items have no metadata, and so no categories")
-    for one in manifest["inputs"]:
-        lines += [f"  {one['file']}, line {bad['line']}: {bad['reason']}" for bad in one["first_bad_lines"][:3]]
-    lines.append(f"Next: recbole-iacn train --model=DIN_IaCN --dataset={target.name} --data_path={target.parent} \\")
-    lines.append(f"        --config_files={target / target.name}.yaml --protocol=din_electronics")
-    return lines
-
-
-def _show_rows(dataset, folder, given):
-    from recbole_iacn.data.rows import rows_in_words
-
-    if not dataset:
-        raise ConfigError("dataset: --show-rows needs --dataset, or a source to convert")
-    own = Path(folder, dataset, f"{dataset}.yaml")
-    sys.argv[1:] = []  # RecBole would read our flags as settings
-    settings = {"protocol": given.protocol, "seed": 2020}
-    for line in rows_in_words(dataset, folder, [str(own)] if own.is_file() else [], settings, given.users):
-        print(line)

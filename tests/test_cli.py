@@ -63,7 +63,7 @@ def test_many_training_rows_are_shortened(capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["prepare"], "prepare: give a source (amazon) or --show-rows"),
+        (["prepare"], "prepare: give a source (amazon, sequences) or --show-rows"),
         (["prepare", "amazon", "--reviews=x", "--name=y"], "year: prepare amazon needs --year"),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=a/b"], "name: 'a/b' must be a plain name"),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y"], "x: No such file"),

@@ -1,22 +1,21 @@
 """The Amazon data of ../shared/data, where they are at hand: counts, and one step on real rows."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-SHARED = Path(__file__).parent.parent.parent / "shared"
-CONVERTER = SHARED / "tools" / "make_atomic.py"
+from recbole_iacn.data.sequences import convert
 
-pytestmark = pytest.mark.skipif(not CONVERTER.is_file(), reason="../shared/data is not at hand")
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not at hand")
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"])
 def test_beauty_becomes_rows_and_batches(build, tmp_path, model):
-    sequences, attributes = SHARED / "data" / "Beauty.txt", SHARED / "data" / "Beauty_item2attributes.json"
-    subprocess.run([sys.executable, CONVERTER, sequences, attributes, tmp_path / "Beauty"], check=True)
+    counts = convert(DATA / "Beauty.txt", DATA / "Beauty_item2attributes.json", tmp_path / "Beauty")
+    assert counts == {"users": 22_363, "items": 12_101, "interactions": 198_502, "without_attributes": 0}
     _, train, valid, test, network = build(
         model,
         dataset="Beauty",

@@ -1,0 +1,109 @@
+"""Files of sequences, one user a line, as many papers share their data, into RecBole's atomic files.
+
+::
+
+    Beauty.txt                      17 105 22 9      (user, then the user's items, oldest first)
+    Beauty_item2attributes.json     {"105": [3, 8], "22": [3]}
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from recbole_iacn.errors import ConfigError
+
+
+def convert(sequences, attributes, target, overwrite=False):
+    """Write ``NAME.inter``, ``NAME.item`` and ``NAME.yaml``, the settings that load them.
+
+    ``timestamp`` is the place in the history: such a file has no times.
+
+    Args:
+        sequences (str or pathlib.Path): one user a line: the user's name, then those of the items, oldest first.
+        attributes (str or pathlib.Path, optional): JSON, an item's name -> list of attributes, which become its
+            ``categories``. Without it there is no file of items.
+        target (str or pathlib.Path): the folder to make; its last part names the data set.
+        overwrite (bool): replace these files where there are any.
+
+    Returns:
+        dict: number of ``users``, ``items``, ``interactions``, and of items ``without_attributes``.
+
+    Raises:
+        ConfigError: names the file and the line. Nothing is left behind.
+    """
+    target = Path(target)
+    if (target / f"{target.name}.inter").exists() and not overwrite:
+        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it by --overwrite")
+    users = _read_sequences(Path(sequences))
+    items = dict.fromkeys(item for history in users.values() for item in history)
+    known = _read_attributes(Path(attributes)) if attributes else None
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        _write(partial / target.name, users, items, known)
+        target.mkdir(exist_ok=True)
+        if known is None:
+            (target / f"{target.name}.item").unlink(missing_ok=True)
+        for path in partial.iterdir():
+            os.replace(path, target / path.name)
+    finally:
+        shutil.rmtree(partial)
+    return {
+        "users": len(users),
+        "items": len(items),
+        "interactions": sum(map(len, users.values())),
+        "without_attributes": sum(item not in known for item in items) if known is not None else len(items),
+    }
+
+
+def _write(stem, users, items, known):
+    """The files, by the path that is common to their names."""
+    load = "inter: [user_id, item_id, timestamp]"
+    with stem.with_suffix(".inter").open("w", encoding="utf-8") as file:
+        file.write("user_id:token\titem_id:token\ttimestamp:float\n")
+        for user, history in users.items():
+            file.writelines(f"{user}\t{item}\t{place}\n" for place, item in enumerate(history))
+    if known is not None:
+        load += ", item: [item_id, categories]"
+        with stem.with_suffix(".item").open("w", encoding="utf-8") as file:
+            file.write("item_id:token\tcategories:token_seq\n")
+            file.writelines(f"{item}\t{' '.join(known.get(item, ()))}\n" for item in items)
+    stem.with_suffix(".yaml").write_text(f"load_col: {{{load}}}\n", encoding="utf-8")
+
+
+def _read(path):
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is no text in UTF-8'}") from None
+
+
+def _read_sequences(path):
+    users = {}
+    for number, line in enumerate(_read(path).splitlines(), start=1):
+        user, *history = line.split() or [None]
+        if user is None:
+            continue
+        if not history:
+            raise ConfigError(f"{path}, line {number}: user {user!r} has no item; each line is a user, then items")
+        if user in users:
+            raise ConfigError(f"{path}, line {number}: user {user!r} has a line already")
+        users[user] = history
+    if not users:
+        raise ConfigError(f"{path}: has no line")
+    return users
+
+
+def _read_attributes(path):
+    try:
+        told = json.loads(_read(path))
+    except ValueError as error:
+        raise ConfigError(f"{path}: no JSON: {error}") from None
+    if not isinstance(told, dict) or not all(isinstance(some, list) for some in told.values()):
+        raise ConfigError(f"{path}: must map each item to a list of attributes")
+    for item, some in told.items():
+        for one in some:
+            if isinstance(one, list | dict) or not str(one) or len(str(one).split()) != 1:
+                raise ConfigError(f"{path}: item {item!r}: attribute {one!r} is no word, which atomic files need")
+    return {item: [str(one) for one in some] for item, some in told.items()}

@@ -1,0 +1,77 @@
+"""Files of sequences to atomic files: by hand, and what is wrong with them in one line."""
+
+import pytest
+
+from recbole_iacn.cli import main
+from recbole_iacn.data.sequences import convert
+from recbole_iacn.errors import ConfigError
+
+
+@pytest.fixture
+def given(tmp_path):
+    """Writes both files; returns their paths."""
+
+    def write(lines="ann 7 3 7\n\nbob 3\n", attributes='{"7": [1, "red"], "9": [2]}'):
+        (tmp_path / "some.txt").write_text(lines)
+        (tmp_path / "some.json").write_text(attributes)
+        return tmp_path / "some.txt", tmp_path / "some.json"
+
+    return write
+
+
+def test_by_hand(given, tmp_path):
+    counts = convert(*given(), tmp_path / "out" / "some")
+    assert counts == {"users": 2, "items": 2, "interactions": 4, "without_attributes": 1}
+    files = {path.name: path.read_text() for path in (tmp_path / "out" / "some").iterdir()}
+    assert files == {
+        "some.inter": "user_id:token\titem_id:token\ttimestamp:float\nann\t7\t0\nann\t3\t1\nann\t7\t2\nbob\t3\t0\n",
+        "some.item": "item_id:token\tcategories:token_seq\n7\t1 red\n3\t\n",
+        "some.yaml": "load_col: {inter: [user_id, item_id, timestamp], item: [item_id, categories]}\n",
+    }
+
+
+def test_the_command_and_a_second_time(given, tmp_path, capsys):
+    sequences, attributes = map(str, given())
+    command = ["prepare", "sequences", "--name", "some", "--out", str(tmp_path / "out"), "--sequences", sequences]
+    main([*command, "--attributes", attributes])
+    assert "2 users, 2 items, 4 interactions; 1 items have no attributes" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "exists already; name another (--out, --name), or replace it by --overwrite" in capsys.readouterr().err
+    main([*command, "--overwrite"])
+    made = tmp_path / "out" / "some"
+    assert sorted(path.name for path in made.iterdir()) == ["some.inter", "some.yaml"]  # no items of the first time
+    assert "item:" not in (made / "some.yaml").read_text()
+
+
+def test_what_it_makes_trains(given, tmp_path):
+    import recbole_iacn
+
+    lines = "".join(f"u{user} {' '.join(str((user + step) % 9) for step in range(6))}\n" for user in range(20))
+    convert(*given(lines, '{"1": [4]}'), tmp_path / "some")
+    changes = {"data_path": str(tmp_path), "epochs": 1, "checkpoint_dir": str(tmp_path / "saved"), "state": "ERROR"}
+    file = [str(tmp_path / "some" / "some.yaml")]
+    result = recbole_iacn.run("WideDeep_IaCN", "some", file, {**changes, "mlp_hidden_size": [4], "embedding_size": 4})
+    assert 0 <= result["test_result"]["auc"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lines": "ann 7\nbob\n"}, "some.txt, line 2: user 'bob' has no item"),
+        ({"lines": "ann 7\nann 3\n"}, "some.txt, line 2: user 'ann' has a line already"),
+        ({"lines": "\n"}, "some.txt: has no line"),
+        ({"attributes": "{"}, "some.json: no JSON"),
+        ({"attributes": '{"7": 3}'}, "some.json: must map each item to a list of attributes"),
+        ({"attributes": '{"7": ["dark red"]}'}, "some.json: item '7': attribute 'dark red' is no word"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_left(given, tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        convert(*given(**changes), tmp_path / "out" / "some")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.txt: No such file"):
+        convert(tmp_path / "none.txt", None, tmp_path / "out")
