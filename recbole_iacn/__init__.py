@@ -8,7 +8,7 @@ from recbole_iacn import compat, registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import SUFFIX
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = ["ConfigError", "interest_aware", "run"]
 
 compat.install()
