@@ -8,6 +8,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import read_plan
 
 FILES = Path(__file__).parent.parent / "experiments"
+PAGE = FILES.parent / "docs" / "experiments.md"
 
 
 def test_a_plan_has_every_combination_seeds_outermost(file):
@@ -133,3 +134,19 @@ def test_the_tuned_file_gives_each_backbone_and_mode_its_own():
     rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
     assert len(rates) == 9 and 0.001 not in rates.values()
     assert {run.mode for run in plan.runs if "iacn_delta" in run.settings} == {"full"}
+
+
+def test_the_documents_example_is_a_file(tmp_path):
+    """Two data sets x two backbones x two modes x three seeds x three values, laid over a file of the project's."""
+    (tmp_path / "table1.yaml").write_text((FILES / "table1.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(PAGE.read_text().split("```yaml\n")[1].split("```")[0])
+    plan = read_plan(tmp_path / "mine.yaml")
+    assert len(plan.runs) == 72 and plan.space == {"learning_rate": {"choices": [0.0003, 0.001]}}
+    told = {run.settings["iacn_lambda"] for run in plan.runs if run.dataset == "Beauty" and run.mode == "full"}
+    assert told == {0.5} and plan.runs[0].divergence == 200
+
+
+def test_the_document_names_every_file_of_the_project():
+    named = PAGE.read_text().split("## The files that are here")[1]
+    for path in FILES.glob("*.yaml"):
+        assert f"`{path.stem}`" in named, path
