@@ -72,6 +72,15 @@ def test_what_is_wrong_is_told_and_nothing_left(given, tmp_path, changes, messag
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("taken", ["out", "out/some"])
+def test_a_file_in_the_folders_place_is_told(given, tmp_path, taken):
+    (tmp_path / taken).parent.mkdir(exist_ok=True)
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(ConfigError, match=r"some: cannot be written \(.*\); name another"):
+        convert(*given(), tmp_path / "out" / "some")
+    assert (tmp_path / taken).read_text() == "mine" and not list(tmp_path.rglob("*.partial-*"))
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.txt: No such file"):
         convert(tmp_path / "none.txt", None, tmp_path / "out")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import recbole_iacn
-from recbole_iacn.checkpoint import save
+from recbole_iacn.checkpoint import best_valid_result, save
 from recbole_iacn.evaluation import grouped_auc
 
 
@@ -138,6 +138,12 @@ def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
     assert saved["best_valid_result"] == best.best_valid_result != {}
     *_, resumed = trained(resume=best.saved_model_file, epochs=saved["epoch"] + 1)
     assert resumed.best_valid_result == best.best_valid_result
+
+
+def test_recboles_own_checkpoint_tells_no_metrics(tmp_path):
+    """It pickles its Config, which is not loaded to look for them."""
+    torch.save({"config": Path, "state_dict": {}}, tmp_path / "stock.pth")
+    assert best_valid_result(tmp_path / "stock.pth") is None
 
 
 def test_embeddings_go_on_training_after_resume(trained):

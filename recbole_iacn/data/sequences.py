@@ -30,7 +30,7 @@ def convert(sequences, attributes, target, overwrite=False):
         dict: number of ``users``, ``items``, ``interactions``, and of items ``without_attributes``.
 
     Raises:
-        ConfigError: names the file and the line. Nothing is left behind.
+        ConfigError: names the file and the line, or the folder that cannot be written. Nothing is left behind.
     """
     target = Path(target)
     if (target / f"{target.name}.inter").exists() and not overwrite:
@@ -39,16 +39,18 @@ def convert(sequences, attributes, target, overwrite=False):
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
     try:
+        partial.mkdir(parents=True)
         _write(partial / target.name, users, items, known)
         target.mkdir(exist_ok=True)
         if known is None:
             (target / f"{target.name}.item").unlink(missing_ok=True)
         for path in partial.iterdir():
             os.replace(path, target / path.name)
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written ({error.strerror}); name another (--out, --name)") from None
     finally:
-        shutil.rmtree(partial)
+        shutil.rmtree(partial, ignore_errors=True)
     return {
         "users": len(users),
         "items": len(items),
