@@ -169,6 +169,9 @@ def check_ranges(config):
             continue
         if not allowed(value):
             raise ConfigError(f"{key}: must be {meaning}, got {value!r}")
+    size, heads = config.get("embedding_size"), config.get("n_heads")
+    if heads and size and size % heads:
+        raise ConfigError(f"n_heads: must divide embedding_size ({size}), got {heads}")
 
 
 def check_backend(config):

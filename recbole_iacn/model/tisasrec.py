@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from recbole_iacn.data.history import ELAPSED
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval import InterestRecommender
 from recbole_iacn.nn.interval_attention import IntervalBlock, personal_intervals
 
@@ -23,11 +22,13 @@ class TiSASRec(InterestRecommender):
         self.time_span = config["time_span"]
 
     def make_extractor(self, config):
-        size, heads = config["embedding_size"], config["n_heads"]
-        if size % heads:
-            raise ConfigError(f"n_heads: must divide embedding_size ({size}), got {heads}")
         return _LastState(
-            size, self.max_seq_length, config["time_span"], config["n_layers"], heads, config["dropout_prob"]
+            config["embedding_size"],
+            self.max_seq_length,
+            config["time_span"],
+            config["n_layers"],
+            config["n_heads"],
+            config["dropout_prob"],
         )
 
     def extract(self, interaction, behaviors):
