@@ -42,7 +42,7 @@ dataset/%: | install
 
 install: $(VENV)/installed
 
-$(VENV)/installed: setup.py recbole_iacn/__init__.py pyproject.toml constraints.txt
+$(VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "__init__.py").read_text())[1]
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "version.py").read_text())[1]
 
 # RecBole 1.2.1 pins a ray that has no wheel for Python 3.12 and later, so pip can't resolve it there. It is then
 # installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list instead of its own.

@@ -4,12 +4,12 @@ Importing the package makes RecBole know its models, by name, and run on today's
 neither RecBole nor PyTorch itself.
 """
 
-from recbole_iacn import compat, registry
+from recbole_iacn.bridge import compat, registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import SUFFIX
+from recbole_iacn.version import __version__
 
-__version__ = "0.5.0"
-__all__ = ["ConfigError", "interest_aware", "run"]
+__all__ = ["ConfigError", "__version__", "interest_aware", "run"]
 
 compat.install()
 registry.install()
@@ -21,11 +21,11 @@ def __getattr__(name):
 
         return run
     if name == "interest_aware":
-        from recbole_iacn.model.backbones import interest_aware
+        from recbole_iacn.model.click.backbones import interest_aware
 
         return interest_aware
     if name.endswith(SUFFIX):
-        from recbole_iacn.model.backbones import model_class
+        from recbole_iacn.model.click.backbones import model_class
 
         return model_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,18 +1,19 @@
 """The names of this package's models: ``<Backbone>_IaCN``, and the multi-interest family."""
 
-from recbole_iacn.resources import recbole_models
+import functools
+from pathlib import Path
 
 SUFFIX = "_IaCN"
 
 # The multi-interest family: name -> the module that has the class.
 FAMILY = {
-    "YouTubeDNN": "recbole_iacn.model.multi_interest",
-    "MIND": "recbole_iacn.model.multi_interest",
-    "ComiRec": "recbole_iacn.model.multi_interest",
-    "ComiRecPlus": "recbole_iacn.model.multi_interest",
-    "TiSASRec": "recbole_iacn.model.tisasrec",
-    "TiMiRec": "recbole_iacn.model.timirec",
-    "TiMiRecPlus": "recbole_iacn.model.timirec",
+    "YouTubeDNN": "recbole_iacn.model.retrieval.multi_interest",
+    "MIND": "recbole_iacn.model.retrieval.multi_interest",
+    "ComiRec": "recbole_iacn.model.retrieval.multi_interest",
+    "ComiRecPlus": "recbole_iacn.model.retrieval.multi_interest",
+    "TiSASRec": "recbole_iacn.model.retrieval.tisasrec",
+    "TiMiRec": "recbole_iacn.model.retrieval.timirec",
+    "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
 remembered = {}  # classes of the user's, by name
@@ -42,3 +43,25 @@ def is_ours(name):
         name (str): a model name.
     """
     return name in FAMILY or backbone(name) is not None
+
+
+def recbole_folder():
+    """Where RecBole is installed."""
+    import recbole
+
+    return Path(recbole.__file__).parent
+
+
+@functools.cache
+def click_models():
+    """Names of RecBole's click-through-rate models: DIN, DIEN and the context-aware ones."""
+    context_aware = recbole_folder() / "model" / "context_aware_recommender"
+    return tuple(
+        name for name in recbole_models() if name in ("DIN", "DIEN") or (context_aware / f"{name.lower()}.py").is_file()
+    )
+
+
+@functools.cache
+def recbole_models():
+    """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
+    return tuple(sorted(path.stem for path in (recbole_folder() / "properties" / "model").glob("*.yaml")))

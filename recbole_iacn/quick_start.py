@@ -1,17 +1,14 @@
 """Run a model by name: the checks of this package, then RecBole's own run."""
 
-import argparse
 import os
-import re
 import socket
 import sys
 
-from recbole_iacn import settings
 from recbole_iacn.bridge.config import checking_files
+from recbole_iacn.bridge.registry import own_class
+from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX, is_ours
-from recbole_iacn.registry import own_class
-from recbole_iacn.resources import click_models, recbole_models
+from recbole_iacn.names import FAMILY, SUFFIX, click_models, is_ours, recbole_models
 
 
 def run(
@@ -157,37 +154,3 @@ def check_model(model):
     if model not in known:
         raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
     return None
-
-
-def main(arguments=None):
-    """The command line: RecBole's flags, checked.
-
-    ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset`` and ``--key=value`` for
-    every setting. Ends with exit code 2 and one line on a wrong setting.
-    """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description="Train a RecBole model, interest-aware or not.", allow_abbrev=False)
-    parser.add_argument("--model", "-m", default="DIN_IaCN", help="model name (default: %(default)s)")
-    parser.add_argument("--dataset", "-d", default="ml-100k", help="data set name (default: %(default)s)")
-    parser.add_argument("--config_files", default="", help="YAML files, separated by spaces")
-    parser.add_argument("--nproc", type=int, default=1, help="processes on this machine")
-    parser.add_argument("--ip", default="localhost", help="address of the first machine")
-    parser.add_argument("--port", default="5678", help="port of the first machine")
-    parser.add_argument("--world_size", type=int, default=-1, help="processes on all machines")
-    parser.add_argument("--group_offset", type=int, default=0, help="rank of this machine's first process")
-    known, rest = parser.parse_known_args(arguments)
-    try:
-        for argument in rest:
-            if not re.fullmatch(r"--\w+=[^=]*", argument):
-                raise ConfigError(f"{argument}: settings are given as --key=value")
-        settings.check_keys([argument[2:].partition("=")[0] for argument in rest], "command line")
-        return run(
-            config_file_list=known.config_files.split(), **{k: v for k, v in vars(known).items() if k != "config_files"}
-        )
-    except ConfigError as error:
-        sys.exit(_fail(error))
-
-
-def _fail(error):
-    print(f"error: {error}", file=sys.stderr)
-    return 2

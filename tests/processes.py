@@ -58,7 +58,7 @@ def gradients(rank, folder, port, cases):
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model
 
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     sys.argv = sys.argv[:1]
     start(rank, port)

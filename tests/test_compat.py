@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from recbole_iacn import compat
+from recbole_iacn.bridge import compat
 
 
 def send(shim, module=None):

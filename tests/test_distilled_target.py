@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.model.interest_aware import InterestAware
+from recbole_iacn.model.click.interest_aware import InterestAware
 from recbole_iacn.nn import InterestAwareNetwork, expected_log_count, sampled_softmax_loss
 from recbole_iacn.nn.distillation import divergence
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from recbole_iacn.imports import around_import
+from recbole_iacn.bridge.imports import around_import
 
 
 @pytest.fixture

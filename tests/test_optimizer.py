@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.optimizer import LazyAdam, build
+from recbole_iacn.training.optimizer import LazyAdam, build
 
 
 def adam_oracle(weights, gradients, rate=0.1, decays=(0.9, 0.999), epsilon=1e-8):
@@ -86,7 +86,7 @@ def test_which_tables_are_updated_lazily(stock, rows, large, small):
 
 def batch_and_gradients(build_model, name, rows):
     """Loss, and every parameter's gradient, of the first batch."""
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     config, train_data, _, _, model = build_model(name, sparse_embedding_rows=rows, train_neg_sample_args=...)
     trainer = IaCNTrainer(config, model)
@@ -108,7 +108,7 @@ def test_sparse_gradients_are_the_dense_ones(build, name):
 
 
 def test_resumed_equals_uninterrupted(build):
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     def trained(epochs, resume=None):
         config, train_data, valid, _, model = build(sparse_embedding_rows=0, epochs=epochs)
@@ -128,7 +128,7 @@ def test_resumed_equals_uninterrupted(build):
 
 @pytest.mark.parametrize(("before", "after"), [(0, None), (None, 0)])
 def test_another_optimizers_state_is_refused(build, before, after):
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build(sparse_embedding_rows=before)
     IaCNTrainer(config, model)._save_checkpoint(0, verbose=False, saved_model_file="other.pth")
@@ -138,7 +138,7 @@ def test_another_optimizers_state_is_refused(build, before, after):
 
 
 def test_sparse_adam_with_clipping_is_refused(build):
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build(learner="sparse_adam", clip_grad_norm={"max_norm": 1.0})
     with pytest.raises(ConfigError, match="clip_grad_norm"):

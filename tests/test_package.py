@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import recbole_iacn
-from recbole_iacn.resources import own_properties, properties_folder
+from recbole_iacn.checks.properties import own_properties, properties_folder
 
 ROOT = Path(__file__).parent.parent
 
@@ -41,7 +41,7 @@ def test_the_wheels_package_finds_its_properties(tmp_path):
     """As installed: the folder stands inside the package."""
     shutil.copytree(ROOT / "recbole_iacn", tmp_path / "recbole_iacn", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "properties", tmp_path / "recbole_iacn" / "properties")
-    code = "from recbole_iacn.resources import own_properties; print(own_properties())"
+    code = "from recbole_iacn.checks.properties import own_properties; print(own_properties())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert str(tmp_path / "recbole_iacn" / "properties" / "IaCN.yaml") in done.stdout
 

@@ -146,7 +146,7 @@ def test_torchrun_starts_it_too(settings, tmp_path):
     import yaml
 
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings(epochs=1)))
-    lines = ["import os", "from recbole_iacn.quick_start import main", "result = main()"]
+    lines = ["import os", "from recbole_iacn.cli.train import main", "result = main()"]
     lines.append("open('result' + os.environ['RANK'], 'w').write(str(result))")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port", free_port()]
     (tmp_path / "go.py").write_text("\n".join(lines))

@@ -111,7 +111,7 @@ def test_names_that_are_not_ours_stay_recboles():
     assert get_trainer(None, "DIN") is recbole.trainer.Trainer
     assert not hasattr(recbole.data.dataset, "DINDataset")
     assert get_model("DIN_IaCN") is recbole_iacn.DIN_IaCN
-    assert recbole_iacn.DIN_IaCN.__module__ == "recbole_iacn.model.backbones"
+    assert recbole_iacn.DIN_IaCN.__module__ == "recbole_iacn.model.click.backbones"
     with pytest.raises(AttributeError, match="DIM_IaCN"):
         recbole_iacn.DIM_IaCN  # noqa: B018
 
@@ -171,8 +171,8 @@ def test_our_settings_stand_on_those_of_the_backbone(settings, backbone, dataset
     """What the protocol fixes and what ``properties/IaCN.yaml`` names may differ, and nothing else."""
     from recbole.config import Config
 
+    from recbole_iacn.checks.properties import own_properties
     from recbole_iacn.data.protocol import PROTOCOLS
-    from recbole_iacn.resources import own_properties
 
     given = settings() if dataset == "tiny" else {}
     ours = Config(model=f"{backbone}_IaCN", dataset=dataset, config_dict=given).final_config_dict

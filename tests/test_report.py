@@ -8,8 +8,8 @@ import time
 import pytest
 
 from recbole_iacn.cli import main
-from recbole_iacn.experiments import leaderboard, sweeps, tables
-from recbole_iacn.experiments.report import sections_of, verdict, write_report
+from recbole_iacn.report import leaderboard, sweeps, tables
+from recbole_iacn.report.writing import sections_of, verdict, write_report
 
 MODES = ("off", "width", "full")
 

@@ -8,7 +8,7 @@ import pytest
 
 import recbole_iacn
 from recbole_iacn import ConfigError
-from recbole_iacn.settings import known_keys
+from recbole_iacn.checks.settings import known_keys
 
 SCRIPT = Path(__file__).parent.parent / "run_recbole_iacn.py"
 

@@ -13,7 +13,7 @@ MODELS = ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"]
 @pytest.fixture
 def run(build):
     """(losses of each epoch, test result) of a short training."""
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     def train(model, **changes):
         config, train_data, valid, test, network = build(model, epochs=2, dropout_prob=0.0, **changes)
@@ -79,7 +79,7 @@ def test_compiled_gives_the_same(run, model):
 
 def test_compiling_reaches_the_dense_layers(build):
     """Each of them is compiled, and the weights keep their names."""
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build("DIN_IaCN", torch_compile="eager")
     names = list(model.state_dict())
@@ -96,7 +96,7 @@ def test_an_unknown_backend_is_named(build):
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_tf32_is_off_unless_asked_for(build, asked):
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build(tf32=asked)
     IaCNTrainer(config, model)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from recbole_iacn.experiments.statistics import compare, holm
+from recbole_iacn.report.statistics import compare, holm
 
 
 def test_paired_comparison_by_hand():

@@ -6,7 +6,7 @@ import torch
 from recbole.utils import get_trainer
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.model.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
+from recbole_iacn.model.retrieval.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
 
 SHORT = {
     "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
@@ -82,7 +82,7 @@ def test_the_teacher_learns_only_without_the_stop(build):
 
 def test_two_stages_carry_the_best_extractor_over(train, monkeypatch):
     """The second stage starts from the weights of ``…-extractor.pth``, with a fresh optimizer."""
-    from recbole_iacn.two_stages import TiMiRecTrainer
+    from recbole_iacn.training.two_stages import TiMiRecTrainer
 
     begun = []
     start = TiMiRecTrainer._start_second_stage

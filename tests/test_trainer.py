@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import recbole_iacn
-from recbole_iacn.checkpoint import best_valid_result, save
-from recbole_iacn.evaluation import grouped_auc
+from recbole_iacn.training.checkpoint import best_valid_result, save
+from recbole_iacn.training.metrics import grouped_auc
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def test_a_run_leaves_only_what_it_says(settings):
 def test_the_optimizer_takes_recboles_steps(build, learner):
     from recbole.trainer import Trainer
 
-    from recbole_iacn.trainer import IaCNTrainer
+    from recbole_iacn.training.trainer import IaCNTrainer
 
     ended = []
     for trainer_class in (Trainer, IaCNTrainer):

@@ -5,13 +5,11 @@ import contextvars
 
 import yaml
 
-from recbole_iacn import atomic_files, settings
-from recbole_iacn.bridge import measured
-from recbole_iacn.bridge.peers import check_last_state
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.checks import evaluation, files, settings
+from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.names import FAMILY, backbone, is_ours
-from recbole_iacn.resources import properties_folder, recbole_folder, recbole_models
+from recbole_iacn.names import FAMILY, backbone, is_ours, recbole_folder, recbole_models
 
 _checking_files = contextvars.ContextVar("checking_files", default=False)
 
@@ -61,7 +59,7 @@ def teach_config(module):
         final = config.final_config_dict
         ours = is_ours(config.model)
         if ours:
-            measured.check_metrics(final)
+            evaluation.check_metrics(final)
         gauc = _take_gauc(final) if ours else []
         original(config)
         final["metrics"] = final["metrics"] + gauc
@@ -70,15 +68,15 @@ def teach_config(module):
                 final["iacn_mode"] = "off"
             settings.check_ranges(final)
             settings.check_backend(final)
-        measured.check_candidates(final)
-        check_last_state(config)
+        evaluation.check_candidates(final)
+        evaluation.check_last_state(config)
         if ours or _checking_files.get():
-            atomic_files.check_files(config)
+            files.check_files(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):
         original(config)
-        measured.check_training_negatives(config.final_config_dict)
+        evaluation.check_training_negatives(config.final_config_dict)
 
 
 def _with_defaults(model_class):

@@ -1,1 +1,1 @@
-"""Experiments: many runs from one file, and what they say."""
+"""Experiments: many runs from one file, queued, stored and searched."""

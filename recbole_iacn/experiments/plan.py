@@ -24,10 +24,9 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recbole_iacn import settings as known_settings
+from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX
-from recbole_iacn.resources import click_models, recbole_models
+from recbole_iacn.names import FAMILY, SUFFIX, click_models, recbole_models
 
 MODES = ("off", "width", "full")
 _KEYS = (
@@ -126,7 +125,7 @@ def read_plan(path, data_path=None, datasets=None):
         _list(sweep, key, path)
     _check_rules(path, rules)
     for where in (given.get("settings") or {}, sweep, *(rule.get("settings", {}) for rule in rules)):
-        known_settings.check_keys(where, str(path))
+        settings_checks.check_keys(where, str(path))
     runs = []
     chosen = datasets or lists["datasets"]
     for seed, dataset, model, mode in itertools.product(lists["seeds"], chosen, lists["models"], modes):
@@ -157,7 +156,7 @@ def _modes(path, given, models):
 
 def _read(path, above=()):
     """A file's content, laid over that of its base."""
-    given = known_settings.read_config_file(str(path))
+    given = settings_checks.read_config_file(str(path))
     for key in given:
         if key not in _KEYS:
             raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")

@@ -5,12 +5,12 @@ import tempfile
 
 import yaml
 
+from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
 from recbole_iacn.names import FAMILY
-from recbole_iacn.resources import properties_folder
 
 _EPOCHS = 300  # RecBole's default; the multi-interest family has one of its own
 

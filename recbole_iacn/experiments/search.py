@@ -18,11 +18,11 @@ from pathlib import Path
 
 import yaml
 
-from recbole_iacn import settings as known_settings
+from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
+from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import recbole_name
-from recbole_iacn.experiments.runner import train
 from recbole_iacn.experiments.store import write_beside
 
 _TASK = "iacn_"
@@ -162,7 +162,7 @@ def check_space(space):
     """
     if not isinstance(space, dict) or not space:
         raise ConfigError("search: the file names no settings to search; add the key search")
-    known_settings.check_keys(space, "search")
+    settings_checks.check_keys(space, "search")
     for key, what in space.items():
         ranged = isinstance(what, dict) and {"low", "high"} <= set(what) <= {"low", "high", "log"}
         chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)

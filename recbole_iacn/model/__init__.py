@@ -1,1 +1,1 @@
-"""RecBole models: the interest-aware mixin and its backbones."""
+"""RecBole models: click-through-rate models with the auxiliary task, and multi-interest retrieval models."""

@@ -18,11 +18,11 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import recbole_iacn
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.version import __version__
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _manifest(name, options, read, counts, left):
             for one in read
         ],
         "versions": {
-            "recbole_iacn": recbole_iacn.__version__,
+            "recbole_iacn": __version__,
             "python": platform.python_version(),
             "duckdb": duckdb.__version__,
         },

@@ -1,0 +1,158 @@
+"""Our data sets and loaders in RecBole's data preparation."""
+
+import types
+
+import numpy as np
+
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.checks.files import check_negatives_files
+from recbole_iacn.data.protocol import one_row_a_user, ranks_items
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
+
+
+def sort_exactly(module):
+    """Under a protocol, order interactions by time before RecBole rounds time stamps to float32.
+
+    Unix times lose up to 128 s in float32; RecBole's later sorts are stable and keep the exact order.
+
+    Args:
+        module: ``recbole.data.dataset.sequential_dataset``.
+    """
+
+    @wrap(module.SequentialDataset, "_change_feat_format")
+    def change_format(original, dataset):
+        if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
+            clicks = dataset.inter_feat
+            user, time = (clicks[field].to_numpy() for field in (dataset.uid_field, dataset.time_field))
+            if ((user[1:] < user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] < time[:-1]))).any():
+                dataset.inter_feat = clicks.take(np.lexsort((time, user))).reset_index(drop=True)
+        original(dataset)
+
+
+def read_fast(module):
+    """Let data sets of windows read their files by pandas' C parser.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+    from recbole_iacn.data.reading import FastPandas
+
+    module.pd = FastPandas(module.pd)
+
+
+def teach_loaders(module):
+    """Under a protocol, ``create_dataset`` and ``data_preparation`` use our data set and loaders, for every model; and
+    a saved data set is read again only if our settings that shape it are unchanged, too.
+
+    Args:
+        module: ``recbole.data.utils``.
+    """
+    module.dataset_arguments = [*module.dataset_arguments, "protocol", "iacn_mode", "iacn_item_features"]
+
+    @wrap(module, "create_dataset")
+    def create_dataset(original, config):
+        check_negatives_files(config)
+        windowed = _windowed_dataset(config)
+        if windowed is None:
+            return original(config)
+        import recbole.data.dataset as datasets
+
+        # RecBole looks for a data set of the model's own by name: for the length of this call it finds this one.
+        name = f"{config['model']}Dataset"
+        before = vars(datasets).get(name)
+        setattr(datasets, name, windowed)
+        try:
+            return original(config)
+        finally:
+            if before is None:
+                delattr(datasets, name)
+            else:
+                setattr(datasets, name, before)
+
+    @wrap(module, "create_samplers")
+    def create_samplers(original, config, dataset, built_datasets):
+        if not config["protocol"]:
+            return original(config, dataset, built_datasets)
+        # Our loaders draw for themselves; RecBole's samplers would first build a set for each user.
+        return tuple(types.SimpleNamespace(phase=phase, dataset=dataset) for phase in ("train", "valid", "test"))
+
+    @wrap(module, "get_dataloader")
+    def get_dataloader(original, config, phase):
+        from recbole_iacn import parallel
+        from recbole_iacn.data import loader
+
+        if not config["protocol"]:
+            chosen = original(config, phase)
+        elif phase == "train":
+            chosen = loader.ProtocolTrainDataLoader
+        elif ranks_items(config):
+            from recbole_iacn.data.ranking import RankingEvalDataLoader as chosen
+        else:
+            chosen = loader.ProtocolEvalDataLoader
+        return loader.shared(chosen) if parallel.active() else chosen
+
+
+def _windowed_dataset(config):
+    """The data set with windowed histories for a RecBole model, None where it keeps its own."""
+    from recbole.utils import ModelType
+
+    model, sequential = config["model"], config["MODEL_TYPE"] == ModelType.SEQUENTIAL
+    asked = config["history_dataset"]
+    if asked not in (None, True, False):
+        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
+    if is_ours(model):
+        if asked is False:
+            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
+        return None
+    if not sequential:
+        if asked:
+            raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
+        if one_row_a_user(config):
+            raise ConfigError(
+                f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
+                f"{model}_IaCN with iacn_mode: off is {model} with one."
+            )
+        if ranks_items(config):
+            raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is none")
+        return None
+    if not (asked or (asked is None and config["protocol"])):
+        return None
+    from recbole.data import dataset as datasets
+
+    from recbole_iacn.data.history import DIENHistoryDataset, HistoryDataset
+
+    if model == "DIEN":
+        return DIENHistoryDataset
+    if hasattr(datasets, f"{model}Dataset"):
+        if asked:
+            raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
+        return None
+    return HistoryDataset
+
+
+def keep_ranges(module):
+    """RecBole's loaders make a list of all row numbers, 36 bytes each; a range says the same.
+
+    Args:
+        module: ``recbole.data.dataloader.abstract_dataloader``.
+    """
+    module.list = lambda values: values if isinstance(values, range) else list(values)
+
+
+def rank_among_candidates(module):
+    """Let a full sort rank the clicked item among the candidates that a loader of ours names.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+
+    @wrap(module.Trainer, "_full_sort_batch_eval")
+    def full_sort_batch_eval(original, trainer, batch):
+        from recbole_iacn.data.ranking import Candidates
+
+        rows, among, positive_u, positive_i = batch
+        if not isinstance(among, Candidates):
+            return original(trainer, batch)
+        rows, scores, positive_u, positive_i = original(trainer, (rows, None, positive_u, positive_i))
+        return rows, *among.ranked(scores, positive_u, positive_i)

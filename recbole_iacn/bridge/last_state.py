@@ -1,0 +1,91 @@
+"""The setting ``last_state_only``: RecBole's GRU4Rec and SASRec without what their last state does not depend on.
+
+RecBole computes the states of all positions, padding included, and takes one of them. Same numbers here, but for the
+order of additions; with dropout, the same distribution.
+"""
+
+import torch
+from torch import nn
+
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.checks.evaluation import LAST_STATE_MODELS
+from recbole_iacn.nn.lookup import look_up, take
+from recbole_iacn.nn.recurrence import TimeMajor, recur
+
+
+def patch_last_state(module):
+    """Let a model compute, where the setting asks for it, only what its last state depends on.
+
+    Args:
+        module: RecBole's, of one of ``LAST_STATE_MODELS``.
+    """
+    name = next(name for name in LAST_STATE_MODELS if hasattr(module, name))
+    model_class = getattr(module, name)
+
+    @wrap(model_class, "__init__")
+    def init(original, model, config, dataset):
+        original(model, config, dataset)
+        model.last_state_only = bool(config["last_state_only"])
+
+    @wrap(model_class, "forward")
+    def forward(original, model, history, length):
+        if not model.last_state_only:
+            return original(model, history, length)
+        return _FORWARD[name](model, history, length)
+
+
+def gru4rec(model, history, length):
+    """GRU4Rec's ``forward``: the recurrence at real positions, the linear layer at the last ones.
+
+    Args:
+        model (recbole.model.sequential_recommender.GRU4Rec): its layers.
+        history (torch.LongTensor): items, oldest first, padding behind, shape (B, L).
+        length (torch.LongTensor): real positions, at least 1, shape (B,).
+
+    Returns:
+        torch.Tensor: shape (B, D).
+
+    Raises:
+        ValueError: an empty history.
+    """
+    positions = TimeMajor(length, history.shape[1])
+    states = model.emb_dropout(look_up(positions.of(history), model.item_embedding))
+    one = states.new_ones(len(states), 1)
+    for of_input, of_state in model.gru_layers.all_weights:
+        x = nn.functional.linear(states, of_input)
+        states = recur(x, positions.sizes, of_state, of_state.new_zeros(len(of_state)), one, -one)
+    return model.dense(take(states, positions.last))
+
+
+def sasrec(model, history, length):
+    """SASRec's ``forward``: in the last block, the last position alone asks, and alone goes through the layers behind.
+
+    Args:
+        model (recbole.model.sequential_recommender.SASRec): its layers.
+        history, length: as in :func:`gru4rec`.
+
+    Returns:
+        torch.Tensor: shape (B, D).
+    """
+    place = model.position_embedding.weight[: history.shape[1]]
+    hidden = model.dropout(model.LayerNorm(look_up(history, model.item_embedding) + place))
+    *lower, top = model.trm_encoder.layer
+    seen = model.get_attention_mask(history) if lower else None
+    for block in lower:
+        hidden = block(hidden, seen)
+    last = hidden[torch.arange(len(hidden), device=hidden.device), length - 1]
+    return top.feed_forward(_attend(top.multi_head_attention, last, hidden, history != 0))
+
+
+def _attend(attention, last, hidden, real):
+    """RecBole's MultiHeadAttention for one query a row, (B, D), which sees all that is real."""
+    heads = (attention.num_attention_heads, attention.attention_head_size)
+    query = attention.query(last).view(len(last), *heads, 1)
+    key, value = (part(hidden).unflatten(2, heads).transpose(1, 2) for part in (attention.key, attention.value))
+    products = (key @ query).squeeze(3) / attention.sqrt_attention_head_size
+    weights = attention.attn_dropout(products.masked_fill(~real.unsqueeze(1), -torch.inf).softmax(dim=2))
+    mixed = (weights.unsqueeze(2) @ value).flatten(1)
+    return attention.LayerNorm(attention.out_dropout(attention.dense(mixed)) + last)
+
+
+_FORWARD = {"GRU4Rec": gru4rec, "SASRec": sasrec}

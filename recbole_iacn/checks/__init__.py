@@ -1,0 +1,1 @@
+"""All that rejects wrong input: settings, files, and what must go together. Called before any data are read."""

@@ -1,0 +1,113 @@
+"""What is measured, and against which negatives: settings that must go together."""
+
+from recbole_iacn.data.protocol import NEGATIVES, PROTOCOLS
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # of RecBole's, those that last_state_only is for
+
+
+def check_metrics(config):
+    """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the metric and the nearest.
+    """
+    from recbole.evaluator import metric_types
+    from recbole.utils import EvaluatorType
+
+    metrics = [config["metrics"]] if isinstance(config["metrics"], str) else config["metrics"]
+    for name in metrics:
+        if name.lower() not in metric_types:
+            raise ConfigError(f"metrics: there is no {name!r}.{did_you_mean(name, metric_types)}")
+    best, _, k = config["valid_metric"].partition("@")
+    if best.lower() not in [name.lower() for name in metrics]:
+        raise ConfigError(f"valid_metric: {best!r} is not among metrics ({', '.join(metrics)})")
+    has_k = metric_types[best.lower()] == EvaluatorType.RANKING and best.lower() != "gauc"
+    topk = [str(k) for k in _topk(config)]
+    if has_k and k not in topk:
+        wanted = ", ".join(f"{best}@{k}" for k in topk)
+        raise ConfigError(f"valid_metric: {config['valid_metric']!r} is not measured; by topk there are {wanted}")
+    if k and not has_k:
+        raise ConfigError(f"valid_metric: {best} is of no k, got {config['valid_metric']!r}")
+
+
+def check_candidates(config):
+    """Refuse what a ranking among fixed candidates cannot do, and its settings where there is none.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the metric or key.
+    """
+    protocol = PROTOCOLS.get(config.get("protocol"))
+    sampled, ranks = (bool(protocol and getattr(protocol, name)) for name in ("sampled", "ranks_items"))
+    if config.get("eval_negatives") is not None and not sampled:
+        raise ConfigError("eval_negatives: is for protocol leave_one_out_sampled; set that, or leave it out")
+    if config.get("mask_history") and (sampled or not ranks):
+        raise ConfigError("mask_history: is for protocol leave_one_out_full; set that, or leave it out")
+    if not sampled:
+        return
+    from recbole.evaluator.register import metric_information
+
+    for name in config["metrics"]:
+        if "rec.items" in metric_information[name.lower()]:
+            raise ConfigError(f"metrics: {name} is about all items; protocol leave_one_out_full ranks them")
+    ranked = (config.get("eval_negatives") or NEGATIVES) + 1
+    most = max(_topk(config))
+    if most > ranked:
+        raise ConfigError(f"topk: {most} is more than the {ranked} items that are ranked (eval_negatives)")
+
+
+def check_training_negatives(config):
+    """Refuse negatives in training that a protocol's loader does not draw.
+
+    Args:
+        config (Mapping): final settings, ``train_neg_sample_args`` as RecBole completes them.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    from recbole.utils import InputType
+
+    if not config.get("protocol"):
+        return
+    asked = config["train_neg_sample_args"]
+    if asked["distribution"] == "none":
+        if config["MODEL_INPUT_TYPE"] == InputType.PAIRWISE:
+            raise ConfigError(
+                f"train_neg_sample_args: {config['model']} learns from pairs; set distribution and sample_num"
+            )
+        return
+    if asked.get("dynamic"):
+        raise ConfigError("train_neg_sample_args: dynamic: a protocol draws before it trains; leave it out")
+    if asked["distribution"] == "popularity" and asked.get("alpha", 1) != 1:
+        raise ConfigError(
+            f"train_neg_sample_args: alpha: a protocol draws in proportion to popularity, got {asked['alpha']!r}; "
+            "leave it out"
+        )
+
+
+def check_last_state(config):
+    """Refuse the setting where nothing heeds it.
+
+    Args:
+        config (recbole.config.Config): final settings.
+
+    Raises:
+        ConfigError: names the mend.
+    """
+    asked = config["last_state_only"]
+    if asked not in (None, True, False):
+        raise ConfigError(f"last_state_only: must be True or False, got {asked!r}")
+    if asked and config["model"] not in LAST_STATE_MODELS:
+        raise ConfigError(
+            f"last_state_only: is for {' and '.join(LAST_STATE_MODELS)}, not for {config['model']}; leave it out"
+        )
+
+
+def _topk(config):
+    return config["topk"] if isinstance(config["topk"], list) else [config["topk"]]

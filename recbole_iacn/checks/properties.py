@@ -1,0 +1,16 @@
+"""Where the package's YAML files lie: inside an installed wheel, or at the top of a checkout."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+def properties_folder():
+    """The folder ``properties/``: within the installed package, or beside it in a source checkout."""
+    inside = _PACKAGE / "properties"
+    return inside if inside.is_dir() else _PACKAGE.parent / "properties"
+
+
+def own_properties():
+    """Paths of all our YAML files; ``IaCN.yaml`` is for every interest-aware model."""
+    return sorted(properties_folder().rglob("*.yaml"))

@@ -1,0 +1,102 @@
+"""One training of an experiment, in a process of its own."""
+
+import contextlib
+import ctypes
+import os
+import sys
+import tempfile
+import time
+
+from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.experiments.store import TOLD
+from recbole_iacn.names import FAMILY
+from recbole_iacn.version import __version__
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
+
+
+def train(run, data_path, after_epoch=None):
+    """Train, validate, test.
+
+    Args:
+        run (Run): what.
+        data_path (str): where the data lie.
+        after_epoch (Callable, optional): called with (epoch, validation score); may raise to end the run.
+
+    Returns:
+        dict: what the run was, ``best``, the highest validation score, ``valid`` and ``test`` metrics of its epoch,
+        ``divergence`` between the interests of clicked and recommended items, if the run asks for it, ``epochs`` with
+        losses, validation score and seconds, ``loading``, the seconds before the first, ``seconds`` in all and
+        ``peak_mb``, the most memory of the process.
+    """
+    import torch
+
+    from recbole_iacn.experiments.divergence import interest_divergence
+
+    torch.set_num_threads(1)
+    _keep_memory()
+    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
+    from recbole.config import Config
+    from recbole.data import create_dataset, data_preparation
+    from recbole.utils import get_model, get_trainer, init_logger, init_seed
+
+    start = time.perf_counter()
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as left:
+        os.chdir(scratch)  # RecBole writes its log where it stands
+        left.callback(os.chdir, before)
+        given = {"show_progress": False, "state": "ERROR", **run.settings}
+        given.update(data_path=data_path, checkpoint_dir=scratch)
+        config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
+        init_seed(config["seed"], config["reproducibility"])
+        init_logger(config)
+        train_data, valid_data, test_data = data_preparation(config, create_dataset(config))
+        init_seed(config["seed"], config["reproducibility"])
+        model = get_model(config["model"])(config, train_data._dataset).to(config["device"])
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+        epochs, loading = [], time.perf_counter() - start
+
+        def note(epoch, score):
+            ours = getattr(trainer, "epoch_losses", None)
+            losses = ours[-1] if ours else {"main": float(trainer.train_loss_dict[epoch])}
+            epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
+            if after_epoch:
+                after_epoch(epoch, score)
+
+        best, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
+        test = trainer.evaluate(test_data)
+        apart = None
+        if run.divergence and (run.mode == "full" or run.model in FAMILY):
+            apart = float(interest_divergence(model, test_data._dataset, rows=run.divergence).mean())
+    return {
+        **{key: getattr(run, key) for key in TOLD},
+        "best": float(best),
+        "valid": {name: float(value) for name, value in valid.items()},
+        "test": {name: float(value) for name, value in test.items()},
+        "divergence": apart,
+        "loading": loading,
+        "epochs": epochs,
+        "seconds": time.perf_counter() - start,
+        "peak_mb": _peak_mb(),
+        "version": __version__,
+    }
+
+
+def _keep_memory():
+    """Let glibc keep what is freed, for the next step: the system's pages are zeroed anew whenever it hands them out.
+
+    It helps RecBole's own models most, whose optimizer makes tensors of the item table's size at every step.
+    """
+    # Linux alone; elsewhere nothing is kept.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def _peak_mb():
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3

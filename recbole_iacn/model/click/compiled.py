@@ -1,0 +1,24 @@
+"""Compiles a model's dense layers by ``torch.compile``; what looks up and packs rows stays as it is."""
+
+import torch
+from recbole.model.layers import MLPLayers
+
+from recbole_iacn.model.click.din_attention import PackedSequenceAttention
+from recbole_iacn.nn import BehaviorToInterestRouting
+
+
+def compile_parts(model, backend):
+    """Compile deep layers, attention and routing, in place: names and values of the weights stay.
+
+    The whole step would break into pieces at every look-up, whose sizes depend on the data.
+
+    Args:
+        model (torch.nn.Module): an interest-aware model.
+        backend (bool or str): True for PyTorch's own (inductor, which needs a C++ compiler), or another's name.
+    """
+    backend = "inductor" if backend is True else backend
+    for module in model.modules():
+        if isinstance(module, MLPLayers | BehaviorToInterestRouting):
+            module.compile(backend=backend, dynamic=True)
+        elif isinstance(module, PackedSequenceAttention):
+            module._scores = torch.compile(module._scores, backend=backend, dynamic=True)

@@ -1,0 +1,235 @@
+"""What DIEN needs beside DIN: negative histories, and recurrences that do not crawl."""
+
+import torch
+from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits, linear
+
+from recbole_iacn import parallel
+from recbole_iacn.model.click.din import SequenceItems
+from recbole_iacn.model.click.full_sort import AttentionScorer
+from recbole_iacn.nn.lookup import take
+from recbole_iacn.nn.recurrence import TimeMajor, recur
+
+
+class EvolvingItems(SequenceItems):
+    """For DIEN: stands before the backbone.
+
+    DIEN's own auxiliary loss sets, at every step of the history, the item that came next against one that did not.
+    RecBole draws these negatives once, before it sorts the interactions they belong to. Here every training batch
+    draws its own, by the generator that the trainer seeds from (seed, epoch): one for each position, uniformly from all
+    items but the one that stands there. A data set that brings negative histories (RecBole's field) is believed.
+
+    Source: Zhou et al. (DIEN), AAAI '19, section 4.2, equation 7.
+    """
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.interset_extractor.__class__ = LeanExtractor
+        self.interest_evolution.__class__ = LeanEvolution
+
+    _reached = None  # the last states of the rows that forward has just seen
+
+    @property
+    def state_size(self):
+        """Width of :meth:`user_state`."""
+        return self.interset_extractor.gru.hidden_size
+
+    def user_state(self, interaction):
+        """What the interest extractor's GRU knows of each row's user in the end, shape (B, state_size)."""
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            return reached
+        history, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
+        positions = TimeMajor(lengths, history.shape[1])
+        return take(self.interset_extractor.over(table, place, place, positions)[0], positions.last)
+
+    def with_history(self, interaction):
+        """The rows, with a negative history if they have none."""
+        if self.NEG_ITEM_SEQ not in interaction:
+            history = interaction[self.ITEM_SEQ]
+            # Without training there is no auxiliary loss, and the negatives are only to be the right shape.
+            negatives = self._other_items(history) if self.training else history
+            interaction = interaction.to(history.device)  # a copy: the loader's rows stay as they were
+            interaction[self.NEG_ITEM_SEQ] = negatives
+        return interaction
+
+    def _other_items(self, history):
+        """Uniform over ``1 … n_items - 1`` but the item in place: one number fewer, and a step over the gap."""
+        drawn = torch.randint(1, self.n_items - 1, history.shape, device=history.device)
+        return torch.where(history == 0, 0, drawn + (drawn >= history))
+
+
+class PackedEvolution:
+    """DIEN's forward pass from the table of a batch's distinct items: no history, and no state, is laid out as a padded
+    whole. Stands before :class:`EvolvingItems` where the backbone computes as RecBole's DIEN does."""
+
+    def forward(self, user, item_seq, neg_item_seq, item_seq_len, next_items):
+        """As in RecBole: logits (B,), and DIEN's own auxiliary loss."""
+        steps = item_seq.shape[1]
+        items = torch.cat((item_seq, neg_item_seq, next_items.unsqueeze(1)), dim=1)
+        users, table, place = self.embedding_layer.tables_of(user, items)
+        history, negatives, candidate = place.split([steps, steps, 1], dim=1)
+        candidate = take(table, candidate.squeeze(1))
+        positions = TimeMajor(item_seq_len, steps)
+        if self.training:
+            states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
+            if self.iacn is not None and self.iacn.foresight is not None:
+                self._reached = take(states, positions.last)
+        else:
+            states, auxiliary = self._states_once(user, table, history, positions), table.new_zeros(())
+        evolved = self.interest_evolution.over(candidate, states, positions)
+        joint = torch.cat([evolved, candidate, users], dim=-1)
+        return self.dnn_predict_layer(self.dnn_mlp_layers(joint)).squeeze(1), auxiliary
+
+    def _states_once(self, user, table, history, positions):
+        """The extractor's states of all rows: in evaluation a history comes with several candidates, and is read
+        once."""
+        order = user.argsort()
+        ordered = history[order]
+        new = torch.cat([order.new_ones(1).bool(), (ordered[1:] != ordered[:-1]).any(dim=1)])
+        first = order[new]
+        which = torch.empty_like(order).index_copy_(0, order, new.cumsum(0) - 1)
+        few = TimeMajor(positions.lengths[first], history.shape[1])
+        states, _ = self.interset_extractor.over(table, history[first], history[first], few)
+        return take(states, positions.of(few.numbers()[which]))
+
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.click.full_sort`."""
+        if self.interest_evolution.gru not in LeanEvolution.LEAN:
+            return super().scorer(interaction)
+        lengths, history = interaction[self.ITEM_SEQ_LEN], interaction[self.ITEM_SEQ]
+        users, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
+        positions = TimeMajor(lengths, history.shape[1])
+        states = positions.pad(self.interset_extractor.over(table, place, place, positions)[0])
+        states = [of_row[:length] for of_row, length in zip(states, lengths.tolist())]
+
+        def read(row, candidates):
+            evolved = self.interest_evolution.of_one(states[row], candidates)
+            return torch.cat([evolved, candidates, users[row].expand(len(candidates), -1)], dim=-1)
+
+        return AttentionScorer(self, len(states), read, self.dnn_predict_layer)
+
+
+class LeanExtractor(InterestExtractorNetwork):
+    """RecBole's interest extractor with the same weights and results, computed at real positions only; its auxiliary
+    loss is 0 outside training."""
+
+    def forward(self, keys, keys_length, neg_keys=None):
+        """As in RecBole: states of a GRU over ``keys`` (B, T, H), and the auxiliary loss."""
+        rows, steps, _ = keys.shape
+        positions, place = (
+            TimeMajor(keys_length, steps),
+            torch.arange(rows * steps, device=keys.device).view(rows, steps),
+        )
+        both = keys if neg_keys is None else torch.cat([keys, neg_keys])
+        states, auxiliary = self.over(both.flatten(0, 1), place, place + rows * steps, positions)
+        return positions.pad(states), auxiliary
+
+    def over(self, table, history, negatives, positions):
+        """The same from a table.
+
+        Args:
+            table (torch.Tensor): vectors of items, shape (U, H).
+            history, negatives (torch.LongTensor): which of them stands where, shape (B, T).
+            positions (TimeMajor): the real ones.
+
+        Returns:
+            tuple: states (positions, H), time-major, and the auxiliary loss.
+        """
+        gru = self.gru
+        inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
+        one = inputs.new_ones(len(inputs), 1)
+        states = recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+        if not self.training:
+            return states, states.new_zeros(())
+        row, step = positions.place // history.shape[1], positions.place % history.shape[1]
+        now = (step + 1 < positions.lengths[row]).nonzero().squeeze(1)
+        share = self._share(len(now), len(history), states.device)  # all processes must get here
+        if not len(now):  # RecBole's would be 0/0
+            return states, states.new_zeros(())
+        weight, bias = _affine(self.auxiliary_net)
+        of_state, of_item = weight.split(states.shape[1], dim=1)
+        reached, items = linear(states, of_state, bias), linear(table, of_item)
+        following = positions.place[now] + 1
+        followers = torch.stack([history.flatten()[following], negatives.flatten()[following]])
+        scores = take(reached, now) + take(items, followers)
+        clicked = scores.new_tensor([1.0, 0.0]).view(2, 1, 1).expand_as(scores)
+        return states, binary_cross_entropy_with_logits(scores, clicked) * share
+
+    @staticmethod
+    def _share(pairs, rows, device):
+        """The main loss, of which this one is a part, counts a process by its rows; this one is a mean over pairs."""
+        if not parallel.active():
+            return 1.0
+        pairs = parallel.share(pairs, parallel.total(pairs, device))
+        return pairs / parallel.share(rows, parallel.total(rows, device))
+
+
+def _affine(net):
+    """The weight and bias of a chain of layers without activations, which RecBole's auxiliary net is: what it finds for
+    a state and an item is then a sum, of which each is computed once instead of once for every pair."""
+    weight, bias = None, None
+    for layer in net.mlp_layers:
+        if isinstance(layer, nn.Linear):
+            bias = layer.bias if bias is None else layer.weight @ bias + layer.bias
+            weight = layer.weight if weight is None else layer.weight @ weight
+    return weight, bias
+
+
+class LeanEvolution(InterestEvolvingLayer):
+    """RecBole's interest evolution with AGRU or AUGRU, same weights and results, computed at real positions only.
+
+    The share of a step is its attention a (AGRU), or ``a * sigmoid(x_u + h_u)`` (AUGRU): Zhou et al., AAAI '19,
+    equations 14 to 17.
+    """
+
+    LEAN = ("AGRU", "AUGRU")
+
+    def over(self, queries, states, positions):
+        """The last state of each row.
+
+        Args:
+            queries (torch.Tensor): shape (B, H).
+            states (torch.Tensor): the extractor's, time-major, shape (positions, H).
+            positions (TimeMajor): where they stand.
+
+        Returns:
+            torch.Tensor: shape (B, H).
+        """
+        if self.gru not in self.LEAN:
+            return self(queries, positions.pad(states), positions.lengths)
+        attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
+        return take(self._evolve(self._project(states), positions.sizes, attention), positions.last)
+
+    def _project(self, states):
+        return linear(states, self.dynamic_rnn.rnn.weight_ih, self.dynamic_rnn.rnn.bias_ih)
+
+    def _evolve(self, x, sizes, attention):
+        """All states of the recurrence, time-major, from the projected inputs; attention of shape (positions, 1)."""
+        cell, nothing = self.dynamic_rnn.rnn, torch.zeros_like(attention)
+        offset, factor = (nothing, attention) if self.gru == "AUGRU" else (attention, nothing)
+        return recur(x, sizes, cell.weight_hh, cell.bias_hh, offset, factor)
+
+    def of_one(self, states, queries):
+        """The last state for many queries to one history.
+
+        Args:
+            states (torch.Tensor): the extractor's, shape (T, H).
+            queries (torch.Tensor): shape (C, H).
+
+        Returns:
+            torch.Tensor: shape (C, H).
+        """
+        rows = len(queries)
+        attention = self.attention_layer.to_one(states)(queries)
+        x = self._project(states).repeat_interleave(rows, dim=0)
+        return self._evolve(x, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]
+
+    def forward(self, queries, keys, keys_length):
+        """As in RecBole: the last state of each row, (B, H)."""
+        if self.gru not in self.LEAN:
+            return super().forward(queries, keys, keys_length)
+        positions = TimeMajor(keys_length, keys.shape[1])
+        return self.over(queries, positions.pack(keys), positions)

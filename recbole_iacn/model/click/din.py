@@ -1,0 +1,170 @@
+"""DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
+
+import torch
+from recbole.model.layers import ContextSeqEmbLayer, SequenceAttLayer
+from recbole.utils import FeatureType
+
+from recbole_iacn.model.click.din_attention import PackedSequenceAttention
+from recbole_iacn.model.click.full_sort import AttentionScorer, RowScorer
+from recbole_iacn.model.click.item_tables import ItemTables, mean_of_lists
+from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.lookup import take
+
+
+class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
+    """RecBole's layer with the same tables and the same output, and two additions.
+
+    - Every distinct item of a batch is embedded and pooled once, then gathered. Stock RecBole pools all categories
+      of every history position, which is most of DIN's step.
+    - The auxiliary fields (``*_auxiliary``) pass the main model's gradient on with weight ``main_weight`` only, and
+      :meth:`auxiliary` reads them alone.
+    """
+
+    @classmethod
+    def adopt(cls, layer):
+        """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
+        layer.__class__ = cls
+        layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
+        layer._catalogue = None, None
+        return layer
+
+    def item_table(self, name):
+        if name in self.token_field_names["item"]:
+            row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
+            return self.token_embedding_table["item"].embedding, row, FeatureType.TOKEN
+        place = self.token_seq_field_names["item"].index(name)
+        return self.token_seq_embedding_table["item"][place], 0, FeatureType.TOKEN_SEQ
+
+    def embed_token_seq_fields(self, token_seq_fields, type):
+        """As in RecBole: pooled lists of each field, (B, L, fields, D), or None; without their padding."""
+        if self.pooling_mode != "mean" or not token_seq_fields:
+            return super().embed_token_seq_fields(token_seq_fields, type)
+        tables = self.token_seq_embedding_table[type]
+        pooled = [mean_of_lists(ids.flatten(0, -2), table) for ids, table in zip(token_seq_fields, tables)]
+        return torch.stack(pooled, dim=1).unflatten(0, token_seq_fields[0].shape[:-1])
+
+    def forward(self, user_idx, item_idx):
+        """As in RecBole: dicts ``sparse`` and ``dense`` with entries ``user`` (B, fields, D) and ``item``
+        (B, L + 1, fields, D), or None.
+
+        Args:
+            user_idx (torch.LongTensor): shape (B,).
+            item_idx (torch.LongTensor): shape (B, L + 1).
+        """
+        sparse, dense, place = self._distinct(user_idx, item_idx)
+        for part in (sparse, dense):
+            if part["item"] is not None:
+                part["item"] = take(part["item"].flatten(1), place).unflatten(-1, part["item"].shape[1:])
+        return sparse, dense
+
+    def tables_of(self, user_idx, item_idx):
+        """What :meth:`forward` gives, each distinct item once: its vectors are ``table[place]``, fields in a row, the
+        sparse ones first.
+
+        Args:
+            user_idx (torch.LongTensor): shape (B,).
+            item_idx (torch.LongTensor): any shape.
+
+        Returns:
+            tuple: users (B, fields * D), table (U, fields * D) and place, of item_idx's shape.
+        """
+        if self.training or torch.is_grad_enabled() or 8 * item_idx.numel() < len(self.item_feat):
+            return self._tables(user_idx, item_idx)
+        users, _, _ = self._tables(user_idx, item_idx.flatten()[:1])
+        return users, self._whole_catalogue(), item_idx
+
+    def train(self, mode=True):
+        """As in PyTorch."""
+        self._catalogue = None, None
+        return super().train(mode)
+
+    def _whole_catalogue(self):
+        """The vectors of all items, kept through an evaluation: they cost as much as a few batches' distinct items, and
+        nobody has to look for these."""
+        version = [parameter._version for parameter in self.parameters()]
+        if self._catalogue[0] != version:
+            items = torch.arange(len(self.item_feat), device=self.device)
+            _, table, _ = self._tables(items[:1], items)
+            self._catalogue = version, table
+        return self._catalogue[1]
+
+    def _tables(self, user_idx, item_idx):
+        sparse, dense, place = self._distinct(user_idx, item_idx)
+        parts = {
+            side: [part[side].flatten(1) for part in (sparse, dense) if part[side] is not None]
+            for side in ("user", "item")
+        }
+        return torch.cat(parts["user"], dim=1), torch.cat(parts["item"], dim=1), place
+
+    def _distinct(self, user_idx, item_idx):
+        """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
+        items, place = item_idx.unique(return_inverse=True)
+        names = self.token_field_names["item"] + self.token_seq_field_names["item"]
+        ours = self.pooling_mode == "mean" and not self.float_field_names["item"]
+        sparse, dense = super().forward(user_idx, items[:1].unsqueeze(0) if ours else items.unsqueeze(0))
+        if ours:
+            sparse["item"] = torch.stack([self.item_field(name, items) for name in names], dim=1).unsqueeze(0)
+        if sparse["item"] is not None:
+            self.share(items, dict(zip(names, sparse["item"].squeeze(0).unbind(dim=1))))
+            sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
+        for part in (sparse, dense):
+            if part["item"] is not None:
+                part["item"] = part["item"].squeeze(0)
+        return sparse, dense, place
+
+
+class SequenceItems:
+    """For DIN and DIEN: stands before the backbone and adopts its embedding layer."""
+
+    reads_items = True
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
+        for module in self.modules():
+            if type(module) is SequenceAttLayer:
+                module.__class__ = PackedSequenceAttention
+        # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
+        # module that the optimizer does not hold. Its weights are in the state dict anyway.
+        self.other_parameter_name = []
+
+    @property
+    def item_tables(self):
+        """The module that embeds items."""
+        return self.embedding_layer
+
+    def with_history(self, interaction):
+        """The rows as the backbone wants them: as they are, the history is among them."""
+        return interaction
+
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.click.full_sort`."""
+        return RowScorer(self, interaction)
+
+
+class PackedScore:
+    """DIN's score from the table of a batch's distinct items: no history is gathered as a padded whole.
+
+    Stands before :class:`SequenceItems` where the backbone scores as RecBole's DIN does.
+    """
+
+    def forward(self, user, item_seq, item_seq_len, next_items):
+        """As in RecBole: logits, (B,)."""
+        items = torch.cat((item_seq, next_items.unsqueeze(1)), dim=1)
+        _, table, place = self.embedding_layer.tables_of(user, items)
+        candidate = take(table, place[:, -1])
+        user = self.attention.over(candidate, table, place[:, :-1], item_seq_len)
+        joint = torch.cat([user, candidate, user * candidate], dim=-1)
+        return self.dnn_predict_layers(self.dnn_mlp_layers(joint)).squeeze(1)
+
+    def scorer(self, interaction):
+        """See :mod:`recbole_iacn.model.click.full_sort`."""
+        lengths = interaction[self.ITEM_SEQ_LEN].tolist()
+        _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], interaction[self.ITEM_SEQ])
+        keys = [table[items[:length]] for items, length in zip(place, lengths)]
+
+        def read(row, candidates):
+            user = self.attention.to_one(keys[row])(candidates) @ keys[row]
+            return torch.cat([user, candidates, user * candidates], dim=-1)
+
+        return AttentionScorer(self, len(keys), read, self.dnn_predict_layers)

@@ -1,0 +1,1 @@
+"""The multi-interest family: retrieval models with several vectors per user."""

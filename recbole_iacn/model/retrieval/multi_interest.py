@@ -1,0 +1,107 @@
+"""YouTubeDNN, MIND, ComiRec and ComiRec+: one recommender, four extractors."""
+
+from torch import nn
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.retrieval.base import InterestRecommender
+from recbole_iacn.nn import BehaviorToInterestRouting, LabelAwareAttention
+from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests
+from recbole_iacn.nn.transformer import TransformerBlock
+
+
+class YouTubeDNN(InterestRecommender):
+    """One vector a user: an affine map of the mean of the history.
+
+    Source: Covington et al., RecSys '16, as a retrieval model with BPR (TiMiRec paper, table 2).
+    """
+
+    def make_extractor(self, config):
+        return MeanInterest(config["embedding_size"])
+
+
+class MIND(InterestRecommender):
+    """Interests by dynamic routing, as many as the history's length warrants; label-aware attention in training.
+
+    Unlike the public versions, the couplings are a softmax over the interests and a user has ``K_u`` of them, as the
+    paper has it. ``h_layer`` puts the paper's ReLU layer behind the capsules.
+
+    Source: Li et al., CIKM '19.
+    """
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.attention = LabelAwareAttention(config["label_attention"], config["label_power"])
+
+    def make_extractor(self, config):
+        size = config["embedding_size"]
+        routing = BehaviorToInterestRouting(
+            size,
+            config["num_interests"],
+            self.max_seq_length,
+            iterations=config["routing_iterations"],
+            logit_std=config["routing_logit_std"],
+            rounding=config["interest_rounding"],
+            map_scale=config["routing_map_scale"],
+        )
+        return _Widened(routing, size) if config["h_layer"] else routing
+
+    def reader(self, interests, active, target):
+        return self.attention(interests, target, active)[0]
+
+
+class _Widened(nn.Module):
+    """Capsules through a hidden layer of four times their width."""
+
+    def __init__(self, routing, size):
+        super().__init__()
+        self.routing = routing
+        self.h_layer = nn.Sequential(nn.Linear(size, 4 * size), nn.ReLU(), nn.Linear(4 * size, size))
+
+    def forward(self, behaviors, mask):
+        interests, active = self.routing(behaviors, mask)
+        return self.h_layer(interests), active
+
+
+class ComiRec(InterestRecommender):
+    """K interests by self-attention (``extractor: sa``) or by dynamic routing (``dr``); trained with the one that likes
+    the clicked item best. ``interest_positions`` says what has positions, the attention's weights alone by default.
+
+    Source: Cen et al., KDD '20.
+    """
+
+    def make_extractor(self, config):
+        if config["extractor"] == "dr":
+            size, count = config["embedding_size"], config["num_interests"]
+            return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"])
+        if config["extractor"] != "sa":
+            raise ConfigError(f"extractor: must be sa or dr, got {config['extractor']!r}")
+        return self_attentive(config, self.max_seq_length)
+
+
+class ComiRecPlus(InterestRecommender):
+    """ComiRec with a transformer block before its attention.
+
+    Source: Wang et al. (TiMiRec), CIKM '22, table 2, "ComiRec+".
+    """
+
+    def make_extractor(self, config):
+        return self_attentive(config, self.max_seq_length, block=True)
+
+
+def self_attentive(config, max_length, block=False):
+    """The extractor that ComiRec and TiMiRec share; with a transformer block that of ComiRec+ and TiMiRec+.
+
+    Args:
+        config (recbole.config.Config): the run's settings.
+        max_length (int): the longest history.
+        block (bool): a transformer block first. Defaults to False.
+    """
+    size = config["embedding_size"]
+    return SelfAttentiveInterests(
+        size,
+        config["num_interests"],
+        max_length,
+        config["attention_size"],
+        positions=config["interest_positions"],
+        block=TransformerBlock(size, dropout=config["dropout_prob"]) if block else None,
+    )

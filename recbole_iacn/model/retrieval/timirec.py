@@ -1,0 +1,85 @@
+"""TiMiRec and TiMiRec+: foresee which interest the next item belongs to, and score with that."""
+
+import torch
+
+from recbole_iacn.model.retrieval.base import InterestRecommender, bpr, start_small
+from recbole_iacn.model.retrieval.multi_interest import self_attentive
+from recbole_iacn.nn.distillation import distillation_loss, target_interest
+from recbole_iacn.nn.predictor import InterestPredictor
+
+EXTRACTOR, PREDICTOR, EXTRACTOR_AGAIN = range(3)  # what is trained
+
+
+class TiMiRec(InterestRecommender):
+    """K interests, and a predictor that weighs them by how likely each is the target's.
+
+    First the extractor learns alone, like ComiRec's. Then both learn: the user vector is ``v = V^T softmax(z)`` with
+    the predictor's logits z, the loss ``L_rec + T^2 KL(p || softmax(z / T))``, where the teacher
+    ``p = softmax(cos(V_k, e) / T)`` knows the target e.
+    :class:`recbole_iacn.training.two_stages.TiMiRecTrainer` does so.
+
+    ``stages: joint`` trains both from the start, ``extractor_twice`` the extractor alone for both lengths (the control
+    for the time that the second stage takes); ``stop_gradient: False`` lets the teacher learn from its student.
+
+    Source: Wang et al., CIKM '22. Settings: ``properties/TiMiRec.yaml``.
+    """
+
+    block = False
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.stages = config["stages"]
+        self.temperature = config["distillation_temperature"]
+        self.distillation_weight = config["distillation_weight"]
+        self.stop_gradient = config["stop_gradient"]
+        self.predictor = InterestPredictor(
+            self.n_items, self.embedding_size, config["num_interests"], config["predictor_layers"]
+        )
+        self.predictor.apply(start_small)
+        # A buffer, so that a checkpoint tells which stage it is of.
+        self.register_buffer("stage", torch.tensor(PREDICTOR if self.stages == "joint" else EXTRACTOR))
+
+    @property
+    def loss_names(self):
+        return ("main", "distillation") if self.predicts else ("main",)
+
+    @property
+    def predicts(self):
+        """Whether the predictor is trained and serves."""
+        return int(self.stage) == PREDICTOR
+
+    def start_second_stage(self):
+        """From here on: both parts, or, as a control, the extractor once more."""
+        self.stage.fill_(EXTRACTOR_AGAIN if self.stages == "extractor_twice" else PREDICTOR)
+
+    def make_extractor(self, config):
+        return self_attentive(config, self.max_seq_length, block=self.block)
+
+    def users(self, interaction):
+        interests, active = self.interests(interaction)
+        if not self.predicts:
+            return interests, active
+        return self._foreseen(interests, interaction)[0].unsqueeze(1), active[:, :1]
+
+    def _foreseen(self, interests, interaction):
+        logits = self.predictor(interaction[self.ITEM_SEQ])
+        return (logits.softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
+
+    def calculate_loss(self, interaction):
+        """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``."""
+        if not self.predicts:
+            return super().calculate_loss(interaction)
+        behaviors, clicked, other = self.embedded(interaction)
+        interests, active = self.extract(interaction, behaviors)
+        user, logits = self._foreseen(interests, interaction)
+        teacher = target_interest(interests, active, clicked, self.temperature)
+        if self.stop_gradient:
+            teacher = teacher.detach()
+        told = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
+        return tuple(self.of_whole(loss, interaction) for loss in (bpr(user, clicked, other), told))
+
+
+class TiMiRecPlus(TiMiRec):
+    """TiMiRec with a transformer block in its extractor, that of ComiRec+. Source: Wang et al., CIKM '22."""
+
+    block = True

@@ -1,0 +1,1 @@
+"""What an experiment found: tables, tests, curves and pages from its results."""

@@ -1,0 +1,162 @@
+"""Models without modes, side by side: their ranking metrics, and those pairs of which a paper says which is better."""
+
+from dataclasses import dataclass
+
+from recbole_iacn.data.protocol import NEGATIVES
+from recbole_iacn.names import FAMILY
+from recbole_iacn.report import paper
+from recbole_iacn.report.statistics import compare, holm
+from recbole_iacn.report.tables import in_order, number, p_text, spread
+
+MAIN = "ndcg@10"  # what pairs are compared by, if it was measured
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model on one data set with one choice of the swept settings.
+
+    Attributes:
+        dataset, model (str): which.
+        sweep (tuple): pairs of a setting and its value.
+        metrics (dict): metric -> seed -> test value; with them what the best epoch was chosen by, on validation.
+        as_in_paper (bool): every run ranks among the paper's 1,000 candidates.
+    """
+
+    dataset: str
+    model: str
+    sweep: tuple
+    metrics: dict
+    as_in_paper: bool = True
+
+    @property
+    def name(self):
+        """The model and its swept settings."""
+        return ", ".join([self.model, *(f"{key} {value}" for key, value in self.sweep)])
+
+
+def entries_of(results):
+    """Group results.
+
+    Args:
+        results (list of dict): as :func:`recbole_iacn.experiments.store.read_results` gives them.
+
+    Returns:
+        list of Entry: by data set, then in the papers' order, then by name.
+    """
+    groups, elsewise = {}, set()
+    for one in results:
+        key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
+        metrics = groups.setdefault(key, {})
+        if not _as_in_paper(one):
+            elsewise.add(key)
+        chosen_by = one["settings"].get("valid_metric", "")
+        measured = {**one["test"], f"validation {chosen_by}".strip(): one["best"]}
+        if one.get("divergence") is not None:
+            measured["divergence"] = one["divergence"]
+        for metric, value in measured.items():
+            metrics.setdefault(metric, {})[one["seed"]] = value
+
+    def order(key):
+        dataset, model, sweep = key
+        place = paper.RANKED.index(model) if model in paper.RANKED else len(paper.RANKED)
+        return dataset, place, model, in_order(value for _, value in sweep)
+
+    return [Entry(*key, groups[key], key not in elsewise) for key in sorted(groups, key=order)]
+
+
+def _as_in_paper(one):
+    settings = one["settings"]
+    protocol = settings.get("protocol", "leave_one_out_sampled" if one["model"] in FAMILY else None)
+    return protocol == "leave_one_out_sampled" and (settings.get("eval_negatives") or NEGATIVES) == NEGATIVES
+
+
+def cells_of(entries):
+    """Heads and cells: every metric of every entry."""
+    names = list(dict.fromkeys(metric for entry in entries for metric in entry.metrics))
+    cells = []
+    for entry in entries:
+        seeds = max(len(values) for values in entry.metrics.values())
+        cells.append([entry.dataset, entry.name, str(seeds), *(spread(entry.metrics.get(name)) for name in names)])
+    return ["data set", "model", "seeds", *(name.upper() for name in names)], cells
+
+
+def main_metric(entries):
+    """NDCG@10, or else the first metric that was measured."""
+    return MAIN if MAIN in entries[0].metrics else next(iter(entries[0].metrics))
+
+
+def pairs_of(entries):
+    """The pairs that a paper orders, and every variant of a model against the model itself.
+
+    Args:
+        entries (list of Entry): of the table.
+
+    Returns:
+        list of tuple: (better, other, Comparison, p of the t-test, corrected over all pairs).
+    """
+    metric = main_metric(entries)
+    pairs = []
+    for better in entries:
+        for other in entries:
+            if better.dataset != other.dataset or not _ordered(better, other):
+                continue
+            found = compare(better.metrics[metric], other.metrics[metric])
+            if found:
+                pairs.append((better, other, found))
+    corrected = holm([found.t_test for *_, found in pairs])
+    return [(*pair, p) for pair, p in zip(pairs, corrected)]
+
+
+def _ordered(better, other):
+    if better.model != other.model:
+        return better.sweep == other.sweep and (better.model, other.model) in paper.BETTER
+    ours, theirs = dict(better.sweep).get("stages"), dict(other.sweep).get("stages")
+    return ours == "two" and theirs not in (None, "two")
+
+
+def pair_cells(pairs):
+    """Heads and cells of :func:`pairs_of`."""
+    cells = []
+    for better, other, found, p in pairs:
+        told = [number(found.gain, sign=True), number(found.effect, 1), p_text(p)]
+        cells.append([better.dataset, better.name, other.name, str(found.pairs), *told])
+    return ["data set", "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
+
+
+def beside_paper(entries):
+    """Heads and cells: HR@10 and NDCG@10, the paper's and ours; None where it has none of these data.
+
+    Variants (what is swept) and other rankings than the paper's are left out.
+    """
+    cells = []
+    for entry in entries:
+        theirs = paper.TABLE2.get((entry.dataset, entry.model))
+        if theirs is None or entry.sweep or not entry.as_in_paper:
+            continue
+        if not {"hit@10", MAIN} <= set(entry.metrics):
+            continue
+        means = [sum(entry.metrics[name].values()) / len(entry.metrics[name]) for name in ("hit@10", MAIN)]
+        cells.append([entry.dataset, entry.name])
+        for stated, mean in zip(theirs, means):
+            cells[-1] += [number(stated), number(mean), number(mean - stated, sign=True)]
+    heads = ["data set", "model", "HR@10 (paper)", "ours", "difference", "NDCG@10 (paper)", "ours", "difference"]
+    return (heads, cells) if cells else None
+
+
+def verdict(pairs):
+    """Sentences: which pairs hold, by the t-test at .05, and which not."""
+
+    def told(some):
+        return "; ".join(f"{better.name} > {other.name} on {better.dataset}" for better, other, *_ in some)
+
+    held = [pair for pair in pairs if pair[3] < 0.05]
+    ahead = [pair for pair in pairs if not pair[3] < 0.05 and pair[2].gain > 0]
+    behind = [pair for pair in pairs if pair[2].gain <= 0]
+    sentences = []
+    if held:
+        sentences.append(f"Holds, p < .05: {told(held)}.")
+    if ahead:
+        sentences.append(f"Ahead, but not shown: {told(ahead)}.")
+    if behind:
+        sentences.append(f"Does not hold: {told(behind)}.")
+    return sentences

@@ -1,0 +1,272 @@
+"""The report as one page: no network, light and dark, wide and narrow."""
+
+import html
+import os
+import re
+
+import plotly.graph_objects as go
+import plotly.io
+from scipy import stats
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import MODES
+from recbole_iacn.report.leaderboard import main_metric
+from recbole_iacn.report.tables import CONTROLS, in_order, mean_and_deviation
+
+COLOURS = {"off": "#8a8a8a", "width": "#d9822b", "full": "#2f7ed8"}
+
+_STYLE = """
+:root { color-scheme: light dark; --text: #1c1c1c; --paper: #ffffff; --line: #d0d0d0; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e6e6; --paper: #16181c; --line: #43474f; } }
+body { margin: 0 auto; max-width: 72rem; padding: 1rem; color: var(--text); background: var(--paper);
+       font: 16px/1.5 system-ui, sans-serif; }
+.table { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
+figure { margin: 1.5rem 0; }
+"""
+
+# Plotly's own colours do not follow the page's.
+_SCRIPT = """
+function recolour() {
+  const text = getComputedStyle(document.body).color;
+  document.querySelectorAll('.js-plotly-plot').forEach(plot => Plotly.relayout(plot, {'font.color': text}));
+}
+window.addEventListener('load', recolour);
+window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolour);
+"""
+
+
+def page(name, figures, sections, verdict):
+    """The whole page.
+
+    Args:
+        name (str): the experiment's.
+        figures (dict): of :func:`figures_of`.
+        sections (list of tuple): (title, text, (heads, cells)).
+        verdict (list of str): sentences.
+
+    Returns:
+        str: HTML with Plotly inside.
+    """
+    parts = [f"<h1>{html.escape(name)}</h1>", *(f"<p>{html.escape(sentence)}</p>" for sentence in verdict)]
+    for place, (title, figure) in enumerate(figures.values()):
+        parts.append(f"<figure><figcaption>{html.escape(title)}</figcaption>{_html(figure, place == 0)}</figure>")
+    for title, text, (heads, cells) in sections:
+        parts += [f"<h2>{html.escape(title)}</h2>", f"<p>{html.escape(text)}</p>", _table(heads, cells)]
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(name)}</title><style>{_STYLE}</style></head><body>\n"
+        + "\n".join(parts)
+        + f"\n<script>{_SCRIPT}</script></body></html>\n"
+    )
+
+
+def figures_of(results, rows):
+    """All figures of a report.
+
+    Args:
+        results (list of dict): its runs.
+        rows (list of Row): of the table.
+
+    Returns:
+        dict: name -> (title, plotly Figure): ``gain`` where there is something to compare, one for each swept
+        setting, by its name, and ``training 0``, ``training 1`` ….
+    """
+    figures = {}
+    if any(row.comparisons[control] for row in rows for control in CONTROLS):
+        figures["gain"] = ("Gain in test AUC, with its 95 % interval", gains(rows))
+    for key in sorted({key for row in rows for key, _ in row.sweep}):
+        figures[key] = (f"Test AUC by {key}, mean ± SD", curve(rows, key))
+    figures.update({f"training {place}": one for place, one in enumerate(training(results))})
+    return figures
+
+
+def board_figures_of(results, entries):
+    """All figures of a report on models without modes.
+
+    Args:
+        results (list of dict): its runs.
+        entries (list of Entry): of the table.
+
+    Returns:
+        dict: name -> (title, plotly Figure): ``board``, and ``training 0``, ``training 1`` ….
+    """
+    metric = main_metric(entries)
+    figure = _figure(f"test {metric}")
+    for dataset in dict.fromkeys(entry.dataset for entry in entries):
+        some = [entry for entry in entries if entry.dataset == dataset]
+        means, deviations = zip(*(mean_and_deviation(entry.metrics[metric].values()) for entry in some))
+        figure.add_scatter(
+            x=means,
+            y=[entry.name for entry in some],
+            error_x={"array": [0.0 if one != one else one for one in deviations]},
+            mode="markers",
+            name=dataset,
+            marker={"size": 9},
+        )
+    figure.update_layout(height=140 + 44 * len(entries), yaxis={"autorange": "reversed", "automargin": True})
+    curves = {f"training {place}": one for place, one in enumerate(training(results))}
+    return {"board": (f"Test {metric}, mean ± SD", figure), **curves}
+
+
+def write_pictures(figures, folder):
+    """Figures as SVG, for places that run no script.
+
+    Args:
+        figures (dict): name -> (title, plotly Figure).
+        folder (pathlib.Path): receives ``<name>.svg``.
+
+    Returns:
+        list of pathlib.Path: the files.
+
+    Raises:
+        ConfigError: Kaleido or the browser that it draws with is missing.
+    """
+    paths = []
+    for name, (_, figure) in figures.items():
+        shown = go.Figure(figure).update_layout(paper_bgcolor="white", font_color="#1c1c1c")
+        for place, trace in enumerate(shown.data):
+            trace.uid = str(place)  # else a random one
+        try:
+            drawn = shown.to_image(format="svg", width=900, height=figure.layout.height)
+        except (ValueError, ImportError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(
+                f"pictures: Plotly could not draw ({reason}); pip install 'recbole_iacn[pictures]' and install Chrome "
+                "or Chromium, or leave --pictures out"
+            ) from None
+        paths.append(folder / f"{name}.svg")
+        partial = folder / f"{name}.svg.partial"
+        partial.write_bytes(_same_each_time(drawn))
+        os.replace(partial, paths[-1])
+    return paths
+
+
+def _same_each_time(svg):
+    """Without the random mark that Plotly gives each drawing's parts, so that equal figures are equal files."""
+    mark = re.search(rb'id="defs-(\w+)"', svg)
+    return re.sub(rb"([a-z]-?)" + mark[1], rb"\1figure", svg) if mark else svg
+
+
+def gains(rows):
+    """Mean gain of ``full`` over each control, with Student's 95 % interval."""
+    figure = _figure("test AUC of full − control")
+    for control in CONTROLS:
+        known = [row for row in rows if row.comparisons[control]]
+        if not known:
+            continue
+        names = [", ".join([row.dataset, row.model, *(f"{k} {v}" for k, v in row.sweep)]) for row in known]
+        found = [row.comparisons[control] for row in known]
+        figure.add_scatter(
+            x=[one.gain for one in found],
+            y=names,
+            error_x={"array": [_reach(one) for one in found]},
+            mode="markers",
+            name=f"full − {control}",
+            marker={"color": COLOURS[control], "size": 9},
+        )
+    figure.update_layout(height=140 + 44 * len(rows), yaxis={"autorange": "reversed", "automargin": True})
+    figure.add_vline(x=0, line_width=1, line_color="#8a8a8a")
+    return figure
+
+
+def _reach(found):
+    """Half the width of Student's 95 % interval of a mean; 0 for one pair."""
+    if found.pairs == 1:
+        return 0.0
+    return found.deviation * float(stats.t.ppf(0.975, found.pairs - 1)) / found.pairs**0.5
+
+
+def curve(rows, key):
+    """Test AUC over a swept setting, a band of one standard deviation."""
+    figure = _figure(key)
+    rows = [row for row in rows if key in dict(row.sweep)]
+    for dataset, model in sorted({(row.dataset, row.model) for row in rows}):
+        for mode in MODES:
+            points = [
+                (dict(row.sweep)[key], *mean_and_deviation(row.results[mode].values()))
+                for row in rows
+                if (row.dataset, row.model) == (dataset, model) and mode in row.results
+            ]
+            if points:
+                x, means, deviations = zip(*sorted(points, key=lambda point: in_order(point[:1])))
+                x = x if all(isinstance(value, int | float) for value in x) else list(map(str, x))
+                _band(figure, x, means, deviations, f"{model} {mode}, {dataset}", COLOURS[mode])
+    return figure
+
+
+def training(results):
+    """For each backbone on a data set: the validation metric and both losses over the epochs, means over seeds."""
+    figures = []
+    unswept = [one for one in results if not one["sweep"]]
+    for dataset, model in sorted({(one["dataset"], one["model"]) for one in unswept}):
+        runs = [one for one in unswept if (one["dataset"], one["model"]) == (dataset, model)]
+        for title, value in (
+            ("validation", lambda epoch: epoch["valid"]),
+            ("main loss", lambda epoch: epoch["losses"].get("main")),
+            ("loss of the task", lambda epoch: epoch["losses"].get("iacn")),
+        ):
+            figure = _figure("epoch")
+            for mode in dict.fromkeys(one["mode"] for one in sorted(runs, key=_place)):
+                series = [[value(epoch) for epoch in one["epochs"]] for one in runs if one["mode"] == mode]
+                columns = list(zip(*series)) if series else []  # as far as every seed went
+                if not columns or None in columns[0]:
+                    continue
+                means, deviations = zip(*(mean_and_deviation(column) for column in columns))
+                _band(
+                    figure,
+                    list(range(1, len(columns) + 1)),
+                    means,
+                    deviations,
+                    mode or model,
+                    COLOURS.get(mode, COLOURS["full"]),
+                )
+            figure.update_xaxes(tickformat="d", dtick=1 if len(figure.data) and len(figure.data[0].x) < 16 else 5)
+            if figure.data:
+                figures.append((f"{model} on {dataset}: {title}", figure))
+    return figures
+
+
+def _place(one):
+    return MODES.index(one["mode"]) if one["mode"] else 0
+
+
+def _band(figure, x, means, deviations, name, colour):
+    low = [mean - (deviation if deviation == deviation else 0) for mean, deviation in zip(means, deviations)]
+    high = [mean + (deviation if deviation == deviation else 0) for mean, deviation in zip(means, deviations)]
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    around = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False, "legendgroup": name}
+    figure.add_scatter(x=x, y=high, **around)
+    figure.add_scatter(x=x, y=low, fill="tonexty", fillcolor=f"rgba({red},{green},{blue},.18)", **around)
+    figure.add_scatter(x=x, y=means, mode="lines+markers", name=name, legendgroup=name, line={"color": colour})
+
+
+def _figure(x_title):
+    grid = {"gridcolor": "rgba(128,128,128,.25)", "zeroline": False}
+    clear = "rgba(0,0,0,0)"
+    return go.Figure(
+        layout={
+            "xaxis": {"title": x_title, **grid},
+            "yaxis": grid,
+            "paper_bgcolor": clear,
+            "plot_bgcolor": clear,
+            "margin": {"l": 50, "r": 10, "t": 20, "b": 50},
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            "height": 320,
+        }
+    )
+
+
+def _html(figure, first):
+    settings = {"responsive": True, "displayModeBar": False}
+    return plotly.io.to_html(figure, full_html=False, include_plotlyjs=first, default_width="100%", config=settings)
+
+
+def _table(heads, cells):
+    def line(tag, texts):
+        return "<tr>" + "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts) + "</tr>"
+
+    body = "".join(line("td", texts) for texts in cells)
+    return f'<div class="table"><table><thead>{line("th", heads)}</thead><tbody>{body}</tbody></table></div>'

@@ -1,0 +1,176 @@
+"""A report of an experiment: what was found, in Markdown, LaTeX and one page of HTML."""
+
+import json
+from pathlib import Path
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.store import read_results, write_beside
+from recbole_iacn.report import leaderboard, paper, sweeps, tables
+
+_MEANS = "Mean ± standard deviation over seeds."
+
+_TESTS = f"""{_MEANS} Differences are of the same seed, which is the same test; d is their mean over their standard
+deviation. p: that full is no better, one-sided, by Student's paired t and by Wilcoxon's signed ranks, each corrected
+after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
+
+_PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
+not the same data, nor the same test: only the sizes can be compared."""
+
+_SWEPT = """full with each value less full with the default, of the same seed; d is the mean of the differences over
+their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
+
+_APART = """Jensen-Shannon divergence, in nats, between the interests of the item that was clicked and of the one that
+is recommended first among all: 0 where what is recommended is of the interest that the user turned to."""
+
+_COST = "Medians over the runs, one thread each."
+
+_PAIRS = """Differences are of the same seed, which is the same test; d is their mean over their standard deviation; p:
+that the first is no better, one-sided, by Student's paired t, corrected after Holm for all pairs of this table."""
+
+_TABLE2 = "Wang et al. (TiMiRec), CIKM '22, table 2; these are the very data. Ours: means over seeds."
+
+_SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
+
+
+def write_report(folder, pictures=False):
+    """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, all runs in one file, beside ``runs/``.
+
+    Args:
+        folder (str or pathlib.Path): holds ``runs/``, or ``runs.jsonl`` of an earlier report.
+        pictures (bool): draw the gains and the swept curves as SVG, too, and show them in ``report.md``.
+
+    Returns:
+        list of pathlib.Path: the files.
+
+    Raises:
+        ConfigError: no results there, or pictures cannot be drawn.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    if not results:
+        raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
+    from recbole_iacn.report.page import page, write_pictures
+
+    sentences, sections, figures = _with_modes(results) if results[0]["mode"] else _without_modes(results)
+    still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
+    drawn = write_pictures(still, folder)
+    texts = {
+        "report.md": _markdown(folder.name, results, sentences, sections, still),
+        "report.tex": "\n".join(tables.latex(*table) for _, _, table in sections),
+        "report.html": page(folder.name, figures, sections, sentences),
+        "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
+    }
+    for name, text in texts.items():
+        write_beside(folder / name, text)
+    return [*(folder / name for name in texts), *drawn]
+
+
+def _with_modes(results):
+    from recbole_iacn.report.page import figures_of
+
+    rows = tables.rows_of(results)
+    sentences = verdict(rows) + sweeps.sweep_verdict(sweeps.against_default(rows))
+    return sentences, sections_of(results, rows), figures_of(results, rows)
+
+
+def _without_modes(results):
+    from recbole_iacn.report.page import board_figures_of
+
+    entries = leaderboard.entries_of(results)
+    pairs = leaderboard.pairs_of(entries)
+    apart = any("divergence" in entry.metrics for entry in entries)
+    sections = [("Test", f"{_MEANS} Divergence: {_APART}" if apart else _MEANS, leaderboard.cells_of(entries))]
+    if pairs:
+        sections.append(
+            (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
+        )
+    beside = leaderboard.beside_paper(entries)
+    if beside:
+        sections.append(("Beside the paper", _TABLE2, beside))
+    sections.append(("Cost", _COST, tables.costs_of(results)))
+    return leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
+
+
+def sections_of(results, rows):
+    """What a report says beside its figures.
+
+    Returns:
+        list of tuple: (title, text, (heads, cells)).
+    """
+    compared = any(found for row in rows for found in row.comparisons.values())
+    sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows))]
+    swept = sweeps.against_default(rows)
+    if swept:
+        sections.append(("Beside the default", _SWEPT, sweeps.sweep_cells(swept)))
+    apart = tables.rows_of(results, tables.divergence)
+    if apart:
+        sections.append(("Of the interest that is next?", _APART, tables.cells_of(apart)))
+    swept = sweeps.against_default(apart)
+    if swept:
+        sections.append(("Its divergence beside the default's", _SWEPT, sweeps.sweep_cells(swept)))
+    beside = _beside_paper(rows)
+    if beside:
+        sections.append(("Beside the paper", _PAPER, beside))
+    sections.append(("Cost", _COST, tables.costs_of(results)))
+    return sections
+
+
+def _beside_paper(rows):
+    """The papers' figures and ours of the same kind; None where they have none."""
+    swept = [key for key, _ in rows[0].sweep]
+    if not swept:
+        theirs = [(f"{dataset} (paper)", model, *both) for (dataset, model), both in paper.TABLE1.items()]
+    elif swept == ["iacn_delta"]:
+        theirs = [("Books (paper)", f"DIEN, δ {delta}", None, task) for delta, task in paper.DELTA.items()]
+    elif swept == ["MAX_ITEM_LIST_LENGTH"]:
+        theirs = [("Books (paper)", f"DIEN, length {length}", *both) for length, both in paper.LENGTH.items()]
+    else:
+        return None
+    cells = []
+    for dataset, name, plain, task in theirs:
+        gain = tables.number(task[0] - plain[0], sign=True) if plain else "–"
+        cells.append([dataset, name, *(_stated(figure) for figure in (plain, task)), gain])
+    for row in rows:
+        name = ", ".join([row.model, *(f"{_SHORT.get(key, key)} {value}" for key, value in row.sweep)])
+        found = row.comparisons["off"]
+        spreads = [tables.spread(row.results.get(mode)) for mode in ("off", "full")]
+        cells.append([row.dataset, name, *spreads, tables.number(found.gain, sign=True) if found else "–"])
+    return ["data set", "backbone", "plain", "with the task", "gain"], cells
+
+
+def _stated(figure):
+    return f"{tables.number(figure[0])} ± {tables.number(figure[1])}" if figure else "–"
+
+
+def verdict(rows):
+    """One sentence for each outcome.
+
+    Args:
+        rows (list of Row): of the table.
+
+    Returns:
+        list of str: which rows the task wins, by the t-test at .05 against every control, and which not.
+    """
+
+    def name(row):
+        return ", ".join([f"{row.model} on {row.dataset}", *(f"{key} {value}" for key, value in row.sweep)])
+
+    held, failed = ([name(row) for row in rows if row.holds is outcome] for outcome in (True, False))
+    untested = [name(row) for row in rows if row.holds is None and any(row.comparisons.values())]
+    told = []
+    if held:
+        told.append(f"full beats every control, p < .05: {'; '.join(held)}.")
+    if failed:
+        told.append(f"Not shown to beat every control: {'; '.join(failed)}.")
+    if untested:
+        told.append(f"Too few runs to tell: {'; '.join(untested)}.")
+    return told
+
+
+def _markdown(name, results, sentences, sections, pictures):
+    versions = ", ".join(sorted({one["version"] for one in results}))
+    parts = [f"# {name}", f"{len(results)} runs, made with version {versions}.", *sentences]
+    parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
+    for title, text, table in sections:
+        parts += [f"## {title}", text, tables.markdown(*table).rstrip()]
+    return "\n\n".join(parts) + "\n"

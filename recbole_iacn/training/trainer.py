@@ -1,0 +1,190 @@
+"""Trains interest-aware models: names both losses, reports GAUC, writes safe checkpoints, resumes exactly, alone or as
+one of several processes."""
+
+import copy
+
+import numpy as np
+import torch
+from recbole.trainer import Trainer
+from recbole.utils import EvaluatorType, init_seed, set_color
+from torch.nn.utils import clip_grad_norm_
+from tqdm import tqdm
+
+from recbole_iacn import parallel
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.click.compiled import compile_parts
+from recbole_iacn.training import checkpoint, optimizer
+from recbole_iacn.training.metrics import SharedCollector, value_evaluation
+
+_STEPS_BETWEEN_CHECKS = 50  # reading a loss makes the processor wait for a GPU
+
+
+class IaCNTrainer(Trainer):
+    """RecBole's trainer for models that may return ``(L_main, lambda * L_IaCN)``.
+
+    Every epoch starts from a state that ``(seed, epoch)`` determine: a run that was resumed gives the figures of
+    one that was not interrupted.
+
+    With several processes (``nproc``, ``torchrun``) each takes its share of every batch; losses, gradients and metrics
+    are those of the whole batch and of all rows. The first process alone writes checkpoints.
+
+    Args:
+        config (recbole.config.Config): the run's settings.
+        model (recbole.model.abstract_recommender.AbstractRecommender): the model.
+    """
+
+    def __init__(self, config, model):
+        if parallel.active():
+            parallel.SharedBatchNorm.adopt(model)
+            parallel.same_state(model)
+        with parallel.as_one_process(config):
+            super().__init__(config, model)
+        self.saved_model_file = parallel.object_of_first(self.saved_model_file)
+        if config["eval_type"] == EvaluatorType.VALUE:
+            self.eval_collector, self.evaluator = value_evaluation(config)
+        else:
+            self.eval_collector = SharedCollector(config)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
+        self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
+        self._measured = None, None  # last validation's score and metrics
+        self.epoch_losses = []  # of each epoch trained, by the names in the model's loss_names
+        if config["torch_compile"]:
+            compile_parts(model, config["torch_compile"])
+
+    def _build_optimizer(self, **kwargs):
+        if hasattr(self.model, "parameter_groups"):
+            kwargs.setdefault("params", self.model.parameter_groups())
+        stock = super()._build_optimizer(**kwargs)
+        sparse_rows = self.config["sparse_embedding_rows"]
+        if self.clip_grad_norm:
+            if type(stock) is torch.optim.SparseAdam:
+                raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure")
+            sparse_rows = None
+        return optimizer.build(self.model, stock, sparse_rows)
+
+    def _start_epoch(self, train_data, epoch_idx):
+        epoch_seed = int(np.random.SeedSequence([self.config["seed"], epoch_idx]).generate_state(1)[0])
+        init_seed(epoch_seed, self.config["reproducibility"])
+        if hasattr(train_data, "set_epoch"):
+            train_data.set_epoch(epoch_idx)
+        else:
+            train_data.generator.manual_seed(epoch_seed)
+        if parallel.active():  # same rows everywhere, but dropout of its own in each process
+            torch.manual_seed(epoch_seed + parallel.rank())
+        train_data.pin_memory = self._pins_memory()
+        self.model.epoch = epoch_idx
+        self.model.train()
+
+    def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
+        """As in RecBole; returns the mean of each loss over the batches: unlike RecBole's sum, it can be compared
+        between data sets and batch sizes."""
+        self._start_epoch(train_data, epoch_idx)
+        loss_func = loss_func or self.model.calculate_loss
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
+        batches = train_data
+        if show_progress:
+            batches = tqdm(train_data, ncols=100, desc=set_color(f"Train {epoch_idx:>5}", "pink"))
+        total, several = 0.0, False
+        for step, interaction in enumerate(batches):
+            interaction = to_device(interaction, self.device)
+            self.optimizer.zero_grad()
+            with torch.autocast(self.device.type, self.amp_dtype, self.enable_amp):
+                losses = loss_func(interaction)
+            several = isinstance(losses, tuple)
+            losses = torch.stack(losses if several else (losses,))
+            total = total + losses.detach().double()
+            if step % _STEPS_BETWEEN_CHECKS == 0:
+                self._check_nan(total.sum())
+            scaler.scale(losses.sum()).backward()
+            self._share_and_clip(scaler)
+            scaler.step(self.optimizer)
+            scaler.update()
+        self._check_nan(total.sum())
+        means = (parallel.mean(total) / len(train_data)).tolist()
+        self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
+        return tuple(means) if several else means[0]
+
+    def _share_and_clip(self, scaler):
+        if parallel.active():
+            parts = getattr(self.optimizer, "parts", {"dense": self.optimizer})
+            parameters = {n: [p for group in part.param_groups for p in group["params"]] for n, part in parts.items()}
+            parallel.average_gradients(**parameters)
+        if self.clip_grad_norm:
+            scaler.unscale_(self.optimizer)
+            clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
+
+    def _generate_train_loss_output(self, epoch_idx, s_time, e_time, losses):
+        named = zip(self.model.loss_names, losses) if isinstance(losses, tuple) else [("main", losses)]
+        places = self.config["loss_decimal_place"] or 4
+        parts = [set_color("time", "blue") + f": {e_time - s_time:.2f}s"]
+        parts += [set_color(f"{name} loss", "blue") + f": {loss:.{places}f}" for name, loss in named]
+        return set_color(f"epoch {epoch_idx} training", "green") + " [" + ", ".join(parts) + "]"
+
+    def _add_train_loss_to_tensorboard(self, epoch_idx, losses, tag="Loss/Train"):
+        named = zip(self.model.loss_names, losses) if isinstance(losses, tuple) else [("main", losses)]
+        for name, loss in named:
+            self.tensorboard.add_scalar(f"{tag}/{name}", loss, epoch_idx)
+
+    def _valid_epoch(self, valid_data, show_progress=False):
+        self._measured = super()._valid_epoch(valid_data, show_progress=show_progress)
+        return self._measured
+
+    def _save_checkpoint(self, epoch, verbose=True, **kwargs):
+        if parallel.rank() != 0:
+            return
+        # RecBole saves a new best epoch before it notes its metrics.
+        score, metrics = self._measured
+        metrics = metrics if score == self.best_valid_score else self.best_valid_result
+        path = kwargs.pop("saved_model_file", self.saved_model_file)
+        state = {
+            "config": self.config,
+            "epoch": epoch,
+            "cur_step": self.cur_step,
+            "best_valid_score": float(self.best_valid_score),
+            "best_valid_result": {name: float(value) for name, value in (metrics or {}).items()},
+            "state_dict": self.model.state_dict(),
+            "other_parameter": {},
+            "optimizer": self.optimizer.state_dict(),
+        }
+        checkpoint.save(state, path)
+        if verbose:
+            self.logger.info(set_color("Saving current", "blue") + f": {path}")
+
+    def resume_checkpoint(self, resume_file):
+        """As in RecBole; also the metrics of the best epoch so far.
+
+        Raises:
+            ConfigError: the file holds another optimizer's state.
+        """
+        try:
+            super().resume_checkpoint(resume_file)
+        except (KeyError, ValueError) as error:
+            raise ConfigError(
+                f"{resume_file}: holds the state of another optimizer ({error}); set learner, clip_grad_norm, "
+                "weight_decay and sparse_embedding_rows as they were"
+            ) from error
+        self.best_valid_result = checkpoint.best_valid_result(resume_file)
+
+    def evaluate(self, eval_data, load_best_model=True, model_file=None, show_progress=False):
+        """As in RecBole; over the rows of all processes."""
+        if eval_data and load_best_model and parallel.active():
+            if parallel.rank() == 0:
+                state = torch.load(model_file or self.saved_model_file, self.device, weights_only=True)
+                self.model.load_state_dict(state["state_dict"])
+            parallel.same_state(self.model)
+            load_best_model = False
+        if eval_data:
+            eval_data.pin_memory = self._pins_memory()
+        with parallel.as_one_process(self.config):  # else RecBole would average the processes' metrics
+            return super().evaluate(eval_data, load_best_model, model_file, show_progress)
+
+    def _pins_memory(self):
+        asked = self.config["pin_memory"]
+        return self.device.type == "cuda" if asked is None else asked
+
+
+def to_device(rows, device):
+    """The rows of an Interaction on a device; from pinned memory without waiting for it."""
+    moved = copy.copy(rows)
+    moved.interaction = {name: values.to(device, non_blocking=True) for name, values in rows.interaction.items()}
+    return moved
