@@ -1,13 +1,13 @@
 """The report as one page: no network, light and dark, wide and narrow."""
 
 import html
-import os
 import re
 
 import plotly.graph_objects as go
 import plotly.io
 from scipy import stats
 
+from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.report.leaderboard import main_metric
@@ -138,9 +138,8 @@ def write_pictures(figures, folder):
                 "or Chromium, or leave --pictures out"
             ) from None
         paths.append(folder / f"{name}.svg")
-        partial = folder / f"{name}.svg.partial"
-        partial.write_bytes(_same_each_time(drawn))
-        os.replace(partial, paths[-1])
+        with replacing(paths[-1]) as partial:
+            partial.write_bytes(_same_each_time(drawn))
     return paths
 
 

@@ -4,31 +4,27 @@ RecBole pickles its Config and, with DIN, the whole data set. What is written he
 ``torch.load(path, weights_only=True)``, which runs no code, and is turned back into what RecBole expects.
 """
 
-import os
 import pickle
 from enum import Enum
 
 import torch
+
+from recbole_iacn.data.atomic_writes import replacing
 
 FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
 
 
 def save(state, path):
-    """Write ``state`` beside ``path`` and rename: a crash leaves the old file, or none.
+    """Write a checkpoint; a crash leaves the old file, or none.
 
     Args:
         state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
         path (str): the file.
     """
     state = {**state, "recbole_iacn": FORMAT, "config": _plain(state["config"].final_config_dict)}
-    partial = f"{path}.partial"
-    try:
-        torch.save(state, partial)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        torch.save(state, file)
 
 
 def restore(checkpoint):

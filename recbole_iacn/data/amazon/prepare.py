@@ -21,6 +21,7 @@ from pathlib import Path
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
+from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.version import __version__
 
@@ -82,17 +83,9 @@ def prepare(reviews, meta, target, options, memory=2048, threads=None, overwrite
     files = [Path(path) for path in (reviews, meta) if path is not None]
     _check(files, target, options, memory, threads, overwrite)
     _remove_abandoned(target)
-    partial, before = (target.with_name(f".{target.name}.{what}-{os.getpid()}") for what in ("partial", "before"))
-    partial.mkdir(parents=True)
-    try:
-        manifest = _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
-        if target.exists():
-            os.replace(target, before)
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(before, ignore_errors=True)
-    return manifest
+    with replacing(target) as partial:
+        partial.mkdir(parents=True)
+        return _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
 
 
 def _check(files, target, options, memory, threads, overwrite):

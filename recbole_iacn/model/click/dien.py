@@ -8,6 +8,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, linear
 from recbole_iacn import parallel
 from recbole_iacn.model.click.din import SequenceItems
 from recbole_iacn.model.click.full_sort import AttentionScorer
+from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
 from recbole_iacn.nn.recurrence import TimeMajor, recur
 
@@ -25,8 +26,8 @@ class EvolvingItems(SequenceItems):
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
-        self.interset_extractor.__class__ = LeanExtractor
-        self.interest_evolution.__class__ = LeanEvolution
+        adopt(self.interset_extractor, LeanExtractor)
+        adopt(self.interest_evolution, LeanEvolution)
 
     _reached = None  # the last states of the rows that forward has just seen
 

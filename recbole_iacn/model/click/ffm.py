@@ -7,6 +7,7 @@ from recbole.utils import FeatureType
 from recbole_iacn.model.click.full_sort import RowScorer
 from recbole_iacn.model.click.item_tables import embed_column, mean_over_history
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.adoption import adopt
 
 
 class FieldAwareItems:
@@ -19,7 +20,7 @@ class FieldAwareItems:
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
-        self.ffm.__class__ = FieldAwareHistory
+        adopt(self.ffm, FieldAwareHistory)
         object.__setattr__(self.ffm, "owner", self)  # not as a submodule: the owner holds this one
 
     def scorer(self, interaction):
