@@ -4,15 +4,14 @@ Importing the package makes RecBole know its models, by name, and run on today's
 neither RecBole nor PyTorch itself.
 """
 
-from recbole_iacn.bridge import compat, registry
+from recbole_iacn.bridge import patches
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import SUFFIX
 from recbole_iacn.version import __version__
 
 __all__ = ["ConfigError", "__version__", "interest_aware", "run"]
 
-compat.install()
-registry.install()
+patches.install()
 
 
 def __getattr__(name):

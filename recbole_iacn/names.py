@@ -16,6 +16,9 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
+# RecBole's models whose file of defaults is not called as they are.
+_DEFAULTS = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
+
 remembered = {}  # classes of the user's, by name
 
 
@@ -64,4 +67,15 @@ def click_models():
 @functools.cache
 def recbole_models():
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
-    return tuple(sorted(path.stem for path in (recbole_folder() / "properties" / "model").glob("*.yaml")))
+    files = (recbole_folder() / "properties" / "model").glob("*.yaml")
+    named_otherwise = {file: model for model, file in _DEFAULTS.items()}
+    return tuple(sorted([*(named_otherwise.get(path.stem, path.stem) for path in files), "Random"]))  # it has no file
+
+
+def defaults_name(model):
+    """The name of RecBole's file of defaults for one of its models.
+
+    Args:
+        model (str): the model's name.
+    """
+    return _DEFAULTS.get(model, model)

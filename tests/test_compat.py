@@ -12,24 +12,15 @@ import pandas as pd
 import pytest
 import torch
 
-from recbole_iacn.bridge import compat
-
-
-def send(shim, module=None):
-    """Run a shim around the import of ``module``."""
-    generator = shim()
-    next(generator)
-    with pytest.raises(StopIteration):
-        generator.send(module)
-
+from recbole_iacn.bridge.compat import arrays, extras, noise, pytorch
 
 # --- ray
 
 
 def test_without_ray_the_stub_is_there_only_during_the_import(monkeypatch):
-    monkeypatch.setattr(compat, "ray_works", lambda: False)
+    monkeypatch.setattr(extras, "ray_works", lambda: False)
     before = {name for name in sys.modules if name.startswith("ray")}
-    generator = compat.ray_is_optional()
+    generator = extras.patch_ray()
     next(generator)
     from ray import tune
 
@@ -39,9 +30,9 @@ def test_without_ray_the_stub_is_there_only_during_the_import(monkeypatch):
 
 
 def test_with_a_ray_that_works_nothing_is_put_in_its_place(monkeypatch):
-    monkeypatch.setattr(compat, "ray_works", lambda: True)
+    monkeypatch.setattr(extras, "ray_works", lambda: True)
     before = set(sys.modules)
-    next(compat.ray_is_optional())
+    next(extras.patch_ray())
     assert set(sys.modules) == before
 
 
@@ -52,7 +43,7 @@ def test_a_ray_that_breaks_leaves_nothing_behind(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
         monkeypatch.delitem(sys.modules, name)
-    assert compat.ray_works() is False
+    assert extras.ray_works() is False
     assert not [name for name in sys.modules if name.partition(".")[0] == "ray"]
 
 
@@ -77,7 +68,7 @@ def test_training_needs_no_ray(settings):
 def test_numpy_names_come_back_only_where_missing(monkeypatch):
     monkeypatch.delattr(np, "float_", raising=False)
     monkeypatch.setattr(np, "complex_", "untouched", raising=False)
-    send(compat.numpy_names)
+    arrays.patch_numpy_names(None)
     assert np.float_ is np.float64
     assert np.complex_ == "untouched"
 
@@ -92,18 +83,18 @@ def test_config_can_be_made():
 
 
 def test_len_of_a_series_is_the_length_of_each_value_where_agg_lost_it(monkeypatch):
-    monkeypatch.setattr(compat, "agg_counts_rows", lambda: True)
+    monkeypatch.setattr(arrays, "agg_counts_rows", lambda: True)
     module = types.ModuleType("stand_in")
-    send(compat.length_of_each, module)
+    arrays.patch_len(module)
     assert pd.Series([[1, 2], [3]]).map(len).tolist() == module.len(pd.Series([[1, 2], [3]])).tolist() == [2, 1]
     assert module.len([1, 2, 3]) == 3
     assert module.len(pd.DataFrame({"a": [1, 2]})) == 2
 
 
 def test_len_stays_where_agg_works(monkeypatch):
-    monkeypatch.setattr(compat, "agg_counts_rows", lambda: False)
+    monkeypatch.setattr(arrays, "agg_counts_rows", lambda: False)
     module = types.ModuleType("stand_in")
-    send(compat.length_of_each, module)
+    arrays.patch_len(module)
     assert not hasattr(module, "len")
 
 
@@ -119,17 +110,71 @@ def test_missing_cells_are_filled_as_by_an_old_pandas(build):
 
 
 def test_filling_is_left_alone_where_it_works(monkeypatch):
-    monkeypatch.setattr(compat, "fillna_is_lost", lambda: False)
+    monkeypatch.setattr(arrays, "fillna_is_lost", lambda: False)
     module = types.SimpleNamespace(pd=pd, Dataset=type("Dataset", (), {"_fill_nan": len}))
-    send(compat.filled_in_place, module)
+    arrays.patch_missing_values(module)
     assert module.pd is pd and module.Dataset._fill_nan is len
 
 
-@pytest.mark.parametrize("detect", [compat.agg_counts_rows, compat.fillna_is_lost])
+@pytest.mark.parametrize("detect", [arrays.agg_counts_rows, arrays.fillna_is_lost])
 def test_detection_answers_for_the_pandas_at_hand(detect):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert detect() is (int(pd.__version__.partition(".")[0]) >= 3)
+
+
+# --- SciPy
+
+
+@pytest.fixture
+def without_update(monkeypatch):
+    """A ``dok_matrix`` as SciPy has had it since 1.13."""
+    from scipy import sparse
+
+    monkeypatch.delattr(sparse.dok_matrix, "_update", raising=False)
+    return sparse.dok_matrix
+
+
+def test_a_dok_matrix_is_filled_by_update_again(without_update):
+    assert arrays.dok_update_is_gone()
+    arrays.patch_dok_update(None)
+    matrix = without_update((2, 3), dtype=np.float32)
+    matrix._update({(0, 2): 5, (1, 0): 7})
+    matrix._update({(0, 2): 1})
+    assert matrix.toarray().tolist() == [[0, 0, 1], [7, 0, 0]]
+    assert arrays.dok_update_is_gone()  # SciPy's own is still gone
+
+
+def test_an_update_that_is_there_stays(without_update, monkeypatch):
+    monkeypatch.setattr(without_update, "_update", len, raising=False)
+    arrays.patch_dok_update(None)
+    assert without_update._update is len and not arrays.dok_update_is_gone()
+
+
+def test_lightgcns_matrix_is_the_one_that_numpy_computes(build):
+    """D^-1/2 A D^-1/2 of the graph of users and items, dense (He et al., SIGIR '20, equation 8)."""
+    _, train, _, _, model = build("LightGCN")
+    rows = train._dataset.inter_feat
+    users, items = rows["user_id"].numpy(), rows["item_id"].numpy()
+    n_users, n_items = train._dataset.user_num, train._dataset.item_num
+    adjacency = np.zeros((n_users + n_items, n_users + n_items))
+    adjacency[users, n_users + items] = adjacency[n_users + items, users] = 1
+    degree = adjacency.sum(axis=1) + 1e-7  # RecBole's
+    expected = adjacency / np.sqrt(degree[:, None] * degree[None])
+    assert adjacency.any(axis=0).sum() > 90
+    np.testing.assert_allclose(model.norm_adj_matrix.to_dense().numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["LightGCN", "NGCF", "GCMC", "SpectralCF"])
+def test_models_of_the_graph_take_a_step(build, name):
+    _, train, _, _, model = build(name)
+    before = {key: weight.clone() for key, weight in model.state_dict().items()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    loss = model.calculate_loss(next(iter(train)))
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    assert any(not torch.equal(weight, before[key]) for key, weight in model.state_dict().items())
 
 
 # --- PyTorch
@@ -176,6 +221,41 @@ def test_looking_up_a_sequential_model_leaves_anomaly_detection_as_it_was():
         code_now = textwrap.dedent(code).format(state=state)
         done = subprocess.run([sys.executable, "-W", "ignore", "-c", code_now], capture_output=True, text=True)
         assert done.stdout.split() == ["True", state], done.stderr
+
+
+def test_flops_that_cannot_be_counted_are_nan():
+    def get_flops(model):
+        assert model
+        return 7
+
+    module = types.SimpleNamespace(get_flops=get_flops)
+    pytorch.patch_flops(module)
+    assert module.get_flops(True) == 7 and np.isnan(module.get_flops(False))
+
+
+def test_preloaded_weights_are_float32():
+    class Dataset:
+        def get_preload_weight(self, field):
+            return np.array([[0.1, 2.0]])
+
+    pytorch.patch_preloaded_weights(types.SimpleNamespace(Dataset=Dataset))
+    weight = Dataset().get_preload_weight("ent_id")
+    assert weight.dtype == np.float32 and weight.tolist() == np.float32([[0.1, 2.0]]).tolist()
+
+
+# --- Noise
+
+
+def test_cuda_amp_is_quiet_and_whole():
+    """NCL's trainer reads ``amp.autocast`` from where others read ``amp.GradScaler``."""
+    module = types.SimpleNamespace(amp=torch.cuda.amp)
+    noise.patch_scaler_warnings(module)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not module.amp.GradScaler(enabled=False).is_enabled()
+        with module.amp.autocast(enabled=False):
+            assert not torch.is_autocast_enabled("cuda")
+    assert module.amp.custom_fwd is torch.cuda.amp.custom_fwd
 
 
 # --- All together
