@@ -4,28 +4,34 @@ Importing the package makes RecBole know its models, by name, and run on today's
 neither RecBole nor PyTorch itself.
 """
 
+import importlib
+
 from recbole_iacn.bridge import compat, registry
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import SUFFIX
+from recbole_iacn.names import FAMILY, SUFFIX, click_models
 from recbole_iacn.version import __version__
 
-__all__ = ["ConfigError", "__version__", "interest_aware", "run"]
+# What is public, and where it lives; each is imported when it is asked for.
+_PUBLIC = {
+    "Training": "recbole_iacn.build",
+    "build": "recbole_iacn.build",
+    "interest_aware": "recbole_iacn.model.click.backbones",
+    "register": "recbole_iacn.bridge.registry",
+    "run": "recbole_iacn.quick_start",
+}
+__all__ = ["ConfigError", "__version__", *_PUBLIC]
 
 compat.install()
 registry.install()
 
 
 def __getattr__(name):
-    if name == "run":
-        from recbole_iacn.quick_start import run
-
-        return run
-    if name == "interest_aware":
-        from recbole_iacn.model.click.backbones import interest_aware
-
-        return interest_aware
-    if name.endswith(SUFFIX):
-        from recbole_iacn.model.click.backbones import model_class
-
-        return model_class(name)
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in FAMILY or name.endswith(SUFFIX):
+        return registry.own_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*__all__, *FAMILY, *(name + SUFFIX for name in click_models())])
