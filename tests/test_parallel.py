@@ -8,7 +8,7 @@ import processes
 import pytest
 import torch
 import torch.multiprocessing as mp
-from conftest import give_other_weights, write_atomic
+from helpers import give_other_weights, write_atomic
 
 from recbole_iacn import parallel, quick_start
 from recbole_iacn.errors import ConfigError

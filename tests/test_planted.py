@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from helpers import BACKBONES
 from sklearn.metrics import adjusted_mutual_info_score
-from test_backbones import every_backbone
 
 from recbole_iacn.data.synthetic import PlantedInterests
 
@@ -41,7 +41,7 @@ def train(build):
     return train
 
 
-@every_backbone
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_test_auc_comes_near_the_optimum(train, shown, backbone):
     """The optimum is .83; seen: .79 to .83, and .76 and .77 for AFM and EulerNet, which learn slowly."""
     data, folder = shown

@@ -10,7 +10,7 @@ import torch
 
 import recbole_iacn
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def in_fresh_process(code, *arguments, cwd=None):

@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import give_other_weights
+from helpers import BACKBONES, give_other_weights
 
 import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
 
-BACKBONES = [
-    *("DIN", "DIEN", "WideDeep", "DeepFM", "DCN", "DCNV2", "xDeepFM", "AutoInt", "PNN", "NFM", "AFM", "FM", "FFM"),
-    *("FNN", "FwFM", "FiGNN", "EulerNet", "DSSM", "KD_DAGFM"),
-]
 MODES = ("off", "width", "full")
 
 every_backbone = pytest.mark.parametrize("backbone", BACKBONES)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import assert_computes_the_same, give_same_weights, write_atomic
+from helpers import assert_computes_the_same, give_same_weights, write_atomic
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
