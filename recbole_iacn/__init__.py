@@ -13,8 +13,8 @@ from recbole_iacn.version import __version__
 
 # What is public, and where it lives; each is imported when it is asked for.
 _PUBLIC = {
-    "Training": "recbole_iacn.build",
-    "build": "recbole_iacn.build",
+    "Training": "recbole_iacn.building",
+    "build": "recbole_iacn.building",
     "interest_aware": "recbole_iacn.model.click.backbones",
     "register": "recbole_iacn.bridge.registry",
     "run": "recbole_iacn.quick_start",

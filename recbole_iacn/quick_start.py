@@ -6,7 +6,7 @@ import socket
 import sys
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.build import build, configure
+from recbole_iacn.building import build, configure
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models
 

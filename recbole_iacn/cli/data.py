@@ -139,7 +139,7 @@ def summary(manifest, target):
 
 
 def _show_rows(dataset, folder, given):
-    from recbole_iacn.build import build
+    from recbole_iacn.building import build
     from recbole_iacn.data.rows import AS_THEY_ARE, rows_in_words
 
     if not dataset:

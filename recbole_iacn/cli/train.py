@@ -27,6 +27,7 @@ def main(arguments=None):
     parser.add_argument("--group_offset", type=int, default=0, help="rank of this machine's first process")
     known, rest = parser.parse_known_args(arguments)
     given = vars(known)
+    sys.argv[1:] = []  # read; what stays there would be reported as unread
     try:
         return run(config_file_list=given.pop("config_files").split(), config_dict=_settings(rest), **given)
     except ConfigError as error:

@@ -32,7 +32,7 @@ def train(run, data_path, after_epoch=None):
     """
     import torch
 
-    from recbole_iacn.build import build
+    from recbole_iacn.building import build
     from recbole_iacn.experiments.divergence import interest_divergence
 
     torch.set_num_threads(1)
