@@ -4,10 +4,16 @@ Importing the package makes RecBole know its models, by name, and run on today's
 neither RecBole nor PyTorch itself.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from recbole_iacn.bridge import compat, registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import SUFFIX
 from recbole_iacn.version import __version__
+
+if TYPE_CHECKING:  # a checker knows what __getattr__ imports when it is asked for
+    from recbole_iacn.model.click.backbones import interest_aware
+    from recbole_iacn.quick_start import run
 
 __all__ = ["ConfigError", "__version__", "interest_aware", "run"]
 
@@ -15,7 +21,7 @@ compat.install()
 registry.install()
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "run":
         from recbole_iacn.quick_start import run
 

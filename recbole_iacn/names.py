@@ -16,15 +16,15 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
-remembered = {}  # classes of the user's, by name
+remembered: dict[str, type] = {}  # classes of the user's, by name
 
 
-def remember(model_class):
+def remember(model_class: type) -> None:
     """Let RecBole find a class of the user's by its name, in this process."""
     remembered[model_class.__name__] = model_class
 
 
-def backbone(name):
+def backbone(name: str) -> str | None:
     """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is no such name.
 
     Args:
@@ -36,7 +36,7 @@ def backbone(name):
     return base if name in remembered or base in recbole_models() else None
 
 
-def is_ours(name):
+def is_ours(name: str) -> bool:
     """Whether this package has a model of that name.
 
     Args:
@@ -45,7 +45,7 @@ def is_ours(name):
     return name in FAMILY or backbone(name) is not None
 
 
-def recbole_folder():
+def recbole_folder() -> Path:
     """Where RecBole is installed."""
     import recbole
 
@@ -53,7 +53,7 @@ def recbole_folder():
 
 
 @functools.cache
-def click_models():
+def click_models() -> tuple[str, ...]:
     """Names of RecBole's click-through-rate models: DIN, DIEN and the context-aware ones."""
     context_aware = recbole_folder() / "model" / "context_aware_recommender"
     return tuple(
@@ -62,6 +62,6 @@ def click_models():
 
 
 @functools.cache
-def recbole_models():
+def recbole_models() -> tuple[str, ...]:
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
     return tuple(sorted(path.stem for path in (recbole_folder() / "properties" / "model").glob("*.yaml")))
