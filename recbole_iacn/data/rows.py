@@ -1,13 +1,21 @@
 """The first users' rows in words, so that anyone can see what trains, what tests, and that nothing leaks."""
 
 import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
 
 
-def rows_in_words(dataset, data_path, config_files=(), settings=None, users=2):
+def rows_in_words(
+    dataset: str,
+    data_path: str,
+    config_files: Sequence[str] = (),
+    settings: dict[str, Any] | None = None,
+    users: int = 2,
+) -> Iterator[str]:
     """Yields lines of text: of each of the first users every row, with history, target and negatives.
 
     Args:
