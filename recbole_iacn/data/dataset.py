@@ -1,6 +1,8 @@
 """A sequential data set whose items have auxiliary columns."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,9 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_iacn.data.history import HistoryDataset
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 AUXILIARY_SUFFIX = "_auxiliary"
 
@@ -22,7 +27,7 @@ class InterestAwareDataset(HistoryDataset):
 
     item_feat: Any  # as inter_feat; None until there is one
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Config) -> None:
         self.hidden_fields: frozenset[str] = frozenset()
         self.auxiliary_fields: frozenset[str] = frozenset()
         super().__init__(config)

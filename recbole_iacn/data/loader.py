@@ -6,9 +6,11 @@ table of negatives stands beside the rows: drawn once for validation and test, o
 afresh in every epoch for training.
 """
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,11 +26,15 @@ from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+
 # Training, validation and test must not share a stream of random numbers; the values only have to differ.
 _STREAM = {"train": 0, "valid": 1, "test": 2}
 
 
-def own_items(dataset: Any) -> OwnItems:
+def own_items(dataset: Dataset) -> OwnItems:
     """All items of each user, over every split, of the data set that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
         users, items = clicks(dataset)
@@ -36,7 +42,7 @@ def own_items(dataset: Any) -> OwnItems:
     return dataset.own_items
 
 
-def clicks(dataset: Any) -> tuple[Tensor, Tensor]:
+def clicks(dataset: Dataset) -> tuple[Tensor, Tensor]:
     """User and item of every interaction: the targets, and what stands in histories alone."""
     if hasattr(dataset, "clicks"):
         return dataset.clicks
@@ -50,7 +56,7 @@ def clicks(dataset: Any) -> tuple[Tensor, Tensor]:
     return torch.cat([users, users[row]]), torch.cat([items, seen[row, column]])
 
 
-def stream(config: Any, phase: str, epoch: int = 0) -> np.random.Generator:
+def stream(config: Config, phase: str, epoch: int = 0) -> np.random.Generator:
     return np.random.default_rng([config["seed"], _STREAM[phase], epoch])
 
 
@@ -109,7 +115,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
     The trainer may name the next epoch by :meth:`set_epoch`; otherwise every pass counts as one.
     """
 
-    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=shuffle)
         if type(self.sampler) is RandomSampler:
             self.batch_sampler.sampler = _ShuffledRows(self)
@@ -145,7 +151,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
 class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
     """Evaluation rows, each with its fixed negatives; same figures at every pass and for every model."""
 
-    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         phase = sampler.phase
         self._set_neg_sample_args(config, dataset, InputType.POINTWISE, config[f"{phase}_neg_sample_args"])
         self.sample_size = len(dataset)
@@ -169,7 +175,7 @@ class SharedRows(_Part):
     (a last batch of fewer rows than processes has some twice). In evaluation the rows are, each to one process.
     """
 
-    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         with parallel.as_one_process(config):
             super().__init__(config, dataset, sampler, shuffle=shuffle)
         self.deals_batches = isinstance(self, TrainDataLoader)

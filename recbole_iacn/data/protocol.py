@@ -5,11 +5,16 @@ loaders that draw negatives as the papers do. It works for RecBole's models as w
 same test.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 NEGATIVES = 1000  # that a clicked item is ranked among, by default: as in the TiMiRec paper
 
@@ -115,19 +120,19 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
     return {key: value.copy() if isinstance(value, dict) else value for key, value in settings.items()}
 
 
-def one_row_a_user(config: Any) -> bool:
+def one_row_a_user(config: Config) -> bool:
     """True if the run's protocol takes only a user's last item for a target and splits by users."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].one_row_a_user
 
 
-def ranks_items(config: Any) -> bool:
+def ranks_items(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among others."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].ranks_items
 
 
-def is_sampled(config: Any) -> bool:
+def is_sampled(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among ``eval_negatives`` fixed items."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].sampled

@@ -5,7 +5,9 @@ excludes the target only, and encodes a user's history once for each candidate. 
 user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +18,10 @@ from recbole_iacn.data.loader import clicks, own_items, stream
 from recbole_iacn.data.negatives import read_negatives
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
 from recbole_iacn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
 
 
 class Candidates:
@@ -53,7 +59,7 @@ class RankingEvalDataLoader(FullSortEvalDataLoader):
     """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with the items to
     leave out (``mask_history: True``: those that the user clicked before)."""
 
-    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=False)
         self.candidates: Tensor | None = None
         self.left_out: _Earlier | None = None
