@@ -19,10 +19,10 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
-registered = {}  # classes of the user's, by name
+registered: dict[str, type] = {}  # classes of the user's, by name
 
 
-def remember(model_class):
+def remember(model_class: type) -> None:
     """Let RecBole find a class of the user's by its name, in this process.
 
     A class that is defined again, as by a notebook's cell, takes the earlier one's place.
@@ -43,11 +43,11 @@ def remember(model_class):
     registered[name] = model_class
 
 
-def _place(model_class):
+def _place(model_class: type) -> tuple[str, str]:
     return model_class.__module__, model_class.__qualname__
 
 
-def backbone(name):
+def backbone(name: str) -> str | None:
     """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is not such a name.
 
     Args:
@@ -59,7 +59,7 @@ def backbone(name):
     return base if name in registered or base in recbole_models() else None
 
 
-def is_ours(name):
+def is_ours(name: str) -> bool:
     """Whether a model of that name is one of this package, or derived from one: it brings its dataset and trainer.
 
     Args:
@@ -70,13 +70,13 @@ def is_ours(name):
     return name in FAMILY or backbone(name) is not None
 
 
-def recbole_folder():
+def recbole_folder() -> Path:
     """Where RecBole is installed, found without importing it."""
     return Path(importlib.util.find_spec("recbole").origin).parent
 
 
 @functools.cache
-def click_models():
+def click_models() -> tuple[str, ...]:
     """Names of RecBole's click-through-rate models: DIN, DIEN and the context-aware ones."""
     context_aware = recbole_folder() / "model" / "context_aware_recommender"
     return tuple(
@@ -85,6 +85,6 @@ def click_models():
 
 
 @functools.cache
-def recbole_models():
+def recbole_models() -> tuple[str, ...]:
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
     return tuple(sorted(path.stem for path in (recbole_folder() / "properties" / "model").glob("*.yaml")))

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import sys
+from typing import Any
 
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building import build, configure
@@ -12,17 +13,17 @@ from recbole_iacn.names import click_models
 
 
 def run(
-    model,
-    dataset,
-    config_file_list=None,
-    config_dict=None,
-    saved=True,
-    nproc=1,
-    world_size=-1,
-    ip="localhost",
-    port="5678",
-    group_offset=0,
-):
+    model: str | type,
+    dataset: str,
+    config_file_list: list[str] | None = None,
+    config_dict: dict[str, Any] | None = None,
+    saved: bool = True,
+    nproc: int = 1,
+    world_size: int = -1,
+    ip: str = "localhost",
+    port: str = "5678",
+    group_offset: int = 0,
+) -> dict[str, Any] | None:
     """Train, validate and test a model, ours or RecBole's, after checking all settings.
 
     Args:

@@ -1,6 +1,8 @@
 """The first users' rows in words, so that anyone can see what trains, what tests, and that nothing leaks."""
 
 import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from recbole_iacn.errors import ConfigError
 AS_THEY_ARE = {"shuffle": False, "iacn_mode": "off", "normalize_all": False, "normalize_field": None}
 
 
-def rows_in_words(loaders, users=2):
+def rows_in_words(loaders: Sequence[Any], users: int = 2) -> Iterator[str]:
     """Yields lines of text: of each of the first users every row, with history, target and negatives.
 
     Args:
