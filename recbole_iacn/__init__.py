@@ -15,18 +15,45 @@ from recbole_iacn.version import __version__
 if TYPE_CHECKING:  # a checker knows what __getattr__ imports when it is asked for
     from recbole_iacn.bridge.registry import register
     from recbole_iacn.building import Training, build
+    from recbole_iacn.data.protocol import Protocol, add_protocol
     from recbole_iacn.model.click.backbones import interest_aware
+    from recbole_iacn.model.click.task import AuxiliaryTask, add_task
+    from recbole_iacn.model.extractors import add_extractor
+    from recbole_iacn.model.retrieval.base import InterestRecommender
     from recbole_iacn.quick_start import run
+    from recbole_iacn.training.metrics import add_metric
 
 # What is public, and where it lives; each is imported when it is asked for.
 _PUBLIC = {
-    "Training": "recbole_iacn.building",
-    "build": "recbole_iacn.building",
-    "interest_aware": "recbole_iacn.model.click.backbones",
-    "register": "recbole_iacn.bridge.registry",
-    "run": "recbole_iacn.quick_start",
+    "AuxiliaryTask": "model.click.task",
+    "InterestRecommender": "model.retrieval.base",
+    "Protocol": "data.protocol",
+    "Training": "building",
+    "add_extractor": "model.extractors",
+    "add_metric": "training.metrics",
+    "add_protocol": "data.protocol",
+    "add_task": "model.click.task",
+    "build": "building",
+    "interest_aware": "model.click.backbones",
+    "register": "bridge.registry",
+    "run": "quick_start",
 }
-__all__ = ["ConfigError", "Training", "__version__", "build", "interest_aware", "register", "run"]
+__all__ = [
+    "AuxiliaryTask",
+    "ConfigError",
+    "InterestRecommender",
+    "Protocol",
+    "Training",
+    "__version__",
+    "add_extractor",
+    "add_metric",
+    "add_protocol",
+    "add_task",
+    "build",
+    "interest_aware",
+    "register",
+    "run",
+]
 
 compat.install()
 registry.install()
@@ -34,7 +61,7 @@ registry.install()
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        return getattr(importlib.import_module(f"recbole_iacn.{_PUBLIC[name]}"), name)
     if name in FAMILY or name.endswith(SUFFIX):
         return registry.own_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

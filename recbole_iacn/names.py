@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.errors import ConfigError
 
@@ -22,6 +23,44 @@ FAMILY = {
 registered: dict[str, type] = {}  # classes of the user's, by name
 
 
+class Named(dict):
+    """What a setting may name, by that name: a class, or where it is. Open to the user's own.
+
+    Args:
+        what (str): the function that adds to it, for messages.
+        builtin (dict): what is there from the start.
+    """
+
+    def __init__(self, what: str, builtin: dict) -> None:
+        super().__init__(builtin)
+        self.what = what
+
+    def add(self, name: str, value: object) -> None:
+        """Add the user's own; one that is defined again, as by a notebook's cell, takes the earlier one's place.
+
+        Raises:
+            ConfigError: the name is taken.
+        """
+        holder = self.get(name)
+        if holder is not None and holder != value and _place(holder) != _place(value):
+            raise ConfigError(f"{self.what}: the name {name!r} is taken ({_place(holder)}); choose another")
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigError(f"{self.what}: the name must be a plain one, such as my_own, got {name!r}")
+        self[name] = value
+
+
+tasks = Named("add_task", {"iacn": "recbole_iacn.model.click.capsule_task.CapsuleTask"})
+extractors = Named(
+    "add_extractor",
+    {
+        "routing": "recbole_iacn.nn.capsule.BehaviorToInterestRouting",
+        "sa": "recbole_iacn.nn.extractor.SelfAttentiveInterests",
+        "dr": "recbole_iacn.nn.extractor.PositionalRouting",
+    },
+)
+BUILT_IN_EXTRACTORS = frozenset(extractors)
+
+
 def remember(model_class: type) -> None:
     """Let RecBole find a class of the user's by its name, in this process.
 
@@ -36,15 +75,16 @@ def remember(model_class: type) -> None:
     name = model_class.__name__
     holder = registered.get(name)
     if holder is not None and _place(holder) != _place(model_class):
-        raise ConfigError(f"register: the name {name} is taken by {'.'.join(_place(holder))}; rename the class")
+        raise ConfigError(f"register: the name {name} is taken by {_place(holder)}; rename the class")
     if name in recbole_models() or name in FAMILY or name.removesuffix(SUFFIX) in click_models():
         owner = "RecBole's" if name in recbole_models() else "this package's"
         raise ConfigError(f"register: the name {name} is taken by {owner} model; rename the class")
     registered[name] = model_class
 
 
-def _place(model_class: type) -> tuple[str, str]:
-    return model_class.__module__, model_class.__qualname__
+def _place(value: Any) -> str:
+    """Where a class is defined; anything else in words."""
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else str(value)
 
 
 def backbone(name: str) -> str | None:

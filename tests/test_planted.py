@@ -68,5 +68,5 @@ def test_capsules_find_the_planted_clusters(train, hidden):
     model, rows, auc = train("DIN_IaCN", folder, learning_rate=0.003, train_batch_size=1024, **options)
     assert agreement(data, model, rows) > 0.55
     assert data.bayes_auc() - 0.06 < auc < data.bayes_auc() + 0.03
-    model.iacn.routing.bilinear.data.zero_()  # then the couplings are the random start's
+    model.tasks["iacn"].network.extractor.bilinear.data.zero_()  # then the couplings are the random start's
     assert abs(agreement(data, model, rows)) < 0.05

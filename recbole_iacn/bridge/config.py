@@ -4,6 +4,7 @@ import yaml
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings
+from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.data.protocol import protocol_settings
 from recbole_iacn.names import FAMILY, is_ours, recbole_folder, recbole_models, registered
@@ -54,6 +55,7 @@ def teach_config(module):
                 final["iacn_mode"] = "off"
             settings.check_ranges(final)
             settings.check_backend(final)
+            check_extensions(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
         if ours:

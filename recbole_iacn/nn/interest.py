@@ -35,6 +35,8 @@ class InterestAwareNetwork(nn.Module):
             foreseen from it, ``V^T softmax(z)``, in place of label-aware attention, and serving can have it, too; a
             teacher that knows the target tells which interest it was (TiMiRec's distillation). Defaults to 0: none.
         distillation_temperature (float): T > 0 of teacher and student. Defaults to 0.1.
+        extractor (torch.nn.Module, optional): what finds the interests, see :mod:`recbole_iacn.nn.extractor`, in place
+            of routing, to which ``iterations``, ``rounding``, ``logit_std`` and ``map_scale`` belong.
 
     Example:
         >>> network = InterestAwareNetwork(embedding_size=16, max_length=20)
@@ -58,11 +60,12 @@ class InterestAwareNetwork(nn.Module):
         profile_size: int = 0,
         state_size: int = 0,
         distillation_temperature: float = 0.1,
+        extractor: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if temperature <= 0:
             raise ValueError(f"temperature must be greater than 0, got {temperature}")
-        self.routing = BehaviorToInterestRouting(
+        self.extractor = extractor or BehaviorToInterestRouting(
             embedding_size, num_interests, max_length, iterations, logit_std, rounding, map_scale
         )
         self.temperature = temperature
@@ -93,7 +96,7 @@ class InterestAwareNetwork(nn.Module):
         """
         if (profile is None) != (self.profile_layer is None):
             raise ValueError("a profile must be given if and only if the network has a profile_size")
-        interests, active = self.routing(history, mask)
+        interests, active = self.extractor(history, mask)
         if self.profile_layer is not None and profile is not None:
             profile = profile.unsqueeze(1).expand(-1, interests.shape[1], -1)
             interests = self.profile_layer(torch.cat([interests, profile], dim=-1))
@@ -168,3 +171,9 @@ class InterestAwareNetwork(nn.Module):
         teacher = target_interest(interests, active, clicked, self.distillation_temperature).detach()
         told = distillation_loss(teacher, logits, active, self.distillation_temperature)
         return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q), told
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
+        """As in PyTorch; version 0.5 called the extractor ``routing``."""
+        for name in [name for name in state_dict if name.startswith(f"{prefix}routing.")]:
+            state_dict[f"{prefix}extractor.{name.removeprefix(f'{prefix}routing.')}"] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

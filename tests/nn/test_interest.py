@@ -141,11 +141,11 @@ def test_gradcheck_of_the_whole_network(attention, power, profile_size):
     log_q = expected_log_count(torch.arange(8, dtype=torch.float64), candidate_ids, B, N)
 
     def loss(history, target, negatives, bilinear):
-        parameters = {**dict(network.named_parameters()), "routing.bilinear": bilinear}
+        parameters = {**dict(network.named_parameters()), "extractor.bilinear": bilinear}
         arguments = (history, mask, torch.cat([target, negatives]), candidate_ids, log_q, profile)
         return torch.func.functional_call(Loss(network), {f"network.{k}": v for k, v in parameters.items()}, arguments)
 
-    bilinear = network.routing.bilinear.detach().clone().requires_grad_()
+    bilinear = network.extractor.bilinear.detach().clone().requires_grad_()
     # a vector of length exactly 0 (the empty history) is where squash is only once differentiable
     assert torch.autograd.gradcheck(loss, (history.requires_grad_(), target.requires_grad_(), negatives, bilinear))
 
