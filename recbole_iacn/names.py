@@ -1,7 +1,11 @@
-"""The names of this package's models: ``<Backbone>_IaCN``, and the multi-interest family."""
+"""The names of models: this package's ``<Backbone>_IaCN`` and multi-interest family, RecBole's, and the user's own."""
 
 import functools
+import importlib.util
 from pathlib import Path
+from typing import Any
+
+from recbole_iacn.errors import ConfigError
 
 SUFFIX = "_IaCN"
 
@@ -19,16 +23,75 @@ FAMILY = {
 # RecBole's models whose file of defaults is not called as they are.
 _DEFAULTS = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
-remembered = {}  # classes of the user's, by name
+registered: dict[str, type] = {}  # classes of the user's, by name
 
 
-def remember(model_class):
-    """Let RecBole find a class of the user's by its name, in this process."""
-    remembered[model_class.__name__] = model_class
+class Named(dict):
+    """What a setting may name, by that name: a class, or where it is. Open to the user's own.
+
+    Args:
+        what (str): the function that adds to it, for messages.
+        builtin (dict): what is there from the start.
+    """
+
+    def __init__(self, what: str, builtin: dict) -> None:
+        super().__init__(builtin)
+        self.what = what
+
+    def add(self, name: str, value: object) -> None:
+        """Add the user's own; one that is defined again, as by a notebook's cell, takes the earlier one's place.
+
+        Raises:
+            ConfigError: the name is taken.
+        """
+        holder = self.get(name)
+        if holder is not None and holder != value and _place(holder) != _place(value):
+            raise ConfigError(f"{self.what}: the name {name!r} is taken ({_place(holder)}); choose another")
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigError(f"{self.what}: the name must be a plain one, such as my_own, got {name!r}")
+        self[name] = value
 
 
-def backbone(name):
-    """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is no such name.
+tasks = Named("add_task", {"iacn": "recbole_iacn.model.click.capsule_task.CapsuleTask"})
+extractors = Named(
+    "add_extractor",
+    {
+        "routing": "recbole_iacn.nn.capsule.BehaviorToInterestRouting",
+        "sa": "recbole_iacn.nn.extractor.SelfAttentiveInterests",
+        "dr": "recbole_iacn.nn.extractor.PositionalRouting",
+    },
+)
+BUILT_IN_EXTRACTORS = frozenset(extractors)
+
+
+def remember(model_class: type) -> None:
+    """Let RecBole find a class of the user's by its name, in this process.
+
+    A class that is defined again, as by a notebook's cell, takes the earlier one's place.
+
+    Args:
+        model_class (type): a model.
+
+    Raises:
+        ConfigError: the name is another model's.
+    """
+    name = model_class.__name__
+    holder = registered.get(name)
+    if holder is not None and _place(holder) != _place(model_class):
+        raise ConfigError(f"register: the name {name} is taken by {_place(holder)}; rename the class")
+    if name in recbole_models() or name in FAMILY or name.removesuffix(SUFFIX) in click_models():
+        owner = "RecBole's" if name in recbole_models() else "this package's"
+        raise ConfigError(f"register: the name {name} is taken by {owner} model; rename the class")
+    registered[name] = model_class
+
+
+def _place(value: Any) -> str:
+    """Where a class is defined; anything else in words."""
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else str(value)
+
+
+def backbone(name: str) -> str | None:
+    """The backbone's name of ``<Backbone>_IaCN``; None if ``name`` is not such a name.
 
     Args:
         name (str): a model name.
@@ -36,27 +99,27 @@ def backbone(name):
     base = name.removesuffix(SUFFIX)
     if base == name:
         return None
-    return base if name in remembered or base in recbole_models() else None
+    return base if name in registered or base in recbole_models() else None
 
 
-def is_ours(name):
-    """Whether this package has a model of that name.
+def is_ours(name: str) -> bool:
+    """Whether a model of that name is one of this package, or derived from one: it brings its dataset and trainer.
 
     Args:
         name (str): a model name.
     """
+    if name in registered:
+        return hasattr(registered[name], "dataset_class")
     return name in FAMILY or backbone(name) is not None
 
 
-def recbole_folder():
-    """Where RecBole is installed."""
-    import recbole
-
-    return Path(recbole.__file__).parent
+def recbole_folder() -> Path:
+    """Where RecBole is installed, found without importing it."""
+    return Path(importlib.util.find_spec("recbole").origin).parent
 
 
 @functools.cache
-def click_models():
+def click_models() -> tuple[str, ...]:
     """Names of RecBole's click-through-rate models: DIN, DIEN and the context-aware ones."""
     context_aware = recbole_folder() / "model" / "context_aware_recommender"
     return tuple(
@@ -65,14 +128,14 @@ def click_models():
 
 
 @functools.cache
-def recbole_models():
+def recbole_models() -> tuple[str, ...]:
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
     files = (recbole_folder() / "properties" / "model").glob("*.yaml")
     named_otherwise = {file: model for model, file in _DEFAULTS.items()}
     return tuple(sorted([*(named_otherwise.get(path.stem, path.stem) for path in files), "Random"]))  # it has no file
 
 
-def defaults_name(model):
+def defaults_name(model: str) -> str:
     """The name of RecBole's file of defaults for one of its models.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 import recbole_iacn
 from recbole_iacn.checks.properties import own_properties, properties_folder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 
 
 def test_wheel_and_sdist_carry_the_properties(tmp_path):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from helpers import BACKBONES
 from sklearn.metrics import adjusted_mutual_info_score
-from test_backbones import every_backbone
 
 from recbole_iacn.data.synthetic import PlantedInterests
 
@@ -41,7 +41,7 @@ def train(build):
     return train
 
 
-@every_backbone
+@pytest.mark.parametrize("backbone", BACKBONES)
 def test_test_auc_comes_near_the_optimum(train, shown, backbone):
     """The optimum is .83; seen: .79 to .83, and .76 and .77 for AFM and EulerNet, which learn slowly."""
     data, folder = shown
@@ -68,5 +68,5 @@ def test_capsules_find_the_planted_clusters(train, hidden):
     model, rows, auc = train("DIN_IaCN", folder, learning_rate=0.003, train_batch_size=1024, **options)
     assert agreement(data, model, rows) > 0.55
     assert data.bayes_auc() - 0.06 < auc < data.bayes_auc() + 0.03
-    model.iacn.routing.bilinear.data.zero_()  # then the couplings are the random start's
+    model.tasks["iacn"].network.extractor.bilinear.data.zero_()  # then the couplings are the random start's
     assert abs(agreement(data, model, rows)) < 0.05

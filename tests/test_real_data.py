@@ -7,7 +7,7 @@ import torch
 
 from recbole_iacn.data.sequences import convert
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+DATA = Path(__file__).parents[2] / "shared" / "data"
 
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not at hand")
 

@@ -84,7 +84,7 @@ def test_compiling_reaches_the_dense_layers(build):
     config, *_, model = build("DIN_IaCN", torch_compile="eager")
     names = list(model.state_dict())
     IaCNTrainer(config, model)
-    parts = [model.dnn_mlp_layers, model.iacn.routing]
+    parts = [model.dnn_mlp_layers, model.tasks["iacn"].network.extractor]
     assert all(part._compiled_call_impl is not None for part in parts)
     assert "_scores" in vars(model.attention) and list(model.state_dict()) == names
 

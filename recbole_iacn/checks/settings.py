@@ -70,7 +70,6 @@ _RANGES = [
     ("label_attention", lambda v: v in ("pow", "scale", "hard"), "pow, scale or hard"),
     ("label_power", lambda v: _number(v) and v >= 0, "a number >= 0"),
     ("h_layer", lambda v: isinstance(v, bool), "True or False"),
-    ("extractor", lambda v: v in ("sa", "dr"), "sa or dr"),
     ("attention_size", lambda v: _integer(v) and v >= 1, "an integer >= 1"),
     ("interest_positions", lambda v: v in ("attention", "values", "none"), "attention, values or none"),
     ("time_span", lambda v: _integer(v) and v >= 1, "an integer >= 1"),

@@ -5,9 +5,18 @@ loaders that draw negatives as the papers do. It works for RecBole's models as w
 same test.
 """
 
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import Named
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 NEGATIVES = 1000  # that a clicked item is ranked among, by default: as in the TiMiRec paper
 
@@ -25,65 +34,110 @@ class Protocol:
         sampled (bool): ranked among ``eval_negatives`` fixed items; otherwise among all.
     """
 
-    settings: dict
+    settings: dict[str, Any]
     one_row_a_user: bool = False
     ranks_items: bool = False
     sampled: bool = False
 
+    @classmethod
+    def scored(
+        cls,
+        split: dict[str, Any],
+        group_by: str | None = "user",
+        negatives: str = "uniform",
+        one_row_a_user: bool = False,
+        **settings: Any,
+    ) -> Protocol:
+        """Every row is a click, beside it stands one negative; metrics are AUC and the like.
 
-def _settings(split, group_by, distribution, **more):
-    short = {"uniform": "uni1", "popularity": "pop1"}[distribution]
-    return {
-        "eval_args": {"split": split, "order": "TO", "group_by": group_by, "mode": {"valid": short, "test": short}},
-        "repeatable": True,
-        "threshold": None,  # every row is a click
-        "train_neg_sample_args": {
-            "distribution": distribution,
-            "sample_num": 1,
-            "alpha": 1.0,
-            "dynamic": False,
-            "candidate_num": 0,
-        },
-        **more,
-    }
+        Args:
+            split: RecBole's, such as ``{"LS": "valid_and_test"}`` or ``{"RS": [0.8, 0.1, 0.1]}``, in the order of time.
+            group_by: ``user``, or None to split all rows together.
+            negatives: how they are drawn, ``uniform`` or ``popularity``.
+            one_row_a_user: see the attribute.
+            **settings: further keys that the protocol fixes.
+        """
+        if negatives not in _SHORT:
+            raise ConfigError(f"negatives: must be {' or '.join(_SHORT)}, got {negatives!r}")
+        mode = dict.fromkeys(("valid", "test"), _SHORT[negatives])
+        fixed = {
+            "eval_args": {"split": split, "order": "TO", "group_by": group_by, "mode": mode},
+            "repeatable": True,
+            "threshold": None,  # every row is a click
+            "train_neg_sample_args": {
+                "distribution": negatives,
+                "sample_num": 1,
+                "alpha": 1.0,
+                "dynamic": False,
+                "candidate_num": 0,
+            },
+        }
+        return cls({**fixed, **settings}, one_row_a_user=one_row_a_user)
+
+    @classmethod
+    def ranked(
+        cls, split: dict[str, Any], group_by: str | None = "user", sampled: bool = False, **settings: Any
+    ) -> Protocol:
+        """The clicked item is ranked among others; metrics are Recall, NDCG and the like. For sequential models.
+
+        Args:
+            split, group_by, **settings: as in :meth:`scored`.
+            sampled: among ``eval_negatives`` fixed items; by default among all.
+        """
+        mode = {"valid": "full", "test": "full"}
+        eval_args = {"split": split, "order": "TO", "group_by": group_by, "mode": mode}
+        return cls({"eval_args": eval_args, "repeatable": True, **settings}, ranks_items=True, sampled=sampled)
 
 
-_LAST_TESTS = {"split": {"LS": "valid_and_test"}, "group_by": "user", "distribution": "uniform"}
+_SHORT = {"uniform": "uni1", "popularity": "pop1"}  # RecBole's words for one negative
+_LAST_TESTS = {"LS": "valid_and_test"}
 
-_RANKED = {
-    "eval_args": {
-        "split": _LAST_TESTS["split"],
-        "order": "TO",
-        "group_by": "user",
-        "mode": {"valid": "full", "test": "full"},
+PROTOCOLS = Named(
+    "add_protocol",
+    {
+        # Jaiswal & Xiong, RecSys '23: per user the last item tests, the one before validates, every earlier prefix
+        # trains; one negative per positive, none of the user's own items.
+        "leave_one_out_ctr": Protocol.scored(_LAST_TESTS),
+        # Zhou et al. (DIN), KDD '18, section 5.1, as IaCN uses it for Electronics: the same with the last 10 items. The
+        # paper trains on the item before the last, too, and names no validation; here that item validates, so that the
+        # test is not what stops the training.
+        "din_electronics": Protocol.scored(_LAST_TESTS, MAX_ITEM_LIST_LENGTH=10),
+        # Zhou et al. (DIEN), AAAI '19, its published preparation, as IaCN uses it for Books: a user's last item from
+        # the 20 before it; the negative drawn by how often items were reviewed; a tenth of the users tests. The paper
+        # names no validation; here a tenth of the training users validates. It rejects the target alone; here no
+        # negative is any of the user's own items.
+        "dien_books": Protocol.scored(
+            {"RS": [0.81, 0.09, 0.1]}, None, "popularity", one_row_a_user=True, MAX_ITEM_LIST_LENGTH=20
+        ),
+        # Wang et al. (TiMiRec), CIKM '22, table 2: the last item tests, the one before validates, every earlier prefix
+        # trains; ranked among 1,000 items that are none of the user's, drawn once, with replacement.
+        "leave_one_out_sampled": Protocol.ranked(_LAST_TESTS, sampled=True),
+        # The same among all items (key mask_history: without those that the user has clicked before).
+        "leave_one_out_full": Protocol.ranked(_LAST_TESTS),
     },
-    "repeatable": True,
-}
-
-PROTOCOLS = {
-    # Jaiswal & Xiong, RecSys '23: per user the last item tests, the one before validates, every earlier prefix
-    # trains; one negative per positive, none of the user's own items.
-    "leave_one_out_ctr": Protocol(_settings(**_LAST_TESTS)),
-    # Zhou et al. (DIN), KDD '18, section 5.1, as IaCN uses it for Electronics: the same with the last 10 items. The
-    # paper trains on the item before the last, too, and names no validation; here that item validates, so that the
-    # test is not what stops the training.
-    "din_electronics": Protocol(_settings(**_LAST_TESTS, MAX_ITEM_LIST_LENGTH=10)),
-    # Zhou et al. (DIEN), AAAI '19, its published preparation, as IaCN uses it for Books: a user's last item from the
-    # 20 before it; the negative drawn by how often items were reviewed; a tenth of the users tests. The paper names
-    # no validation; here a tenth of the training users validates. It rejects the target alone; here no negative
-    # is any of the user's own items.
-    "dien_books": Protocol(
-        _settings({"RS": [0.81, 0.09, 0.1]}, None, "popularity", MAX_ITEM_LIST_LENGTH=20), one_row_a_user=True
-    ),
-    # Wang et al. (TiMiRec), CIKM '22, table 2: the last item tests, the one before validates, every earlier prefix
-    # trains; ranked among 1,000 items that are none of the user's, drawn once, with replacement.
-    "leave_one_out_sampled": Protocol(_RANKED, ranks_items=True, sampled=True),
-    # The same among all items (key mask_history: without those that the user has clicked before).
-    "leave_one_out_full": Protocol(_RANKED, ranks_items=True),
-}
+)
 
 
-def protocol_settings(name, given):
+def add_protocol(name: str, protocol: Protocol) -> Protocol:
+    """Let the setting ``protocol`` name one of one's own, in this process, for every model.
+
+    Args:
+        name: a plain name.
+        protocol: what it stands for, best made by :meth:`Protocol.scored` or :meth:`Protocol.ranked`.
+
+    Returns:
+        The protocol.
+
+    Raises:
+        ConfigError: it is not a protocol, or the name is taken.
+    """
+    if not isinstance(protocol, Protocol):
+        raise ConfigError(f"add_protocol: {name}: {protocol!r} is not a recbole_iacn.Protocol")
+    PROTOCOLS.add(name, protocol)
+    return protocol
+
+
+def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The RecBole keys that protocol ``name`` stands for.
 
     Args:
@@ -110,22 +164,22 @@ def protocol_settings(name, given):
             f"{clashes[0]}: protocol {name!r} fixes it to {settings[clashes[0]]}. "
             f"Leave {clashes[0]} out, or set protocol: null to choose it yourself."
         )
-    return {key: value.copy() if isinstance(value, dict) else value for key, value in settings.items()}
+    return copy.deepcopy(settings)
 
 
-def one_row_a_user(config):
+def one_row_a_user(config: Config) -> bool:
     """True if the run's protocol takes only a user's last item for a target and splits by users."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].one_row_a_user
 
 
-def ranks_items(config):
+def ranks_items(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among others."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].ranks_items
 
 
-def is_sampled(config):
+def is_sampled(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among ``eval_negatives`` fixed items."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].sampled

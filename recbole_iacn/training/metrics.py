@@ -5,9 +5,12 @@ RecBole has GAUC among its ranking metrics only and refuses to report it togethe
 
 import numpy as np
 import torch
-from recbole.evaluator import Collector, Evaluator
+from recbole.evaluator import Collector, Evaluator, register
+from recbole.evaluator.base_metric import AbstractMetric
 
 from recbole_iacn import parallel
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import Named
 
 
 def grouped_auc(scores, labels, users):
@@ -94,3 +97,33 @@ def value_evaluation(config):
     if "gauc" in evaluator.metrics:
         evaluator.metric_class["gauc"] = GroupedAUC(config)
     return UserCollector(config), evaluator
+
+
+def add_metric(metric: type[AbstractMetric]) -> type[AbstractMetric]:
+    """Let ``metrics`` and ``valid_metric`` name a metric of one's own, in this process, for every model.
+
+    Args:
+        metric: as RecBole's own are: derived from ``recbole.evaluator.base_metric``, with ``metric_type``,
+            ``metric_need`` (what it is calculated from), ``smaller`` and ``calculate_metric``. Its name is the class's.
+
+    Returns:
+        The same, so that it serves as a decorator.
+
+    Raises:
+        ConfigError: it is not a metric of RecBole's kind, or its name is taken.
+    """
+    if not isinstance(metric, type) or not issubclass(metric, AbstractMetric):
+        raise ConfigError(f"add_metric: {metric!r} is not a subclass of recbole.evaluator.base_metric.AbstractMetric")
+    for attribute in ("metric_type", "metric_need"):
+        if not hasattr(metric, attribute):
+            raise ConfigError(f"add_metric: {metric.__name__} has no {attribute}; see RecBole's metrics for examples")
+    _METRICS.add(metric.__name__.lower(), metric)
+    register.metrics_dict.update(_METRICS)
+    register.metric_information[metric.__name__.lower()] = metric.metric_need
+    register.metric_types[metric.__name__.lower()] = metric.metric_type
+    if metric.smaller and metric.__name__.lower() not in register.smaller_metrics:
+        register.smaller_metrics.append(metric.__name__.lower())
+    return metric
+
+
+_METRICS = Named("add_metric", register.metrics_dict)

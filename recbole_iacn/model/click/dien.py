@@ -29,8 +29,6 @@ class EvolvingItems(SequenceItems):
         adopt(self.interset_extractor, LeanExtractor)
         adopt(self.interest_evolution, LeanEvolution)
 
-    _reached = None  # the last states of the rows that forward has just seen
-
     @property
     def state_size(self):
         """Width of :meth:`user_state`."""
@@ -38,9 +36,9 @@ class EvolvingItems(SequenceItems):
 
     def user_state(self, interaction):
         """What the interest extractor's GRU knows of each row's user in the end, shape (B, state_size)."""
-        reached, self._reached = self._reached, None
-        if reached is not None:
-            return reached
+        left = self.item_tables.left or {}
+        if "state" in left:
+            return left["state"]
         history, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
         positions = TimeMajor(lengths, history.shape[1])
@@ -76,8 +74,8 @@ class PackedEvolution:
         positions = TimeMajor(item_seq_len, steps)
         if self.training:
             states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
-            if self.iacn is not None and self.iacn.foresight is not None:
-                self._reached = take(states, positions.last)
+            if self.item_tables.left is not None and any(task.reads_state for task in self.tasks.values()):
+                self.item_tables.left["state"] = take(states, positions.last)
         else:
             states, auxiliary = self._states_once(user, table, history, positions), table.new_zeros(())
         evolved = self.interest_evolution.over(candidate, states, positions)

@@ -16,7 +16,7 @@ class ItemTables:
     """
 
     main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
-    _sharing, _shared = False, None
+    left = None  # while a loss is computed: what the backbone's forward pass leaves for the tasks, by name
     _columns_of_lists = None  # by name; aliases have their original's
 
     def item_table(self, name):
@@ -54,7 +54,7 @@ class ItemTables:
         Returns:
             torch.Tensor: shape (\\*items.shape, D).
         """
-        distinct, vectors = self._shared or (None, None)
+        distinct, vectors = (self.left or {}).get("auxiliary", (None, None))
         if distinct is not None:
             place = torch.searchsorted(distinct, items).clamp_max(len(distinct) - 1)
         if distinct is None or not torch.equal(distinct[place], items):
@@ -68,12 +68,13 @@ class ItemTables:
 
     @contextlib.contextmanager
     def sharing(self):
-        """Within: what the backbone embeds serves :meth:`auxiliary`, too, where it has all the items asked for."""
-        self._sharing = True
+        """Within: the backbone's forward pass may leave something in ``left``. What it embeds serves :meth:`auxiliary`,
+        too, where it has all the items asked for."""
+        self.left = {}
         try:
             yield
         finally:
-            self._sharing, self._shared = False, None
+            self.left = None
 
     def share(self, distinct, vectors_of):
         """Offer vectors to :meth:`auxiliary`.
@@ -84,8 +85,8 @@ class ItemTables:
                 gradients, shape (U, D).
         """
         names = self.auxiliary_names()
-        if self._sharing and names:
-            self._shared = distinct, torch.stack([vectors_of[name] for name in names])
+        if self.left is not None and names:
+            self.left["auxiliary"] = distinct, torch.stack([vectors_of[name] for name in names])
 
     def gradient_weights(self, names):
         """1 for original columns, ``main_weight`` for auxiliary ones: 1.0, or a tensor of shape (columns, 1)."""

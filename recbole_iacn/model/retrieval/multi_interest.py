@@ -2,8 +2,8 @@
 
 from torch import nn
 
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.base import InterestRecommender
+from recbole_iacn.names import extractors
 from recbole_iacn.nn import BehaviorToInterestRouting, LabelAwareAttention
 from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests
 from recbole_iacn.nn.transformer import TransformerBlock
@@ -63,19 +63,20 @@ class _Widened(nn.Module):
 
 
 class ComiRec(InterestRecommender):
-    """K interests by self-attention (``extractor: sa``) or by dynamic routing (``dr``); trained with the one that likes
-    the clicked item best. ``interest_positions`` says what has positions, the attention's weights alone by default.
+    """K interests by self-attention (``extractor: sa``), by dynamic routing (``dr``), or by an extractor of one's own
+    (:func:`recbole_iacn.add_extractor`); trained with the interest that has the highest score for the clicked item.
+    ``interest_positions`` says what has positions, the attention's weights alone by default.
 
     Source: Cen et al., KDD '20.
     """
 
     def make_extractor(self, config):
-        if config["extractor"] == "dr":
-            size, count = config["embedding_size"], config["num_interests"]
+        size, count, name = config["embedding_size"], config["num_interests"], config["extractor"]
+        if name == "dr":
             return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"])
-        if config["extractor"] != "sa":
-            raise ConfigError(f"extractor: must be sa or dr, got {config['extractor']!r}")
-        return self_attentive(config, self.max_seq_length)
+        if name == "sa":
+            return self_attentive(config, self.max_seq_length)
+        return extractors[name](size, count, self.max_seq_length)
 
 
 class ComiRecPlus(InterestRecommender):

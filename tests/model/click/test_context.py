@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import write_atomic
+from helpers import write_atomic
 from recbole.model.context_aware_recommender.deepfm import DeepFM
 from recbole.model.context_aware_recommender.widedeep import WideDeep
 from recbole.model.sequential_recommender.din import DIN

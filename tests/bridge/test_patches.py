@@ -3,10 +3,15 @@
 import importlib
 import inspect
 import pkgutil
+import subprocess
 import sys
+import textwrap
 import types
+import warnings
 
+import numpy as np
 import pytest
+import torch
 
 import recbole_iacn.bridge
 from recbole_iacn.bridge import patches
@@ -79,3 +84,55 @@ def test_whether_a_patch_acts_is_asked_of_the_machine(monkeypatch):
     assert Patch("m", "f", "what", "why").acts() is True
     assert Patch("m", "f", "what", "why", SETTING, "nproc").acts() == "with nproc"
     assert Patch("m", "f", "what", "why", PROTOCOL).acts() == "under a protocol"
+
+
+# --- All together
+
+
+@pytest.mark.parametrize("model", ["DIN", "DIEN", "WideDeep", "SASRec", "GRU4Rec"])
+def test_stock_models_run_from_end_to_end(settings, model):
+    """Train, validate, save, reload the best, test; then load the checkpoint and meet the same figures."""
+    import os
+
+    from recbole.quick_start import load_data_and_model, run_recbole
+    from recbole.utils import get_trainer
+
+    ranking = model in ("SASRec", "GRU4Rec")
+    evaluation = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
+    options = {"repeatable": True}
+    if ranking:
+        options.update(train_neg_sample_args=None, eval_args={**evaluation, "mode": "full"})
+        options.update(hidden_size=8, inner_size=8, n_heads=1, n_layers=1, num_layers=1, embedding_size=8)
+    else:
+        options.update(protocol="leave_one_out_ctr", metrics=["AUC", "LogLoss"], valid_metric="AUC")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", FutureWarning)
+        result = run_recbole(model=model, dataset="tiny", config_dict=settings(**options))["test_result"]
+    assert all(np.isfinite(value) for value in result.values())
+    assert sorted(os.listdir()) == ["log", "saved"]
+    assert not torch.is_anomaly_enabled()
+    (checkpoint,) = (os.path.join("saved", name) for name in os.listdir("saved"))
+    config, network, _, _, _, test = load_data_and_model(checkpoint)
+    trainer = get_trainer(config["MODEL_TYPE"], model)(config, network)
+    assert trainer.evaluate(test, load_best_model=False) == result
+
+
+def test_a_fresh_process_loads_a_stock_checkpoint(settings):
+    import os
+
+    from recbole.quick_start import run_recbole
+
+    options = {"protocol": "leave_one_out_ctr", "metrics": ["AUC", "LogLoss"], "valid_metric": "AUC"}
+    result = run_recbole(model="DIN", dataset="tiny", config_dict=settings(**options))["test_result"]
+    code = """
+        import sys, recbole_iacn
+        from recbole.quick_start import load_data_and_model
+        config, model, dataset, train, valid, test = load_data_and_model(sys.argv[1])
+        from recbole.trainer import Trainer
+        print(float(Trainer(config, model).evaluate(test, load_best_model=False)["auc"]))
+    """
+    checkpoint = os.path.join("saved", os.listdir("saved")[0])
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), checkpoint], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) == float(result["auc"])

@@ -202,7 +202,7 @@ def test_timed_histories_are_exact(build, tmp_path, scaled):
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
-        ("ComiRec", {"extractor": "mlp"}, "extractor: must be sa or dr"),
+        ("ComiRec", {"extractor": "mlp"}, "extractor: there is no 'mlp'. There are: dr, sa"),
         ("MIND", {"num_interests": 0}, "num_interests: must be an integer >= 1"),
         ("TiMiRec", {"stages": "three"}, "stages: must be two, joint or extractor_twice"),
         ("TiMiRec", {"interest_positions": "value"}, "interest_positions: must be attention, values or none"),

@@ -10,7 +10,7 @@ import recbole_iacn
 from recbole_iacn import ConfigError
 from recbole_iacn.checks.settings import known_keys
 
-SCRIPT = Path(__file__).parent.parent / "run_recbole_iacn.py"
+SCRIPT = Path(__file__).parents[2] / "run_recbole_iacn.py"
 
 
 def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):

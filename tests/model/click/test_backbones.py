@@ -4,15 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import give_other_weights
+from helpers import BACKBONES, give_other_weights
 
 import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
 
-BACKBONES = [
-    *("DIN", "DIEN", "WideDeep", "DeepFM", "DCN", "DCNV2", "xDeepFM", "AutoInt", "PNN", "NFM", "AFM", "FM", "FFM"),
-    *("FNN", "FwFM", "FiGNN", "EulerNet", "DSSM", "KD_DAGFM"),
-]
 MODES = ("off", "width", "full")
 
 every_backbone = pytest.mark.parametrize("backbone", BACKBONES)
@@ -104,14 +100,14 @@ def test_nothing_but_the_auxiliary_embedding_hears_of_the_auxiliary_loss(make, b
     heard = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     tables = {name for name, p in model.named_parameters() if any(p is weight for weight, _ in auxiliary_tables(model))}
     assert tables <= heard
-    assert all(name in tables or name.startswith("iacn.") for name in heard), heard
+    assert all(name in tables or name.startswith("tasks.iacn.") for name in heard), heard
 
 
 @every_backbone
 def test_off_has_no_auxiliary_parameters(make, backbone):
     models = {mode: make(backbone, iacn_mode=mode)[2] for mode in MODES}
     sizes = {mode: sum(p.numel() for p in model.parameters()) for mode, model in models.items()}
-    capsule = sum(p.numel() for p in models["full"].iacn.parameters())
+    capsule = sum(p.numel() for p in models["full"].tasks["iacn"].network.parameters())
     assert sizes["off"] < sizes["width"] == sizes["full"] - capsule
     assert not [name for name in models["off"].item_tables.item_feat.columns if "auxiliary" in name]
     assert [name for name, _ in models["off"].named_parameters() if "iacn" in name] == []
@@ -140,7 +136,7 @@ def test_prediction_needs_no_capsule(make, backbone):
     model.eval()
     scores = model.predict(batch)
     assert scores.shape == (len(batch),)
-    model.iacn = None
+    model.tasks.clear()
     assert torch.equal(model.predict(batch), scores)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import assert_computes_the_same, give_other_weights, give_same_weights
+from helpers import assert_computes_the_same, give_other_weights, give_same_weights
 
 from recbole_iacn.nn.recurrence import TimeMajor, recur
 

@@ -7,7 +7,7 @@ import pytest
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import read_plan
 
-FILES = Path(__file__).parent.parent / "experiments"
+FILES = Path(__file__).parents[2] / "experiments"
 PAGE = FILES.parent / "docs" / "experiments.md"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import assert_computes_the_same, give_same_weights, write_atomic
+from helpers import assert_computes_the_same, give_same_weights, write_atomic
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
@@ -96,20 +96,20 @@ def test_original_embedding_gets_nothing_from_the_auxiliary_task(build):
     assert (weight.grad[:start] == 0).all()
     assert weight.grad[start:].abs().sum() > 0
     touched = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert all("embedding_layer" in name or name.startswith("iacn.") for name in touched), touched
+    assert all("embedding_layer" in name or name.startswith("tasks.iacn.") for name in touched), touched
 
 
 def test_only_positive_rows_enter_the_auxiliary_loss(build):
     *_, train, _, _, model = build()
     batch = first_batch(train)
     torch.manual_seed(0)
-    loss = model.auxiliary_loss(batch)
+    (loss,) = model.auxiliary_losses(batch)
     changed = batch.to("cpu")
     negative = changed["label"] == 0
     changed["item_id"] = torch.where(negative, 1 + changed["item_id"] % 39, changed["item_id"])
     changed["item_id_list"] = torch.where(negative.unsqueeze(1), torch.ones(1, dtype=torch.long), batch["item_id_list"])
     torch.manual_seed(0)
-    assert torch.equal(model.auxiliary_loss(changed), loss)
+    assert torch.equal(model.auxiliary_losses(changed)[0], loss)
 
 
 def test_auxiliary_embedding_reads_id_and_features(build):
@@ -130,8 +130,8 @@ def test_auxiliary_embedding_reads_id_and_features(build):
 def test_user_profile_reaches_the_interests_and_shares_no_table(build):
     *_, train, _, _, model = build(iacn_user_profile=["age"])
     batch = first_batch(train)
-    model.auxiliary_loss(batch).backward()
-    assert model.profile_embedding["age"].weight.grad.abs().sum() > 0
+    model.auxiliary_losses(batch)[0].backward()
+    assert model.tasks["iacn"].profile_embedding["age"].weight.grad.abs().sum() > 0
     user_table = model.embedding_layer.token_embedding_table["user"].embedding.weight
     assert user_table.grad is None or (user_table.grad == 0).all()
 
@@ -141,7 +141,7 @@ def test_prediction_needs_no_capsule(build):
     batch = next(iter(test))[0]
     model.eval()
     scores = model.predict(batch)
-    model.iacn = None
+    model.tasks.clear()
     assert torch.equal(model.predict(batch), scores)
 
 
@@ -221,13 +221,13 @@ def test_what_the_backbone_embedded_serves_the_task_within_a_step_only(build, ba
     history, others = batch["item_id_list"], torch.arange(model.n_items)
     fresh = tables.auxiliary(history), tables.auxiliary(others)
     model.calculate_loss(batch)
-    assert tables._shared is None
+    assert tables.left is None
     with tables.sharing():
         model.predict(batch)
-        assert tables._shared is not None
+        assert "auxiliary" in tables.left
         assert torch.allclose(tables.auxiliary(history), fresh[0], atol=1e-7)
         assert torch.allclose(tables.auxiliary(others), fresh[1], atol=1e-7)  # not all of them were embedded
-    assert tables._shared is None
+    assert tables.left is None
     with torch.no_grad():  # as an optimizer does
         for parameter in model.parameters():
             parameter.mul_(2)

@@ -54,7 +54,7 @@ def test_capsules_may_change_places(task):
     everyone = torch.ones(B, L, dtype=torch.bool)
     before = network.loss(arguments[0], everyone, *arguments[2:], state=state)
     user = network.foresee(arguments[0], everyone, state)[0]
-    network.routing.initial_logits.copy_(network.routing.initial_logits[:, [2, 0, 1]])
+    network.extractor.initial_logits.copy_(network.extractor.initial_logits[:, [2, 0, 1]])
     after = network.loss(arguments[0], everyone, *arguments[2:], state=state)
     assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(before, after))
     assert torch.allclose(network.foresee(arguments[0], everyone, state)[0], user, atol=1e-6)
@@ -84,7 +84,7 @@ def test_three_losses_and_a_vector_to_retrieve_with(build, model):
     told = network.calculate_loss(rows)
     assert untold[2] == 0 and told[2] > 0 and torch.equal(untold[1], told[1])
     sum(told).backward()
-    assert network.iacn.foresight.bilinear.weight.grad.any()
+    assert network.tasks["iacn"].network.foresight.bilinear.weight.grad.any()
     with torch.no_grad():
         vectors = network.eval().foresee(test._dataset[np.arange(6)])
     assert vectors.shape == (6, 8) and vectors.isfinite().all()
@@ -94,11 +94,11 @@ def test_diens_state_is_that_of_its_own_pass(build):
     """The one that the forward pass leaves, and the one computed for it alone."""
     _, train, _, _, network = build("DIEN_IaCN", **DISTILLED)
     rows = next(iter(train))
-    network.calculate_loss(rows)
-    assert network._reached is None  # used, and gone
-    super(InterestAware, network).calculate_loss(network.with_history(rows))
-    left = network._reached
-    assert left is network.user_state(rows) and left.shape[1] == network.state_size
+    with network.item_tables.sharing():
+        super(InterestAware, network).calculate_loss(network.with_history(rows))
+        left = network.user_state(rows)
+        assert left is network.item_tables.left["state"] and left.shape[1] == network.state_size
+    assert network.item_tables.left is None
     assert torch.allclose(left, network.user_state(rows), atol=1e-6)
 
 

@@ -1,7 +1,7 @@
 """RecBole's GRU4Rec and SASRec with last_state_only: the same losses, gradients and scores."""
 
 import pytest
-from conftest import assert_computes_the_same, give_same_weights
+from helpers import assert_computes_the_same, give_same_weights
 
 from recbole_iacn.errors import ConfigError
 

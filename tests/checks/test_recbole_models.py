@@ -1,10 +1,11 @@
 """Every model of RecBole trains for an epoch and is tested, or says what it lacks: the list in docs/recbole_models.md.
 
-``python tests/test_recbole_models.py`` writes that page anew.
+``python tests/checks/test_recbole_models.py`` writes that page anew.
 """
 
 import os
 import sys
+import textwrap
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,7 +20,7 @@ from recbole_iacn.checks.recbole_models import EXTRAS, Extra, check_model_runs
 from recbole_iacn.names import recbole_folder
 from recbole_iacn.names import recbole_models as all_models
 
-PAGE = Path(__file__).parent.parent / "docs" / "recbole_models.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "recbole_models.md"
 
 KINDS = {
     "general_recommender": "General",
@@ -38,7 +39,7 @@ BY_KIND = {
     ),
     "Context-aware": ({"threshold": {"rating": 3}}, "a label, such as that of `threshold: {rating: 3}`"),
     "Knowledge-aware": ({}, "files `.kg` and `.link`"),
-    "Trees": ({"threshold": {"rating": 3}, "convert_token_to_onehot": True}, "a label"),
+    "Trees": ({"threshold": {"rating": 3}}, "a label, such as that of `threshold: {rating: 3}`"),
 }
 
 _PAIRS = {"train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
@@ -66,10 +67,10 @@ _RERANK = ({"reranker_CAN_NUM": 5}, "more items than `reranker_CAN_NUM` (100); r
 
 # What single models need, and in words.
 BY_MODEL = {
-    "DIN": (_PAIRS, "negatives in training, which are its default"),
-    "DIEN": (_PAIRS, "negatives in training, which are its default"),
-    "FPMC": (_PAIRS, "`train_neg_sample_args`, which are its default: it learns from pairs"),
-    "TransRec": (_PAIRS, "`train_neg_sample_args`, which are its default: it learns from pairs"),
+    "DIN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
+    "DIEN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
+    "FPMC": (_PAIRS, "`train_neg_sample_args` as they are by default: it learns from pairs"),
+    "TransRec": (_PAIRS, "`train_neg_sample_args` as they are by default: it learns from pairs"),
     "ConvNCF": (
         {"embedding_size": 64},
         "`embedding_size` that `cnn_kernels` and `cnn_strides` reduce to 1: 64 as they are",
@@ -104,24 +105,16 @@ def kind_of(model):
 def page():
     """The text of docs/recbole_models.md."""
     models = all_models()
-    lines = [
-        "# RecBole's own models",
-        "",
-        "After `import recbole_iacn`, or by `recbole-iacn train`, every model of RecBole 1.2.1 in this list trains, validates and "
-        "tests on today's NumPy,",
-        "pandas, SciPy and PyTorch, but for those that need a package which is not RecBole's: without it they end in one line "
-        "that names it, before any",
-        "data are read. The list is a test: `tests/test_recbole_models.py` runs each for an epoch, and writes this page.",
-    ]
+    lines = _HEAD.splitlines()
     for kind in KINDS.values():
         of_kind = [model for model in models if kind_of(model) == kind]
         free = [model for model in of_kind if model not in EXTRAS]
-        lines += ["", f"## {kind}", "", f"Data and settings: {BY_KIND[kind][1]}.", ""]
+        lines += ["", f"## {kind}", "", f"Data and settings: {BY_KIND[kind][1]}."]
         if free:
-            lines += [f"Run ({len(free)}): {', '.join(free)}.", ""]
+            lines += ["", *textwrap.wrap(f"Run ({len(free)}): {', '.join(free)}.", 120)]
         rows = [(model, _needs(model)) for model in of_kind if model in EXTRAS or model in BY_MODEL]
         if rows:
-            lines += ["| model | needs besides |", "|---|---|"]
+            lines += ["", "| model | needs besides |", "|---|---|"]
             lines += [f"| {model} | {needs} |" for model, needs in rows]
     lines += ["", "## What was mended", "", _MENDED]
     return "\n".join(lines).rstrip() + "\n"
@@ -139,12 +132,26 @@ def _needs(model):
     return "; ".join(parts)
 
 
+_HEAD = """\
+# RecBole's own models
+
+After `import recbole_iacn`, or by `recbole-iacn train`, every model of RecBole 1.2.1 trains, validates and tests on
+today's NumPy, pandas, SciPy and PyTorch. A few need a package that RecBole does not install; without it they end in one
+line that names it, before any data are read. The list is a test: `tests/checks/test_recbole_models.py` runs each model
+for an epoch, and writes this page.
+"""
+
 _MENDED = """\
-`recbole-iacn doctor` prints what this package changes in RecBole, why, and the issue. Without it, on today's stack, none of the
-models runs: the quick start cannot be imported. Once that is mended, LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK end at
-SciPy, which dropped a method ([#2185](https://github.com/RUCAIBox/RecBole/issues/2185)). Four never ran in RecBole 1.2.1, on any stack:
-SASRecCPR and GRU4RecCPR end where FLOPs are counted, KSR multiplies two types of numbers, and LightGBM and XGBoost do not find their
-own defaults where case counts in names of files ([#1883](https://github.com/RUCAIBox/RecBole/issues/1883))."""
+`recbole-iacn doctor` prints what this package changes in RecBole, why, and RecBole's issue. Without the package none of
+the models runs on today's stack: the quick start cannot be imported. Once that is mended,
+
+- LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK end at a method that SciPy 1.13 dropped
+  ([#2090](https://github.com/RUCAIBox/RecBole/issues/2090), [#2185](https://github.com/RUCAIBox/RecBole/issues/2185));
+- SASRecCPR and GRU4RecCPR end where FLOPs are counted, on any stack: their `predict` is an assertion that fails;
+- KSR multiplies float64 by float32, on any stack;
+- LightGBM and XGBoost do not find their own defaults where case counts in the names of files
+  ([#1883](https://github.com/RUCAIBox/RecBole/issues/1883)).
+"""
 
 
 # --- Small data with everything that a model may ask for
@@ -156,7 +163,7 @@ def _write(path, header, rows):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """30 users with 8 of 24 items each; a class of each item; a graph of entities; vectors of entities and relations."""
+    """30 users with 8 of 24 items each; the items' classes; a graph of entities, with vectors."""
     folder = tmp_path_factory.mktemp("small")
     rng = np.random.default_rng(0)
     stem = folder / "small" / "small"

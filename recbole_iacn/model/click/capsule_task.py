@@ -1,0 +1,149 @@
+"""The papers' auxiliary task: interests from the history, by which the clicked item is to be picked."""
+
+import torch
+from recbole.utils import FeatureType
+from torch import nn
+
+from recbole_iacn import parallel
+from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.model.click.task import AuxiliaryTask
+from recbole_iacn.names import extractors
+from recbole_iacn.nn import BehaviorToInterestRouting, InterestAwareNetwork, expected_log_count
+
+
+class CapsuleTask(AuxiliaryTask):
+    """``L_IaCN``, weighted by λ; with ``iacn_target: distilled`` also what the teacher has to say.
+
+    Source: Jaiswal & Xiong (IaCN), RecSys '23, section 2. Settings: those whose names begin with ``iacn_``.
+    """
+
+    name = "iacn"
+
+    def __init__(self, config, dataset, model):
+        super().__init__(config, dataset, model)
+        distilled = config["iacn_target"] == "distilled"
+        self.weight = config["iacn_lambda"]
+        self.negatives = config["iacn_negatives"]
+        self.distillation_weight = config["iacn_distillation_weight"]
+        self.distillation_warmup = config["iacn_distillation_warmup"]
+        self.profile_embedding, self.profile_fields = _profile_tables(config, dataset)
+        self.network = InterestAwareNetwork(
+            model.embedding_size,
+            max_length=model.max_seq_length,
+            num_interests=config["iacn_interests"],
+            iterations=config["iacn_routing_iterations"],
+            attention=config["iacn_attention"],
+            power=config["iacn_power"],
+            temperature=config["iacn_temperature"],
+            rounding=config["iacn_interest_rounding"],
+            logit_std=config["iacn_logit_std"],
+            map_scale=config["iacn_map_scale"],
+            profile_size=len(self.profile_embedding) * model.embedding_size,
+            state_size=getattr(model, "state_size", model.embedding_size) if distilled else 0,
+            distillation_temperature=config["iacn_distillation_temperature"],
+            extractor=_own_extractor(config, model),
+        )
+        frequency = torch.bincount(_clicked_items(dataset, model), minlength=model.n_items).float()
+        self.register_buffer("item_frequency", frequency, persistent=False)
+
+    @property
+    def foresees(self):
+        """Whether the interest that is next is foreseen from the history."""
+        return self.network.foresight is not None
+
+    reads_state = foresees
+
+    @property
+    def loss_names(self):
+        return ("iacn", "distillation") if self.foresees else ("iacn",)
+
+    def losses(self, model, batch, clicked):
+        """``λ·L_IaCN`` over the clicked rows of a batch, whichever processes hold them; with ``iacn_target: distilled``
+        also the teacher's loss, once its epochs of warm-up are over."""
+        history = batch[model.ITEM_SEQ][clicked]
+        own = batch[model.POS_ITEM_ID][clicked]
+        targets = parallel.own_first(own)
+        negatives = parallel.of_first(torch.randint(1, model.n_items, (self.negatives,), device=own.device))
+        candidates = torch.cat([targets, negatives])
+        behaviors, mask = model.auxiliary_embedding(history), history != 0
+        state = _user_state(model, batch, behaviors, mask, clicked) if self.foresees else None
+        loss = self.network.loss(
+            behaviors,
+            mask,
+            model.auxiliary_embedding(candidates),
+            candidates,
+            expected_log_count(self.item_frequency, candidates, len(targets), len(negatives)),
+            self._profile(batch[model.USER_ID][clicked]),
+            state,
+        )
+        if not self.foresees:
+            return self.weight * loss
+        teaches = self.distillation_weight if model.epoch >= self.distillation_warmup else 0.0
+        return self.weight * loss[0], teaches * loss[1]
+
+    def interests(self, model, batch):
+        """Interests of each row (B, K, D) and their mask (B, K)."""
+        history = batch[model.ITEM_SEQ]
+        behaviors = model.item_tables.auxiliary(history)
+        return self.network.interests(behaviors, history != 0, self._profile(batch[model.USER_ID]))
+
+    def foresee(self, model, batch):
+        """The user as the interest that is next has it, shape (B, D)."""
+        history = batch[model.ITEM_SEQ]
+        behaviors, mask = model.item_tables.auxiliary(history), history != 0
+        every = torch.ones(len(history), dtype=torch.bool, device=history.device)
+        state = _user_state(model, batch, behaviors, mask, every)
+        return self.network.foresee(behaviors, mask, state, self._profile(batch[model.USER_ID]))[0]
+
+    def couplings(self, model, batch):
+        """Which interest each behaviour belongs to, shape (B, L, K)."""
+        extractor, history = self.network.extractor, batch[model.ITEM_SEQ]
+        if not isinstance(extractor, BehaviorToInterestRouting):
+            raise ConfigError("iacn_extractor: couplings are those of routing; this model has another extractor")
+        return extractor(model.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
+
+    def _profile(self, user_ids):
+        if not self.profile_fields:
+            return None
+        return torch.cat(
+            [self.profile_embedding[name](ids[user_ids]) for name, ids in self.profile_fields.items()], dim=-1
+        )
+
+
+def _own_extractor(config, model):
+    """The user's extractor that ``iacn_extractor`` names; None for the papers' routing."""
+    name = config["iacn_extractor"] or "routing"
+    if name == "routing":
+        return None
+    return extractors[name](model.embedding_size, config["iacn_interests"], model.max_seq_length)
+
+
+def _clicked_items(dataset, model):
+    rows = dataset.inter_feat
+    items = rows[model.ITEM_ID]
+    return items[rows[model.LABEL_FIELD] > 0] if model.LABEL_FIELD in rows else items
+
+
+def _user_state(model, batch, behaviors, mask, rows):
+    """What is known of the users of some rows: the backbone's state, or else the mean of their histories."""
+    if hasattr(model, "user_state"):
+        return model.user_state(batch)[rows]
+    real = mask.unsqueeze(2).to(behaviors.dtype)
+    return (behaviors * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+
+
+def _profile_tables(config, dataset):
+    """An embedding table and the column of ids for every field of ``iacn_user_profile``."""
+    users = dataset.get_user_feature()
+    known = [name for name in users if dataset.field2type[name] is FeatureType.TOKEN]
+    tables, columns = nn.ModuleDict(), {}
+    for name in config["iacn_user_profile"] or []:
+        if name not in known:
+            raise ConfigError(
+                f"iacn_user_profile: the user table has no token column {name!r}.{did_you_mean(name, known)} "
+                f"Loaded columns: {', '.join(known)}; see load_col.user."
+            )
+        tables[name] = nn.Embedding(dataset.num(name), config["embedding_size"])
+        nn.init.xavier_normal_(tables[name].weight)
+        columns[name] = users[name].to(config["device"])
+    return tables, columns

@@ -1,0 +1,93 @@
+"""The seam for auxiliary tasks: losses beside the main one, which train the auxiliary item embeddings."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import tasks
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
+
+    from recbole_iacn.model.click.interest_aware import InterestAware
+
+
+class AuxiliaryTask(nn.Module):
+    """A loss, or several, that an interest-aware model learns by beside its own. It exists in training only.
+
+    A model has the tasks that ``auxiliary_tasks`` names, each as the module ``model.tasks[name]``. A task reads items
+    by ``model.auxiliary_embedding``, through which ``E_auxiliary`` receives ``1 - iacn_delta`` of its gradient.
+
+    Attributes:
+        name (str): by which ``auxiliary_tasks`` asks for it.
+        settings (type, optional): the group of settings that it adds; none by default.
+        loss_names (tuple of str): what the log calls its losses; ``(name,)`` by default.
+        reads_state (bool): whether it asks for ``model.user_state``, so that a backbone that has computed it keeps it.
+
+    Args:
+        config: the run's settings.
+        dataset: the training data.
+        model: the model that is being built; its item tables are there.
+    """
+
+    name = ""
+    settings: type | None = None
+    reads_state = False
+
+    def __init__(self, config: Config, dataset: Dataset, model: InterestAware) -> None:
+        super().__init__()
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        return (self.name,)
+
+    def losses(self, model: InterestAware, batch: Interaction, clicked: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The task's losses on a batch, each with its weight.
+
+        Args:
+            model: has ``auxiliary_embedding(items)``, the names of the columns (``ITEM_SEQ``, ``ITEM_ID`` …) and
+                ``epoch``.
+            batch: B rows with histories.
+            clicked: True for the rows labelled 1, shape (B,).
+
+        Returns:
+            A scalar for each of ``loss_names``, the mean over the clicked rows; differentiable if there is none.
+        """
+        raise NotImplementedError
+
+
+def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
+    """Let ``auxiliary_tasks`` name a task of one's own, in this process.
+
+    Args:
+        task: with a name.
+
+    Returns:
+        The same, so that it serves as a decorator.
+
+    Raises:
+        ConfigError: it is not a task, its name is taken, or one of its settings is.
+    """
+    if not isinstance(task, type) or not issubclass(task, AuxiliaryTask):
+        raise ConfigError(f"add_task: {task!r} is not a subclass of recbole_iacn.AuxiliaryTask")
+    tasks.add(task.name, task)
+    return task
+
+
+def find_task(name: str) -> type[AuxiliaryTask]:
+    """The class behind a name that ``auxiliary_tasks`` may have.
+
+    Args:
+        name: of a task.
+    """
+    found = tasks[name]
+    if isinstance(found, str):
+        source, _, attribute = found.rpartition(".")
+        return getattr(importlib.import_module(source), attribute)
+    return found

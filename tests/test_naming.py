@@ -1,0 +1,34 @@
+"""Where a test is found: tests/nn/test_capsule.py tests recbole_iacn/nn/capsule.py."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "recbole_iacn"
+
+# What no one module answers for. A test of one module does not belong here.
+SUBJECTS = {
+    "naming": "this file",
+    "package": "wheel, source archive, checkout, and what importing the package imports",
+    "planted": "every backbone on data whose best score is known",
+    "real_data": "the Amazon data, from the files to a batch",
+    "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
+}
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(TESTS)) for path in sorted(TESTS.rglob("test_*.py"))])
+def test_a_test_file_is_named_after_a_module_or_a_subject(path):
+    """``nn/test_capsule.py`` or, where one file would be long, ``nn/test_capsule_gradients.py``."""
+    room, name = Path(path).parent, Path(path).stem.removeprefix("test_")
+    parts = name.split("_")
+    stems = ["_".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    modules = [room / f"{stem}.py" for stem in stems if (PACKAGE / room / f"{stem}.py").is_file()]
+    assert modules or (room == Path() and name in SUBJECTS), (
+        f"tests/{path}: name it after the module that it tests (recbole_iacn/{room / name}.py does not exist), "
+        "or add its subject to SUBJECTS in tests/test_naming.py"
+    )
+
+
+def test_every_subject_has_a_file():
+    assert [name for name in SUBJECTS if not (TESTS / f"test_{name}.py").is_file()] == []
