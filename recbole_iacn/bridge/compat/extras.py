@@ -68,8 +68,15 @@ def patch_model_look_up(module):
             check_model_runs(name)
         try:
             return original(config, model, dataset)
-        except ModuleNotFoundError as error:
-            if name in EXTRAS or error.name not in ("lightgbm", "xgboost"):
+        except (ModuleNotFoundError, AttributeError, ValueError) as error:
+            if name in EXTRAS or not _is_about_the_name(error, name):
                 raise
             known = [*FAMILY, *recbole_models()]
             raise ConfigError(f"model: there is no {name!r}.{did_you_mean(name, known)}") from None
+
+
+def _is_about_the_name(error, name):
+    """Whether RecBole's look-up failed because no model has that name, and not inside a model's module."""
+    if isinstance(error, ValueError):
+        return "is not the name of an existing model" in str(error)
+    return error.name in ({"lightgbm", "xgboost"} if isinstance(error, ModuleNotFoundError) else {name})
