@@ -18,9 +18,9 @@ def ray_works():
     reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
     if importlib.util.find_spec("ray") is None:
         return False
-    restore_numpy_names({"bool8": "bool_"})
     before = set(sys.modules)
     try:
+        restore_numpy_names({"bool8": "bool_"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ray's own, about pkg_resources
             importlib.import_module("ray.tune")
@@ -42,10 +42,10 @@ def patch_ray():
     if ray_works():
         yield
         return
-    ray = types.ModuleType("ray")
-    ray.tune = types.ModuleType("ray.tune")
-    ray.tune.report = lambda **metrics: None
-    sys.modules.update({"ray": ray, "ray.tune": ray.tune})
+    ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
+    vars(ray)["tune"] = tune
+    vars(tune)["report"] = lambda **metrics: None
+    sys.modules.update({"ray": ray, "ray.tune": tune})
     try:
         yield
     finally:
