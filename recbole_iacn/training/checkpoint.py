@@ -4,9 +4,12 @@ RecBole pickles its Config and, with DIN, the whole data set. What is written he
 ``torch.load(path, weights_only=True)``, which runs no code, and is turned back into what RecBole expects.
 """
 
+from __future__ import annotations
+
 import os
 import pickle
 from enum import Enum
+from typing import Any
 
 import torch
 
@@ -14,7 +17,7 @@ FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
 
 
-def save(state, path):
+def save(state: dict[str, Any], path: str) -> None:
     """Write ``state`` beside ``path`` and rename: a crash leaves the old file, or none.
 
     Args:
@@ -31,7 +34,7 @@ def save(state, path):
             os.remove(partial)
 
 
-def restore(checkpoint):
+def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """Put a ``Config`` back where :func:`save` left a dict of plain values.
 
     Args:
@@ -48,7 +51,7 @@ def restore(checkpoint):
     return {**checkpoint, "config": _config(checkpoint["config"])}
 
 
-def best_valid_result(path):
+def best_valid_result(path: str) -> dict[str, float] | None:
     """The validation metrics of the best epoch.
 
     Args:
