@@ -1,16 +1,27 @@
 """The auxiliary task, as a mixin over any click-through-rate model."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
 import torch
 from recbole.utils import FeatureType
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.click.full_sort import score_all
+from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.nn import InterestAwareNetwork, expected_log_count, mix_gradient
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
-class InterestAware:
+
+class InterestAware(Part):
     """Gives a click-through-rate model an auxiliary item embedding and, in training, the capsule task.
 
     The item embedding becomes ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and
@@ -27,10 +38,11 @@ class InterestAware:
     Source: Jaiswal & Xiong, RecSys '23, section 2. All keys: ``properties/IaCN.yaml``.
     """
 
-    loss_names = ("main", "iacn")
+    backbone: type  # what the rule was given
+    loss_names: tuple[str, ...] = ("main", "iacn")
     epoch = 0  # told by the trainer
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.iacn_mode = config["iacn_mode"]
         self.eval_batch_size = config["eval_batch_size"]
@@ -39,13 +51,14 @@ class InterestAware:
         self.iacn_delta = config["iacn_delta"]
         self.iacn_negatives = config["iacn_negatives"]
         self.item_tables.main_weight = self.iacn_delta if full else 1.0
-        self.iacn = None
+        self.iacn: Any = None  # an InterestAwareNetwork in mode full
         if full:
             self._build_iacn(config, dataset)
 
     def _build_iacn(self, config, dataset):
         self.profile_embedding, self.profile_fields = _profile_tables(config, dataset)
         distilled = config["iacn_target"] == "distilled"
+        state_size = self.state_size if hasattr(self, "state_size") else self.embedding_size
         self.distillation_weight = config["iacn_distillation_weight"]
         self.distillation_warmup = config["iacn_distillation_warmup"]
         self.iacn = InterestAwareNetwork(
@@ -60,7 +73,7 @@ class InterestAware:
             logit_std=config["iacn_logit_std"],
             map_scale=config["iacn_map_scale"],
             profile_size=len(self.profile_embedding) * self.embedding_size,
-            state_size=getattr(self, "state_size", self.embedding_size) if distilled else 0,
+            state_size=state_size if distilled else 0,
             distillation_temperature=config["iacn_distillation_temperature"],
         )
         if distilled:
@@ -72,7 +85,7 @@ class InterestAware:
         frequency = torch.bincount(items, minlength=self.n_items).float()
         self.register_buffer("item_frequency", frequency, persistent=False)
 
-    def calculate_loss(self, interaction):
+    def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """The backbone's loss; in mode ``full`` the tuple ``(L_main, lambda * L_IaCN)``."""
         with self.item_tables.sharing():
             main = super().calculate_loss(self.with_history(interaction))
@@ -90,7 +103,7 @@ class InterestAware:
             weight = self.distillation_weight if self.epoch >= self.distillation_warmup else 0.0
             return main, self.iacn_lambda * losses[0], weight * losses[1]
 
-    def load_state_dict(self, state_dict, *args, **kwargs):
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """As in PyTorch. A backbone that loads weights while it is built (KD_DAGFM's ``warm_up``) has no capsule yet:
         then the capsule's are left out."""
         if not hasattr(self, "iacn"):
@@ -98,11 +111,11 @@ class InterestAware:
             state_dict = {name: value for name, value in state_dict.items() if not name.startswith(own)}
         return super().load_state_dict(state_dict, *args, **kwargs)
 
-    def predict(self, interaction):
+    def predict(self, interaction: Interaction) -> Tensor:
         """The backbone's score of each row, shape (B,)."""
         return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
-    def auxiliary_loss(self, interaction):
+    def auxiliary_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """``L_IaCN`` over the positive rows of a batch, whichever processes hold them; a scalar. With ``iacn_target:
         distilled`` a second one, what the teacher has to tell."""
         positive = interaction[self.LABEL_FIELD] > 0
@@ -132,7 +145,7 @@ class InterestAware:
         real = mask.unsqueeze(2).to(behaviors.dtype)
         return (behaviors * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
 
-    def foresee(self, interaction):
+    def foresee(self, interaction: Interaction) -> Tensor:
         """The user as the interest that is next has it: a vector to retrieve items with, by its product with their
         auxiliary embeddings.
 
@@ -153,17 +166,21 @@ class InterestAware:
         state = self._state(interaction, behaviors, mask, every)
         return self.iacn.foresee(behaviors, mask, state, self._profile(interaction[self.USER_ID]))[0]
 
-    def interests_and_items(self, interaction):
+    def interests_and_items(self, interaction: Interaction) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
         """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares, of a model with capsules.
 
         Returns:
             tuple: interests (B, K, D), their mask (B, K), and the function that embeds items.
+
+        Raises:
+            ConfigError: the model has no capsules (``iacn_mode`` is not ``full``).
         """
+        network = self._capsules("interests")
         history, embed = interaction[self.ITEM_SEQ], self.item_tables.auxiliary
         profile = self._profile(interaction[self.USER_ID])
-        return *self.iacn.interests(embed(history), history != 0, profile), embed
+        return *network.interests(embed(history), history != 0, profile), embed
 
-    def couplings(self, interaction):
+    def couplings(self, interaction: Interaction) -> Tensor:
         """Which interest each behaviour of a history belongs to, as the trained capsules see it.
 
         Args:
@@ -175,12 +192,14 @@ class InterestAware:
         Raises:
             ConfigError: the model has no capsules (``iacn_mode`` is not ``full``).
         """
-        if self.iacn is None:
-            raise ConfigError(
-                f"iacn_mode: couplings need the capsules of mode full, this model's is {self.iacn_mode!r}"
-            )
+        network = self._capsules("couplings")
         history = interaction[self.ITEM_SEQ]
-        return self.iacn.routing(self.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
+        return network.routing(self.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
+
+    def _capsules(self, what: str) -> InterestAwareNetwork:
+        if self.iacn is None:
+            raise ConfigError(f"iacn_mode: {what} need the capsules of mode full, this model's is {self.iacn_mode!r}")
+        return self.iacn
 
     def _auxiliary(self, item_ids):
         return mix_gradient(self.item_tables.auxiliary(item_ids), 1 - self.iacn_delta)
@@ -192,7 +211,7 @@ class InterestAware:
             [self.profile_embedding[name](ids[user_ids]) for name, ids in self.profile_fields.items()], dim=-1
         )
 
-    def full_sort_predict(self, interaction):
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Score every item for each row; see :func:`score_all`.
 
         Returns:
@@ -212,7 +231,7 @@ def _profile_tables(config, dataset):
                 f"iacn_user_profile: the user table has no token column {name!r}.{did_you_mean(name, known)} "
                 f"Loaded columns: {', '.join(known)}; see load_col.user."
             )
-        tables[name] = nn.Embedding(dataset.num(name), config["embedding_size"])
-        nn.init.xavier_normal_(tables[name].weight)
+        tables[name] = table = nn.Embedding(dataset.num(name), config["embedding_size"])
+        nn.init.xavier_normal_(table.weight)
         columns[name] = users[name].to(config["device"])
     return tables, columns
