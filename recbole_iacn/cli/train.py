@@ -3,13 +3,14 @@
 import argparse
 import re
 import sys
+from typing import Any
 
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.quick_start import run
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     """The command line: RecBole's flags, checked.
 
     ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset`` and ``--key=value`` for
