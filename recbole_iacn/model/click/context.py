@@ -73,7 +73,7 @@ class HistoryContext(ItemTables, ContextRecommender):
         _join_groups(config["fields"], self.history_columns, self.LIST_SUFFIX)
 
     @property
-    def item_tables(self):
+    def item_tables(self) -> HistoryContext:
         """The module that embeds items."""
         return self
 
