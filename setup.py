@@ -1,4 +1,4 @@
-"""Package metadata. Settings of the tools (ruff, pytest) stand in pyproject.toml."""
+"""Package metadata. Settings of the tools (ruff, mypy, pytest) stand in pyproject.toml."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["recbole_iacn", "recbole_iacn.*"]), "recbole_iacn.properties"],
     package_dir={"recbole_iacn.properties": "properties"},
-    package_data={"recbole_iacn.properties": ["*.yaml"]},
+    package_data={"recbole_iacn": ["py.typed"], "recbole_iacn.properties": ["*.yaml"]},
     install_requires=[
         "recbole==1.2.1; python_version < '3.12'",
         *(f"{name}; python_version >= '3.12'" for name in RECBOLE_RUNTIME),
@@ -64,6 +64,7 @@ setup(
             *SEARCH,
             "build",
             "hypothesis",
+            "mypy",
             "pytest",
             "ruff",
             "selenium",

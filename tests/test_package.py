@@ -47,6 +47,8 @@ def test_wheel_and_sdist_carry_the_properties(built):
         assert f"recbole_iacn/properties/{name}" in in_wheel
         assert any(entry.endswith(f"/properties/{name}") for entry in in_archive)
     assert "recbole_iacn/nn/capsule.py" in in_wheel
+    assert "recbole_iacn/py.typed" in in_wheel
+    assert any(entry.endswith("/recbole_iacn/py.typed") for entry in in_archive)
     assert not any(name.startswith("tests") for name in in_wheel)
 
 
