@@ -1,6 +1,6 @@
 # make demo     train DIN and DIN_IaCN on ml-100k and print a table
 # make test     run the tests
-# make lint     run the linter
+# make lint     run the linter and the type checker
 # make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
 # Each sets up the virtual environment first, where it is missing or out of date.
 
@@ -23,6 +23,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 results: install $(AMAZON:%=dataset/%)
 	$(call run,table1 tuned,$(AMAZON))

@@ -20,7 +20,7 @@ from recbole_iacn.cli import data, experiments
 from recbole_iacn.errors import ConfigError
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Run one command; ends with exit code 2 and one line on wrong input.
 
     Args:
@@ -47,7 +47,7 @@ def main(arguments=None):
         sys.exit(1)
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",

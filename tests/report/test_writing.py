@@ -168,6 +168,20 @@ def test_swept_values_of_any_kind_are_rows(tmp_path):
 def test_latex_is_escaped():
     text = tables.latex(["a_b", "c"], [["1 ± 2", "− & –"]])
     assert r"a\_b & c \\" in text and r"1 $\pm$ 2 & $-$ \& -- \\" in text
+    text = tables.latex(["a"], [[r"50% of #1 $x_{i}~\ < .001"]])
+    assert r"50\% of \#1 \$x\_\{i\}\textasciitilde{}\textbackslash{} $<$ .001" in text
+
+
+def test_tables_to_the_character():
+    """Text that looks like a number stays as it is, and nothing is aligned: one changed cell is one changed line."""
+    heads, cells = ["a|b", "auc"], [["x|y", ".8240 ± .0026"], ["1e5", "+.0100"], ["", "–"]]
+    assert tables.markdown(heads, cells) == (
+        "| a\\|b | auc |\n| --- | --- |\n| x\\|y | .8240 ± .0026 |\n| 1e5 | +.0100 |\n|  | – |\n"
+    )
+    assert tables.latex(heads, cells[1:]) == (
+        "\\begin{tabular}{ll}\n\\toprule\na|b & auc \\\\\n\\midrule\n1e5 & +.0100 \\\\\n & -- \\\\\n"
+        "\\bottomrule\n\\end{tabular}\n"
+    )
 
 
 def test_the_report_is_written_whole(folder, capsys):
