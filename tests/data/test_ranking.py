@@ -173,7 +173,7 @@ def test_the_users_own_candidates(build, tmp_path):
             {"train_neg_sample_args": {**DRAWN, "distribution": "popularity", "alpha": 0.5}},
             "train_neg_sample_args: alpha: .* in proportion to popularity, got 0.5",
         ),
-        ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is none"),
+        ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is not one"),
     ],
 )
 def test_what_cannot_be_ranked_is_told(build, model, changes, message):
