@@ -114,3 +114,16 @@ def in_fresh_process(code, *arguments, cwd=None):
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def auxiliary_tables(model):
+    """The embedding weights that hold E_auxiliary, each with the slice of its rows."""
+    layer, found = model.item_tables, []
+    for name in ("item_id_auxiliary", "categories_auxiliary"):
+        tables = layer.item_tables_by_field(name) if hasattr(layer, "ffm") else [layer.item_table(name)]
+        for table, start, _ in tables:
+            weight = table.weight
+            rows = slice(start, start + (model.n_items if name.startswith("item") else len(weight)))
+            if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
+                found.append((weight, rows))
+    return found
