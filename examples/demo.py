@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-import recbole_iacn  # noqa: F401  (makes RecBole know DIN_IaCN)
+import recbole_iacn
 
 FOLDER = Path("demo")
 SETTINGS = {
@@ -27,28 +27,19 @@ SETTINGS = {
 
 
 def train(model, settings):
-    """The steps of RecBole's run_recbole, with its own functions; returns a row of the table."""
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-    from recbole.utils import get_model, get_trainer, init_seed
-
+    """Train and test a model; returns a row of the table."""
     log = FOLDER / f"{model}.log"
     logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-    config = Config(model=model, dataset="ml-100k", config_dict=settings)
-    init_seed(config["seed"], config["reproducibility"])
-    loaders = data_preparation(config, create_dataset(config))
-    init_seed(config["seed"], config["reproducibility"])
-    network = get_model(model)(config, loaders[0]._dataset).to(config["device"])
-    trainer = get_trainer(config["MODEL_TYPE"], model)(config, network)
+    training = recbole_iacn.build(model, "ml-100k", config_dict=settings)
     start = time.perf_counter()
-    trainer.fit(loaders[0], loaders[1], show_progress=True)
-    result = trainer.evaluate(loaders[2])
+    training.fit(show_progress=True)
+    result = training.test()
     seconds = time.perf_counter() - start
-    return f"{model:10}{result['auc']:8.4f}{result['logloss']:9.4f}{seconds:9.0f}   {trainer.saved_model_file:44} {log}"
+    return f"{model:10}{result['auc']:8.4f}{result['logloss']:9.4f}{seconds:9.0f}   {training.checkpoint:44} {log}"
 
 
 def main():
-    epochs = int(sys.argv.pop(1)) if len(sys.argv) > 1 else 5
+    epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     # The products are small: a second thread gains little, and beside another busy process it costs a lot.
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)

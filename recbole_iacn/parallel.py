@@ -6,30 +6,34 @@ sampled softmax, is exchanged. With one process everything here returns what it 
 """
 
 import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
 
+_T = TypeVar("_T")
 
-def active():
+
+def active() -> bool:
     """True where there is more than one process."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def rank():
+def rank() -> int:
     """The number of this process among all, from 0."""
     return dist.get_rank() if active() else 0
 
 
-def size():
+def size() -> int:
     """How many processes there are."""
     return dist.get_world_size() if active() else 1
 
 
-def start(settings):
+def start(settings: dict[str, Any]) -> None:
     """Join the other processes: gloo on a CPU, nccl on GPUs, one each.
 
     Args:
@@ -60,7 +64,7 @@ def start(settings):
 
 
 @contextlib.contextmanager
-def as_one_process(config):
+def as_one_process(config: Any) -> Iterator[None]:
     """Within: RecBole builds its objects as for one process, without its own samplers and gradient hooks, which pad
     the data, take a GPU for granted and touch every row of every table."""
     before = config["single_spec"]
@@ -71,12 +75,12 @@ def as_one_process(config):
         config["single_spec"] = before
 
 
-def share(count, total):
+def share(count: int, total: int) -> float:
     """Turns a mean over ``count`` terms here into this process's part of the mean over ``total`` terms everywhere."""
     return count * size() / max(total, 1) if active() else 1.0
 
 
-def total(count, device=None):
+def total(count: int, device: torch.device | None = None) -> int:
     """The sum of an integer over all processes."""
     if not active():
         return count
@@ -85,7 +89,7 @@ def total(count, device=None):
     return int(counts)
 
 
-def mean(values):
+def mean(values: Tensor) -> Tensor:
     """The mean of a tensor over all processes."""
     if active():
         values = values.clone()
@@ -94,7 +98,7 @@ def mean(values):
     return values
 
 
-def gather(values):
+def gather(values: Tensor) -> list[Tensor]:
     """The rows of all processes.
 
     Args:
@@ -105,9 +109,9 @@ def gather(values):
     """
     if not active():
         return [values]
-    lengths = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(size())]
-    dist.all_gather(lengths, torch.tensor([len(values)], device=values.device))
-    lengths = [int(length) for length in lengths]
+    counts = [torch.zeros(1, dtype=torch.long, device=values.device) for _ in range(size())]
+    dist.all_gather(counts, torch.tensor([len(values)], device=values.device))
+    lengths = [int(count) for count in counts]
     padded = values.new_zeros(max(lengths), *values.shape[1:])
     padded[: len(values)] = values
     parts = [torch.empty_like(padded) for _ in lengths]
@@ -115,7 +119,7 @@ def gather(values):
     return [part[:length] for part, length in zip(parts, lengths)]
 
 
-def own_first(values):
+def own_first(values: Tensor) -> Tensor:
     """The rows of all processes, this one's in front."""
     if not active():
         return values
@@ -123,14 +127,14 @@ def own_first(values):
     return torch.cat([values, *parts[: rank()], *parts[rank() + 1 :]])
 
 
-def of_first(values):
+def of_first(values: Tensor) -> Tensor:
     """The first process's values."""
     if active():
         dist.broadcast(values, 0)
     return values
 
 
-def object_of_first(value):
+def object_of_first(value: _T) -> _T:
     """The first process's value of any type."""
     if not active():
         return value
@@ -139,14 +143,14 @@ def object_of_first(value):
     return box[0]
 
 
-def same_state(model):
+def same_state(model: nn.Module) -> None:
     """Give every process the first one's parameters and buffers."""
     if active():
         for tensor in [*model.parameters(), *model.buffers()]:
             dist.broadcast(tensor.data, 0)
 
 
-def average_gradients(dense, sparse=()):
+def average_gradients(dense: Sequence[nn.Parameter], sparse: Sequence[nn.Parameter] = ()) -> None:
     """Replace the gradients by their mean over all processes; one that no process has stays None.
 
     Args:
@@ -155,22 +159,20 @@ def average_gradients(dense, sparse=()):
     """
     if not active():
         return
-    there = torch.tensor([p.grad is not None for p in (*dense, *sparse)], dtype=torch.int, device=dense[0].device)
-    dist.all_reduce(there)
-    there = (there > 0).tolist()
+    holders = torch.tensor([p.grad is not None for p in (*dense, *sparse)], dtype=torch.int, device=dense[0].device)
+    dist.all_reduce(holders)
+    there = (holders > 0).tolist()
     dense = [parameter for parameter, found in zip(dense, there) if found]
-    for parameter in dense:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    flat = mean(torch.cat([parameter.grad.flatten() for parameter in dense]))
-    for parameter, gradient in zip(dense, flat.split([parameter.numel() for parameter in dense])):
-        parameter.grad.copy_(gradient.view_as(parameter))
+    gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in dense]
+    flat = mean(torch.cat([gradient.flatten() for gradient in gradients]))
+    for parameter, gradient, part in zip(dense, gradients, flat.split([one.numel() for one in dense])):
+        parameter.grad = gradient.copy_(part.view_as(parameter))
     for parameter, found in zip(sparse, there[len(there) - len(sparse) :]):
         if found:
             parameter.grad = _mean_of_sparse(parameter)
 
 
-def _mean_of_sparse(parameter):
+def _mean_of_sparse(parameter: nn.Parameter) -> Tensor:
     rows = torch.zeros(0, dtype=torch.long, device=parameter.device)
     values = parameter.new_zeros(0, *parameter.shape[1:])
     if parameter.grad is not None:
@@ -184,27 +186,32 @@ class _Sum(torch.autograd.Function):
     """The sum of a tensor over all processes. Each one's share is felt by the losses of all."""
 
     @staticmethod
-    def forward(ctx, values):
+    def forward(ctx: Any, values: Tensor) -> Tensor:
         values = values.clone()
         dist.all_reduce(values)
         return values
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return _Sum.forward(ctx, gradient)
 
 
 class SharedBatchNorm(nn.BatchNorm1d):
     """Batch normalisation over the rows of all processes; PyTorch's SyncBatchNorm has no CPU kernel."""
 
+    # None in PyTorch's, where nothing is tracked; here they are read under track_running_stats alone.
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     @classmethod
-    def adopt(cls, model):
+    def adopt(cls, model: nn.Module) -> None:
         """Turn every batch normalisation of a model into this one, in place."""
         for module in model.modules():
             if type(module) is nn.BatchNorm1d:
                 module.__class__ = cls
 
-    def forward(self, values):
+    def forward(self, values: Tensor) -> Tensor:
         """As in PyTorch: (B, C) or (B, C, L)."""
         if not (self.training and active()):
             return super().forward(values)

@@ -1,35 +1,33 @@
-"""Run a model by name: the checks of this package, then RecBole's own run."""
+"""Run a model: build, fit, test; in one process or in several."""
 
+import logging
 import os
 import socket
 import sys
+from typing import Any
 
-from recbole_iacn.bridge.config import checking_files
-from recbole_iacn.bridge.registry import own_class
-from recbole_iacn.checks import settings
-from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX, click_models, is_ours, recbole_models
+from recbole_iacn.bridge.registry import find_model
+from recbole_iacn.building import build, configure
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import click_models
 
 
 def run(
-    model,
-    dataset,
-    config_file_list=None,
-    config_dict=None,
-    saved=True,
-    nproc=1,
-    world_size=-1,
-    ip="localhost",
-    port="5678",
-    group_offset=0,
-):
+    model: str | type,
+    dataset: str,
+    config_file_list: list[str] | None = None,
+    config_dict: dict[str, Any] | None = None,
+    saved: bool = True,
+    nproc: int = 1,
+    world_size: int = -1,
+    ip: str = "localhost",
+    port: str = "5678",
+    group_offset: int = 0,
+) -> dict[str, Any] | None:
     """Train, validate and test a model, ours or RecBole's, after checking all settings.
 
     Args:
-        model (str or type): model name, or a model class.
-        dataset (str): data set name; ``<data_path>/<dataset>/`` holds its atomic files. ``ml-100k`` is built in.
-        config_file_list (list of str, optional): YAML files, the later over the earlier.
-        config_dict (dict, optional): settings, over the files'.
+        model, dataset, config_file_list, config_dict: as in :func:`recbole_iacn.build`.
         saved (bool): write the best model to ``checkpoint_dir``.
         nproc (int): processes on this machine, each with its share of every batch; on GPUs one each.
         world_size (int): processes on all machines; -1 (default) for ``nproc``.
@@ -39,8 +37,10 @@ def run(
     Started by ``torchrun``, this process is one of several as torchrun says.
 
     Returns:
-        dict: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``, ``test_result``; None on machines
-        other than the first, and from all but torchrun's first process.
+        dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; beside
+        them ``model``, that of the best epoch (None with ``nproc`` > 1: it lived in a process that has ended), and
+        ``checkpoint``, its path (None if not saved). None on machines other than the first, and from all but torchrun's
+        first process.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
@@ -49,26 +49,41 @@ def run(
         raise ConfigError(f"nproc: must be at least 1, got {nproc}")
     launched = _place_by_torchrun()
     several = nproc > 1 or world_size > 1 or launched is not None
-    model_class = check_model(model)
-    if several and model_class is None:
+    model_class = find_model(model)
+    if several and not hasattr(model_class, "dataset_class"):
         raise ConfigError(
             f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own"
             + (f"; {model}_IaCN with iacn_mode: off is its like" if model in click_models() else "")
         )
-    for path in config_file_list or []:
-        settings.check_keys(settings.read_config_file(path), path, model_class)
-    settings.check_keys(config_dict or {}, "config_dict", model_class)
     what = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
-    with checking_files():
-        if launched:
-            return _work(launched.pop("local_rank"), {**what, "saved": saved}, launched)
-        if several:
-            _check_ahead(what, ip, port, group_offset)
-            place = {"nproc": nproc, "world_size": max(world_size, nproc), "ip": ip, "port": port}
-            return _spawn({**what, "saved": saved}, {**place, "offset": group_offset})
-        from recbole.quick_start import run_recbole
+    if launched:
+        return _work(launched.pop("local_rank"), what, saved, launched)
+    if several:
+        _check_ahead(what, ip, port, group_offset)
+        place = {"nproc": nproc, "world_size": max(world_size, nproc), "ip": ip, "port": port}
+        return _spawn(what, saved, {**place, "offset": group_offset})
+    return _train(what, saved)
 
-        return run_recbole(**what, saved=saved)
+
+def _train(what, saved):
+    """Build, fit, test."""
+    from recbole.utils import get_environment, set_color
+
+    training = build(**what, log=True)
+    best, metrics = training.fit(saved=saved)
+    tested = training.test()
+    logger = logging.getLogger()
+    logger.info("The running environment of this training is as follows:\n" + get_environment(training.config).draw())
+    logger.info(set_color("best valid ", "yellow") + f": {metrics}")
+    logger.info(set_color("test result", "yellow") + f": {tested}")
+    return {
+        "best_valid_score": best,
+        "valid_score_bigger": training.config["valid_metric_bigger"],
+        "best_valid_result": metrics,
+        "test_result": tested,
+        "model": training.model,
+        "checkpoint": training.checkpoint,
+    }
 
 
 def _place_by_torchrun():
@@ -89,11 +104,9 @@ def _place_by_torchrun():
 
 def _check_ahead(what, ip, port, group_offset):
     """What the processes would all complain of, said once, before there are any."""
-    from recbole.config import Config
-
     if not str(port).isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"port: must be a number from 1 to 65535, got {port!r}")
-    Config(**what)
+    configure(**what)
     if group_offset == 0:
         with socket.socket() as probe:
             try:
@@ -104,12 +117,12 @@ def _check_ahead(what, ip, port, group_offset):
                 ) from None
 
 
-def _spawn(arguments, place):
+def _spawn(what, saved, place):
     import torch.multiprocessing as mp
 
     answers = mp.get_context("spawn").SimpleQueue()
     try:
-        mp.spawn(_work, args=(arguments, place, answers), nprocs=place["nproc"], join=True)
+        mp.spawn(_work, args=(what, saved, place, answers), nprocs=place["nproc"], join=True)
     except mp.ProcessExitedException:
         if answers.empty():
             raise
@@ -117,40 +130,24 @@ def _spawn(arguments, place):
     return None if answers.empty() else answers.get()
 
 
-def _work(local_rank, arguments, place, answers=None):
-    """One of several processes: RecBole's run as one that knows its place."""
-    from recbole.quick_start import run_recbole
+def _work(local_rank, what, saved, place, answers=None):
+    """One of several processes: a training that knows its place."""
+    import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
-        import torch
-
         torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
-    config_dict = {**(arguments["config_dict"] or {}), **place, "local_rank": local_rank}
+    config_dict = {**(what["config_dict"] or {}), **place, "local_rank": local_rank}
     try:
-        with checking_files():
-            result = run_recbole(**{**arguments, "config_dict": config_dict}, queue=answers)
+        result = _train({**what, "config_dict": config_dict}, saved)
     except ConfigError as error:
         if answers is None:
             raise
         answers.put(str(error))
         sys.exit(2)
-    return result if local_rank + place["offset"] == 0 else None
-
-
-def check_model(model):
-    """The class of a model of ours; None for a RecBole model's name.
-
-    Args:
-        model (str or type): name or class.
-
-    Raises:
-        ConfigError: neither of us knows the name.
-    """
-    if not isinstance(model, str):
-        return model
-    if is_ours(model):
-        return own_class(model)
-    known = [*(name + SUFFIX for name in click_models()), *FAMILY, *recbole_models()]
-    if model not in known:
-        raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
+    torch.distributed.destroy_process_group()
+    if local_rank + place["offset"] != 0:
+        return None
+    if answers is None:
+        return result
+    answers.put({**result, "model": None})  # it lives in this process, which ends
     return None

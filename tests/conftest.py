@@ -9,7 +9,7 @@ import pytest
 import yaml
 from helpers import SHORT_RANKING, write_atomic
 
-import recbole_iacn  # noqa: F401  (makes RecBole run and know our models)
+import recbole_iacn
 
 
 @pytest.fixture(scope="session")
@@ -59,19 +59,11 @@ def settings(settings_of):
 
 @pytest.fixture
 def build(settings):
-    """(config, train, valid, test, model) for a model name, as RecBole's own functions make them."""
+    """(config, train, valid, test, model) for a model's name or class."""
 
     def make(model="DIN_IaCN", dataset="tiny", **changes):
-        from recbole.config import Config
-        from recbole.data import create_dataset, data_preparation
-        from recbole.utils import get_model, init_seed
-
-        config = Config(model=model, dataset=dataset, config_dict=settings(**changes))
-        init_seed(config["seed"], True)
-        loaders = data_preparation(config, create_dataset(config))
-        init_seed(config["seed"], True)
-        network = get_model(config["model"])(config, loaders[0]._dataset)
-        return (config, *loaders, network)
+        made = recbole_iacn.build(model, dataset, config_dict=settings(**changes))
+        return made.config, made.train_data, made.valid_data, made.test_data, made.model
 
     return make
 

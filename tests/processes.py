@@ -1,7 +1,5 @@
 """What each of two processes does for tests/test_parallel.py: this package comes first, as in any of its workers."""
 
-import sys
-
 import recbole_iacn  # noqa: F401
 
 
@@ -54,23 +52,19 @@ def tell(rank, folder, port):
 def gradients(rank, folder, port, cases):
     """Losses and gradients of this process's rows of the whole batch, for each case."""
     import torch
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-    from recbole.utils import get_model
 
-    from recbole_iacn.training.trainer import IaCNTrainer
+    from recbole_iacn import parallel
+    from recbole_iacn.building import build
 
-    sys.argv = sys.argv[:1]
     start(rank, port)
     for name, (model_name, settings) in cases.items():
-        config = Config(model=model_name, dataset="tiny", config_dict=settings)
-        train_data = data_preparation(config, create_dataset(config))[0]
-        torch.manual_seed(rank)  # other weights in each process, until the trainer makes them one
-        model = get_model(model_name)(config, train_data._dataset)
+        # Other weights in each process, until the trainer makes them one.
+        made = build(model_name, "tiny", config_dict={**settings, "seed": settings["seed"] + rank})
+        model, trainer = made.model, made.trainer
         given = torch.load(f"{folder}/{name}-whole.pt", weights_only=False)
         if rank == 0:
             model.load_state_dict(given["state"])
-        trainer = IaCNTrainer(config, model)
+        parallel.same_state(model)
         rows = given["batch"][torch.arange(rank, len(given["batch"]), 2)]
         torch.manual_seed(3 + rank)
         losses = model.calculate_loss(rows)

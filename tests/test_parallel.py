@@ -10,6 +10,7 @@ import torch
 import torch.multiprocessing as mp
 from helpers import give_other_weights, write_atomic
 
+import recbole_iacn
 from recbole_iacn import parallel, quick_start
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import SUFFIX
@@ -77,19 +78,12 @@ CASES = {
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory, data_path, settings_of):
     """What one process computes from a batch of 61 rows, saved for two to do the same; and what they find."""
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-    from recbole.utils import get_model
-
     folder = tmp_path_factory.mktemp("halves")
     cases, expected = {}, {}
-    argv, sys.argv = sys.argv, ["test"]
     for name, (model_name, changes) in CASES.items():
         given = settings_of(checkpoint_dir=str(folder), dropout_prob=0.0, **changes)
-        config = Config(model=model_name, dataset="tiny", config_dict=given)
-        train_data = data_preparation(config, create_dataset(config))[0]
-        torch.manual_seed(0)
-        model = get_model(model_name)(config, train_data._dataset)
+        made = recbole_iacn.build(model_name, "tiny", config_dict=given)
+        model, train_data = made.model, made.train_data
         give_other_weights(model)
         batch = next(iter(train_data))[torch.arange(61)]
         if model_name == "DIEN" + SUFFIX:
@@ -100,7 +94,6 @@ def halves(tmp_path_factory, data_path, settings_of):
         sum(losses).backward()
         gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
         cases[name], expected[name] = (model_name, given), (torch.stack(losses).detach(), gradients)
-    sys.argv = argv
     mp.spawn(processes.gradients, args=(folder, free_port(), cases), nprocs=2)
     return folder, expected
 

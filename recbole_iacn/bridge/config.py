@@ -1,27 +1,12 @@
 """Our settings in RecBole's Config."""
 
-import contextlib
-import contextvars
-
 import yaml
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings
 from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.names import FAMILY, backbone, is_ours, recbole_folder, recbole_models
-
-_checking_files = contextvars.ContextVar("checking_files", default=False)
-
-
-@contextlib.contextmanager
-def checking_files():
-    """Within: files and columns of every model's data are checked, not only of ours."""
-    token = _checking_files.set(True)
-    try:
-        yield
-    finally:
-        _checking_files.reset(token)
+from recbole_iacn.names import FAMILY, is_ours, recbole_folder, recbole_models, registered
 
 
 def teach_config(module):
@@ -34,12 +19,13 @@ def teach_config(module):
     @wrap(module.Config, "_load_internal_config_dict")
     def load_defaults(original, config, model, model_class, dataset):
         given = config.external_config_dict
-        if is_ours(model):
+        ours = is_ours(model)
+        if ours or model in registered:
             settings.check_keys(config.file_config_dict, "config file", model_class)
             settings.check_keys(config.variable_config_dict, "config_dict", model_class)
-        stock = _with_defaults(model_class.backbone) if backbone(model) else model
+        stock = _with_defaults(getattr(model_class, "backbone", model_class))
         original(config, stock, model_class, dataset)
-        for path in _layers(model, stock, dataset) if is_ours(model) else []:
+        for path in _layers(model_class, stock, dataset) if ours else []:
             text = path.read_text(encoding="utf-8")
             config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader) or {})
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
@@ -70,7 +56,7 @@ def teach_config(module):
             settings.check_backend(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
-        if ours or _checking_files.get():
+        if ours:
             files.check_files(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
@@ -80,17 +66,19 @@ def teach_config(module):
 
 
 def _with_defaults(model_class):
-    """The nearest RecBole model among the ancestors of a backbone that has a file of defaults."""
+    """The name of the nearest RecBole model among a class's ancestors that has a file of defaults; else its own."""
     names = [base.__name__ for base in model_class.__mro__]
     return next((name for name in names if name in recbole_models()), model_class.__name__)
 
 
-def _layers(model, stock, dataset):
+def _layers(model_class, stock, dataset):
     """What is laid over RecBole's defaults. For a backbone, which now has a history: RecBole's evaluation of DIN, its
     data columns for a model of the backbone's kind, then ours. For the multi-interest family: what all share, then what
-    is the model's own."""
-    if model in FAMILY:
-        return [path for name in ("MultiInterest", model) if (path := properties_folder() / f"{name}.yaml").is_file()]
+    is the model's own, or its nearest ancestor's."""
+    if not hasattr(model_class, "backbone"):
+        nearest = next((base.__name__ for base in model_class.__mro__ if base.__name__ in FAMILY), None)
+        paths = [properties_folder() / f"{name}.yaml" for name in ("MultiInterest", nearest) if name]
+        return [path for path in paths if path.is_file()]
     columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
     names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
     paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]

@@ -5,9 +5,9 @@ import types
 import numpy as np
 
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.checks.evaluation import check_histories
 from recbole_iacn.checks.files import check_negatives_files
-from recbole_iacn.data.protocol import one_row_a_user, ranks_items
-from recbole_iacn.errors import ConfigError
+from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.names import is_ours
 
 
@@ -53,6 +53,7 @@ def teach_loaders(module):
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
         check_negatives_files(config)
+        check_histories(config)
         windowed = _windowed_dataset(config)
         if windowed is None:
             return original(config)
@@ -94,41 +95,19 @@ def teach_loaders(module):
 
 
 def _windowed_dataset(config):
-    """The data set with windowed histories for a RecBole model, None where it keeps its own."""
-    from recbole.utils import ModelType
-
-    model, sequential = config["model"], config["MODEL_TYPE"] == ModelType.SEQUENTIAL
-    asked = config["history_dataset"]
-    if asked not in (None, True, False):
-        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
-    if is_ours(model):
-        if asked is False:
-            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
-        return None
-    if not sequential:
-        if asked:
-            raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
-        if one_row_a_user(config):
-            raise ConfigError(
-                f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
-                f"{model}_IaCN with iacn_mode: off is {model} with one."
-            )
-        if ranks_items(config):
-            raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is none")
-        return None
-    if not (asked or (asked is None and config["protocol"])):
-        return None
+    """The dataset with windowed histories for a RecBole model, None where it keeps its own."""
     from recbole.data import dataset as datasets
+    from recbole.utils import ModelType
 
     from recbole_iacn.data.history import DIENHistoryDataset, HistoryDataset
 
-    if model == "DIEN":
-        return DIENHistoryDataset
-    if hasattr(datasets, f"{model}Dataset"):
-        if asked:
-            raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
+    model, asked = config["model"], config["history_dataset"]
+    wanted = asked or (asked is None and config["protocol"])
+    if is_ours(model) or config["MODEL_TYPE"] != ModelType.SEQUENTIAL or not wanted:
         return None
-    return HistoryDataset
+    if vars(datasets).get("DIENDataset") is getattr(datasets, f"{model}Dataset", None):
+        return DIENHistoryDataset
+    return None if hasattr(datasets, f"{model}Dataset") else HistoryDataset
 
 
 def keep_ranges(module):

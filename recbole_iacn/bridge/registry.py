@@ -11,7 +11,8 @@ import importlib.util
 import sys
 
 from recbole_iacn.bridge.imports import around_import
-from recbole_iacn.names import FAMILY, SUFFIX, backbone, recbole_models, remembered
+from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import FAMILY, SUFFIX, click_models, is_ours, recbole_models, registered, remember
 
 _KIND = "recbole.model.sequential_recommender"
 
@@ -52,12 +53,14 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def own_class(name):
-    """The class behind one of our names.
+    """The class behind a name of ours, or of a class that was registered.
 
     Raises:
-        AttributeError: not one of ours.
+        AttributeError: neither.
         ConfigError: the backbone can't be made interest-aware; says why.
     """
+    if name in registered:
+        return registered[name]
     if name in FAMILY:
         return getattr(importlib.import_module(FAMILY[name]), name)
     from recbole_iacn.model.click.backbones import model_class
@@ -65,37 +68,101 @@ def own_class(name):
     return model_class(name)
 
 
+def find_model(model):
+    """Find a model by its name; register a class that is given.
+
+    Args:
+        model (str or type): name or class.
+
+    Returns:
+        type or None: the class; None for the name of a model of RecBole's.
+
+    Raises:
+        ConfigError: there is no such model, or the class can't be registered.
+    """
+    if not isinstance(model, str):
+        return register(model)
+    if is_ours(model) or model in registered:
+        return own_class(model)
+    known = [*(name + SUFFIX for name in click_models()), *FAMILY, *registered, *recbole_models()]
+    if model not in known:
+        raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
+    return None
+
+
+def register(model_class):
+    """Make RecBole know a model class of one's own, by its name, in this process. :func:`recbole_iacn.run` and
+    :func:`recbole_iacn.build` do so for any class that they are given.
+
+    The class inherits what its nearest ancestor has, this package's or RecBole's: default settings, dataset, trainer.
+    Its attributes ``settings`` (a group of settings that it adds), ``dataset_class`` and ``trainer_class`` (a class, or
+    its dotted name) say otherwise.
+
+    Args:
+        model_class (type): derived from a model of RecBole's or of this package.
+
+    Returns:
+        type: the same, so that it serves as a decorator.
+
+    Raises:
+        ConfigError: it is not a RecBole model; it is context-aware without history and task; its name is taken, or one
+            of its settings is.
+
+    Example:
+        >>> from recbole_iacn.model.retrieval.multi_interest import ComiRec
+        >>> @register
+        ... class MyComiRec(ComiRec):
+        ...     pass
+    """
+    from recbole.model.abstract_recommender import AbstractRecommender
+    from recbole.utils import ModelType
+
+    if not isinstance(model_class, type) or not issubclass(model_class, AbstractRecommender):
+        raise ConfigError(
+            f"register: {getattr(model_class, '__name__', model_class)!s} is not a RecBole model class; derive it from "
+            "recbole.model.abstract_recommender or from a model"
+        )
+    name = model_class.__name__
+    if model_class.__module__.startswith(("recbole.", "recbole_iacn.")) or registered.get(name) is model_class:
+        return model_class
+    if getattr(model_class, "type", None) == ModelType.CONTEXT:
+        raise ConfigError(
+            f"register: {name} is context-aware and reads no history; give recbole_iacn.interest_aware({name}), whose "
+            "iacn_mode: off is the plain model"
+        )
+    remember(model_class)
+    return model_class
+
+
 def _names_by_file():
-    return {name.lower() for name in [*FAMILY, *remembered, *(name + SUFFIX for name in recbole_models())]}
+    return {name.lower() for name in [*FAMILY, *registered, *(name + SUFFIX for name in recbole_models())]}
 
 
-def _attribute(module, suffix, chosen):
-    """Let ``module`` answer for ``<our model><suffix>``, without importing anything before it is asked."""
+def _attribute(module, suffix):
+    """Let ``module``, RecBole's with all datasets or trainers, answer for ``<our model><suffix>``, too."""
 
     def answer(name):
-        where = chosen(name.removesuffix(suffix)) if name.endswith(suffix) else None
-        if where is None:
-            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-        source, attribute = where
-        return getattr(importlib.import_module(source), attribute)
+        model = name.removesuffix(suffix)
+        if name.endswith(suffix) and (is_ours(model) or model in registered):
+            found = _of_class(own_class(model), module, suffix)
+            if found is not None:
+                return found
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
     module.__getattr__ = answer
 
 
-def _dataset(model):
-    """Module and class of a model's data set; None if it is not ours."""
-    if model == "TiSASRec":
-        return "recbole_iacn.data.history", "TimedHistoryDataset"
-    if model in FAMILY:
-        return "recbole_iacn.data.history", "HistoryDataset"
-    return ("recbole_iacn.data.dataset", "InterestAwareDataset") if backbone(model) else None
-
-
-def _trainer(model):
-    """Module and class of a model's trainer; None if it is not ours."""
-    if model.startswith("TiMiRec"):
-        return "recbole_iacn.training.two_stages", "TiMiRecTrainer"
-    return ("recbole_iacn.training.trainer", "IaCNTrainer") if model in FAMILY or backbone(model) else None
+def _of_class(model_class, module, suffix):
+    """What a model class, or its nearest ancestor that says, goes with; None if RecBole is to choose by type."""
+    for base in model_class.__mro__:
+        own = vars(base).get(f"{suffix.lower()}_class")
+        if isinstance(own, str):
+            source, _, attribute = own.rpartition(".")
+            return getattr(importlib.import_module(source), attribute)
+        own = own or vars(module).get(base.__name__ + suffix)
+        if own is not None:
+            return own
+    return None
 
 
 def install():
@@ -110,12 +177,12 @@ def install():
     @around_import("recbole.data.dataset")
     def _():
         module = yield
-        _attribute(module, "Dataset", _dataset)
+        _attribute(module, "Dataset")
 
     @around_import("recbole.trainer")
     def _():
         module = yield
-        _attribute(module, "Trainer", _trainer)
+        _attribute(module, "Trainer")
 
 
 def _around(name, teach):

@@ -30,7 +30,6 @@ def main(arguments=None):
     if arguments[:1] == ["train"]:
         from recbole_iacn.cli.train import main as train
 
-        sys.argv[1:] = arguments[1:]  # RecBole reads its settings there
         train(arguments[1:])
         return
     given = _parser().parse_args(arguments)

@@ -139,12 +139,13 @@ def summary(manifest, target):
 
 
 def _show_rows(dataset, folder, given):
-    from recbole_iacn.data.rows import rows_in_words
+    from recbole_iacn.building import build
+    from recbole_iacn.data.rows import AS_THEY_ARE, rows_in_words
 
     if not dataset:
         raise ConfigError("dataset: --show-rows needs --dataset, or a source to convert")
     own = Path(folder, dataset, f"{dataset}.yaml")
-    sys.argv[1:] = []  # RecBole would read our flags as settings
-    settings = {"protocol": given.protocol, "seed": 2020}
-    for line in rows_in_words(dataset, folder, [str(own)] if own.is_file() else [], settings, given.users):
+    settings = {"data_path": folder, "protocol": given.protocol, "seed": 2020, **AS_THEY_ARE}
+    made = build("DIN_IaCN", dataset, [str(own)] if own.is_file() else [], settings)
+    for line in rows_in_words((made.train_data, made.valid_data, made.test_data), given.users):
         print(line)

@@ -26,18 +26,23 @@ def main(arguments=None):
     parser.add_argument("--world_size", type=int, default=-1, help="processes on all machines")
     parser.add_argument("--group_offset", type=int, default=0, help="rank of this machine's first process")
     known, rest = parser.parse_known_args(arguments)
+    given = vars(known)
+    sys.argv[1:] = []  # read; what stays there would be reported as unread
     try:
-        for argument in rest:
-            if not re.fullmatch(r"--\w+=[^=]*", argument):
-                raise ConfigError(f"{argument}: settings are given as --key=value")
-        settings.check_keys([argument[2:].partition("=")[0] for argument in rest], "command line")
-        return run(
-            config_file_list=known.config_files.split(), **{k: v for k, v in vars(known).items() if k != "config_files"}
-        )
+        return run(config_file_list=given.pop("config_files").split(), config_dict=_settings(rest), **given)
     except ConfigError as error:
-        sys.exit(_fail(error))
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _fail(error):
-    print(f"error: {error}", file=sys.stderr)
-    return 2
+def _settings(arguments):
+    """``--key=value`` as a dict; RecBole turns the texts into values."""
+    found = {}
+    for argument in arguments:
+        if not re.fullmatch(r"--\w+=[^=]*", argument):
+            raise ConfigError(f"{argument}: settings are given as --key=value")
+        key, _, value = argument[2:].partition("=")
+        if found.setdefault(key, value) != value:
+            raise ConfigError(f"{key}: is given twice, as {found[key]} and {value}")
+    settings.check_keys(found, "command line")
+    return found

@@ -1,11 +1,18 @@
 """A sequential data set whose items have auxiliary columns."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_iacn.data.history import HistoryDataset
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 AUXILIARY_SUFFIX = "_auxiliary"
 
@@ -18,9 +25,11 @@ class InterestAwareDataset(HistoryDataset):
     widens its layers by itself. With ``iacn_mode: off`` nothing is added.
     """
 
-    def __init__(self, config):
-        self.hidden_fields = frozenset()
-        self.auxiliary_fields = frozenset()
+    item_feat: Any  # as inter_feat; None until there is one
+
+    def __init__(self, config: Config) -> None:
+        self.hidden_fields: frozenset[str] = frozenset()
+        self.auxiliary_fields: frozenset[str] = frozenset()
         super().__init__(config)
 
     def _aug_presets(self):
@@ -34,7 +43,7 @@ class InterestAwareDataset(HistoryDataset):
         histories = {name for name in self.inter_feat if name.endswith(suffix)}
         self.hidden_fields |= histories | {self.item_list_length_field}
 
-    def fields(self, ftype=None, source=None):
+    def fields(self, ftype: Any = None, source: Any = None) -> list[str]:
         """As in RecBole; who asks for columns by source, to embed them, gets no history column: a history is read by
         the model, over the items' own tables."""
         names = super().fields(ftype, source)
@@ -72,7 +81,7 @@ class InterestAwareDataset(HistoryDataset):
         self.field2token_id[alias] = self.field2token_id[field]
         self.auxiliary_fields |= {alias}
 
-    def build(self):
+    def build(self) -> list[Any]:
         self._check_labels()
         return super().build()
 

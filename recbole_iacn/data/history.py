@@ -3,11 +3,14 @@
 It yields the same rows as RecBole's own, in the same order, to the last value.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureType
+from torch import Tensor
 
 from recbole_iacn.data import reading
 from recbole_iacn.data.protocol import one_row_a_user
@@ -31,6 +34,9 @@ class HistoryDataset(SequentialDataset):
     Attributes:
         clicks (tuple of torch.Tensor): user and item of every interaction, those included that are nobody's target.
     """
+
+    clicks: tuple[Tensor, Tensor]
+    inter_feat: Any  # a DataFrame while RecBole reads, then rows of clicks
 
     # --- Reading ------------------------------------------------------------------------------------------------
 
@@ -68,7 +74,7 @@ class HistoryDataset(SequentialDataset):
 
     # --- Windows ------------------------------------------------------------------------------------------------
 
-    def data_augmentation(self):
+    def data_augmentation(self) -> None:
         """Every interaction but a user's first becomes a row; its history is what came before it, the last L."""
         self._aug_presets()
         self._check_field("uid_field", "time_field")
@@ -132,12 +138,12 @@ class HistoryDataset(SequentialDataset):
             {name: Windows.over(torch.from_numpy(values))}, stop, torch.from_numpy(length), int(length.max())
         )
 
-    def __getitem__(self, index, join=True):
+    def __getitem__(self, index: Any, join: bool = True) -> Any:
         rows = self.inter_feat[index]
         batch = rows.gather() if isinstance(rows, HistoryInteraction) else rows
         return self.join(batch) if join else batch
 
-    def inter_matrix(self, form="coo", value_field=None):
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
         """As in RecBole, of all interactions of the rows and of each user's first one."""
         first = self.inter_feat[self.item_list_length_field] == 1
         firsts, suffix = self.inter_feat[first].gather(), self.config["LIST_SUFFIX"]
@@ -152,7 +158,7 @@ class HistoryDataset(SequentialDataset):
 
     # --- Splits -------------------------------------------------------------------------------------------------
 
-    def split_by_ratio(self, ratios, group_by=None):
+    def split_by_ratio(self, ratios: list[float], group_by: str | None = None) -> list[Any]:
         if one_row_a_user(self.config):
             # One row a user: rows at random are users at random. Their order in time says nothing here.
             order = np.random.default_rng([self.config["seed"], *_USERS_SPLIT]).permutation(len(self.inter_feat))
@@ -204,7 +210,7 @@ class TimedHistoryDataset(HistoryDataset):
         self._elapsed = torch.from_numpy((time - time[np.searchsorted(user, user)]).astype(np.int64))
         super()._change_feat_format()
 
-    def data_augmentation(self):
+    def data_augmentation(self) -> None:
         super().data_augmentation()
         columns = self.inter_feat.windows[0].columns
         columns[ELAPSED + self.config["LIST_SUFFIX"]] = Windows.over(self._elapsed)
@@ -216,7 +222,7 @@ class DIENHistoryDataset(HistoryDataset):
     RecBole draws them before it sorts the interactions they belong to; here they are drawn after.
     """
 
-    def data_augmentation(self):
+    def data_augmentation(self) -> None:
         super().data_augmentation()
         items = self.clicks[1].numpy()
         random = np.random.default_rng([self.config["seed"], *_NEGATIVE_HISTORIES])

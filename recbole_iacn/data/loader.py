@@ -6,13 +6,18 @@ table of negatives stands beside the rows: drawn once for validation and test, o
 afresh in every epoch for training.
 """
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from recbole.data.dataloader import TrainDataLoader
 from recbole.data.dataloader.abstract_dataloader import NegSampleDataLoader
 from recbole.utils import InputType
+from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from recbole_iacn import parallel
@@ -21,11 +26,15 @@ from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+
 # Training, validation and test must not share a stream of random numbers; the values only have to differ.
 _STREAM = {"train": 0, "valid": 1, "test": 2}
 
 
-def own_items(dataset):
+def own_items(dataset: Dataset) -> OwnItems:
     """All items of each user, over every split, of the data set that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
         users, items = clicks(dataset)
@@ -33,7 +42,7 @@ def own_items(dataset):
     return dataset.own_items
 
 
-def clicks(dataset):
+def clicks(dataset: Dataset) -> tuple[Tensor, Tensor]:
     """User and item of every interaction: the targets, and what stands in histories alone."""
     if hasattr(dataset, "clicks"):
         return dataset.clicks
@@ -47,18 +56,24 @@ def clicks(dataset):
     return torch.cat([users, users[row]]), torch.cat([items, seen[row, column]])
 
 
-def stream(config, phase, epoch=0):
+def stream(config: Config, phase: str, epoch: int = 0) -> np.random.Generator:
     return np.random.default_rng([config["seed"], _STREAM[phase], epoch])
 
 
-class _NegativeTable:
+# What a part of a loader may read of the whole; a checker knows none of RecBole's classes.
+_Part: Any = object
+
+
+class _NegativeTable(_Part):
     """What both loaders share: a table of negatives, indexed like the rows."""
 
-    def excluded(self, phase):
+    negatives: Tensor | None
+
+    def excluded(self, phase: str) -> OwnItems:
         """What may not be a negative."""
         return own_items(self._sampler.dataset)
 
-    def draw(self, phase, epoch=0):
+    def draw(self, phase: str, epoch: int = 0) -> None:
         """Fill the table for ``train``, ``valid`` or ``test``."""
         users = self._dataset.inter_feat[self.uid_field].numpy()
         own = self.excluded(phase)
@@ -100,14 +115,14 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
     The trainer may name the next epoch by :meth:`set_epoch`; otherwise every pass counts as one.
     """
 
-    def __init__(self, config, dataset, sampler, shuffle=False):
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=shuffle)
         if type(self.sampler) is RandomSampler:
             self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
         self.negatives = None
 
-    def excluded(self, phase):
+    def excluded(self, phase: str) -> OwnItems:
         if not ranks_items(self.config):
             return super().excluded(phase)
         if not hasattr(self._dataset, "training_items"):
@@ -116,11 +131,11 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
             self._dataset.training_items = OwnItems(matrix.row, matrix.col, self._dataset.item_num)
         return self._dataset.training_items
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Make the next pass that of ``epoch`` (from 0): same negatives, same order of rows."""
         self.epoch = epoch
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         if self.neg_sample_args["distribution"] != "none":
             self.draw("train", self.epoch)
         # A new generator: RecBole takes the old one away when it saves its loaders.
@@ -129,14 +144,14 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         self.epoch += 1
         return super().__iter__()
 
-    def collate_fn(self, index):
+    def collate_fn(self, index: list[int]) -> Any:
         return self._rows(np.array(index))
 
 
 class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
     """Evaluation rows, each with its fixed negatives; same figures at every pass and for every model."""
 
-    def __init__(self, config, dataset, sampler, shuffle=False):
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         phase = sampler.phase
         self._set_neg_sample_args(config, dataset, InputType.POINTWISE, config[f"{phase}_neg_sample_args"])
         self.sample_size = len(dataset)
@@ -147,21 +162,20 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
         self.step = max(self.config["eval_batch_size"] // self.times, 1)
         self.set_batch_size(self.step * self.times)
 
-    def collate_fn(self, index):
-        index = np.array(index)
+    def collate_fn(self, index: list[int]) -> Any:
         case = torch.arange(len(index))
-        rows = self._rows(index)
+        rows = self._rows(np.array(index))
         return rows, case.repeat(self.times), case, rows[self.iid_field][: len(index)]
 
 
-class SharedRows:
+class SharedRows(_Part):
     """One process's share of a loader's rows; all processes make the same batches in the same order.
 
     In training each batch is dealt out, so that the batches of all processes together are those of one process alone
     (a last batch of fewer rows than processes has some twice). In evaluation the rows are, each to one process.
     """
 
-    def __init__(self, config, dataset, sampler, shuffle=False):
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         with parallel.as_one_process(config):
             super().__init__(config, dataset, sampler, shuffle=shuffle)
         self.deals_batches = isinstance(self, TrainDataLoader)
@@ -173,13 +187,13 @@ class SharedRows:
             )
         self.batch_sampler.sampler = range(parallel.rank(), self.sample_size, parallel.size())
 
-    def collate_fn(self, index):
+    def collate_fn(self, index: list[int]) -> Any:
         if self.deals_batches:
             index = index[parallel.rank() :: parallel.size()] or index[:1]
         return super().collate_fn(index)
 
 
 @functools.cache
-def shared(loader):
+def shared(loader: type) -> type:
     """A loader class, each process with its share."""
     return type(f"Shared{loader.__name__}", (SharedRows, loader), {})

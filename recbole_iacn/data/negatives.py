@@ -1,13 +1,20 @@
 """Evaluation negatives that the user brings, so that a published test can be repeated to the item."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from recbole.data.dataset import Dataset
 
-def read_negatives(path, dataset, own_items, users, count):
+
+def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.ndarray, count: int) -> np.ndarray:
     """Negatives of each evaluated row, from a file of lines ``user <tab> item item …``.
 
     The first line names the columns as atomic files do: ``user_id:token <tab> item_id_list:token_seq``.

@@ -5,9 +5,16 @@ loaders that draw negatives as the papers do. It works for RecBole's models as w
 same test.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 NEGATIVES = 1000  # that a clicked item is ranked among, by default: as in the TiMiRec paper
 
@@ -25,13 +32,13 @@ class Protocol:
         sampled (bool): ranked among ``eval_negatives`` fixed items; otherwise among all.
     """
 
-    settings: dict
+    settings: dict[str, Any]
     one_row_a_user: bool = False
     ranks_items: bool = False
     sampled: bool = False
 
 
-def _settings(split, group_by, distribution, **more):
+def _settings(split: dict[str, Any], group_by: str | None, distribution: str, **more: Any) -> dict[str, Any]:
     short = {"uniform": "uni1", "popularity": "pop1"}[distribution]
     return {
         "eval_args": {"split": split, "order": "TO", "group_by": group_by, "mode": {"valid": short, "test": short}},
@@ -48,7 +55,7 @@ def _settings(split, group_by, distribution, **more):
     }
 
 
-_LAST_TESTS = {"split": {"LS": "valid_and_test"}, "group_by": "user", "distribution": "uniform"}
+_LAST_TESTS: dict[str, Any] = {"split": {"LS": "valid_and_test"}, "group_by": "user", "distribution": "uniform"}
 
 _RANKED = {
     "eval_args": {
@@ -83,7 +90,7 @@ PROTOCOLS = {
 }
 
 
-def protocol_settings(name, given):
+def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """The RecBole keys that protocol ``name`` stands for.
 
     Args:
@@ -113,19 +120,19 @@ def protocol_settings(name, given):
     return {key: value.copy() if isinstance(value, dict) else value for key, value in settings.items()}
 
 
-def one_row_a_user(config):
+def one_row_a_user(config: Config) -> bool:
     """True if the run's protocol takes only a user's last item for a target and splits by users."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].one_row_a_user
 
 
-def ranks_items(config):
+def ranks_items(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among others."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].ranks_items
 
 
-def is_sampled(config):
+def is_sampled(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among ``eval_negatives`` fixed items."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].sampled

@@ -5,14 +5,23 @@ excludes the target only, and encodes a user's history once for each candidate. 
 user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
+from torch import Tensor
 
 from recbole_iacn.data.loader import clicks, own_items, stream
 from recbole_iacn.data.negatives import read_negatives
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
 from recbole_iacn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
 
 
 class Candidates:
@@ -22,10 +31,10 @@ class Candidates:
         items (torch.LongTensor): shape (B, N); an item drawn twice counts twice.
     """
 
-    def __init__(self, items):
+    def __init__(self, items: Tensor) -> None:
         self.items = items
 
-    def ranked(self, scores, row, clicked):
+    def ranked(self, scores: Tensor, row: Tensor, clicked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What RecBole's collector reads its metrics from.
 
         The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first. A
@@ -50,9 +59,10 @@ class RankingEvalDataLoader(FullSortEvalDataLoader):
     """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with the items to
     leave out (``mask_history: True``: those that the user clicked before)."""
 
-    def __init__(self, config, dataset, sampler, shuffle=False):
+    def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=False)
-        self.candidates, self.left_out = None, None
+        self.candidates: Tensor | None = None
+        self.left_out: _Earlier | None = None
         users = dataset.inter_feat[self.uid_field].numpy()
         if is_sampled(config):
             self.candidates = torch.from_numpy(self._draw(users, sampler))
@@ -66,12 +76,12 @@ class RankingEvalDataLoader(FullSortEvalDataLoader):
             return read_negatives(given, sampler.dataset, own, users, count)
         return own.sample_others(users, count, stream(self.config, sampler.phase))
 
-    def collate_fn(self, index):
+    def collate_fn(self, index: list[int]) -> tuple[Any, Any, Tensor, Tensor]:
         rows, _, positive_u, positive_i = super().collate_fn(index)
-        index = np.array(index)
+        numbers = np.array(index)
         if self.candidates is not None:
-            return rows, Candidates(self.candidates[index]), positive_u, positive_i
-        return rows, self.left_out and self.left_out.of(index, positive_i), positive_u, positive_i
+            return rows, Candidates(self.candidates[numbers]), positive_u, positive_i
+        return rows, self.left_out and self.left_out.of(numbers, positive_i), positive_u, positive_i
 
 
 class _Earlier:
@@ -90,7 +100,7 @@ class _Earlier:
         self.begin = end[user] - count[user]
         self.end = end[user] - {"valid": 2, "test": 1}[sampler.phase]
 
-    def of(self, index, clicked):
+    def of(self, index: np.ndarray, clicked: Tensor) -> tuple[Tensor, Tensor]:
         """Row and item of all that is left out; never the clicked item itself.
 
         Args:

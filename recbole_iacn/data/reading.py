@@ -8,6 +8,8 @@ as RecBole does, in the order of their first appearance.
 import contextlib
 import contextvars
 import types
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,7 @@ _WORD = np.dtype(np.uint64)
 
 
 @contextlib.contextmanager
-def fast():
+def fast() -> Iterator[None]:
     """Within: RecBole's ``_load_feat`` reads by the C parser, token columns as categories."""
     token = _reading_fast.set(True)
     try:
@@ -38,14 +40,14 @@ class FastPandas(types.ModuleType):
         pandas: the module, or what stands for it already.
     """
 
-    def __init__(self, pandas):
+    def __init__(self, pandas: types.ModuleType) -> None:
         super().__init__("pandas")
         self._pandas = pandas
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._pandas, name)
 
-    def read_csv(self, path, **options):
+    def read_csv(self, path: str, **options: Any) -> pd.DataFrame:
         if not _reading_fast.get() or len(options["delimiter"]) > 1:
             return self._pandas.read_csv(path, **options)
         options["engine"] = "c"
@@ -76,7 +78,7 @@ def _is_full(words):
 
 def _categorical(words):
     """Numbers of equal cells, and one text for each."""
-    number = np.zeros(len(words), np.int64)
+    number: np.ndarray = np.zeros(len(words), np.int64)
     for word in words.T:
         part, distinct = pd.factorize(word)
         number, _ = pd.factorize(number * len(distinct) + part)
@@ -88,7 +90,7 @@ def _categorical(words):
     return pd.Categorical.from_codes(number, categories=known)
 
 
-def remap(tokens):
+def remap(tokens: Sequence[pd.Series]) -> tuple[list[np.ndarray], list[Any]]:
     """Number categorical tokens by first appearance, from 1; 0 is padding and a missing token.
 
     Args:

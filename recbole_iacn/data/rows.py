@@ -1,38 +1,35 @@
 """The first users' rows in words, so that anyone can see what trains, what tests, and that nothing leaks."""
 
 import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
 
+# A model's settings with which its rows are those of the file.
+AS_THEY_ARE = {"shuffle": False, "iacn_mode": "off", "normalize_all": False, "normalize_field": None}
 
-def rows_in_words(dataset, data_path, config_files=(), settings=None, users=2):
+
+def rows_in_words(loaders: Sequence[Any], users: int = 2) -> Iterator[str]:
     """Yields lines of text: of each of the first users every row, with history, target and negatives.
 
     Args:
-        dataset (str): data set name.
-        data_path (str): the folder that holds its folder.
-        config_files (list of str): YAML files of settings.
-        settings (dict, optional): over the files', e.g. ``{"protocol": "din_electronics"}``.
+        loaders (sequence): for training, validation and test, of a training whose settings are :data:`AS_THEY_ARE`
+            and name a protocol.
         users (int): how many of the users that have rows, in the order of their numbers.
 
     Raises:
-        ConfigError: wrong settings, no data.
+        ConfigError: fewer than one user.
     """
     if users < 1:
         raise ConfigError(f"users: must be at least 1, got {users}")
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-
-    as_they_are = {"shuffle": False, "iacn_mode": "off", "normalize_all": False, "normalize_field": None}
-    given = {"data_path": data_path, "state": "ERROR", **as_they_are, **(settings or {})}
-    config = Config(model="DIN_IaCN", dataset=dataset, config_file_list=list(config_files), config_dict=given)
-    loaders = data_preparation(config, create_dataset(config))
     data = loaders[0]._dataset
+    config = data.config
     yield (
-        f"{dataset}: {data.user_num - 1:,} users, {data.item_num - 1:,} items; protocol {config['protocol']}, "
-        f"histories of {config['MAX_ITEM_LIST_LENGTH']}; rows: "
+        f"{data.dataset_name}: {data.user_num - 1:,} users, {data.item_num - 1:,} items; "
+        f"protocol {config['protocol']}, histories of {config['MAX_ITEM_LIST_LENGTH']}; rows: "
         + ", ".join(f"{len(loader._dataset):,} {part}" for part, loader in zip(_PARTS, loaders))
     )
     with_rows = np.unique(np.concatenate([loader._dataset.inter_feat[data.uid_field] for loader in loaders]))

@@ -14,20 +14,22 @@ class OwnItems:
         n_items (int): number of item ids, padding included.
     """
 
-    def __init__(self, users, items, n_items):
+    def __init__(self, users: np.ndarray, items: np.ndarray, n_items: int) -> None:
         self.n_items = n_items
         keys = np.asarray(users, dtype=np.int64) * n_items + np.asarray(items, dtype=np.int64)
         keys.sort()
         # np.unique would do, but takes several times as long.
         self.keys = keys[np.r_[True, keys[1:] != keys[:-1]]]
 
-    def contains(self, users, items):
+    def contains(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """True where an item is the user's own. Arrays of one shape, or that broadcast."""
         wanted = users.astype(np.int64) * self.n_items + items
         place = np.searchsorted(self.keys, wanted)
         return self.keys[np.minimum(place, len(self.keys) - 1)] == wanted
 
-    def sample_others(self, users, count, rng, distribution="uniform"):
+    def sample_others(
+        self, users: np.ndarray, count: int, rng: np.random.Generator, distribution: str = "uniform"
+    ) -> np.ndarray:
         """Draw ``count`` items for each row among those that the row's user has not touched.
 
         Args:
@@ -53,18 +55,18 @@ class OwnItems:
             row, column = row[again], column[again]
         return drawn
 
-    def _uniformly(self, rng, size):
+    def _uniformly(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> np.ndarray:
         return rng.integers(1, self.n_items, size=size)
 
-    def _by_popularity(self, rng, size):
+    def _by_popularity(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> np.ndarray:
         # An item stands in ``keys`` once for each of its users.
         return self.keys[rng.integers(len(self.keys), size=size)] % self.n_items
 
-    def _check_others_exist(self, users, distribution):
+    def _check_others_exist(self, users: np.ndarray, distribution: str) -> None:
         drawable = self.n_items - 1
         if distribution == "popularity":
-            drawable = np.count_nonzero(np.bincount(self.keys % self.n_items))
-        owned = np.bincount(self.keys // self.n_items, minlength=users.max(initial=0) + 1)
+            drawable = int(np.count_nonzero(np.bincount(self.keys % self.n_items)))
+        owned = np.bincount(self.keys // self.n_items, minlength=int(users.max(initial=0)) + 1)
         sated = np.unique(users[owned[users] >= drawable])
         if len(sated):
             raise ConfigError(

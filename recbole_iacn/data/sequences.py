@@ -10,11 +10,14 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.errors import ConfigError
 
 
-def convert(sequences, attributes, target, overwrite=False):
+def convert(
+    sequences: str | Path, attributes: str | Path | None, target: str | Path, overwrite: bool = False
+) -> dict[str, int]:
     """Write ``NAME.inter``, ``NAME.item`` and ``NAME.yaml``, the settings that load them.
 
     ``timestamp`` is the place in the history: such a file has no times.
@@ -59,7 +62,7 @@ def convert(sequences, attributes, target, overwrite=False):
     }
 
 
-def _write(stem, users, items, known):
+def _write(stem: Path, users: dict[str, list[str]], items: dict[str, Any], known: dict[str, list[str]] | None) -> None:
     """The files, by the path that is common to their names."""
     load = "inter: [user_id, item_id, timestamp]"
     with stem.with_suffix(".inter").open("w", encoding="utf-8") as file:
@@ -74,19 +77,19 @@ def _write(stem, users, items, known):
     stem.with_suffix(".yaml").write_text(f"load_col: {{{load}}}\n", encoding="utf-8")
 
 
-def _read(path):
+def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is no text in UTF-8'}") from None
 
 
-def _read_sequences(path):
-    users = {}
+def _read_sequences(path: Path) -> dict[str, list[str]]:
+    users: dict[str, list[str]] = {}
     for number, line in enumerate(_read(path).splitlines(), start=1):
-        user, *history = line.split() or [None]
-        if user is None:
+        if not line.split():
             continue
+        user, *history = line.split()
         if not history:
             raise ConfigError(f"{path}, line {number}: user {user!r} has no item; each line is a user, then items")
         if user in users:
@@ -97,7 +100,7 @@ def _read_sequences(path):
     return users
 
 
-def _read_attributes(path):
+def _read_attributes(path: Path) -> dict[str, list[str]]:
     try:
         told = json.loads(_read(path))
     except ValueError as error:

@@ -44,7 +44,16 @@ class PlantedInterests:
         (500, 20)
     """
 
-    def __init__(self, users=1000, clusters=8, items_per_cluster=40, interests=2, events=20, noise=0.2, seed=0):
+    def __init__(
+        self,
+        users: int = 1000,
+        clusters: int = 8,
+        items_per_cluster: int = 40,
+        interests: int = 2,
+        events: int = 20,
+        noise: float = 0.2,
+        seed: int = 0,
+    ) -> None:
         _check(clusters, items_per_cluster, interests, events, noise)
         rng = np.random.default_rng(seed)
         self.noise, self.size = noise, items_per_cluster
@@ -54,17 +63,17 @@ class PlantedInterests:
         self.clicks = np.stack([_race(self._weights(liked)[self.cluster], events, rng) for liked in self.liked])
 
     @property
-    def clusters(self):
+    def clusters(self) -> int:
         """Number of clusters."""
         return len(self.cluster) // self.size
 
-    def _weights(self, liked):
+    def _weights(self, liked: np.ndarray) -> np.ndarray:
         """Weight of one item, by cluster; over all items they add up to 1. ``liked``: shape (…, interests)."""
         liked = np.asarray(liked)
         inside = (liked[..., None] == np.arange(self.clusters)).any(axis=-2)
         return inside * (1 - self.noise) / (liked.shape[-1] * self.size) + self.noise / len(self.cluster)
 
-    def click_probability(self, known=None):
+    def click_probability(self, known: int | None = None) -> np.ndarray:
         """How the next click falls, for who knows the law and a user's first clicks, but not the interests.
 
         Bayes' rule over all sets of interests: ``P(S | clicks) ~ prod_t w_S(i_t) / (1 - sum_{s<t} w_S(i_s))``.
@@ -82,7 +91,7 @@ class PlantedInterests:
         rows = np.array_split(self.cluster[self.clicks[:, :known]], max(1, len(self.clicks) * len(sets) // 100_000))
         return np.concatenate([_next_click(weights, row) for row in rows])
 
-    def score(self, users, items):
+    def score(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """The optimal score of candidates for the last click, against one uniform item that the user never clicked:
         the likelihood ratio of click and other.
 
@@ -94,11 +103,11 @@ class PlantedInterests:
         """
         return self._ratio(self.click_probability())[users, self.cluster[items]]
 
-    def _ratio(self, click):
+    def _ratio(self, click: np.ndarray) -> np.ndarray:
         left = len(self.cluster) - self.clicks.shape[1]  # items never clicked: where the other comes from
         return click * left / np.maximum(1 - click, 1e-12)
 
-    def bayes_auc(self):
+    def bayes_auc(self) -> float:
         """The AUC that no model can beat, in expectation, on each user's last click against one uniform item that the
         user never clicked (protocol ``leave_one_out_ctr``): that of the likelihood ratio (Neyman-Pearson).
 
@@ -112,7 +121,7 @@ class PlantedInterests:
         other = chance * (free - 1) + (1 - chance) * free  # the click itself is none of the others
         return _auc(self._ratio(click).ravel(), chance.ravel(), other.ravel())
 
-    def write(self, folder, name="planted", categories=False):
+    def write(self, folder: str | Path, name: str = "planted", categories: bool = False) -> Path:
         """Write atomic files ``<folder>/<name>/<name>.inter`` and ``.item``, at once or not at all.
 
         Tokens: user ``u3``, item ``i17``; line 18 of the item table is item 17. Times count seconds.

@@ -8,9 +8,15 @@ what it needs.
     click d   stop 4, length 3  ->  a b c 0 0     "a, b, c, then d?"
 """
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
+from torch import Tensor
+
+Index = int | slice | range | Sequence[int] | np.ndarray | Tensor  # what RecBole indexes rows by
 
 
 class Windows:
@@ -24,15 +30,15 @@ class Windows:
         width (int): L, columns of a gathered history; no length is above it.
     """
 
-    def __init__(self, columns, stop, length, width):
+    def __init__(self, columns: dict[str, Tensor], stop: Tensor, length: Tensor, width: int) -> None:
         self.columns, self.stop, self.length, self.width = columns, stop, length, width
 
     @staticmethod
-    def over(values):
+    def over(values: Tensor) -> Tensor:
         """Shared column of ``values``: the same behind a leading zero."""
         return torch.cat([values.new_zeros((1, *values.shape[1:])), values])
 
-    def gather(self, index, names=None):
+    def gather(self, index: Tensor, names: list[str] | None = None) -> dict[str, Tensor]:
         """The histories of the clicks ``index``.
 
         Args:
@@ -47,7 +53,7 @@ class Windows:
         place[step >= length] = 0
         return {name: self.columns[name][place] for name in names or self.columns}
 
-    def without(self, name):
+    def without(self, name: str) -> "Windows":
         """The same, but for one list column."""
         columns = {other: values for other, values in self.columns.items() if other != name}
         return Windows(columns, self.stop, self.length, self.width)
@@ -56,7 +62,7 @@ class Windows:
 class IndexedInteraction(Interaction):
     """RecBole's Interaction, indexed by tensors as they are; RecBole turns each index into a Python list first."""
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: str | Index) -> Any:
         if isinstance(index, str):
             return self.interaction[index]
         index = as_index(index)
@@ -75,11 +81,11 @@ class HistoryInteraction(IndexedInteraction):
         index (torch.Tensor): which clicks the rows are, int64, shape (rows,).
     """
 
-    def __init__(self, values, windows, index):
+    def __init__(self, values: dict[str, Tensor], windows: list[Windows], index: Tensor) -> None:
         super().__init__({})  # holds the columns that somebody sets
         self.values, self.windows, self.index, self.length = values, windows, index, len(index)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: str | Index) -> Any:
         if isinstance(index, str):
             return self._column(index)
         index = as_index(index)
@@ -87,7 +93,7 @@ class HistoryInteraction(IndexedInteraction):
         rows.interaction = {name: values[index] for name, values in self.interaction.items()}
         return rows
 
-    def _column(self, name):
+    def _column(self, name: str) -> Tensor:
         if name in self.interaction:
             return self.interaction[name]
         if name in self.values:
@@ -97,7 +103,7 @@ class HistoryInteraction(IndexedInteraction):
                 return windows.gather(self.index, [name])[name]
         raise KeyError(name)
 
-    def gather(self):
+    def gather(self) -> IndexedInteraction:
         """All rows as a plain Interaction.
 
         Returns:
@@ -109,32 +115,32 @@ class HistoryInteraction(IndexedInteraction):
         return IndexedInteraction({**columns, **self.interaction})
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         lists = (name for windows in self.windows for name in windows.columns)
         return list(dict.fromkeys([*self.values, *lists, *self.interaction]))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.columns)
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self.columns
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         if "windows" in self.__dict__ and name in self.columns:
             return self._column(name)
         return super().__getattr__(name)
 
-    def __delitem__(self, name):
+    def __delitem__(self, name: str) -> None:
         if name not in self:
             raise KeyError(f"{name!r} is not among the columns {', '.join(self.columns)}")
         self.interaction.pop(name, None)
         self.values = {other: values for other, values in self.values.items() if other != name}
         self.windows = [windows.without(name) for windows in self.windows]
 
-    def drop(self, column):
+    def drop(self, column: str) -> None:
         del self[column]
 
-    def sort(self, by, ascending=True):
+    def sort(self, by: str | Sequence[str], ascending: bool | Sequence[bool] = True) -> None:
         names = [by] if isinstance(by, str) else list(by)
         keys = Interaction({**{name: self[name] for name in names}, "": torch.arange(len(self))})
         keys.sort(names, ascending)
@@ -144,23 +150,23 @@ class HistoryInteraction(IndexedInteraction):
         self.index = self.index[index]
         super()._reindex(index)
 
-    def to(self, device, selected_field=None):
+    def to(self, device: torch.device, selected_field: str | Sequence[str] | None = None) -> Interaction:
         return self.gather().to(device, selected_field)
 
-    def cpu(self):
+    def cpu(self) -> Interaction:
         return self.gather().cpu()
 
-    def numpy(self):
+    def numpy(self) -> dict[str, np.ndarray]:
         return self.gather().numpy()
 
-    def repeat(self, sizes):
+    def repeat(self, sizes: int | Sequence[int]) -> Interaction:
         return self.gather().repeat(sizes)
 
-    def repeat_interleave(self, repeats, dim=0):
+    def repeat_interleave(self, repeats: int | Tensor, dim: int = 0) -> Interaction:
         return self.gather().repeat_interleave(repeats, dim)
 
 
-def as_index(index):
+def as_index(index: Index) -> slice | Tensor:
     """Whatever RecBole indexes rows by, as a slice or a tensor.
 
     Args:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import sys
 import tempfile
@@ -31,43 +32,33 @@ def train(run, data_path, after_epoch=None):
     """
     import torch
 
+    from recbole_iacn.building import build
     from recbole_iacn.experiments.divergence import interest_divergence
 
     torch.set_num_threads(1)
     _keep_memory()
-    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-    from recbole.utils import get_model, get_trainer, init_logger, init_seed
-
+    logging.basicConfig(level=logging.ERROR)  # RecBole's warnings would stand between the lines of the bar over runs
     start = time.perf_counter()
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as left:
-        os.chdir(scratch)  # RecBole writes its log where it stands
+        os.chdir(scratch)  # whatever RecBole writes where it stands
         left.callback(os.chdir, before)
-        given = {"show_progress": False, "state": "ERROR", **run.settings}
-        given.update(data_path=data_path, checkpoint_dir=scratch)
-        config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
-        init_seed(config["seed"], config["reproducibility"])
-        init_logger(config)
-        train_data, valid_data, test_data = data_preparation(config, create_dataset(config))
-        init_seed(config["seed"], config["reproducibility"])
-        model = get_model(config["model"])(config, train_data._dataset).to(config["device"])
-        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+        given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": scratch}
+        training = build(recbole_name(run), run.dataset, config_dict=given)
         epochs, loading = [], time.perf_counter() - start
 
         def note(epoch, score):
-            ours = getattr(trainer, "epoch_losses", None)
-            losses = ours[-1] if ours else {"main": float(trainer.train_loss_dict[epoch])}
+            ours = getattr(training.trainer, "epoch_losses", None)
+            losses = ours[-1] if ours else {"main": float(training.trainer.train_loss_dict[epoch])}
             epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
             if after_epoch:
                 after_epoch(epoch, score)
 
-        best, valid = trainer.fit(train_data, valid_data, verbose=False, callback_fn=note)
-        test = trainer.evaluate(test_data)
+        best, valid = training.fit(verbose=False, callback_fn=note)
+        test = training.test()
         apart = None
         if run.divergence and (run.mode == "full" or run.model in FAMILY):
-            apart = float(interest_divergence(model, test_data._dataset, rows=run.divergence).mean())
+            apart = float(interest_divergence(training.model, training.test_data._dataset, rows=run.divergence).mean())
     return {
         **{key: getattr(run, key) for key in TOLD},
         "best": float(best),

@@ -1,7 +1,7 @@
 """Label-aware attention: the candidate item picks among the user's interests."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 MODES = ("pow", "scale", "hard")
 
@@ -23,7 +23,7 @@ class LabelAwareAttention(nn.Module):
         power (float): p, at least 0. Defaults to 10. Not used by ``hard``.
     """
 
-    def __init__(self, mode="scale", power=10.0):
+    def __init__(self, mode: str = "scale", power: float = 10.0) -> None:
         super().__init__()
         if mode not in MODES:
             raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
@@ -32,7 +32,7 @@ class LabelAwareAttention(nn.Module):
         self.mode = mode
         self.power = power
 
-    def forward(self, interests, target, interest_mask):
+    def forward(self, interests: Tensor, target: Tensor, interest_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Attend.
 
         Args:
@@ -51,7 +51,7 @@ class LabelAwareAttention(nn.Module):
             weights = scores.softmax(dim=-1)
         return torch.einsum("bk,bkd->bd", weights, interests), weights
 
-    def _sharpen(self, scores):
+    def _sharpen(self, scores: Tensor) -> Tensor:
         if self.mode == "hard":
             return scores
         if self.mode == "scale" or self.power in (0, 1):
@@ -59,5 +59,5 @@ class LabelAwareAttention(nn.Module):
         # The slope of |x|^p at 0 is infinite for p < 1; the clamp keeps it finite, and sign(0) = 0 the value.
         return scores.sign() * scores.abs().clamp_min(torch.finfo(scores.dtype).tiny ** 0.25) ** self.power
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"mode={self.mode}, power={self.power}"

@@ -1,12 +1,12 @@
 """Dynamic routing from behaviours to interests."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 ROUNDINGS = ("ceil", "floor")
 
 
-def squash(vectors, dim=-1):
+def squash(vectors: Tensor, dim: int = -1) -> Tensor:
     """Shrink each vector to a length in [0, 1) and keep its direction.
 
     ``squash(s) = |s|^2 / (1 + |s|^2) * s / |s|`` (Sabour et al., NIPS '17, equation 1). It is computed as
@@ -23,7 +23,7 @@ def squash(vectors, dim=-1):
     return vectors * (norm / (1 + norm.square()))
 
 
-def interest_count(lengths, num_interests, rounding="ceil"):
+def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") -> Tensor:
     """How many interests a user with that many behaviours has.
 
     ``K_u = max(1, min(K, round(log2 |history|)))``. The IaCN paper (section 3.2) rounds up; MIND (CIKM '19,
@@ -71,16 +71,18 @@ class BehaviorToInterestRouting(nn.Module):
             where squash is flat (``|u| ~ |s|^2``): with a start of 1 the task hardly learns in its first epochs.
     """
 
+    initial_logits: Tensor
+
     def __init__(
         self,
-        embedding_size,
-        num_interests,
-        max_length,
-        iterations=3,
-        logit_std=0.3,
-        rounding="ceil",
-        map_scale=40.0,
-    ):
+        embedding_size: int,
+        num_interests: int,
+        max_length: int,
+        iterations: int = 3,
+        logit_std: float = 0.3,
+        rounding: str = "ceil",
+        map_scale: float = 40.0,
+    ) -> None:
         super().__init__()
         for name, value in (("num_interests", num_interests), ("iterations", iterations), ("max_length", max_length)):
             if value < 1:
@@ -93,7 +95,7 @@ class BehaviorToInterestRouting(nn.Module):
         self.bilinear = nn.Parameter(torch.eye(embedding_size) * map_scale)
         self.register_buffer("initial_logits", torch.randn(max_length, num_interests) * logit_std)
 
-    def forward(self, behaviors, mask, return_couplings=False):
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
         """Route.
 
         Args:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class InterestForesight(nn.Module):
@@ -18,12 +18,12 @@ class InterestForesight(nn.Module):
         map_scale (float): spread of the start of M. Defaults to 1.
     """
 
-    def __init__(self, state_size, embedding_size, map_scale=1.0):
+    def __init__(self, state_size: int, embedding_size: int, map_scale: float = 1.0) -> None:
         super().__init__()
         self.bilinear = nn.Linear(state_size, embedding_size, bias=False)
         nn.init.normal_(self.bilinear.weight, std=map_scale * state_size**-0.5)
 
-    def forward(self, state, interests):
+    def forward(self, state: Tensor, interests: Tensor) -> Tensor:
         """Foresee.
 
         Args:
@@ -37,7 +37,7 @@ class InterestForesight(nn.Module):
         return (interests.detach() @ query.unsqueeze(2)).squeeze(2)
 
 
-def target_interest(interests, active, target, temperature):
+def target_interest(interests: Tensor, active: Tensor, target: Tensor, temperature: float) -> Tensor:
     """How much each interest is the one that the target belongs to.
 
     ``p = softmax(cos(V_k, e) / T)`` over the user's own interests.
@@ -56,7 +56,7 @@ def target_interest(interests, active, target, temperature):
     return (likeness / temperature).masked_fill(~active, -torch.inf).softmax(dim=-1)
 
 
-def distillation_loss(teacher, logits, active, temperature):
+def distillation_loss(teacher: Tensor, logits: Tensor, active: Tensor, temperature: float) -> Tensor:
     """``T^2 KL(p || softmax(z / T))``, the mean over the rows.
 
     The weight T^2 keeps the size of the gradient as T changes (Hinton et al., 2015).
@@ -78,7 +78,7 @@ def distillation_loss(teacher, logits, active, temperature):
     return temperature**2 * terms.sum(dim=-1).mean()
 
 
-def divergence(one, other):
+def divergence(one: Tensor, other: Tensor) -> Tensor:
     """Jensen-Shannon divergence of two distributions over interests, in nats; TiMiRec paper, figure 2.
 
     Args:

@@ -6,12 +6,12 @@ behind, and gives interests (B, K, D) and the mask of those that the user has (B
 """
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.nn.capsule import squash
 
 
-def positions_from_now(mask):
+def positions_from_now(mask: Tensor) -> Tensor:
     """How long ago each behaviour was: 1 for the newest, 2 for the one before; 0 for padding.
 
     Args:
@@ -24,7 +24,7 @@ def positions_from_now(mask):
     return (mask.sum(dim=1, keepdim=True) - place) * mask
 
 
-def _every(interests):
+def _every(interests: Tensor) -> tuple[Tensor, Tensor]:
     return interests, interests.new_ones(interests.shape[:2], dtype=torch.bool)
 
 
@@ -37,11 +37,11 @@ class MeanInterest(nn.Module):
         embedding_size (int): D.
     """
 
-    def __init__(self, embedding_size):
+    def __init__(self, embedding_size: int) -> None:
         super().__init__()
         self.output = nn.Linear(embedding_size, embedding_size)
 
-    def forward(self, behaviors, mask):
+    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Extract; see the module's description.
 
         Returns:
@@ -74,7 +74,15 @@ class SelfAttentiveInterests(nn.Module):
         ValueError: other ``positions``.
     """
 
-    def __init__(self, embedding_size, num_interests, max_length, attention_size=8, positions="attention", block=None):
+    def __init__(
+        self,
+        embedding_size: int,
+        num_interests: int,
+        max_length: int,
+        attention_size: int = 8,
+        positions: str = "attention",
+        block: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         if positions not in ("attention", "values", "none"):
             raise ValueError(f"positions must be attention, values or none, got {positions!r}")
@@ -84,14 +92,14 @@ class SelfAttentiveInterests(nn.Module):
         self.positions = positions
         self.block = block
 
-    def forward(self, behaviors, mask):
+    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Extract; see the module's description.
 
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K), all True.
         """
         places = None if self.position_embedding is None else self.position_embedding(positions_from_now(mask))
-        if self.positions == "values":
+        if places is not None and self.positions == "values":
             behaviors, places = behaviors + places, None
         if self.block is not None:
             behaviors = self.block(behaviors, mask, places)
@@ -116,13 +124,13 @@ class PositionalRouting(nn.Module):
         iterations (int): routing iterations. Defaults to 3.
     """
 
-    def __init__(self, embedding_size, num_interests, max_length, iterations=3):
+    def __init__(self, embedding_size: int, num_interests: int, max_length: int, iterations: int = 3) -> None:
         super().__init__()
         self.maps = nn.Parameter(torch.empty(max_length, num_interests, embedding_size, embedding_size))
         nn.init.normal_(self.maps, std=embedding_size**-0.5)
         self.iterations = iterations
 
-    def forward(self, behaviors, mask):
+    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Extract; see the module's description.
 
         Returns:
@@ -142,7 +150,7 @@ class PositionalRouting(nn.Module):
         return _every(interests)
 
 
-def _newest_first(behaviors, mask):
+def _newest_first(behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The behaviours of each row turned around, padding still behind."""
     place = torch.arange(mask.shape[1], device=mask.device)
     turned = (mask.sum(dim=1, keepdim=True) - 1 - place).clamp_min(0)

@@ -1,20 +1,23 @@
 """Mixing the gradients of two tasks that share one embedding."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 
 class _ScaledGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, tensor, weight):
+    def forward(ctx: Any, tensor: Tensor, weight: float | Tensor) -> Tensor:
         ctx.weight = weight
         return tensor.view_as(tensor)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient * ctx.weight, None
 
 
-def mix_gradient(tensor, weight):
+def mix_gradient(tensor: Tensor, weight: float | Tensor) -> Tensor:
     """Return ``tensor`` unchanged in value, with its gradient multiplied by ``weight``.
 
     Two tasks that read one embedding E through ``mix_gradient(E, delta)`` (the main model) and

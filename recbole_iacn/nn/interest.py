@@ -1,7 +1,7 @@
 """The auxiliary task as one module: routing, profile layer, label-aware attention, sampled softmax."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.nn.attention import LabelAwareAttention
 from recbole_iacn.nn.capsule import BehaviorToInterestRouting
@@ -45,20 +45,20 @@ class InterestAwareNetwork(nn.Module):
 
     def __init__(
         self,
-        embedding_size,
-        max_length,
-        num_interests=4,
-        iterations=3,
-        attention="scale",
-        power=10.0,
-        temperature=0.05,
-        rounding="ceil",
-        logit_std=0.3,
-        map_scale=40.0,
-        profile_size=0,
-        state_size=0,
-        distillation_temperature=0.1,
-    ):
+        embedding_size: int,
+        max_length: int,
+        num_interests: int = 4,
+        iterations: int = 3,
+        attention: str = "scale",
+        power: float = 10.0,
+        temperature: float = 0.05,
+        rounding: str = "ceil",
+        logit_std: float = 0.3,
+        map_scale: float = 40.0,
+        profile_size: int = 0,
+        state_size: int = 0,
+        distillation_temperature: float = 0.1,
+    ) -> None:
         super().__init__()
         if temperature <= 0:
             raise ValueError(f"temperature must be greater than 0, got {temperature}")
@@ -77,7 +77,7 @@ class InterestAwareNetwork(nn.Module):
                 nn.Linear(4 * embedding_size, embedding_size),
             )
 
-    def interests(self, history, mask, profile=None):
+    def interests(self, history: Tensor, mask: Tensor, profile: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The user's interests.
 
         Args:
@@ -87,14 +87,19 @@ class InterestAwareNetwork(nn.Module):
 
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K).
+
+        Raises:
+            ValueError: a profile is missing, or given to a network without ``profile_size``.
         """
+        if (profile is None) != (self.profile_layer is None):
+            raise ValueError("a profile must be given if and only if the network has a profile_size")
         interests, active = self.routing(history, mask)
-        if self.profile_layer is not None:
+        if self.profile_layer is not None and profile is not None:
             profile = profile.unsqueeze(1).expand(-1, interests.shape[1], -1)
             interests = self.profile_layer(torch.cat([interests, profile], dim=-1))
         return interests, active
 
-    def forward(self, history, mask, target, profile=None):
+    def forward(self, history: Tensor, mask: Tensor, target: Tensor, profile: Tensor | None = None) -> Tensor:
         """The user as the candidate sees them, ``i_u``.
 
         Args:
@@ -107,7 +112,9 @@ class InterestAwareNetwork(nn.Module):
         interests, active = self.interests(history, mask, profile)
         return self.attention(interests, target, active)[0]
 
-    def foresee(self, history, mask, state, profile=None):
+    def foresee(
+        self, history: Tensor, mask: Tensor, state: Tensor, profile: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The user as the interest that is next has it, without any candidate.
 
         Args:
@@ -116,13 +123,27 @@ class InterestAwareNetwork(nn.Module):
 
         Returns:
             tuple: user vector (B, D), logits z (B, K), interests (B, K, D) and interest mask (B, K).
+
+        Raises:
+            ValueError: the network has no foresight.
         """
+        if self.foresight is None:
+            raise ValueError("only a network with a state_size foresees an interest")
         interests, active = self.interests(history, mask, profile)
         logits = self.foresight(state, interests)
         weights = logits.masked_fill(~active, -torch.inf).softmax(dim=1)
         return (weights.unsqueeze(1) @ interests).squeeze(1), logits, interests, active
 
-    def loss(self, history, mask, candidates, candidate_ids, log_q, profile=None, state=None):
+    def loss(
+        self,
+        history: Tensor,
+        mask: Tensor,
+        candidates: Tensor,
+        candidate_ids: Tensor,
+        log_q: Tensor,
+        profile: Tensor | None = None,
+        state: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """``L_IaCN`` over positive rows.
 
         Args:
@@ -133,9 +154,14 @@ class InterestAwareNetwork(nn.Module):
 
         Returns:
             torch.Tensor: scalar; with foresight two: that, and ``T^2 KL`` of teacher and student.
+
+        Raises:
+            ValueError: a state is missing, or given to a network without ``state_size``.
         """
+        if (state is None) != (self.foresight is None):
+            raise ValueError("a state must be given if and only if the network has a state_size")
         clicked = candidates[: len(history)]
-        if self.foresight is None:
+        if state is None:
             users = self(history, mask, clicked, profile)
             return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)
         users, logits, interests, active = self.foresee(history, mask, state, profile)

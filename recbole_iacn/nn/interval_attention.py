@@ -1,13 +1,13 @@
 """Self-attention that knows how much time lies between two clicks."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.nn.extractor import positions_from_now
 from recbole_iacn.nn.transformer import RealPositions, attention_weights, split_heads
 
 
-def personal_intervals(seconds, mask, span):
+def personal_intervals(seconds: Tensor, mask: Tensor, span: int) -> Tensor:
     """Time between the clicks of a history, in units of its own shortest one.
 
     ``r_ij = min(|t_i - t_j| // t_min, span)``, where ``t_min`` is the shortest time other than 0 between two clicks.
@@ -48,7 +48,7 @@ class IntervalBlock(nn.Module):
         ValueError: D is no multiple of the heads.
     """
 
-    def __init__(self, embedding_size, max_length, span, heads=1, dropout=0.0):
+    def __init__(self, embedding_size: int, max_length: int, span: int, heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         if embedding_size % heads:
             raise ValueError(f"embedding_size must be a multiple of heads, got {embedding_size} and {heads}")
@@ -65,7 +65,7 @@ class IntervalBlock(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, behaviors, mask, intervals):
+    def forward(self, behaviors: Tensor, mask: Tensor, intervals: Tensor) -> Tensor:
         """Mix.
 
         Args:
@@ -82,7 +82,7 @@ class IntervalBlock(nn.Module):
         x = self.forward_norm(x)
         return real.pad(x + self.dropout(self.forward_net(x)))
 
-    def _attend(self, x, real, mask, intervals):
+    def _attend(self, x: Tensor, real: RealPositions, mask: Tensor, intervals: Tensor) -> Tensor:
         """From real positions (P, D) to the same, (P, D)."""
         place = positions_from_now(mask).flatten()[real.place]
         query = self.query(x)
@@ -104,10 +104,10 @@ class IntervalBlock(nn.Module):
         )
         return mixed + torch.einsum("phs,shd->phd", by_interval, self._of_heads(self.value_interval)).flatten(1)
 
-    def _of_heads(self, table):
+    def _of_heads(self, table: nn.Embedding) -> Tensor:
         """(spans, D) to (spans, heads, D / heads)."""
         return table.weight.unflatten(1, (self.heads, -1))
 
-    def _pad(self, packed, real):
+    def _pad(self, packed: Tensor, real: RealPositions) -> Tensor:
         """(P, heads, L) to (B, heads, L, L)."""
         return real.pad(packed.flatten(1)).unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -5,13 +5,14 @@ row where it belongs: 1.6 to 5 times as fast for the sizes here (``benchmarks/RE
 the order of its sums, and with it a run's figures; the latter does not.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import embedding, embedding_bag
 
 
-def take(rows, index):
+def take(rows: Tensor, index: Tensor) -> Tensor:
     """Rows by their numbers.
 
     Args:
@@ -26,7 +27,7 @@ def take(rows, index):
     return rows.index_select(0, index.flatten()).view(*index.shape, rows.shape[1])
 
 
-def look_up(ids, table):
+def look_up(ids: Tensor, table: nn.Embedding) -> Tensor:
     """Rows of an embedding table, whose gradient is as sparse as the table says.
 
     Args:
@@ -47,23 +48,23 @@ class Bags(NamedTuple):
         lengths (torch.LongTensor): of each list, shape (U,).
     """
 
-    ids: torch.Tensor
-    lengths: torch.Tensor
+    ids: Tensor
+    lengths: Tensor
 
     @classmethod
-    def of(cls, padded):
+    def of(cls, padded: Tensor) -> "Bags":
         """From lists with 0 where padding, shape (U, C)."""
         real = padded != 0
         return cls(padded[real], real.sum(dim=1))
 
-    def select(self, starts, lists):
+    def select(self, starts: Tensor, lists: Tensor) -> "Bags":
         """Some of the lists, by number; ``starts`` says where each begins in ``ids``."""
         lengths = self.lengths[lists]
         ends = lengths.cumsum(0)
         shift = torch.repeat_interleave(starts[lists] - (ends - lengths), lengths)
         return Bags(self.ids[shift + torch.arange(len(shift), device=shift.device)], lengths)
 
-    def mean(self, rows, sparse=False):
+    def mean(self, rows: Tensor, sparse: bool = False) -> Tensor:
         """Mean of the rows that each list names, zeros where it is empty.
 
         Args:
@@ -82,13 +83,13 @@ class _Mean(torch.autograd.Function):
     """``embedding_bag``, whose own gradient is slow in the way of ``embedding``'s."""
 
     @staticmethod
-    def forward(ctx, rows, ids, lengths):
+    def forward(ctx: Any, rows: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
         ctx.save_for_backward(ids, lengths)
         ctx.count = len(rows)
         return embedding_bag(ids, rows, lengths.cumsum(0) - lengths, mode="mean")
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         ids, lengths = ctx.saved_tensors
         shares = gradient / lengths.clamp_min(1).unsqueeze(1)
         result = gradient.new_zeros(ctx.count, gradient.shape[1])
@@ -102,9 +103,9 @@ class Lists:
         padded (torch.LongTensor): 0 where padding, shape (items, C).
     """
 
-    def __init__(self, padded):
+    def __init__(self, padded: Tensor) -> None:
         self.bags = Bags.of(padded)
         self.starts = self.bags.lengths.cumsum(0) - self.bags.lengths
 
-    def __getitem__(self, items):
+    def __getitem__(self, items: Tensor) -> Bags:
         return self.bags.select(self.starts, items)

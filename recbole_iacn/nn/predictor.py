@@ -1,6 +1,6 @@
 """Which interest is active now, told from the order of the history."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.nn.lookup import look_up, take
 from recbole_iacn.nn.recurrence import TimeMajor, recur
@@ -19,14 +19,16 @@ class InterestPredictor(nn.Module):
         dropout (float): of two layers. Defaults to 0.5.
     """
 
-    def __init__(self, n_items, embedding_size, num_interests, layers=1, dropout=0.5):
+    def __init__(
+        self, n_items: int, embedding_size: int, num_interests: int, layers: int = 1, dropout: float = 0.5
+    ) -> None:
         super().__init__()
         self.item_embedding = nn.Embedding(n_items, embedding_size, padding_idx=0)
         self.gru = nn.GRU(embedding_size, embedding_size, batch_first=True)
         between = [nn.Linear(embedding_size, embedding_size), nn.Dropout(dropout), nn.ReLU()] if layers == 2 else []
         self.output = nn.Sequential(*between, nn.Linear(embedding_size, num_interests))
 
-    def forward(self, history):
+    def forward(self, history: Tensor) -> Tensor:
         """Predict.
 
         Args:
@@ -40,7 +42,8 @@ class InterestPredictor(nn.Module):
         """
         positions = TimeMajor((history != 0).sum(dim=1), history.shape[1])  # real ones only
         items = look_up(positions.of(history), self.item_embedding)
-        x = nn.functional.linear(items, self.gru.weight_ih_l0, self.gru.bias_ih_l0)
+        of_input, of_state, input_bias, state_bias = self.gru.all_weights[0]
+        x = nn.functional.linear(items, of_input, input_bias)
         one = x.new_ones(len(x), 1)
-        states = recur(x, positions.sizes, self.gru.weight_hh_l0, self.gru.bias_hh_l0, one, -one)
+        states = recur(x, positions.sizes, of_state, state_bias, one, -one)
         return self.output(take(states, positions.last))

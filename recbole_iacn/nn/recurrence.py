@@ -1,6 +1,9 @@
 """Gated recurrences over histories of different lengths, without their padding."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from recbole_iacn.nn.lookup import take
@@ -22,7 +25,7 @@ class TimeMajor:
         ValueError: a row has no real position.
     """
 
-    def __init__(self, lengths, steps):
+    def __init__(self, lengths: Tensor, steps: int) -> None:
         order = lengths.argsort(descending=True, stable=True)
         real = torch.arange(steps, device=lengths.device).unsqueeze(1) < lengths[order]
         step, rank = real.nonzero(as_tuple=True)
@@ -34,27 +37,27 @@ class TimeMajor:
         self.lengths, self.shape = lengths, (len(lengths), steps)
         self.last = (sizes.cumsum(0) - sizes)[lengths - 1] + order.argsort()
 
-    def pack(self, padded):
+    def pack(self, padded: Tensor) -> Tensor:
         """(B, T, …) to (positions, …)."""
         return take(padded.flatten(0, 1), self.place)
 
-    def pad(self, packed):
+    def pad(self, packed: Tensor) -> Tensor:
         """(positions, H) to (B, T, H), zero where padding."""
         rows, steps = self.shape
         flat = packed.new_zeros(rows * steps, packed.shape[1])
         return flat.index_copy(0, self.place, packed).view(rows, steps, -1)
 
-    def numbers(self):
+    def numbers(self) -> Tensor:
         """Which position stands where: (B, T), -1 where padding."""
         places = self.place.new_full((self.shape[0] * self.shape[1],), -1)
         return places.index_copy(0, self.place, torch.arange(len(self.place), device=places.device)).view(self.shape)
 
-    def of(self, values):
+    def of(self, values: Tensor) -> Tensor:
         """One value a position: (B, T) to (positions,)."""
         return values.flatten()[self.place]
 
 
-def recur(x, sizes, weight, bias, offset, factor):
+def recur(x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Tensor, factor: Tensor) -> Tensor:
     """Run a gated recurrence: ``h <- h + u * (n - h)`` with the candidate ``n = tanh(x_n + r * h_n)``, the reset gate
     ``r = sigmoid(x_r + h_r)`` and the share ``u = offset + factor * sigmoid(x_u + h_u)``, where ``h_r, h_u, h_n`` is
     the projected state.
@@ -83,7 +86,9 @@ class _Recurrence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, bias, offset, factor, sizes):
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, offset: Tensor, factor: Tensor, sizes: list[int]
+    ) -> Tensor:
         width = weight.shape[1]
         projected, candidates = torch.empty_like(x), x.new_empty(len(x), width)
         before, states = torch.empty_like(candidates), torch.empty_like(candidates)
@@ -102,7 +107,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight, offset, factor, projected, candidates, before = ctx.saved_tensors
         width = weight.shape[1]
         # Of h_n, r, u, x_n: the first three are the projected state's, the last three the projected input's.

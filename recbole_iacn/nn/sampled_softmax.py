@@ -1,9 +1,12 @@
 """Sampled softmax over the batch's own targets and a few uniform negatives."""
 
+from typing import Any
+
 import torch
+from torch import Tensor
 
 
-def expected_log_count(frequency, ids, num_targets, num_negatives=0):
+def expected_log_count(frequency: Tensor, ids: Tensor, num_targets: int, num_negatives: int = 0) -> Tensor:
     """Log of how often an item is expected among the candidates of one batch.
 
     Candidates are the batch's P targets, drawn by the items' frequency, and N items drawn uniformly:
@@ -24,7 +27,7 @@ def expected_log_count(frequency, ids, num_targets, num_negatives=0):
     return counts.masked_fill(ids == 0, 0).log()
 
 
-def sampled_softmax_loss(users, candidates, candidate_ids, log_q):
+def sampled_softmax_loss(users: Tensor, candidates: Tensor, candidate_ids: Tensor, log_q: Tensor) -> Tensor:
     """``-log P(e_t | i_u)`` over sampled candidates, averaged over the rows.
 
     All rows share the candidates: their own targets, and what stands behind these (targets of other processes, uniform
@@ -58,7 +61,7 @@ class _OwnCandidate(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, users, candidates, bias, masked):
+    def forward(ctx: Any, users: Tensor, candidates: Tensor, bias: Tensor, masked: Tensor) -> Tensor:
         scores = torch.addmm(bias, users, candidates.T).masked_fill_(masked, -torch.inf)
         own = scores.diagonal().clone()
         top = scores.amax(dim=1, keepdim=True)
@@ -69,7 +72,7 @@ class _OwnCandidate(torch.autograd.Function):
         return ((total.log() + top).squeeze(1) - own).mean()
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         users, candidates, shares = ctx.saved_tensors
         scale = gradient / len(users)
         of_users = shares @ candidates - candidates[: len(users)]

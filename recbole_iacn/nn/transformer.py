@@ -1,7 +1,7 @@
 """A transformer block that computes real positions only."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.nn.lookup import take
 
@@ -13,15 +13,15 @@ class RealPositions:
         mask (torch.BoolTensor): True where a position is real, shape (B, L).
     """
 
-    def __init__(self, mask):
+    def __init__(self, mask: Tensor) -> None:
         self.shape = mask.shape
         self.place = mask.flatten().nonzero().squeeze(1)
 
-    def pack(self, padded):
+    def pack(self, padded: Tensor) -> Tensor:
         """(B, L, D) to (P, D)."""
         return take(padded.reshape(-1, padded.shape[2]), self.place)
 
-    def pad(self, packed):
+    def pad(self, packed: Tensor) -> Tensor:
         """(P, D) to (B, L, D), zero where padding."""
         flat = packed.new_zeros(self.shape[0] * self.shape[1], packed.shape[1])
         return flat.index_copy(0, self.place, packed).view(*self.shape, -1)
@@ -45,7 +45,7 @@ class TransformerBlock(nn.Module):
         ValueError: D is no multiple of the heads.
     """
 
-    def __init__(self, embedding_size, heads=1, dropout=0.0):
+    def __init__(self, embedding_size: int, heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         if embedding_size % heads:
             raise ValueError(f"embedding_size must be a multiple of heads, got {embedding_size} and {heads}")
@@ -55,7 +55,7 @@ class TransformerBlock(nn.Module):
         self.attention_norm, self.forward_norm = (nn.LayerNorm(embedding_size) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, behaviors, mask, places=None):
+    def forward(self, behaviors: Tensor, mask: Tensor, places: Tensor | None = None) -> Tensor:
         """Mix.
 
         Args:
@@ -77,7 +77,7 @@ class TransformerBlock(nn.Module):
         x = self.attention_norm(x + self.dropout(mixed))
         return real.pad(self.forward_norm(x + self.dropout(self.back(self.hidden(x).relu()))))
 
-    def _project(self, told, compared):
+    def _project(self, told: Tensor, compared: Tensor) -> Tensor:
         """Queries and keys of one, values of the other."""
         sizes = [2 * told.shape[1], told.shape[1]]
         weights, biases = self.projection.weight.split(sizes), self.projection.bias.split(sizes)
@@ -85,12 +85,12 @@ class TransformerBlock(nn.Module):
         return torch.cat(parts, dim=1)
 
 
-def split_heads(vectors, heads):
+def split_heads(vectors: Tensor, heads: int) -> Tensor:
     """(B, L, D) to (B, heads, L, D / heads)."""
     return vectors.unflatten(2, (heads, -1)).transpose(1, 2)
 
 
-def attention_weights(products, seen):
+def attention_weights(products: Tensor, seen: Tensor) -> Tensor:
     """Softmax over what is seen; over all, where nothing is.
 
     Args:

@@ -31,6 +31,44 @@ def save(state, path):
             os.remove(partial)
 
 
+def save_model(trainer, model, config, path):
+    """Write a model as it is, with what RecBole's ``load_data_and_model`` and ``resume_checkpoint`` look for.
+
+    Args:
+        trainer (recbole.trainer.Trainer): its trainer; gives the metrics of the best epoch and the optimizer's state.
+        model (torch.nn.Module): the model.
+        config (recbole.config.Config): the run's settings.
+        path (str): the file; its folder is made.
+    """
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    best = trainer.best_valid_result or {}
+    state = {
+        "config": config,
+        "epoch": max(trainer.train_loss_dict, default=-1),
+        "cur_step": trainer.cur_step,
+        "best_valid_score": float(trainer.best_valid_score),
+        "best_valid_result": {name: float(value) for name, value in best.items()},
+        "state_dict": model.state_dict(),
+        "other_parameter": {},
+        "optimizer": trainer.optimizer.state_dict(),
+    }
+    save(state, path)
+
+
+def load_weights(model, path):
+    """Put a checkpoint's weights into a model.
+
+    Args:
+        model (torch.nn.Module): the model that wrote it, or one built alike.
+        path (str): a checkpoint.
+    """
+    try:
+        state = torch.load(path, model.device, weights_only=True)
+    except pickle.UnpicklingError:  # RecBole's own trainer, in this very training, has pickled its Config
+        state = torch.load(path, model.device, weights_only=False)
+    model.load_state_dict(state["state_dict"])
+
+
 def restore(checkpoint):
     """Put a ``Config`` back where :func:`save` left a dict of plain values.
 

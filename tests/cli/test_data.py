@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
+import recbole_iacn
 from recbole_iacn import cli
-from recbole_iacn.data.rows import rows_in_words
+from recbole_iacn.data.rows import AS_THEY_ARE, rows_in_words
 from recbole_iacn.errors import ConfigError
 
 
@@ -49,7 +50,9 @@ def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, cap
 
 def test_rows_of_dien_books_are_one_a_user(dump, capsys):
     cli.main(["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--name=Shop", "--core=1"])
-    lines = list(rows_in_words("Shop", "dataset", ["dataset/Shop/Shop.yaml"], {"protocol": "dien_books"}, users=9))
+    given = {"data_path": "dataset", "protocol": "dien_books", **AS_THEY_ARE}
+    made = recbole_iacn.build("DIN_IaCN", "Shop", ["dataset/Shop/Shop.yaml"], given)
+    lines = list(rows_in_words((made.train_data, made.valid_data, made.test_data), users=9))
     assert sum(": clicked " in line for line in lines) == sum("\nuser " in line for line in lines) == 5
 
 
@@ -97,6 +100,7 @@ def test_without_the_fast_readers_the_result_is_the_same(dump):
 import sys
 if sys.argv.pop() == "slow":
     sys.modules["isal"] = sys.modules["orjson"] = None
+import recbole_iacn
 from recbole_iacn import cli
 files = ["--reviews=reviews.json.gz", "--meta=meta.json"]
 cli.main(["prepare", "amazon", "--year=2014", *files, "--name=Shop", "--core=1", "--overwrite"])

@@ -52,6 +52,29 @@ def test_gradcheck_of_the_whole_network(attention, power, profile_size):
     assert torch.autograd.gradcheck(loss, (history.requires_grad_(), target.requires_grad_(), negatives, bilinear))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "given", "message"),
+    [
+        ({"profile_size": 3}, {}, "a profile must be given"),
+        ({}, {"profile": 3}, "a profile must be given"),
+        ({"state_size": 3}, {}, "a state must be given"),
+        ({}, {"state": 3}, "a state must be given"),
+    ],
+)
+def test_profile_and_state_go_with_their_sizes(sizes, given, message):
+    """A profile or state that the network has no layer for would be ignored, a missing one end in an AttributeError."""
+    history, mask, target = example()
+    inputs = {name: torch.randn(B, size) for name, size in given.items()}
+    with pytest.raises(ValueError, match=message):
+        InterestAwareNetwork(D, L, K, **sizes).loss(history, mask, target, torch.arange(B), torch.zeros(B), **inputs)
+
+
+def test_only_a_network_with_a_state_foresees():
+    history, mask, _ = example()
+    with pytest.raises(ValueError, match="only a network with a state_size foresees an interest"):
+        InterestAwareNetwork(D, L, K).foresee(history, mask, torch.randn(B, 3))
+
+
 class Loss(torch.nn.Module):
     def __init__(self, network):
         super().__init__()

@@ -11,6 +11,7 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -41,7 +42,7 @@ _BLOCK = 1 << 20
 _TIMEOUT = 60  # seconds without a byte
 
 
-def address(year, kind, category):
+def address(year: int, kind: str, category: str) -> str:
     """Where a file lies.
 
     Args:
@@ -59,7 +60,7 @@ def address(year, kind, category):
     return ADDRESSES[year, kind].format(category)
 
 
-def download(url, folder, sha256=None, progress=True):
+def download(url: str, folder: str | Path, sha256: str | None = None, progress: bool = True) -> Path:
     """Fetch one file; call it again after an interruption, and it goes on.
 
     What is not complete stands in ``<file>.part``, with the server's version of the file in ``<file>.part.json``: if
@@ -99,10 +100,12 @@ def download(url, folder, sha256=None, progress=True):
     return path
 
 
-def _fetch(url, part, progress):
+def _fetch(url: str, part: Path, progress: bool) -> None:
     """Append to ``part`` until it has every byte."""
     version = part.with_name(part.name + ".json")
-    known = json.loads(version.read_text()) if part.exists() and version.exists() else {"size": 0, "tag": ""}
+    known: dict[str, Any] = {"size": 0, "tag": ""}
+    if part.exists() and version.exists():
+        known = json.loads(version.read_text())
     have = part.stat().st_size if known["tag"] else 0
     if have and have == known["size"]:
         return
@@ -135,7 +138,7 @@ def _fetch(url, part, progress):
         raise ConfigError(f"{url}: {came:,} of {size:,} bytes came; the same command goes on from there")
 
 
-def _sha256(path):
+def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as source:
         while block := source.read(_BLOCK):
@@ -143,11 +146,11 @@ def _sha256(path):
     return digest.hexdigest()
 
 
-def _check(path, found, expected, mend):
+def _check(path: Path, found: str, expected: str | None, mend: str) -> None:
     if expected and found != expected.lower():
         raise ConfigError(f"{path}: SHA-256 is {found}, but should be {expected}; {mend}")
 
 
-def _forget(part):
+def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
     part.with_name(part.name + ".json").unlink(missing_ok=True)

@@ -36,9 +36,9 @@ class Dump:
         head (bytes): first line of a ratings file; empty where there is none.
     """
 
-    review: Callable
-    rating: Callable
-    item: Callable
+    review: Callable[[bytes], tuple[str, str, float, int]]
+    rating: Callable[[bytes], tuple[str, str, float, int]]
+    item: Callable[[bytes], tuple[str, str, str]]
     head: bytes = b""
 
 

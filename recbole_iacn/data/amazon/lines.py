@@ -5,16 +5,20 @@ import hashlib
 import io
 import os
 import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from recbole_iacn.errors import ConfigError
+
+_DAMAGE: tuple[type[Exception], ...] = (OSError, zlib.error)
 
 try:
     from isal import igzip, isal_zlib
 
-    _DAMAGE = (OSError, zlib.error, isal_zlib.error)
+    _DAMAGE = (*_DAMAGE, isal_zlib.error)
 except ImportError:  # two to three times slower
     igzip = None
-    _DAMAGE = (OSError, zlib.error)
 
 _BLOCK = 1 << 22  # bytes of text at once
 _LONGEST_LINE = 1 << 26
@@ -37,7 +41,7 @@ class LineFile:
         ConfigError: the file is missing, cut short or damaged; names the line where that shows.
     """
 
-    def __init__(self, path, progress=None):
+    def __init__(self, path: str | Path, progress: Callable[[int], object] | None = None) -> None:
         self.path, self.line = os.fspath(path), 0
         self.name = os.path.basename(self.path)
         try:
@@ -47,11 +51,11 @@ class LineFile:
         self.size = os.path.getsize(self.path)
 
     @property
-    def sha256(self):
+    def sha256(self) -> str:
         """Of the bytes as stored; complete when all lines have been read."""
         return self._raw.sha256.hexdigest()
 
-    def blocks(self):
+    def blocks(self) -> Iterator[tuple[int, list[bytes]]]:
         """Yields (int, list of bytes): number of the first line, from 1, and lines without their ends."""
         with self._raw:
             rest = b""
@@ -69,12 +73,12 @@ class LineFile:
             if rest:
                 yield self._counted([rest])
 
-    def _counted(self, lines):
+    def _counted(self, lines: list[bytes]) -> tuple[int, list[bytes]]:
         first = self.line + 1
         self.line += len(lines)
         return first, lines
 
-    def _read(self):
+    def _read(self) -> bytes:
         try:
             return self._raw.text.read(_BLOCK)
         except EOFError:
@@ -87,7 +91,7 @@ class LineFile:
 class _Watched(io.RawIOBase):
     """The stored bytes, hashed and counted while the text is read."""
 
-    def __init__(self, path, progress):
+    def __init__(self, path: str, progress: Callable[[int], object] | None) -> None:
         self._file = open(path, "rb", buffering=0)  # noqa: SIM115  (closed by close)
         self._progress, self.sha256 = progress, hashlib.sha256()
         packed = self._file.read(2) == _MAGIC
@@ -95,16 +99,16 @@ class _Watched(io.RawIOBase):
         buffered = io.BufferedReader(self, 1 << 20)
         self.text = (igzip or gzip).open(buffered, "rb") if packed else buffered
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer):
+    def readinto(self, buffer: Any) -> int:
         count = self._file.readinto(buffer)
         self.sha256.update(memoryview(buffer)[:count])
         if self._progress and count:
             self._progress(count)
         return count
 
-    def close(self):
+    def close(self) -> None:
         self._file.close()
         super().close()

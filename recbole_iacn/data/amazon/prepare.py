@@ -17,6 +17,7 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
@@ -45,7 +46,7 @@ class Options:
     missing_meta: str = "keep"
     max_bad_lines: int = 100
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, fine, meaning in (
             ("year", self.year in DUMPS, f"one of {', '.join(map(str, DUMPS))}"),
             ("core", self.core >= 1, "at least 1"),
@@ -58,7 +59,16 @@ class Options:
                 raise ConfigError(f"{name.replace('_', '-')}: must be {meaning}, got {getattr(self, name)!r}")
 
 
-def prepare(reviews, meta, target, options, memory=2048, threads=None, overwrite=False, progress=True):
+def prepare(
+    reviews: str | Path,
+    meta: str | Path | None,
+    target: str | Path,
+    options: Options,
+    memory: int = 2048,
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
     """Convert one category.
 
     Args:

@@ -1,12 +1,20 @@
 """A raw file's lines parsed, counted, and handed to the data base in batches."""
 
+from __future__ import annotations
+
 import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.lines import LineFile
+from recbole_iacn.data.amazon.staging import Staging
 from recbole_iacn.errors import ConfigError
+
+if TYPE_CHECKING:  # that module imports this one
+    from recbole_iacn.data.amazon.prepare import Options
 
 _ROWS = 100_000  # to the data base at once
 _ASIN_LENGTH = 10  # of every item's id; users' are longer
@@ -26,13 +34,14 @@ class Records:
         bad (list of dict): line and reason of the first bad ones.
     """
 
-    def __init__(self, path, options, progress):
+    def __init__(self, path: Path, options: Options, progress: bool) -> None:
         self.bar = tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
         self.file = LineFile(path, self.bar.update)
-        self.options, self.bad = options, []
+        self.options = options
+        self.bad: list[dict[str, Any]] = []
         self.counts = {"lines": 0, "blank": 0, "bad": 0}
 
-    def reviews_to(self, staging):
+    def reviews_to(self, staging: Staging) -> Records:
         dump = DUMPS[self.options.year]
         ratings_only = self.file.name.removesuffix(".gz").endswith(".csv")
         self.counts["below_min_rating"] = 0
@@ -55,7 +64,7 @@ class Records:
                 f"user. Is it of another year than {self.options.year}? (2014: user, item, …; 2018: item, user, …)"
             )
 
-    def items_to(self, staging):
+    def items_to(self, staging: Staging) -> Records:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python's, about backslashes in the literals of 2014
             for rows in self._parsed(DUMPS[self.options.year].item, b""):

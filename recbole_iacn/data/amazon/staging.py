@@ -4,6 +4,10 @@ Ids become numbers: the line where a user or an item first stands. All orders fo
 input gives the same output.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from recbole_iacn.errors import ConfigError
@@ -21,7 +25,7 @@ class Staging:
         threads (int): for DuckDB.
     """
 
-    def __init__(self, folder, memory, threads):
+    def __init__(self, folder: Path, memory: int, threads: int) -> None:
         try:
             import duckdb
         except ImportError:
@@ -36,21 +40,21 @@ class Staging:
         self._do('create table reviews ("user" varchar, item varchar, rating double, time bigint, line bigint)')
         self._do("create table items (item varchar, categories varchar, category varchar, line bigint)")
 
-    def close(self):
+    def close(self) -> None:
         """Release the data base's files."""
         self._base.close()
 
-    def _do(self, statement):
+    def _do(self, statement: str) -> Any:
         try:
             return self._base.execute(statement)
         except self._failures as error:
             what = str(error).splitlines()[0]
             raise ConfigError(f"the data base failed: {what}. More --memory, or a disk with more room?") from None
 
-    def _number(self, statement):
+    def _number(self, statement: str) -> int:
         return self._do(statement).fetchone()[0]
 
-    def add(self, table, rows):
+    def add(self, table: str, rows: Sequence[tuple]) -> None:
         """Append rows.
 
         Args:
@@ -63,7 +67,7 @@ class Staging:
             self._do(f"insert into {table} select * from batch")
             self._base.unregister("batch")
 
-    def number_ids(self):
+    def number_ids(self) -> None:
         """From here on reviews are numbers: a user's, an item's, stars, milliseconds, line."""
         self._do('create table users as select "user", min(line) as u from reviews group by "user"')
         self._do("create table named as select item, min(line) as i from reviews group by item")
@@ -73,7 +77,7 @@ class Staging:
         )
         self._do("drop table reviews")
 
-    def drop_duplicates(self, keep):
+    def drop_duplicates(self, keep: str) -> int:
         """Of a user's several reviews of one item keep the ``first`` or ``last`` in time; returns how many went."""
         self._do("create table twice as select u, i from clicks group by u, i having count(*) > 1")
         order = "time, line" if keep == "first" else "time desc, line desc"
@@ -82,17 +86,17 @@ class Staging:
             "from clicks semi join twice using (u, i)) where n > 1)"
         )
 
-    def drop_without_meta(self):
+    def drop_without_meta(self) -> int:
         """Drop reviews of items that no line of the item file names; returns how many went."""
         return self._delete("i not in (select i from named semi join items using (item))")
 
-    def count_without_meta(self):
+    def count_without_meta(self) -> int:
         """Items of the remaining reviews that no line of the item file names."""
         return self._number(
             "select count(*) from (select distinct i from clicks) join named using (i) anti join items using (item)"
         )
 
-    def core(self, k):
+    def core(self, k: int) -> int:
         """Drop users and items with fewer than ``k`` reviews until none is left; returns how many reviews went."""
         dropped = 0
         while True:
@@ -102,10 +106,10 @@ class Staging:
                 return dropped
             dropped += self._delete("u in (from bad_users) or i in (from bad_items)")
 
-    def _delete(self, condition):
+    def _delete(self, condition: str) -> int:
         return self._number(f"delete from clicks where {condition}")
 
-    def counts(self):
+    def counts(self) -> dict[str, int]:
         """dict: users, items, interactions and categories that are left."""
         users, items, clicks = self._do("select count(distinct u), count(distinct i), count(*) from clicks").fetchone()
         categories = self._number(
@@ -114,7 +118,7 @@ class Staging:
         )
         return {"users": users, "items": items, "interactions": clicks, "categories": categories}
 
-    def write(self, inter, item):
+    def write(self, inter: Path, item: Path) -> None:
         """Write the atomic files: reviews by user (in the order of the dump) and time; items in the order of the dump.
 
         Args:
@@ -135,16 +139,16 @@ class Staging:
             item,
         )
 
-    def _copy(self, query, path):
+    def _copy(self, query: str, path: Path) -> None:
         self._do(
             f"copy ({query}) to '{_quoted(path)}' "
             "(format csv, delimiter '\t', header true, quote '', escape '', nullstr '')"
         )
 
 
-def _dtype(value):
+def _dtype(value: Any) -> Any:
     return {str: object, float: "float64", int: "int64"}[type(value)]
 
 
-def _quoted(path):
+def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")

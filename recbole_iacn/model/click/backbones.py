@@ -15,7 +15,7 @@ from recbole_iacn.model.click.dien import EvolvingItems, PackedEvolution
 from recbole_iacn.model.click.din import PackedScore, SequenceItems
 from recbole_iacn.model.click.ffm import FieldAwareItems
 from recbole_iacn.model.click.interest_aware import InterestAware
-from recbole_iacn.names import SUFFIX, backbone, click_models, remember, remembered
+from recbole_iacn.names import SUFFIX, backbone, click_models, registered, remember
 
 # Backbones that the rule does not reach, and why.
 _UNABLE = {LR: "LR scores by one weight a feature and has no item embedding that E_auxiliary could extend"}
@@ -85,8 +85,8 @@ def model_class(name):
         AttributeError: not one of ours.
         ConfigError: the backbone can't be made interest-aware; says why.
     """
-    if name in remembered:
-        return remembered[name]
+    if name in registered:
+        return registered[name]
     base = backbone(name)
     if base is None:
         raise AttributeError(f"there is no model {name!r}")

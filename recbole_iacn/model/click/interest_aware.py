@@ -27,6 +27,8 @@ class InterestAware:
     Source: Jaiswal & Xiong, RecSys '23, section 2. All keys: ``properties/IaCN.yaml``.
     """
 
+    dataset_class = "recbole_iacn.data.dataset.InterestAwareDataset"
+    trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     loss_names = ("main", "iacn")
     epoch = 0  # told by the trainer
 

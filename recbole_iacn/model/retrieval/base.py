@@ -22,6 +22,8 @@ class InterestRecommender(SequentialRecommender):
     Settings: ``properties/MultiInterest.yaml``.
     """
 
+    dataset_class = "recbole_iacn.data.history.HistoryDataset"
+    trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     input_type = InputType.PAIRWISE
     loss_names = ("main",)
 

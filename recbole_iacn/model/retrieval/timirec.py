@@ -24,6 +24,7 @@ class TiMiRec(InterestRecommender):
     Source: Wang et al., CIKM '22. Settings: ``properties/TiMiRec.yaml``.
     """
 
+    trainer_class = "recbole_iacn.training.two_stages.TiMiRecTrainer"
     block = False
 
     def __init__(self, config, dataset):

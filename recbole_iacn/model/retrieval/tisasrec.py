@@ -16,6 +16,8 @@ class TiSASRec(InterestRecommender):
     Source: Li et al., WSDM '20. Settings: ``properties/TiSASRec.yaml``.
     """
 
+    dataset_class = "recbole_iacn.data.history.TimedHistoryDataset"
+
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
         self.ELAPSED = ELAPSED + config["LIST_SUFFIX"]

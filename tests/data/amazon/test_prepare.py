@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import recbole_iacn
 from recbole_iacn.errors import ConfigError
 
 pytest.importorskip("duckdb")
@@ -159,19 +160,11 @@ def test_the_same_input_gives_the_same_bytes(convert, tmp_path):
 
 
 def test_what_is_written_is_what_recbole_reads(convert, tmp_path):
-    from recbole.config import Config
-    from recbole.data import create_dataset
-
     meta = [f"{{'asin': 'B{item}', 'categories': [['A', 'C{item % 3}']]}}" for item in range(12)]
     reviews = [review(f"U{step % 9}", f"B{step * 5 % 12}", 5.0, step) for step in range(100)]
     manifest, *_ = convert(reviews, meta)
-    config = Config(
-        model="DIN_IaCN",
-        dataset="Shop",
-        config_file_list=[str(tmp_path / "out" / "Shop" / "Shop.yaml")],
-        config_dict={"data_path": str(tmp_path / "out"), "state": "ERROR"},
-    )
-    dataset = create_dataset(config)
+    own = str(tmp_path / "out" / "Shop" / "Shop.yaml")
+    dataset = recbole_iacn.build("DIN_IaCN", "Shop", [own], {"data_path": str(tmp_path / "out")}).dataset
     assert (dataset.user_num - 1, dataset.item_num - 1, dataset.inter_num) == (
         manifest["users"],
         manifest["items"],
