@@ -1,5 +1,6 @@
 """Batches: how many rows, which negatives, in which epoch."""
 
+import pytest
 import torch
 from helpers import token_rows
 
@@ -35,10 +36,21 @@ def test_batches_hold_as_many_rows_as_recbole_means(build):
 def test_saved_loaders_and_data_sets_give_the_same_run(settings):
     import recbole_iacn
 
-    plain = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
+    def figures(**changes):
+        result = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(**changes))
+        return result["best_valid_result"], result["test_result"]
+
+    plain = figures()
     for keep in ({"save_dataloaders": True}, {"save_dataset": True}):
         for _ in range(2):  # writes, then reads
-            assert recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(**keep)) == plain
+            assert figures(**keep) == plain
     # what was saved for mode full must not serve mode off
-    off = recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(iacn_mode="off", checkpoint_dir="fresh"))
-    assert recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(iacn_mode="off")) == off
+    assert figures(iacn_mode="off") == figures(iacn_mode="off", checkpoint_dir="fresh")
+
+
+@pytest.mark.parametrize(("size", "batch"), [(1, 2), (2, 2), (3, 2), (5, 4)])
+def test_an_evaluation_batch_holds_whole_cases_and_at_least_one(build, size, batch):
+    """A case is a clicked item and its negative: batches of rows that are not a multiple of two are rounded down."""
+    _, _, valid, _, _ = build(eval_batch_size=size)
+    sizes = [len(rows) for rows, *_ in valid]
+    assert sizes == [batch] * (2 * 60 // batch)

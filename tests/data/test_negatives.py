@@ -1,8 +1,13 @@
 """Negatives of one's own, from a file, and what is wrong with such a file."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 from helpers import own_sets, token_rows
 
+from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
 
@@ -54,3 +59,19 @@ def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_
         build(test_negatives_file=str(tmp_path / "head"))
     with pytest.raises(ConfigError, match="No such file"):
         build(test_negatives_file=str(tmp_path / "absent"))
+
+
+def test_one_own_item_among_others_is_an_error(tmp_path):
+    """Which of the line's items it is, and whatever stands beside it."""
+    tokens = {"user_id": {"[PAD]": 0, "a": 1, "b": 2}, "item_id": {"[PAD]": 0, "x": 1, "y": 2, "z": 3}}
+    data = SimpleNamespace(
+        uid_field="user_id", iid_field="item_id", config={"LIST_SUFFIX": "_list"}, field2token_id=tokens
+    )
+    own = OwnItems(np.array([1, 2, 2]), np.array([3, 1, 2]), n_items=4)  # a has z, b has x and y
+    head, path = "user_id:token\titem_id_list:token_seq\n", tmp_path / "mine"
+    path.write_text(head + "a\tx y\nb\tz z\n")
+    assert read_negatives(path, data, own, np.array([2, 1, 1]), 2).tolist() == [[3, 3], [1, 2], [1, 2]]
+    for items, named in (("x z", "z"), ("z y", "z"), ("z z", "z")):
+        path.write_text(f"{head}b\tz z\na\t{items}\n")
+        with pytest.raises(ConfigError, match=f"mine, line 3: '{named}' is an item of 'a' itself"):
+            read_negatives(path, data, own, np.array([1]), 2)

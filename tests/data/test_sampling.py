@@ -28,11 +28,21 @@ def test_sampling_by_popularity_draws_an_item_as_often_as_it_has_users():
     assert abs(counts[[1, 2, 4]] / 70_000 - np.array([3, 2, 1]) / 6).max() < 0.007  # 4 standard deviations
     with pytest.raises(ConfigError, match="all 2 items"):
         OwnItems(np.array([1, 1, 2]), np.array([1, 2, 1]), 9).sample_others(
-            np.array([1]), 1, np.random.default_rng(0), "popularity"
+            np.array([1]), 1, NothingToDraw(), "popularity"
         )
 
 
-def test_a_user_who_has_everything_is_an_error():
+class NothingToDraw:
+    """In place of a generator: drawing for a user who has everything would never end."""
+
+    def integers(self, *args, **options):
+        pytest.fail("an item was drawn for a user who has all")
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "popularity"])
+def test_a_user_who_has_everything_is_an_error(distribution):
+    """Found before anything is drawn. User 2 lacks one of the two items, user 1 none."""
     own = OwnItems(np.array([1, 1, 2]), np.array([1, 2, 1]), n_items=3)
-    with pytest.raises(ConfigError, match="all 2 items"):
-        own.sample_others(np.array([2, 1]), 1, np.random.default_rng(0))
+    with pytest.raises(ConfigError, match=r"1 user\(s\) have interacted with all 2 items"):
+        own.sample_others(np.array([2, 1]), 1, NothingToDraw(), distribution)
+    assert (own.sample_others(np.array([2, 2]), 3, np.random.default_rng(0), distribution) == 2).all()

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from oracle import numpy_of, softmax
+from oracle import numpy_of, softmax, squash_oracle
 
+from recbole_iacn.nn.capsule import squash
 from recbole_iacn.nn.extractor import (
     MeanInterest,
     PositionalRouting,
@@ -122,6 +123,28 @@ def test_positional_routing_by_numpy(rows, iterations):
             u = s * norm / (1 + norm**2)
             logits = logits + np.einsum("ijd,jd->ij", mapped, u)
         assert np.allclose(interests[row], u, atol=1e-5)
+
+
+def test_gradients_of_positional_routing_flow_through_the_last_iteration_only(rows):
+    """With the couplings of the last iteration, by NumPy, held fixed, the gradients must be the same."""
+    behaviors, mask = rows
+    extractor = PositionalRouting(D, K, L, iterations=3)
+    behaviors.requires_grad_()
+    extractor(behaviors, mask)[0].square().sum().backward()
+    found = behaviors.grad, extractor.maps.grad
+    behaviors.grad = extractor.maps.grad = None
+    total = 0.0
+    for row, length in enumerate(LENGTHS):
+        mapped = torch.einsum("ld,lkde->lke", behaviors[row, :length].flip(0), extractor.maps[:length])
+        fixed, logits = mapped.detach().double().numpy(), np.zeros((length, K))
+        for _ in range(2):
+            u = np.array([squash_oracle(s) for s in np.einsum("ij,ijd->jd", softmax(logits, axis=1), fixed)])
+            logits = logits + np.einsum("ijd,jd->ij", fixed, u)
+        couplings = torch.from_numpy(softmax(logits, axis=1)).float()
+        total = total + squash(torch.einsum("ij,ijd->jd", couplings, mapped)).square().sum()
+    total.backward()
+    for one, other in zip(found, (behaviors.grad, extractor.maps.grad)):
+        assert one.any() and torch.allclose(one, other, atol=1e-5)
 
 
 def test_the_order_matters_where_positions_are(rows):

@@ -66,3 +66,10 @@ def test_sampled_softmax_of_no_rows_is_zero_with_a_gradient():
     loss = sampled_softmax_loss(users, torch.zeros(0, D), torch.zeros(0, dtype=torch.long), torch.zeros(0))
     loss.backward()
     assert loss == 0
+
+
+def test_padding_is_never_met():
+    """However often id 0 stands in the frequencies. Of the two items P f / sum(f) + N / 2 are 2/3 + 3/2, 4/3 + 3/2."""
+    found = expected_log_count(torch.tensor([7.0, 1.0, 2.0]), torch.tensor([[0, 1], [2, 0]]), 2, 3)
+    expected = [[-np.inf, np.log(2 / 3 + 3 / 2)], [np.log(4 / 3 + 3 / 2), -np.inf]]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

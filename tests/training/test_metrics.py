@@ -28,3 +28,9 @@ def test_gauc_equals_pairwise_counting():
             pairs = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
             total, weight = total + pairs.mean() * len(positive), weight + len(positive)
     assert grouped_auc(scores, labels, users) == pytest.approx(total / weight, abs=1e-12)
+
+
+def test_a_users_ties_end_with_the_user():
+    """Both users rank their click first. The first one's best score is the second one's worst."""
+    users, labels = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    assert grouped_auc(np.array([0.1, 0.5, 0.5, 0.9]), labels, users) == 1.0

@@ -1,5 +1,7 @@
 """Two stages: the best extractor is carried over, and a stage can be resumed."""
 
+import math
+
 import pytest
 import torch
 
@@ -65,3 +67,41 @@ def test_a_stage_that_is_not_asked_for_is_not_resumed(train_ranking, of, stage, 
     file = trainer._files()[0] if stage == EXTRACTOR else trainer.saved_model_file
     with pytest.raises(ConfigError, match=message):
         train_ranking(epochs=2, stages=stages, resume=file)
+
+
+def test_each_stage_has_patience_of_its_own(train_ranking, monkeypatch):
+    """Epochs 1 and 2 of the first stage use up a patience of one step. The second stage's first epoch has no score; it
+    must cost one step, not be the one too many: the best comes after it."""
+    from recbole_iacn.training.two_stages import TiMiRecTrainer
+
+    script = iter([0.5, 0.4, 0.4, *(math.nan, 0.2, 0.1, 0.1)])
+
+    def measured(trainer, valid_data, show_progress=False):
+        score = next(script)
+        trainer._measured = score, {"ndcg@5": score}
+        return trainer._measured
+
+    monkeypatch.setattr(TiMiRecTrainer, "_valid_epoch", measured)
+    _, trainer, _, seen = train_ranking(epochs=9, stopping_step=1)
+    assert [(stage, epoch) for stage, epoch, _ in seen] == [(EXTRACTOR, n) for n in range(3)] + [
+        (PREDICTOR, n) for n in range(4)
+    ]
+    assert trainer.best_valid_score == 0.2 and next(script, None) is None
+
+
+def test_the_second_stage_draws_other_negatives_in_another_order(train_ranking, monkeypatch):
+    from recbole_iacn.model.retrieval.timirec import TiMiRec
+
+    drawn, loss = {EXTRACTOR: [], PREDICTOR: []}, TiMiRec.calculate_loss
+
+    def spy(model, rows):
+        drawn[int(model.stage)] += list(zip(*(rows[name].tolist() for name in ("user_id", "item_id", "neg_item_id"))))
+        return loss(model, rows)
+
+    monkeypatch.setattr(TiMiRec, "calculate_loss", spy)
+    train_ranking(epochs=1)
+    first, second = drawn[EXTRACTOR], drawn[PREDICTOR]
+    assert [row[:2] for row in first] != [row[:2] for row in second]
+    assert sorted(row[:2] for row in first) == sorted(row[:2] for row in second)
+    same = sum(one == other for one, other in zip(sorted(first), sorted(second)))
+    assert same < 0.2 * len(first)  # by chance 1 of about 30 items
