@@ -57,6 +57,17 @@ setup(
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
-        "test": [*AMAZON, *PICTURES, *SEARCH, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
+        "test": [
+            *AMAZON,
+            *PICTURES,
+            *SEARCH,
+            "build",
+            "hypothesis",
+            "pytest",
+            "pytest-timeout",
+            "ruff",
+            "selenium",
+            "setuptools>=70.1",
+        ],
     },
 )
