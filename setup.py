@@ -66,6 +66,7 @@ setup(
             "hypothesis",
             "mypy",
             "pytest",
+            "pytest-timeout",
             "ruff",
             "selenium",
             "setuptools>=70.1",

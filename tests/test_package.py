@@ -1,4 +1,4 @@
-"""Wheel, source archive and checkout all carry the YAML files."""
+"""Wheel, source archive and checkout all carry the YAML files; what importing the package imports."""
 
 import ast
 import email
@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers import in_fresh_process
 from packaging.requirements import Requirement
 
 import recbole_iacn
@@ -87,3 +88,23 @@ def test_every_setting_is_documented():
 
 def test_installed_version_is_the_packages():
     assert importlib.metadata.version("recbole_iacn") == recbole_iacn.__version__
+
+
+def test_importing_the_package_imports_neither_recbole_nor_torch():
+    code = """
+        import sys, recbole_iacn
+        print([name for name in ("recbole", "torch", "pandas", "ray") if name in sys.modules])
+    """
+    assert in_fresh_process(code).strip() == "[]"
+
+
+def test_the_networks_need_no_recbole():
+    code = """
+        import sys
+        sys.modules["recbole"] = None
+        import torch
+        from recbole_iacn.nn import InterestAwareNetwork
+        network = InterestAwareNetwork(embedding_size=4, max_length=3)
+        print(tuple(network(torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4)).shape))
+    """
+    assert in_fresh_process(code).strip() == "(2, 4)"
