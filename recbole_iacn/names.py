@@ -20,6 +20,9 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
+# RecBole's models whose file of defaults is not called as they are.
+_DEFAULTS = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
+
 registered: dict[str, type] = {}  # classes of the user's, by name
 
 
@@ -130,4 +133,15 @@ def click_models() -> tuple[str, ...]:
 @functools.cache
 def recbole_models() -> tuple[str, ...]:
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
-    return tuple(sorted(path.stem for path in (recbole_folder() / "properties" / "model").glob("*.yaml")))
+    files = (recbole_folder() / "properties" / "model").glob("*.yaml")
+    named_otherwise = {file: model for model, file in _DEFAULTS.items()}
+    return tuple(sorted([*(named_otherwise.get(path.stem, path.stem) for path in files), "Random"]))  # it has no file
+
+
+def defaults_name(model: str) -> str:
+    """The name of RecBole's file of defaults for one of its models.
+
+    Args:
+        model (str): the model's name.
+    """
+    return _DEFAULTS.get(model, model)

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.nn.adoption import adopt
 
 _T = TypeVar("_T")
 
@@ -209,7 +210,7 @@ class SharedBatchNorm(nn.BatchNorm1d):
         """Turn every batch normalisation of a model into this one, in place."""
         for module in model.modules():
             if type(module) is nn.BatchNorm1d:
-                module.__class__ = cls
+                adopt(module, cls)
 
     def forward(self, values: Tensor) -> Tensor:
         """As in PyTorch: (B, C) or (B, C, L)."""

@@ -7,10 +7,22 @@ from recbole_iacn.checks import evaluation, files, settings
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.names import FAMILY, is_ours, recbole_folder, recbole_models, registered
+from recbole_iacn.names import FAMILY, defaults_name, is_ours, recbole_folder, recbole_models, registered
 
 
-def teach_config(module):
+def patch_tree_defaults(module):
+    """Read the defaults of LightGBM and XGBoost from ``lightgbm.yaml`` and ``xgboost.yaml``, as the files are called.
+
+    Args:
+        module: ``recbole.config.configurator``.
+    """
+
+    @wrap(module.Config, "_load_internal_config_dict")
+    def load_defaults(original, config, model, model_class, dataset):
+        original(config, defaults_name(model), model_class, dataset)
+
+
+def patch_config(module):
     """Lay our defaults over RecBole's for our models, apply protocols, check settings.
 
     Args:

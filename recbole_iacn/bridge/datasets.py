@@ -11,7 +11,7 @@ from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.names import is_ours
 
 
-def sort_exactly(module):
+def patch_sorting(module):
     """Under a protocol, order interactions by time before RecBole rounds time stamps to float32.
 
     Unix times lose up to 128 s in float32; RecBole's later sorts are stable and keep the exact order.
@@ -30,7 +30,7 @@ def sort_exactly(module):
         original(dataset)
 
 
-def read_fast(module):
+def patch_reading(module):
     """Let data sets of windows read their files by pandas' C parser.
 
     Args:
@@ -41,7 +41,7 @@ def read_fast(module):
     module.pd = FastPandas(module.pd)
 
 
-def teach_loaders(module):
+def patch_loaders(module):
     """Under a protocol, ``create_dataset`` and ``data_preparation`` use our data set and loaders, for every model; and
     a saved data set is read again only if our settings that shape it are unchanged, too.
 
@@ -110,7 +110,7 @@ def _windowed_dataset(config):
     return None if hasattr(datasets, f"{model}Dataset") else HistoryDataset
 
 
-def keep_ranges(module):
+def patch_row_numbers(module):
     """RecBole's loaders make a list of all row numbers, 36 bytes each; a range says the same.
 
     Args:
@@ -119,7 +119,7 @@ def keep_ranges(module):
     module.list = lambda values: values if isinstance(values, range) else list(values)
 
 
-def rank_among_candidates(module):
+def patch_full_sort(module):
     """Let a full sort rank the clicked item among the candidates that a loader of ours names.
 
     Args:

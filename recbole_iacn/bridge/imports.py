@@ -17,7 +17,8 @@ def around_import(name):
     """Decorator: run a generator function around the import of module ``name``.
 
     The function has one ``yield``. What stands before it runs just before the module's code; ``module = yield``
-    receives the module just after. If the module is imported already, both parts run at once.
+    receives the module just after. Of several functions, both the first parts and the second parts run in the order in
+    which they were registered. If the module is imported already, both parts run at once.
 
     Args:
         name (str): full module name.
@@ -48,7 +49,7 @@ def _start(functions):
 
 
 def _finish(running, module):
-    for generator in reversed(running):
+    for generator in running:
         try:
             generator.send(module)
         except StopIteration:
@@ -57,7 +58,7 @@ def _finish(running, module):
 
 
 def _abandon(running):
-    for generator in reversed(running):
+    for generator in running:
         generator.close()
 
 

@@ -7,7 +7,7 @@ import os
 from recbole_iacn.bridge.wrapping import wrap
 
 
-def log_once(module):
+def patch_logger(module):
     """Of several processes, the first alone writes a log.
 
     Args:
@@ -22,7 +22,7 @@ def log_once(module):
             original(config)
 
 
-def make_folders(module):
+def patch_folders(module):
     """RecBole looks whether a folder is there and then makes it: of several processes, one is told that it exists.
 
     Args:
@@ -31,7 +31,7 @@ def make_folders(module):
     module.ensure_dir = functools.partial(os.makedirs, exist_ok=True)
 
 
-def pin_interactions(module):
+def patch_pinning(module):
     """Lets PyTorch's loaders hand on batches in pinned memory (``pin_memory``).
 
     Args:

@@ -1,4 +1,4 @@
-"""Makes RecBole know this package's models. The one place that touches RecBole's look-ups.
+"""Makes RecBole know this package's models: the answers to RecBole's look-ups.
 
 RecBole finds everything by name: the module ``recbole.model.<kind>.<name>``, the attribute ``<Name>Dataset`` of
 ``recbole.data.dataset``, ``<Name>Trainer`` of ``recbole.trainer``, the file ``properties/model/<Name>.yaml``, and
@@ -10,27 +10,10 @@ import importlib.abc
 import importlib.util
 import sys
 
-from recbole_iacn.bridge.imports import around_import
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import FAMILY, SUFFIX, click_models, is_ours, recbole_models, registered, remember
 
 _KIND = "recbole.model.sequential_recommender"
-
-
-# RecBole's module -> the function of the package ``bridge`` that wraps what it must there.
-_TAUGHT = {
-    "recbole.config.configurator": "config.teach_config",
-    "recbole.data.dataset.dataset": "datasets.read_fast",
-    "recbole.data.dataset.sequential_dataset": "datasets.sort_exactly",
-    "recbole.data.dataloader.abstract_dataloader": "datasets.keep_ranges",
-    "recbole.data.interaction": "processes.pin_interactions",
-    "recbole.utils.logger": "processes.log_once",
-    "recbole.utils.utils": "processes.make_folders",
-    "recbole.data.utils": "datasets.teach_loaders",
-    "recbole.trainer.trainer": "datasets.rank_among_candidates",
-    "recbole.model.sequential_recommender.gru4rec": "last_state.patch_last_state",
-    "recbole.model.sequential_recommender.sasrec": "last_state.patch_last_state",
-}
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -165,29 +148,29 @@ def _of_class(model_class, module, suffix):
     return None
 
 
-def install():
-    """Register everything. Imports nothing of RecBole; may be called again."""
-    if any(isinstance(finder, _ModelFinder) for finder in sys.meta_path):
-        return
-    sys.meta_path.insert(0, _ModelFinder())
+def patch_models(package):
+    """Let RecBole find our models beside its own sequential ones.
 
-    for module, teach in _TAUGHT.items():
-        _around(module, teach)
-
-    @around_import("recbole.data.dataset")
-    def _():
-        module = yield
-        _attribute(module, "Dataset")
-
-    @around_import("recbole.trainer")
-    def _():
-        module = yield
-        _attribute(module, "Trainer")
+    Args:
+        package: ``recbole.model.sequential_recommender``; its modules are looked up after it is imported.
+    """
+    if not any(isinstance(finder, _ModelFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _ModelFinder())
 
 
-def _around(name, teach):
-    @around_import(name)
-    def _():
-        module = yield
-        place, _, function = teach.partition(".")
-        getattr(importlib.import_module(f"recbole_iacn.bridge.{place}"), function)(module)
+def patch_dataset_names(module):
+    """Answer for ``<our model>Dataset``.
+
+    Args:
+        module: ``recbole.data.dataset``.
+    """
+    _attribute(module, "Dataset")
+
+
+def patch_trainer_names(module):
+    """Answer for ``<our model>Trainer``.
+
+    Args:
+        module: ``recbole.trainer``.
+    """
+    _attribute(module, "Trainer")

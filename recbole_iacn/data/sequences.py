@@ -7,11 +7,10 @@
 """
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.atomic_writes import put_in_place, scratch
 from recbole_iacn.errors import ConfigError
 
 
@@ -41,19 +40,17 @@ def convert(
     users = _read_sequences(Path(sequences))
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
-        partial.mkdir(parents=True)
-        _write(partial / target.name, users, items, known)
-        target.mkdir(exist_ok=True)
-        if known is None:
-            (target / f"{target.name}.item").unlink(missing_ok=True)
-        for path in partial.iterdir():
-            os.replace(path, target / path.name)
+        with scratch(target) as partial:
+            partial.mkdir(parents=True)
+            _write(partial / target.name, users, items, known)
+            target.mkdir(exist_ok=True)
+            if known is None:
+                (target / f"{target.name}.item").unlink(missing_ok=True)
+            for path in partial.iterdir():
+                put_in_place(path, target / path.name)
     except OSError as error:
         raise ConfigError(f"{target}: cannot be written ({error.strerror}); name another (--out, --name)") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return {
         "users": len(users),
         "items": len(items),

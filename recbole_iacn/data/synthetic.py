@@ -8,11 +8,11 @@ difficulty: at 0 a user stays within the interests, at 1 clicks at random and no
 """
 
 import itertools
-import os
 from pathlib import Path
 
 import numpy as np
 
+from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 
 _MOST_SETS = 5000  # sets of interests that are weighed one by one
@@ -147,12 +147,11 @@ class PlantedInterests:
         ]
         header = "item_id:token" + ("\tcategories:token_seq" if categories else "")
         items = [f"i{item}" + (f"\tc{cluster}" if categories else "") for item, cluster in enumerate(self.cluster)]
-        beside = target.with_name(f"{name}.partial")
-        beside.mkdir(parents=True, exist_ok=True)
         text = "\n".join(["user_id:token\titem_id:token\ttimestamp:float", *clicks])
-        (beside / f"{name}.inter").write_text(text + "\n")
-        (beside / f"{name}.item").write_text("\n".join([header, *items]) + "\n")
-        os.replace(beside, target)
+        with replacing(target) as partial:
+            partial.mkdir(parents=True)
+            (partial / f"{name}.inter").write_text(text + "\n")
+            (partial / f"{name}.item").write_text("\n".join([header, *items]) + "\n")
         return target
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.runner import by_processes, run_missing
-from recbole_iacn.experiments.store import TRIALS, result_path, write_beside
+from recbole_iacn.experiments.store import TRIALS, result_path
 
 
 def covers(space: dict[str, Any], trials: int) -> bool:
@@ -59,7 +60,7 @@ def try_all(
         failed = run_missing(queued, data_path, folder, by_processes(jobs))
     finally:
         done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
-        write_beside(folder / TRIALS, "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in done))
+        write_text(folder / TRIALS, "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in done))
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"search: {len(failed)} trials failed, see {files}; those that are done are not run again")

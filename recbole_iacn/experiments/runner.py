@@ -16,10 +16,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
-from recbole_iacn.experiments.store import note_plan, result_path, write_beside
+from recbole_iacn.experiments.store import note_plan, result_path
 
 Task = tuple[Run, str, str]  # with the folders of data and results
 Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # does the work; whether a run failed
@@ -144,7 +145,7 @@ def _work(task):
     except Exception:
         path.with_suffix(".error").write_text(traceback.format_exc())
         return run, True
-    write_beside(path, json.dumps(result, indent=1) + "\n")
+    write_text(path, json.dumps(result, indent=1) + "\n")
     path.with_suffix(".error").unlink(missing_ok=True)
     return run, False
 

@@ -21,11 +21,11 @@ from typing import Any
 import yaml
 
 from recbole_iacn.checks import settings as settings_checks
+from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
-from recbole_iacn.experiments.store import write_beside
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
@@ -77,7 +77,7 @@ def search(
         rules = [_rule(run, *best, tell) for run, best in zip(runs, found)]
     else:
         rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, tell)
-    write_beside(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
+    write_text(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
 
 

@@ -1,11 +1,11 @@
 """Where an experiment's results lie: a file a run, and all of them in one that is published."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
 
@@ -29,7 +29,7 @@ def note_plan(plan: Plan, folder: str | Path) -> None:
     known = json.loads(path.read_text()) if path.is_file() else {}
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
-    write_beside(path, json.dumps(known, indent=1) + "\n")
+    write_text(path, json.dumps(known, indent=1) + "\n")
 
 
 def lay_out(folder: str | Path, runs: Sequence[Run] = ()) -> None:
@@ -46,7 +46,7 @@ def lay_out(folder: str | Path, runs: Sequence[Run] = ()) -> None:
         path = Path(folder, "runs", f"{name}.json")
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_beside(path, text)
+            write_text(path, text)
 
 
 def gathered(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, str]:
@@ -87,13 +87,6 @@ def _read_runs(path):
             yield Run(**{key: told[key] for key in TOLD}).id, told
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
-
-
-def write_beside(path: Path, text: str) -> None:
-    """Write a file that is whole whenever it is seen."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
 
 
 def read_results(folder: str | Path) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The report as one page: no network, light and dark, wide and narrow."""
 
 import html
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import plotly.graph_objects as go
 import plotly.io
 from scipy import stats
 
+from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.report.leaderboard import Entry, main_metric
@@ -142,9 +142,8 @@ def write_pictures(figures: Figures, folder: Path) -> list[Path]:
                 "or Chromium, or leave --pictures out"
             ) from None
         paths.append(folder / f"{name}.svg")
-        partial = folder / f"{name}.svg.partial"
-        partial.write_bytes(_same_each_time(drawn))
-        os.replace(partial, paths[-1])
+        with replacing(paths[-1]) as partial:
+            partial.write_bytes(_same_each_time(drawn))
     return paths
 
 

@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.store import read_results, write_beside
+from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import leaderboard, paper, sweeps, tables
 
 _MEANS = "Mean ± standard deviation over seeds."
@@ -64,7 +65,7 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
         "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
-        write_beside(folder / name, text)
+        write_text(folder / name, text)
     return [*(folder / name for name in texts), *drawn]
 
 

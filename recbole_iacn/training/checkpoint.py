@@ -19,25 +19,22 @@ if TYPE_CHECKING:
     from recbole.model.abstract_recommender import AbstractRecommender
     from recbole.trainer import Trainer
 
+from recbole_iacn.data.atomic_writes import replacing
+
 FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
 
 
 def save(state: dict[str, Any], path: str) -> None:
-    """Write ``state`` beside ``path`` and rename: a crash leaves the old file, or none.
+    """Write a checkpoint; a crash leaves the old file, or none.
 
     Args:
         state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
         path (str): the file.
     """
     state = {**state, "recbole_iacn": FORMAT, "config": _plain(state["config"].final_config_dict)}
-    partial = f"{path}.partial"
-    try:
-        torch.save(state, partial)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        torch.save(state, file)
 
 
 def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:

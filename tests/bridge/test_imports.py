@@ -48,7 +48,7 @@ def test_both_parts_run_around_the_modules_code(module):
     assert events == ["before", "module", "after"]
 
 
-def test_several_registrations_nest(module):
+def test_several_registrations_run_in_their_order(module):
     name, events = module(""), []
     for label in "ab":
 
@@ -59,7 +59,7 @@ def test_several_registrations_nest(module):
             events.append(label.upper())
 
     importlib.import_module(name)
-    assert events == ["a", "b", "B", "A"]
+    assert events == ["a", "b", "A", "B"]
 
 
 def test_a_module_that_is_there_already_is_treated_at_once(module):

@@ -62,7 +62,7 @@ def test_the_report_is_written_whole(folder, capsys):
     page = (folder / "report.html").read_text()
     assert page.count("Plotly.newPlot") >= 7
     assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
-    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob("*.partial*"))
 
 
 def test_a_report_can_be_made_from_the_runs_in_one_file(folder):

@@ -56,4 +56,4 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, trained):
     with pytest.raises(OSError, match="disk full"):
         save({"config": config, "state_dict": Unpicklable()}, path)
     assert Path(path).read_bytes() == before
-    assert not list(Path(path).parent.glob("*.partial"))
+    assert not list(Path(path).parent.glob("*.partial*"))

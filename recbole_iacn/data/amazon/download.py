@@ -7,7 +7,6 @@ file, and ``prepare`` copies it into its manifest, so that two people can compar
 import hashlib
 import http.client
 import json
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from recbole_iacn.data.atomic_writes import put_in_place, write_text
 from recbole_iacn.errors import ConfigError, did_you_mean
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
@@ -94,8 +94,8 @@ def download(url: str, folder: str | Path, sha256: str | None = None, progress: 
     except ConfigError:
         _forget(part)
         raise
-    noted.write_text(f"{found}  {path.name}\n")
-    os.replace(part, path)
+    write_text(noted, f"{found}  {path.name}\n")
+    put_in_place(part, path)
     _forget(part)
     return path
 
@@ -119,7 +119,7 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
                 have = 0
             size = have + int(answer.headers.get("Content-Length") or 0)
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-            version.write_text(json.dumps({"size": size, "tag": tag}))
+            write_text(version, json.dumps({"size": size, "tag": tag}))
             bar = tqdm(
                 total=size or None, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress
             )

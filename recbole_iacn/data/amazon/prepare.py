@@ -22,6 +22,7 @@ from typing import Any
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
+from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.version import __version__
 
@@ -92,17 +93,9 @@ def prepare(
     files = [Path(path) for path in (reviews, meta) if path is not None]
     _check(files, target, options, memory, threads, overwrite)
     _remove_abandoned(target)
-    partial, before = (target.with_name(f".{target.name}.{what}-{os.getpid()}") for what in ("partial", "before"))
-    partial.mkdir(parents=True)
-    try:
-        manifest = _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
-        if target.exists():
-            os.replace(target, before)
-        os.replace(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(before, ignore_errors=True)
-    return manifest
+    with replacing(target) as partial:
+        partial.mkdir(parents=True)
+        return _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
 
 
 def _check(files, target, options, memory, threads, overwrite):

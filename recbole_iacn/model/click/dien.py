@@ -13,6 +13,7 @@ from recbole_iacn import parallel
 from recbole_iacn.model.click.din import SequenceItems
 from recbole_iacn.model.click.full_sort import AttentionScorer
 from recbole_iacn.model.click.item_tables import Part
+from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
 from recbole_iacn.nn.recurrence import TimeMajor, recur
 
@@ -35,8 +36,8 @@ class EvolvingItems(SequenceItems):
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        self.interset_extractor.__class__ = LeanExtractor
-        self.interest_evolution.__class__ = LeanEvolution
+        adopt(self.interset_extractor, LeanExtractor)
+        adopt(self.interest_evolution, LeanEvolution)
 
     @property
     def state_size(self) -> int:

@@ -13,6 +13,7 @@ from recbole_iacn.model.click.din_attention import PackedSequenceAttention
 from recbole_iacn.model.click.full_sort import AttentionScorer, RowScorer
 from recbole_iacn.model.click.item_tables import ItemTables, Part, mean_of_lists
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     @classmethod
     def adopt(cls, layer: Any) -> InterestAwareSeqEmbLayer:
         """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
-        layer.__class__ = cls
+        adopt(layer, cls)
         layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
         layer._catalogue = None, None
         return layer
@@ -135,7 +136,7 @@ class SequenceItems(Part):
         InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
         for module in self.modules():
             if type(module) is SequenceAttLayer:
-                module.__class__ = PackedSequenceAttention
+                adopt(module, PackedSequenceAttention)
         # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
         # module that the optimizer does not hold. Its weights are in the state dict anyway.
         self.other_parameter_name: list[str] = []

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recbole_iacn.model.click.full_sort import RowScorer
 from recbole_iacn.model.click.item_tables import Part, embed_column, mean_over_history
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.adoption import adopt
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -29,7 +30,7 @@ class FieldAwareItems(Part):
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
-        self.ffm.__class__ = FieldAwareHistory
+        adopt(self.ffm, FieldAwareHistory)
         object.__setattr__(self.ffm, "owner", self)  # not as a submodule: the owner holds this one
 
     def scorer(self, interaction: Interaction) -> RowScorer:

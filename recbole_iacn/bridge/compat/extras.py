@@ -1,0 +1,75 @@
+"""Packages that RecBole imports though few runs need them: ray, and what single models need."""
+
+import importlib
+import importlib.util
+import sys
+import types
+import warnings
+
+from recbole_iacn.bridge.compat.arrays import restore_numpy_names
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.checks.recbole_models import EXTRAS, check_model_runs
+from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import FAMILY, recbole_models
+
+
+def ray_works():
+    """True if ``ray.tune`` can be imported. ray 2.6.3, the newest that RecBole admits, has no wheel for Python 3.12,
+    reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
+    if importlib.util.find_spec("ray") is None:
+        return False
+    restore_numpy_names({"bool8": "bool_"})
+    before = set(sys.modules)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ray's own, about pkg_resources
+            importlib.import_module("ray.tune")
+    except Exception:  # whatever it is that breaks inside ray
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == "ray":
+                del sys.modules[name]
+        return False
+    return True
+
+
+def ray_fails():
+    """True if ``ray.tune`` cannot be imported, absent or broken."""
+    return not ray_works()
+
+
+def patch_ray():
+    """A stand-in for ``ray.tune`` while ``quick_start`` is imported. It is called in ``objective_function`` alone."""
+    if ray_works():
+        yield
+        return
+    ray = types.ModuleType("ray")
+    ray.tune = types.ModuleType("ray.tune")
+    ray.tune.report = lambda **metrics: None
+    sys.modules.update({"ray": ray, "ray.tune": ray.tune})
+    try:
+        yield
+    finally:
+        # Others who ask whether ray is there must get the true answer.
+        del sys.modules["ray"], sys.modules["ray.tune"]
+
+
+def patch_model_look_up(module):
+    """End in one line, before any data are read, where a model cannot run here, or does not exist: for an unknown name
+    RecBole imports LightGBM's module, and reports that LightGBM is missing.
+
+    Args:
+        module: ``recbole.config.configurator``.
+    """
+
+    @wrap(module.Config, "_get_model_and_dataset")
+    def get_model_and_dataset(original, config, model, dataset):
+        name = config.external_config_dict.get("model") if model is None else model
+        if isinstance(name, str):
+            check_model_runs(name)
+        try:
+            return original(config, model, dataset)
+        except ModuleNotFoundError as error:
+            if name in EXTRAS or error.name not in ("lightgbm", "xgboost"):
+                raise
+            known = [*FAMILY, *recbole_models()]
+            raise ConfigError(f"model: there is no {name!r}.{did_you_mean(name, known)}") from None

@@ -1,0 +1,90 @@
+"""Warnings and files of RecBole's that a user can do nothing about."""
+
+import functools
+import types
+import warnings
+
+
+def without_warning(function, message):
+    """``function``, without the warnings whose text matches ``message``."""
+
+    @functools.wraps(function)
+    def quiet(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message)
+            return function(*args, **kwargs)
+
+    return quiet
+
+
+_COPY = r"(?s).*A value is (being set|trying to be set) on a copy"
+
+
+def patch_data_warnings(module):
+    """Silence what pandas and PyTorch say about RecBole's own lines: ``fillna`` in place does or will do nothing,
+    ``agg(len)`` has changed or will, a column handed to a tensor is read-only.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+    for method, message in (
+        ("_load_feat", _COPY),
+        ("_fill_nan", _COPY),
+        ("_remap", r"using .* in Series\.agg cannot aggregate"),
+        ("_dataframe_to_interaction", "The given NumPy array is not writable"),
+    ):
+        setattr(module.Dataset, method, without_warning(getattr(module.Dataset, method), message))
+
+
+class _NoWriter:
+    """Takes what RecBole's trainers write to TensorBoard, and forgets it."""
+
+    def add_scalar(self, *args, **kwargs):
+        pass
+
+    add_hparams = add_scalars = add_histogram = add_text = flush = close = add_scalar
+
+
+def patch_tensorboard(module):
+    """Write ``log_tensorboard/`` only with ``log_tensorboard: True``.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+    open_writer, construct = module.get_tensorboard, module.Trainer.__init__
+    wanted = []
+
+    def writer(logger):
+        return open_writer(logger) if wanted and wanted[-1] else _NoWriter()
+
+    def construct_quietly(trainer, config, model):
+        wanted.append(config["log_tensorboard"])
+        try:
+            construct(trainer, config, model)
+        finally:
+            wanted.pop()
+
+    module.get_tensorboard = writer
+    module.Trainer.__init__ = construct_quietly
+
+
+class _QuietAmp(types.ModuleType):
+    """``torch.cuda.amp`` without the warnings of its classes."""
+
+    def __init__(self, amp):
+        super().__init__(amp.__name__)
+        self._amp = amp
+
+    def __getattr__(self, name):
+        value = getattr(self._amp, name)
+        return without_warning(value, r".*torch\.cuda\.amp") if name in ("GradScaler", "autocast") else value
+
+
+def patch_scaler_warnings(module):
+    """Silence ``torch.cuda.amp``, which warns in every epoch that it has moved, and, on a machine without a GPU, that
+    it is of no use there.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+    module.amp = _QuietAmp(module.amp)

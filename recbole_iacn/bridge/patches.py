@@ -1,0 +1,293 @@
+"""What this package changes in RecBole 1.2.1: one table, in the order in which it is applied.
+
+A patch acts when the module of RecBole that it names is imported (see ``imports``), so importing this package imports
+neither RecBole nor PyTorch; a module that is there already is patched at once. **Several patches of one module are
+applied in the order of this table**, each on what those before it have left.
+
+A new patch is a function ``patch_…(module)`` in this room and a line here. It looks for the break itself, never for a
+version number. A generator function without arguments, with one ``yield``, acts before the module's code, too.
+"""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+
+from recbole_iacn.bridge.imports import around_import
+
+ALWAYS = "always"
+BREAK = "where it breaks"  # ``condition`` names the function that finds out
+SETTING = "with a setting"  # ``condition`` names it
+PROTOCOL = "under a protocol"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One change.
+
+    Attributes:
+        module (str): of RecBole, at whose import it acts.
+        function (str): what does it, below ``recbole_iacn.bridge``.
+        what (str): what is changed.
+        why (str): what would happen otherwise.
+        when (str): ``ALWAYS``, ``BREAK``, ``SETTING`` or ``PROTOCOL``.
+        condition (str): of ``BREAK`` the function that looks for the break, below ``recbole_iacn.bridge``; of
+            ``SETTING`` the setting.
+        issues (tuple of int): RecBole's issues and pull requests; none where none was found.
+    """
+
+    module: str
+    function: str
+    what: str
+    why: str
+    when: str = ALWAYS
+    condition: str = ""
+    issues: tuple = ()
+
+    def acts(self):
+        """Whether it changes anything on this machine: True or False; for a setting or a protocol, the condition."""
+        if self.when == BREAK:
+            return resolve(self.condition)()
+        return True if self.when == ALWAYS else f"with {self.condition}" if self.when == SETTING else self.when
+
+
+_DATASET = "recbole.data.dataset.dataset"
+_SEQUENTIAL = "recbole.data.dataset.sequential_dataset"
+_TRAINER = "recbole.trainer.trainer"
+_CONFIG = "recbole.config.configurator"
+_AGG = {
+    "function": "compat.arrays.patch_len",
+    "what": "len of a column is the length of each value",
+    "why": "agg(len) counts the rows since pandas 3: an error, or a silently wrong item_length",
+    "when": BREAK,
+    "condition": "compat.arrays.agg_counts_rows",
+}
+
+PATCHES = (
+    # What breaks on today's stack.
+    Patch(
+        "recbole",
+        "compat.pytorch.patch_checkpoints",
+        "torch.load, called by RecBole, loads safely first, then as before PyTorch 2.6",
+        "RecBole's checkpoints hold a pickled Config, which torch.load rejects since PyTorch 2.6",
+        issues=(2212,),
+    ),
+    Patch(
+        "recbole.quick_start.quick_start",
+        "compat.extras.patch_ray",
+        "a stand-in for ray.tune during this import",
+        "importing RecBole's quick start needs ray, of a version that today's Python and NumPy cannot import",
+        BREAK,
+        "compat.extras.ray_fails",
+        (1518, 1820, 2078),
+    ),
+    Patch(
+        _CONFIG,
+        "compat.arrays.patch_numpy_names",
+        "np.float_, np.complex_ and np.unicode_ are back",
+        "Config reads them; NumPy 2 dropped them",
+        BREAK,
+        "compat.arrays.numpy_names_are_gone",
+        (1604, 2203, 2215),
+    ),
+    Patch(
+        "recbole.model.abstract_recommender",
+        "compat.arrays.patch_dok_update",
+        "dok_matrix._update is back",
+        "LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK call it; SciPy 1.13 dropped it",
+        BREAK,
+        "compat.arrays.dok_update_is_gone",
+        (2090, 2185),
+    ),
+    # The reader that is fast stands below the one that fills empty cells, which must see what was read.
+    Patch(
+        _DATASET,
+        "datasets.patch_reading",
+        "pandas' C parser reads the files of histories kept as windows",
+        "the Python parser takes four times as long and keeps a string for every cell",
+        SETTING,
+        "history_dataset",
+    ),
+    Patch(
+        _DATASET,
+        "compat.noise.patch_data_warnings",
+        "no warnings of pandas and PyTorch about RecBole's own lines",
+        "a user can mend none of them",
+    ),
+    Patch(
+        _DATASET,
+        "compat.arrays.patch_missing_values",
+        "empty cells are filled in the table itself",
+        "fillna(inplace=True) of a column does nothing since pandas 3: no split, index out of range",
+        BREAK,
+        "compat.arrays.fillna_is_lost",
+    ),
+    Patch(_DATASET, **_AGG),
+    Patch(_SEQUENTIAL, **_AGG),
+    Patch("recbole.data.dataset.kg_dataset", **_AGG),
+    Patch(
+        "recbole.model.sequential_recommender.sine",
+        "compat.pytorch.patch_anomaly_detection",
+        "autograd's anomaly detection stays as it was",
+        "every look-up of a sequential model imports SINE, which turns it on: steps take 1.7 to 2.8 times as long",
+    ),
+    Patch(
+        _TRAINER,
+        "compat.noise.patch_scaler_warnings",
+        "no warnings of torch.cuda.amp",
+        "it warns in every epoch that it has moved",
+    ),
+    # What RecBole does to its users on any stack.
+    Patch(
+        _TRAINER,
+        "compat.noise.patch_tensorboard",
+        "log_tensorboard/ is written only with log_tensorboard: True",
+        "every run leaves a folder behind",
+        issues=(1681,),
+    ),
+    Patch(
+        _CONFIG,
+        "compat.extras.patch_model_look_up",
+        "a model that cannot run here, or does not exist, is one line before the data are read",
+        "a traceback after that, or 'No module named lightgbm' for any unknown name",
+        issues=(2105,),
+    ),
+    Patch(
+        "recbole.quick_start.quick_start",
+        "compat.pytorch.patch_flops",
+        "FLOPs that cannot be counted are nan in the log",
+        "SASRecCPR and GRU4RecCPR end there: their predict is an assertion that fails",
+    ),
+    Patch(
+        _DATASET,
+        "compat.pytorch.patch_preloaded_weights",
+        "pre-trained vectors are float32",
+        "KSR multiplies them, in float64, with float32",
+    ),
+    Patch(
+        _CONFIG,
+        "config.patch_tree_defaults",
+        "LightGBM and XGBoost find their defaults",
+        "the files are called lightgbm.yaml and xgboost.yaml, which is another name where case counts",
+        issues=(1883,),
+    ),
+    # What makes RecBole know this package.
+    Patch(
+        _CONFIG,
+        "config.patch_config",
+        "defaults of this package's models; protocols; settings are checked",
+        "RecBole reads its own folder of defaults only, and no setting is checked",
+    ),
+    Patch(
+        "recbole.model.sequential_recommender",
+        "registry.patch_models",
+        "modules with this package's models, by name",
+        "RecBole finds a model by the name of a module in its own folders",
+    ),
+    Patch(
+        "recbole.data.dataset",
+        "registry.patch_dataset_names",
+        "<model>Dataset of this package's models",
+        "RecBole finds a model's dataset by this name",
+    ),
+    Patch(
+        "recbole.trainer",
+        "registry.patch_trainer_names",
+        "<model>Trainer of this package's models",
+        "RecBole finds a model's trainer by this name",
+    ),
+    Patch(
+        "recbole.data.utils",
+        "datasets.patch_loaders",
+        "datasets of windows, and loaders of the protocols, for RecBole's models, too",
+        "negatives are drawn anew in every evaluation, and every prefix of a history is copied",
+        PROTOCOL,
+        issues=(1865, 2077),
+    ),
+    Patch(
+        _SEQUENTIAL,
+        "datasets.patch_sorting",
+        "interactions are sorted before times are rounded to float32",
+        "Unix times lose up to 128 s, and with it the order",
+        PROTOCOL,
+        issues=(1653, 2204),
+    ),
+    Patch(
+        "recbole.data.dataloader.abstract_dataloader",
+        "datasets.patch_row_numbers",
+        "the numbers of all rows stay a range",
+        "as a list they take 36 bytes per row",
+    ),
+    Patch(
+        _TRAINER,
+        "datasets.patch_full_sort",
+        "a full sort ranks among the candidates that a protocol's loader names",
+        "RecBole scores sampled candidates row by row",
+        PROTOCOL,
+    ),
+    Patch(
+        "recbole.model.sequential_recommender.gru4rec",
+        "last_state.patch_last_state",
+        "GRU4Rec computes only what its last state depends on",
+        "it computes all positions, padding included",
+        SETTING,
+        "last_state_only",
+    ),
+    Patch(
+        "recbole.model.sequential_recommender.sasrec",
+        "last_state.patch_last_state",
+        "SASRec computes only what its last state depends on",
+        "it computes all positions, padding included",
+        SETTING,
+        "last_state_only",
+    ),
+    # What several processes and pinned memory need.
+    Patch(
+        "recbole.data.interaction",
+        "processes.patch_pinning",
+        "Interaction.pin_memory",
+        "PyTorch's loaders pin what has such a method",
+        SETTING,
+        "pin_memory",
+    ),
+    Patch(
+        "recbole.utils.logger",
+        "processes.patch_logger",
+        "the first of several processes writes the log",
+        "each would write one",
+        SETTING,
+        "nproc",
+    ),
+    Patch(
+        "recbole.utils.utils",
+        "processes.patch_folders",
+        "a folder that another process has just made is no error",
+        "RecBole looks first and makes it then",
+    ),
+)
+
+_installed = False
+
+
+def install():
+    """Register the whole table. Imports nothing of RecBole; may be called again."""
+    global _installed
+    if not _installed:
+        _installed = True
+        for patch in PATCHES:
+            _register(patch)
+
+
+def resolve(function):
+    """The function of that name below ``recbole_iacn.bridge``."""
+    place, _, name = function.rpartition(".")
+    return getattr(importlib.import_module(f"recbole_iacn.bridge.{place}"), name)
+
+
+def _register(patch):
+    @around_import(patch.module)
+    def act():
+        function = resolve(patch.function)
+        if inspect.isgeneratorfunction(function):
+            yield from function()
+        else:
+            function((yield))

@@ -1,0 +1,76 @@
+"""Checkpoints load, safely where that is possible, and PyTorch stays as it was."""
+
+import pickle
+import subprocess
+import sys
+import textwrap
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from recbole_iacn.bridge.compat import pytorch
+
+
+class Pickled:
+    """Something that only an unsafe load can bring back."""
+
+
+def load_from(caller, path):
+    scope = {"__name__": caller, "torch": torch}
+    exec("def load(path):\n    return torch.load(path)", scope)
+    return scope["load"](path)
+
+
+def test_recbole_reads_its_own_checkpoints_and_others_stay_safe(tmp_path):
+    import recbole.trainer  # noqa: F401
+
+    path = tmp_path / "stock.pth"
+    torch.save({"config": Pickled()}, path, pickle_protocol=4)
+    assert isinstance(load_from("recbole.trainer.trainer", path)["config"], Pickled)
+    with pytest.raises(pickle.UnpicklingError):
+        load_from("somebody.else", path)
+
+
+def test_recbole_reads_safely_what_can_be_read_safely(tmp_path, monkeypatch):
+    import recbole.trainer  # noqa: F401
+
+    path = tmp_path / "plain.pth"
+    torch.save({"weight": torch.ones(2)}, path)
+    monkeypatch.setattr(pickle, "Unpickler", None)  # the unsafe way would need it
+    assert load_from("recbole.quick_start.quick_start", path)["weight"].tolist() == [1, 1]
+
+
+def test_looking_up_a_sequential_model_leaves_anomaly_detection_as_it_was():
+    code = """
+        import torch, recbole_iacn, sys
+        torch.autograd.set_detect_anomaly({state})
+        from recbole.utils import get_model
+        get_model("GRU4Rec")
+        print("recbole.model.sequential_recommender.sine" in sys.modules, torch.is_anomaly_enabled())
+    """
+    for state in ("False", "True"):
+        code_now = textwrap.dedent(code).format(state=state)
+        done = subprocess.run([sys.executable, "-W", "ignore", "-c", code_now], capture_output=True, text=True)
+        assert done.stdout.split() == ["True", state], done.stderr
+
+
+def test_flops_that_cannot_be_counted_are_nan():
+    def get_flops(model):
+        assert model
+        return 7
+
+    module = types.SimpleNamespace(get_flops=get_flops)
+    pytorch.patch_flops(module)
+    assert module.get_flops(True) == 7 and np.isnan(module.get_flops(False))
+
+
+def test_preloaded_weights_are_float32():
+    class Dataset:
+        def get_preload_weight(self, field):
+            return np.array([[0.1, 2.0]])
+
+    pytorch.patch_preloaded_weights(types.SimpleNamespace(Dataset=Dataset))
+    weight = Dataset().get_preload_weight("ent_id")
+    assert weight.dtype == np.float32 and weight.tolist() == np.float32([[0.1, 2.0]]).tolist()

@@ -1,0 +1,96 @@
+"""A file or folder is the old one or the new one, and what failed leaves nothing behind."""
+
+import os
+
+import pytest
+
+from recbole_iacn.data import atomic_writes
+from recbole_iacn.data.atomic_writes import put_in_place, replacing, scratch, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_is_written_and_replaced(tmp_path):
+    write_text(tmp_path / "a.txt", "one")
+    write_text(str(tmp_path / "a.txt"), "zwei äöü")
+    assert (tmp_path / "a.txt").read_bytes() == "zwei äöü".encode()
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_failure_leaves_the_old_one_alone(tmp_path, error, kind):
+    target = tmp_path / "made"
+    if kind == "folder":
+        target.mkdir()
+    (target / "x" if kind == "folder" else target).write_text("old")
+    with pytest.raises(type(error)), replacing(target) as partial:
+        if kind == "folder":
+            partial.mkdir()
+        (partial / "x" if kind == "folder" else partial).write_text("new")
+        raise error
+    assert (target / "x" if kind == "folder" else target).read_text() == "old"
+    assert names(tmp_path) == ["made"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "old").write_text("old")
+    with replacing(tmp_path / "made") as partial:
+        (partial / "deep").mkdir(parents=True)
+        (partial / "deep" / "new").write_text("new")
+        assert names(tmp_path / "made") == ["old"]
+    assert names(tmp_path) == ["made"] and names(tmp_path / "made") == ["deep"]
+
+
+def test_a_folder_that_cannot_take_its_place_gives_it_back(tmp_path, monkeypatch):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "old").write_text("old")
+    rename = os.replace
+
+    def fails_for_the_new_one(source, target):
+        if ".partial-" in str(source):
+            raise OSError("no rename")
+        rename(source, target)
+
+    monkeypatch.setattr(atomic_writes.os, "replace", fails_for_the_new_one)
+    with pytest.raises(OSError, match="no rename"), replacing(tmp_path / "made") as partial:
+        partial.mkdir()
+    assert names(tmp_path) == ["made"] and names(tmp_path / "made") == ["old"]
+
+
+def test_all_is_on_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
+    events, rename, synchronise = [], os.replace, os.fsync
+
+    def fsync(descriptor):
+        events.append(os.fstat(descriptor).st_ino)
+        synchronise(descriptor)
+
+    monkeypatch.setattr(atomic_writes.os, "fsync", fsync)
+    monkeypatch.setattr(atomic_writes.os, "replace", lambda *paths: (events.append("rename"), rename(*paths)))
+    with replacing(tmp_path / "made") as partial:
+        (partial / "deep").mkdir(parents=True)
+        (partial / "deep" / "file").write_text("text")
+    inodes = {(tmp_path / "made" / name).stat().st_ino for name in ("deep", "deep/file")}
+    assert set(events[: events.index("rename")]) == inodes
+    assert events[-1] == tmp_path.stat().st_ino  # the folder that holds the new name, afterwards
+
+
+def test_scratch_is_hidden_and_always_removed(tmp_path):
+    with scratch(tmp_path / "x") as partial:
+        assert partial.parent == tmp_path and partial.name == f".x.partial-{os.getpid()}" and not partial.exists()
+        partial.mkdir()
+        (partial / "a").write_text("a")
+        put_in_place(partial / "a", tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+
+
+def test_what_an_earlier_process_of_that_number_left_is_not_mixed_in(tmp_path):
+    left = tmp_path / f".x.partial-{os.getpid()}"
+    left.mkdir()
+    (left / "stale").write_text("")
+    with replacing(tmp_path / "x") as partial:
+        partial.mkdir()
+    assert names(tmp_path / "x") == []
