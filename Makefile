@@ -1,6 +1,7 @@
 # make demo     train DIN and DIN_IaCN on ml-100k and print a table
 # make test     run the tests
-# make lint     run the linter
+# make test-fast  run those that neither train nor start a process or a browser: under a minute
+# make lint     run the linter and the type checker
 # make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
 # Each sets up the virtual environment first, where it is missing or out of date.
 
@@ -12,7 +13,7 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo test lint results install
+.PHONY: demo test test-fast lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -20,9 +21,13 @@ demo: install
 test: install
 	$(BIN)/python -m pytest
 
+test-fast: install
+	$(BIN)/python -m pytest -m 'not slow'
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 results: install $(AMAZON:%=dataset/%)
 	$(call run,table1 tuned,$(AMAZON))

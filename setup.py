@@ -1,4 +1,4 @@
-"""Package metadata. Settings of the tools (ruff, pytest) stand in pyproject.toml."""
+"""Package metadata. Settings of the tools (ruff, mypy, pytest) stand in pyproject.toml."""
 
 import re
 from pathlib import Path
@@ -9,19 +9,16 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "version.py").read_text())[1]
 
 # RecBole 1.2.1 pins a ray that has no wheel for Python 3.12 and later, so pip can't resolve it there. It is then
-# installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list instead of its own.
+# installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list and from what this
+# package needs itself.
 RECBOLE_RUNTIME = [
     "colorama==0.4.4",  # RecBole pins these two
     "colorlog==4.7.2",
-    "plotly",
     "psutil",
     "scikit-learn",
-    "scipy",
-    "tabulate",
     "tensorboard",
     "texttable",
     "thop",
-    "tqdm",
 ]
 
 # For `recbole-iacn search`.
@@ -31,7 +28,7 @@ SEARCH = ["optuna"]
 PICTURES = ["kaleido>=1", "plotly>=6.1"]
 
 # For `recbole-iacn prepare`: the data base that filters on disk; JSON and gzip at several times the library's speed.
-AMAZON = ["duckdb", "isal", "orjson", "tqdm"]
+AMAZON = ["duckdb", "isal", "orjson"]
 
 setup(
     name="recbole_iacn",
@@ -43,20 +40,36 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["recbole_iacn", "recbole_iacn.*"]), "recbole_iacn.properties"],
     package_dir={"recbole_iacn.properties": "properties"},
-    package_data={"recbole_iacn.properties": ["*.yaml"]},
+    package_data={"recbole_iacn": ["py.typed"], "recbole_iacn.properties": ["*.yaml"]},
     install_requires=[
         "recbole==1.2.1; python_version < '3.12'",
         *(f"{name}; python_version >= '3.12'" for name in RECBOLE_RUNTIME),
-        "torch>=2.0",
+        "torch>=2.3",  # the first with torch.amp.GradScaler
         "numpy",
         "pandas",
+        "plotly",
         "pyyaml",
+        "scipy",
+        "tabulate",
+        "tqdm",
     ],
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
     extras_require={
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
-        "test": [*AMAZON, *PICTURES, *SEARCH, "build", "hypothesis", "pytest", "ruff", "selenium", "setuptools>=70.1"],
+        "test": [
+            *AMAZON,
+            *PICTURES,
+            *SEARCH,
+            "build",
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-timeout",
+            "ruff",
+            "selenium",
+            "setuptools>=70.1",
+        ],
     },
 )

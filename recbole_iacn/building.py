@@ -84,8 +84,8 @@ class Training:
             callback_fn=callback_fn,
         )
         self.checkpoint = self.trainer.saved_model_file if saved else None
-        if saved and not self._is_of_trees():
-            self._load_best()
+        if self.checkpoint and not self._is_of_trees():
+            self._load_best(self.checkpoint)
         return best, metrics
 
     def test(self, show_progress: bool | None = None) -> dict[str, float]:
@@ -120,12 +120,12 @@ class Training:
         # RecBole's decision trees have files of their own, which their trainer alone can read.
         return self.config["MODEL_TYPE"].name == "DECISIONTREE"
 
-    def _load_best(self) -> None:
+    def _load_best(self, path: str) -> None:
         from recbole_iacn import parallel
         from recbole_iacn.training import checkpoint
 
         if parallel.rank() == 0:
-            checkpoint.load_weights(self.model, self.checkpoint)
+            checkpoint.load_weights(self.model, path)
         parallel.same_state(self.model)
 
 
@@ -159,18 +159,18 @@ def build(
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
 
-    logger = _start_log(config) if log else None
-    if logger:
-        logger.info(config)
+    logger = _start_log(config) if log else logging.getLogger(__name__)
+    logger.info(config)
     init_seed(config["seed"], config["reproducibility"])
     whole = create_dataset(config)
     loaders = data_preparation(config, whole)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
-    for part in (whole, network) if logger else ():
-        logger.info(part)
-    return Training(config, whole, *loaders, network, trainer)
+    logger.info(whole)
+    logger.info(network)
+    train_data, valid_data, test_data = loaders
+    return Training(config, whole, train_data, valid_data, test_data, network, trainer)
 
 
 def configure(

@@ -115,7 +115,10 @@ def is_ours(name: str) -> bool:
 
 def recbole_folder() -> Path:
     """Where RecBole is installed, found without importing it."""
-    return Path(importlib.util.find_spec("recbole").origin).parent
+    spec = importlib.util.find_spec("recbole")
+    if spec is None or spec.origin is None:
+        raise ImportError("recbole_iacn needs RecBole: pip install recbole==1.2.1")
+    return Path(spec.origin).parent
 
 
 @functools.cache

@@ -7,7 +7,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tiny products onl
 
 import pytest
 import yaml
-from helpers import write_atomic
+from helpers import SHORT_RANKING, write_atomic
 
 import recbole_iacn
 
@@ -79,3 +79,25 @@ def file(tmp_path):
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture
+def train_ranking(build):
+    """(model, trainer, test metrics, stage and validation score after each epoch) of a training."""
+
+    def train(name="TiMiRec", dataset="tiny", resume=None, **changes):
+        from recbole.utils import get_trainer
+
+        config, training, valid, test, model = build(name, dataset, **{**SHORT_RANKING, **changes})
+        trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
+        if resume:
+            trainer.resume_checkpoint(resume)
+        seen = []
+
+        def note(epoch, score):
+            seen.append((int(getattr(model, "stage", 0)), epoch, float(score)))
+
+        trainer.fit(training, valid, verbose=False, callback_fn=note)
+        return model, trainer, trainer.evaluate(test), seen
+
+    return train

@@ -1,5 +1,10 @@
 """What several test modules share: small data of known structure, and models set beside each other."""
 
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import numpy as np
 
 # RecBole's click-through-rate models that have a class of ours.
@@ -64,3 +69,61 @@ def assert_computes_the_same(ours, stock, batch, tolerance):
             assert torch.allclose(parameter.grad, gradients[name].grad, atol=tolerance), name
     stock.eval(), ours.eval()
     assert torch.allclose(ours.predict(batch), stock.predict(batch), atol=tolerance)
+
+
+def file_rows(dataset):
+    """The cells of every line of the file itself."""
+    text = Path(dataset.dataset_path, f"{dataset.dataset_name}.inter").read_text()
+    return [line.split("\t") for line in text.splitlines()[1:]]
+
+
+def own_sets(dataset):
+    """User -> all items."""
+    own = {}
+    for user, item, *_ in file_rows(dataset):
+        own.setdefault(user, set()).add(item)
+    return own
+
+
+def token_rows(loader):
+    """(user, item, label) of a whole pass, as tokens."""
+    dataset = loader._dataset
+    out = []
+    for batch in loader:
+        batch = batch[0] if isinstance(batch, tuple) else batch
+        users = dataset.field2id_token["user_id"][batch["user_id"]]
+        items = dataset.field2id_token["item_id"][batch["item_id"]]
+        out += list(zip(users, items, batch["label"].tolist()))
+    return out
+
+
+# For a model of the retrieval family: a training of seconds.
+SHORT_RANKING = {
+    "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+    "mlp_hidden_size": ...,
+    "topk": [5],
+    "eval_negatives": 20,
+    "train_batch_size": 256,
+    "learning_rate": 0.01,
+}
+
+
+def in_fresh_process(code, *arguments, cwd=None):
+    """Run code in a new interpreter; its standard output."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def auxiliary_tables(model):
+    """The embedding weights that hold E_auxiliary, each with the slice of its rows."""
+    layer, found = model.item_tables, []
+    for name in ("item_id_auxiliary", "categories_auxiliary"):
+        tables = layer.item_tables_by_field(name) if hasattr(layer, "ffm") else [layer.item_table(name)]
+        for table, start, _ in tables:
+            weight = table.weight
+            rows = slice(start, start + (model.n_items if name.startswith("item") else len(weight)))
+            if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
+                found.append((weight, rows))
+    return found

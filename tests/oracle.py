@@ -6,9 +6,9 @@ import torch
 B, L, K, D, N = 5, 7, 4, 6, 3
 
 
-def softmax(x):
-    e = np.exp(x - x.max())
-    return e / e.sum()
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
 
 
 def squash_oracle(s):
@@ -59,3 +59,8 @@ def loss_oracle(users, targets, ids, negatives, negative_ids, frequency):
         own = users[row] @ targets[row] - np.log(q[ids[row]])
         losses.append(np.log(np.exp(exponents).sum()) - own)
     return np.mean(losses)
+
+
+def numpy_of(module):
+    """A module's parameters as arrays of float64, by name."""
+    return {name: value.detach().double().numpy() for name, value in module.named_parameters()}

@@ -1,5 +1,7 @@
-"""Wheel, source archive and checkout all carry the YAML files."""
+"""Wheel, source archive and checkout all carry the YAML files; what importing the package imports."""
 
+import ast
+import email
 import importlib.metadata
 import shutil
 import subprocess
@@ -8,24 +10,36 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+from helpers import in_fresh_process
+from packaging.requirements import Requirement
+
 import recbole_iacn
 from recbole_iacn.checks.properties import own_properties, properties_folder
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_wheel_and_sdist_carry_the_properties(tmp_path):
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Wheel and source archive of the checkout."""
+    folder = tmp_path_factory.mktemp("built")
+    source = folder / "source"
     skip = shutil.ignore_patterns(".git", ".venv*", "__pycache__", "*.egg-info", "build", "dist", "demo", "dataset")
     shutil.copytree(ROOT, source, ignore=skip)
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path / "out", source],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "out", source],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    (wheel,) = (tmp_path / "out").glob("*.whl")
-    (archive,) = (tmp_path / "out").glob("*.tar.gz")
+    (wheel,) = (folder / "out").glob("*.whl")
+    (archive,) = (folder / "out").glob("*.tar.gz")
+    return wheel, archive
+
+
+def test_wheel_and_sdist_carry_the_properties(built):
+    wheel, archive = built
     wanted = {str(path.relative_to(properties_folder())) for path in own_properties()}
     in_wheel = zipfile.ZipFile(wheel).namelist()
     with tarfile.open(archive) as opened:
@@ -34,7 +48,27 @@ def test_wheel_and_sdist_carry_the_properties(tmp_path):
         assert f"recbole_iacn/properties/{name}" in in_wheel
         assert any(entry.endswith(f"/properties/{name}") for entry in in_archive)
     assert "recbole_iacn/nn/capsule.py" in in_wheel
+    assert "recbole_iacn/py.typed" in in_wheel
+    assert any(entry.endswith("/recbole_iacn/py.typed") for entry in in_archive)
     assert not any(name.startswith("tests") for name in in_wheel)
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.14"])
+def test_all_that_is_imported_is_required(built, python):
+    """For every Python by this package itself, not by way of RecBole; what an extra brings needs that extra."""
+    archive = zipfile.ZipFile(built[0])
+    (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+    required = [Requirement(text) for text in email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist")]
+    extras = ("", "amazon", "pictures", "search")
+    environments = [{"python_version": python, "extra": extra} for extra in extras]
+    known = {one.name for one in required if not one.marker or any(map(one.marker.evaluate, environments))}
+    elsewhere = {"ray", "recbole"}  # --ray brings its own; RecBole is installed by hand on Python 3.12 and later
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "recbole_iacn").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    imported = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"recbole_iacn"}
+    assert {{"yaml": "pyyaml"}.get(name, name) for name in imported} - elsewhere <= known
 
 
 def test_the_wheels_package_finds_its_properties(tmp_path):
@@ -54,3 +88,23 @@ def test_every_setting_is_documented():
 
 def test_installed_version_is_the_packages():
     assert importlib.metadata.version("recbole_iacn") == recbole_iacn.__version__
+
+
+def test_importing_the_package_imports_neither_recbole_nor_torch():
+    code = """
+        import sys, recbole_iacn
+        print([name for name in ("recbole", "torch", "pandas", "ray") if name in sys.modules])
+    """
+    assert in_fresh_process(code).strip() == "[]"
+
+
+def test_the_networks_need_no_recbole():
+    code = """
+        import sys
+        sys.modules["recbole"] = None
+        import torch
+        from recbole_iacn.nn import InterestAwareNetwork
+        network = InterestAwareNetwork(embedding_size=4, max_length=3)
+        print(tuple(network(torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4)).shape))
+    """
+    assert in_fresh_process(code).strip() == "(2, 4)"

@@ -92,7 +92,7 @@ def halves(tmp_path_factory, data_path, settings_of):
         torch.manual_seed(3)
         losses = model.calculate_loss(batch)
         sum(losses).backward()
-        gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+        gradients = {n: p.grad.to_dense() for n, p in model.named_parameters() if p.grad is not None}
         cases[name], expected[name] = (model_name, given), (torch.stack(losses).detach(), gradients)
     mp.spawn(processes.gradients, args=(folder, free_port(), cases), nprocs=2)
     return folder, expected

@@ -1,13 +1,21 @@
 """What is measured, and against which negatives: settings that must go together."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from recbole_iacn.data.protocol import NEGATIVES, PROTOCOLS, one_row_a_user, ranks_items
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+
 LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # of RecBole's, those that last_state_only is for
 
 
-def check_metrics(config):
+def check_metrics(config: Mapping[str, Any]) -> None:
     """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
 
     Args:
@@ -35,7 +43,7 @@ def check_metrics(config):
         raise ConfigError(f"valid_metric: {best} is of no k, got {config['valid_metric']!r}")
 
 
-def check_candidates(config):
+def check_candidates(config: Mapping[str, Any]) -> None:
     """Refuse what a ranking among fixed candidates cannot do, and its settings where there is none.
 
     Args:
@@ -44,7 +52,7 @@ def check_candidates(config):
     Raises:
         ConfigError: names the metric or key.
     """
-    protocol = PROTOCOLS.get(config.get("protocol"))
+    protocol = PROTOCOLS.get(config.get("protocol") or "")
     sampled, ranks = (bool(protocol and getattr(protocol, name)) for name in ("sampled", "ranks_items"))
     if config.get("eval_negatives") is not None and not sampled:
         raise ConfigError("eval_negatives: is for protocol leave_one_out_sampled; set that, or leave it out")
@@ -63,7 +71,7 @@ def check_candidates(config):
         raise ConfigError(f"topk: {most} is more than the {ranked} items that are ranked (eval_negatives)")
 
 
-def check_histories(config):
+def check_histories(config: Config) -> None:
     """Reject ``history_dataset``, or a protocol, for a model that cannot read histories so.
 
     Args:
@@ -99,7 +107,7 @@ def _check_without_history(config, model, asked):
         raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is not one")
 
 
-def check_training_negatives(config):
+def check_training_negatives(config: Mapping[str, Any]) -> None:
     """Refuse negatives in training that a protocol's loader does not draw.
 
     Args:
@@ -128,7 +136,7 @@ def check_training_negatives(config):
         )
 
 
-def check_last_state(config):
+def check_last_state(config: Config) -> None:
     """Refuse the setting where nothing heeds it.
 
     Args:

@@ -1,15 +1,21 @@
 """Atomic files: is everything there that the settings ask for? Checked before RecBole reads anything."""
 
+from __future__ import annotations
+
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 _TYPES = ("token", "token_seq", "float", "float_seq")
 
 
-def check_files(config):
+def check_files(config: Config) -> None:
     """Refuse missing atomic files and columns, before RecBole reads anything.
 
     Args:
@@ -35,7 +41,7 @@ def check_files(config):
         _check_loaded_columns(os.path.join(folder, f"{name}.{source}"), source, config)
 
 
-def check_negatives_files(config):
+def check_negatives_files(config: Config) -> None:
     """Reject files of negatives that are missing, or that no protocol reads, before any data are read.
 
     Args:

@@ -5,12 +5,12 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parent.parent
 
 
-def properties_folder():
+def properties_folder() -> Path:
     """The folder ``properties/``: within the installed package, or beside it in a source checkout."""
     inside = _PACKAGE / "properties"
     return inside if inside.is_dir() else _PACKAGE.parent / "properties"
 
 
-def own_properties():
+def own_properties() -> list[Path]:
     """Paths of all our YAML files; ``IaCN.yaml`` is for every interest-aware model."""
     return sorted(properties_folder().rglob("*.yaml"))

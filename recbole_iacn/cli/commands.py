@@ -21,7 +21,7 @@ from recbole_iacn.cli import data, doctor, experiments
 from recbole_iacn.errors import ConfigError
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Run one command; ends with exit code 2 and one line on wrong input.
 
     Args:
@@ -48,7 +48,7 @@ def main(arguments=None):
         sys.exit(1)
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.errors import ConfigError
 
 
-def download_parser(parser):
+def download_parser(parser: ArgumentParser) -> None:
     """Arguments of ``recbole-iacn download``."""
     parser.set_defaults(run=_download)
     parser.add_argument("source", choices=["amazon"])
@@ -36,7 +38,7 @@ def _download(given):
         print(download(url, given.out, given.sha256))
 
 
-def prepare_parser(parser):
+def prepare_parser(parser: ArgumentParser) -> None:
     """Arguments of ``recbole-iacn prepare``."""
     parser.set_defaults(run=_prepare)
     parser.add_argument("source", nargs="?", choices=["amazon", "sequences"], help="what is converted")
@@ -115,7 +117,7 @@ def _from_amazon(given):
     print("\n".join(summary(manifest, target)))
 
 
-def summary(manifest, target):
+def summary(manifest: dict[str, Any], target: Path) -> list[str]:
     """What became of every line, and where the result lies.
 
     Args:

@@ -1,5 +1,6 @@
 """The commands ``recbole-iacn experiment``, ``search`` and ``report``: many runs, and what they found."""
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
@@ -15,7 +16,7 @@ def _reuse_argument(parser, whose="NAME/runs.jsonl and NAME/trials.jsonl have"):
     parser.add_argument("--reuse", action="store_true", help=f"don't run again what {whose}")
 
 
-def experiment_parser(parser):
+def experiment_parser(parser: ArgumentParser) -> None:
     """Arguments of ``recbole-iacn experiment``."""
     parser.set_defaults(run=_experiment)
     _file_arguments(parser, "YAML: models, data sets, modes, seeds, settings, sweep")
@@ -61,7 +62,7 @@ def _experiment(given):
     print(f"{folder}: {len(plan.runs)} runs")
 
 
-def search_parser(parser):
+def search_parser(parser: ArgumentParser) -> None:
     """Arguments of ``recbole-iacn search``."""
     parser.set_defaults(run=_search)
     _file_arguments(parser, "an experiment's YAML, with the key search")
@@ -87,11 +88,11 @@ def _search(given):
     folder = Path(given.out, plan.name)
     if given.reuse:
         lay_out(folder)
-    search(plan, plan.space, folder, given.trials, jobs=given.jobs)
+    search(plan, plan.space or {}, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
 
 
-def report_parser(parser):
+def report_parser(parser: ArgumentParser) -> None:
     """Arguments of ``recbole-iacn report``."""
     parser.set_defaults(run=_report)
     parser.add_argument("folder", help="of the experiment, such as results/table1")

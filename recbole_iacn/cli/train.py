@@ -3,13 +3,14 @@
 import argparse
 import re
 import sys
+from typing import Any
 
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.quick_start import run
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     """The command line: RecBole's flags, checked.
 
     ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset`` and ``--key=value`` for
@@ -35,9 +36,9 @@ def main(arguments=None):
         sys.exit(2)
 
 
-def _settings(arguments):
+def _settings(arguments: list[str]) -> dict[str, str]:
     """``--key=value`` as a dict; RecBole turns the texts into values."""
-    found = {}
+    found: dict[str, str] = {}
     for argument in arguments:
         if not re.fullmatch(r"--\w+=[^=]*", argument):
             raise ConfigError(f"{argument}: settings are given as --key=value")

@@ -1,13 +1,16 @@
 """Is what a model recommends of the interest that the user turns to? Figure 2 of the TiMiRec paper."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from recbole_iacn.nn.distillation import divergence, target_interest
 
 
 @torch.no_grad()
-def interest_divergence(model, data, temperature=0.1, rows=1000, batch=200):
+def interest_divergence(model: Any, data: Any, temperature: float = 0.1, rows: int = 1000, batch: int = 200) -> Tensor:
     """Jensen-Shannon divergence between the interests of the clicked item and of the item that is recommended first.
 
     Source: Wang et al. (TiMiRec), CIKM '22, figure 2.

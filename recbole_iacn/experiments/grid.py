@@ -2,15 +2,19 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.runner import by_processes, run_missing
 from recbole_iacn.experiments.store import TRIALS, result_path
 
 
-def covers(space, trials):
+def covers(space: dict[str, Any], trials: int) -> bool:
     """Whether so many trials can try all that a search space has.
 
     Args:
@@ -20,7 +24,14 @@ def covers(space, trials):
     return all("choices" in what for what in space.values()) and len(_choices(space)) <= trials
 
 
-def try_all(runs, spaces, data_path, folder, jobs, tell):
+def try_all(
+    runs: list[Run],
+    spaces: list[dict[str, Any]],
+    data_path: str,
+    folder: Path,
+    jobs: int,
+    tell: Callable[[str], object],
+) -> list[tuple[dict[str, Any], float]]:
     """Try every choice.
 
     A trial lies in ``runs/`` under the name of an experiment's run with its settings: neither repeats the other's.

@@ -7,8 +7,10 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from typing import Any
 
-from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.store import TOLD
 from recbole_iacn.names import FAMILY
 from recbole_iacn.version import __version__
@@ -16,7 +18,7 @@ from recbole_iacn.version import __version__
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
-def train(run, data_path, after_epoch=None):
+def train(run: Run, data_path: str, after_epoch: Callable[[int, float], object] | None = None) -> dict[str, Any]:
     """Train, validate, test.
 
     Args:

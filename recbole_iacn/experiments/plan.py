@@ -23,6 +23,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError, did_you_mean
@@ -64,20 +65,20 @@ class Run:
     dataset: str
     model: str
     mode: str
-    sweep: dict
+    sweep: dict[str, Any]
     seed: int
-    settings: dict = field(repr=False)
+    settings: dict[str, Any] = field(repr=False)
     divergence: int = 0
 
     @property
-    def id(self):
+    def id(self) -> str:
         """A name that changes with anything that may change the result."""
         told = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
         return "-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest)))
 
     @property
-    def title(self):
+    def title(self) -> str:
         """In words."""
         sweep = "".join(f", {key} {value}" for key, value in self.sweep.items())
         return f"{' '.join(filter(None, (self.model, self.mode)))} on {self.dataset}{sweep}, seed {self.seed}"
@@ -96,11 +97,11 @@ class Plan:
 
     name: str
     data_path: str
-    runs: list
-    space: dict | None = None
+    runs: list[Run]
+    space: dict[str, Any] | None = None
 
 
-def read_plan(path, data_path=None, datasets=None):
+def read_plan(path: str | Path, data_path: str | None = None, datasets: list[str] | None = None) -> Plan:
     """Read and check an experiment's file.
 
     Args:
@@ -178,7 +179,7 @@ def _read(path, above=()):
     return {**base, **given, **joined}
 
 
-def check_data(plan):
+def check_data(plan: Plan) -> None:
     """Refuse an experiment whose data are not there, before the first run.
 
     Args:
@@ -196,7 +197,7 @@ def check_data(plan):
             )
 
 
-def recbole_name(run):
+def recbole_name(run: Run) -> str:
     """The model that RecBole is asked for."""
     return run.model + SUFFIX if run.mode else run.model
 

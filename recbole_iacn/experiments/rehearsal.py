@@ -2,12 +2,13 @@
 
 import dataclasses
 import tempfile
+from typing import Any
 
 import yaml
 
 from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Run
+from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
 from recbole_iacn.names import FAMILY
@@ -15,7 +16,7 @@ from recbole_iacn.names import FAMILY
 _EPOCHS = 300  # RecBole's default; the multi-interest family has one of its own
 
 
-def rehearse(plan, jobs=1, progress=True):
+def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[list[str], list[list[str]]], str]:
     """Train one epoch of the first seed of every combination, and reckon what the whole experiment takes.
 
     The runs go through the same process pool as the experiment's, so that their pace is that of as many jobs; their
@@ -60,9 +61,9 @@ def rehearse(plan, jobs=1, progress=True):
     return (heads, cells), told
 
 
-def first_of_each(plan):
+def first_of_each(plan: Plan) -> list[Run]:
     """The first seed's run of every combination, for one epoch."""
-    found = {}
+    found: dict[tuple[Any, ...], Run] = {}
     for run in plan.runs:
         told = {**run.settings, "epochs": 1}
         found.setdefault(_kind(vars(run)), Run(run.dataset, run.model, run.mode, run.sweep, run.seed, told))

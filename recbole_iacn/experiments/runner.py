@@ -9,18 +9,24 @@ import json
 import multiprocessing
 import time
 import traceback
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.one_run import train
+from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.store import note_plan, result_path
 
+Task = tuple[Run, str, str]  # with the folders of data and results
+Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # does the work; whether a run failed
 
-def run_all(plan, folder, jobs=1, progress=True, ray=None):
+
+def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True, ray: str | None = None) -> list[Run]:
     """Run what has no result yet.
 
     Args:
@@ -44,7 +50,9 @@ def run_all(plan, folder, jobs=1, progress=True, ray=None):
     return run_missing(plan.runs, plan.data_path, folder, finished, progress)
 
 
-def run_missing(runs, data_path, folder, finished, progress=True):
+def run_missing(
+    runs: list[Run], data_path: str, folder: str | Path, finished: Finished, progress: bool = True
+) -> list[Run]:
     """As :func:`run_all`, of runs that need not be an experiment's, such as a search's trials.
 
     Args:
@@ -70,12 +78,13 @@ def run_missing(runs, data_path, folder, finished, progress=True):
     return failed
 
 
-def by_processes(jobs):
+def by_processes(jobs: int) -> Finished:
     """So many processes on this machine, a fresh one for each run. One that is killed is a run that failed."""
     start = multiprocessing.get_context("spawn").Process
 
     def finished(tasks):
-        waiting, running = list(reversed(tasks)), {}
+        waiting = list(reversed(tasks))
+        running: dict[Any, tuple[Any, Task]] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:

@@ -12,9 +12,11 @@ import copy
 import itertools
 import multiprocessing
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,13 +25,21 @@ from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
 from recbole_iacn.experiments.one_run import train
-from recbole_iacn.experiments.plan import recbole_name
+from recbole_iacn.experiments.plan import Plan, Run, recbole_name
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
-def search(plan, space, folder, trials, seed=2020, jobs=1, tell=print):
+def search(
+    plan: Plan,
+    space: dict[str, Any],
+    folder: str | Path,
+    trials: int,
+    seed: int = 2020,
+    jobs: int = 1,
+    tell: Callable[[str], object] = print,
+) -> list[dict[str, Any]]:
     """For each data set, backbone and mode of a plan: its best settings by the validation metric.
 
     Every combination has as many trials; a baseline, which has fewer settings, has them for these. The first trial
@@ -105,7 +115,7 @@ def _storage(folder):
     return f"sqlite:///{folder / 'search.db'}"
 
 
-def _study(task):
+def _study(task: Any) -> tuple[dict[str, Any], float]:
     """Search for one combination, or go on with it."""
     import optuna
 
@@ -142,16 +152,16 @@ def _holds(what, value):
     return value is not None and what["low"] <= value <= what["high"]
 
 
-def first_runs(plan):
+def first_runs(plan: Plan) -> list[Run]:
     """One run for each data set, backbone and mode: that of the first seed, with nothing swept."""
-    found = {}
+    found: dict[tuple[str, str, str], Run] = {}
     for run in plan.runs:
         kept = {key: value for key, value in run.settings.items() if key not in run.sweep}
         found.setdefault((run.dataset, run.model, run.mode), replace(run, sweep={}, settings=kept))
     return list(found.values())
 
 
-def check_space(space):
+def check_space(space: dict[str, Any] | None) -> None:
     """Refuse a search space that cannot be searched.
 
     Args:

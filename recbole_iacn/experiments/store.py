@@ -1,22 +1,24 @@
 """Where an experiment's results lie: a file a run, and all of them in one that is published."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Run
+from recbole_iacn.experiments.plan import Plan, Run
 
 TRIALS = "trials.jsonl"  # all that a search has tried
 TOLD = ("dataset", "model", "mode", "sweep", "seed", "settings")  # what a result says of its run
 
 
-def result_path(folder, run):
+def result_path(folder: str | Path, run: Run) -> Path:
     """Where a run's result lies."""
     return Path(folder, "runs", f"{run.id}.json")
 
 
-def note_plan(plan, folder):
+def note_plan(plan: Plan, folder: str | Path) -> None:
     """Note which runs an experiment has, by data set; others in its folder are of an earlier version of its file.
 
     Args:
@@ -30,7 +32,7 @@ def note_plan(plan, folder):
     write_text(path, json.dumps(known, indent=1) + "\n")
 
 
-def lay_out(folder, runs=()):
+def lay_out(folder: str | Path, runs: Sequence[Run] = ()) -> None:
     """Lay published runs where an experiment, or a search, looks for what is done.
 
     Args:
@@ -47,7 +49,7 @@ def lay_out(folder, runs=()):
             write_text(path, text)
 
 
-def gathered(folder, runs=()):
+def gathered(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, str]:
     """Runs that a report or a search has gathered, in ``runs.jsonl`` and ``trials.jsonl``.
 
     Args:
@@ -87,7 +89,7 @@ def _read_runs(path):
             raise ConfigError(f"reuse: {path}, line {number}: no run's result: {error!r}") from None
 
 
-def read_results(folder):
+def read_results(folder: str | Path) -> list[dict[str, Any]]:
     """All results of an experiment as its file last was.
 
     Args:

@@ -1,12 +1,14 @@
 """Models without modes, side by side: their ranking metrics, and those pairs of which a paper says which is better."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.names import FAMILY
 from recbole_iacn.report import paper
-from recbole_iacn.report.statistics import compare, holm
-from recbole_iacn.report.tables import in_order, number, p_text, spread
+from recbole_iacn.report.statistics import Comparison, compare, holm
+from recbole_iacn.report.tables import Key, Result, Table, in_order, number, p_text, spread
 
 MAIN = "ndcg@10"  # what pairs are compared by, if it was measured
 
@@ -24,17 +26,20 @@ class Entry:
 
     dataset: str
     model: str
-    sweep: tuple
-    metrics: dict
+    sweep: tuple[tuple[str, Any], ...]
+    metrics: dict[str, dict[int, float]]
     as_in_paper: bool = True
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The model and its swept settings."""
         return ", ".join([self.model, *(f"{key} {value}" for key, value in self.sweep)])
 
 
-def entries_of(results):
+Pair = tuple[Entry, Entry, Comparison, float]  # of pairs_of
+
+
+def entries_of(results: Sequence[Result]) -> list[Entry]:
     """Group results.
 
     Args:
@@ -43,7 +48,8 @@ def entries_of(results):
     Returns:
         list of Entry: by data set, then in the papers' order, then by name.
     """
-    groups, elsewise = {}, set()
+    groups: dict[Key, dict[str, dict[int, float]]] = {}
+    elsewise = set()
     for one in results:
         key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
         metrics = groups.setdefault(key, {})
@@ -70,7 +76,7 @@ def _as_in_paper(one):
     return protocol == "leave_one_out_sampled" and (settings.get("eval_negatives") or NEGATIVES) == NEGATIVES
 
 
-def cells_of(entries):
+def cells_of(entries: Sequence[Entry]) -> Table:
     """Heads and cells: every metric of every entry."""
     names = list(dict.fromkeys(metric for entry in entries for metric in entry.metrics))
     cells = []
@@ -80,12 +86,12 @@ def cells_of(entries):
     return ["data set", "model", "seeds", *(name.upper() for name in names)], cells
 
 
-def main_metric(entries):
+def main_metric(entries: Sequence[Entry]) -> str:
     """NDCG@10, or else the first metric that was measured."""
     return MAIN if MAIN in entries[0].metrics else next(iter(entries[0].metrics))
 
 
-def pairs_of(entries):
+def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
     """The pairs that a paper orders, and every variant of a model against the model itself.
 
     Args:
@@ -114,7 +120,7 @@ def _ordered(better, other):
     return ours == "two" and theirs not in (None, "two")
 
 
-def pair_cells(pairs):
+def pair_cells(pairs: Sequence[Pair]) -> Table:
     """Heads and cells of :func:`pairs_of`."""
     cells = []
     for better, other, found, p in pairs:
@@ -123,7 +129,7 @@ def pair_cells(pairs):
     return ["data set", "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
 
 
-def beside_paper(entries):
+def beside_paper(entries: Sequence[Entry]) -> Table | None:
     """Heads and cells: HR@10 and NDCG@10, the paper's and ours; None where it has none of these data.
 
     Variants (what is swept) and other rankings than the paper's are left out.
@@ -143,7 +149,7 @@ def beside_paper(entries):
     return (heads, cells) if cells else None
 
 
-def verdict(pairs):
+def verdict(pairs: Sequence[Pair]) -> list[str]:
     """Sentences: which pairs hold, by the t-test at .05, and which not."""
 
     def told(some):

@@ -2,6 +2,8 @@
 
 import html
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import plotly.graph_objects as go
 import plotly.io
@@ -10,8 +12,10 @@ from scipy import stats
 from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import MODES
-from recbole_iacn.report.leaderboard import main_metric
-from recbole_iacn.report.tables import CONTROLS, in_order, mean_and_deviation
+from recbole_iacn.report.leaderboard import Entry, main_metric
+from recbole_iacn.report.tables import CONTROLS, Result, Row, Table, in_order, mean_and_deviation
+
+Figures = dict[str, tuple[str, go.Figure]]  # name -> (title, figure)
 
 COLOURS = {"off": "#8a8a8a", "width": "#d9822b", "full": "#2f7ed8"}
 
@@ -37,7 +41,7 @@ window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rec
 """
 
 
-def page(name, figures, sections, verdict):
+def page(name: str, figures: Figures, sections: Sequence[tuple[str, str, Table]], verdict: Sequence[str]) -> str:
     """The whole page.
 
     Args:
@@ -63,7 +67,7 @@ def page(name, figures, sections, verdict):
     )
 
 
-def figures_of(results, rows):
+def figures_of(results: Sequence[Result], rows: Sequence[Row]) -> Figures:
     """All figures of a report.
 
     Args:
@@ -83,7 +87,7 @@ def figures_of(results, rows):
     return figures
 
 
-def board_figures_of(results, entries):
+def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Figures:
     """All figures of a report on models without modes.
 
     Args:
@@ -111,7 +115,7 @@ def board_figures_of(results, entries):
     return {"board": (f"Test {metric}, mean ± SD", figure), **curves}
 
 
-def write_pictures(figures, folder):
+def write_pictures(figures: Figures, folder: Path) -> list[Path]:
     """Figures as SVG, for places that run no script.
 
     Args:
@@ -149,7 +153,7 @@ def _same_each_time(svg):
     return re.sub(rb"([a-z]-?)" + mark[1], rb"\1figure", svg) if mark else svg
 
 
-def gains(rows):
+def gains(rows: Sequence[Row]) -> go.Figure:
     """Mean gain of ``full`` over each control, with Student's 95 % interval."""
     figure = _figure("test AUC of full − control")
     for control in CONTROLS:
@@ -157,7 +161,7 @@ def gains(rows):
         if not known:
             continue
         names = [", ".join([row.dataset, row.model, *(f"{k} {v}" for k, v in row.sweep)]) for row in known]
-        found = [row.comparisons[control] for row in known]
+        found = [one for row in known if (one := row.comparisons[control])]
         figure.add_scatter(
             x=[one.gain for one in found],
             y=names,
@@ -178,7 +182,7 @@ def _reach(found):
     return found.deviation * float(stats.t.ppf(0.975, found.pairs - 1)) / found.pairs**0.5
 
 
-def curve(rows, key):
+def curve(rows: Sequence[Row], key: str) -> go.Figure:
     """Test AUC over a swept setting, a band of one standard deviation."""
     figure = _figure(key)
     rows = [row for row in rows if key in dict(row.sweep)]
@@ -191,12 +195,12 @@ def curve(rows, key):
             ]
             if points:
                 x, means, deviations = zip(*sorted(points, key=lambda point: in_order(point[:1])))
-                x = x if all(isinstance(value, int | float) for value in x) else list(map(str, x))
+                x = x if all(isinstance(value, int | float) for value in x) else tuple(map(str, x))
                 _band(figure, x, means, deviations, f"{model} {mode}, {dataset}", COLOURS[mode])
     return figure
 
 
-def training(results):
+def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
     """For each backbone on a data set: the validation metric and both losses over the epochs, means over seeds."""
     figures = []
     unswept = [one for one in results if not one["sweep"]]

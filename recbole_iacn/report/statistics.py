@@ -1,6 +1,7 @@
 """Is the difference real? Paired tests over seeds, corrected for how many were made."""
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy import stats
@@ -29,7 +30,7 @@ class Comparison:
     t_test: float
 
 
-def compare(treated, control):
+def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Comparison | None:
     """Paired comparison of two series of results.
 
     Args:
@@ -59,7 +60,7 @@ def compare(treated, control):
     return Comparison(len(seeds), gain, deviation, effect, wilcoxon, t_test)
 
 
-def holm(p_values):
+def holm(p_values: Sequence[float]) -> list[float]:
     """p values corrected for their number, so that one false alarm among all has at most the stated chance.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.

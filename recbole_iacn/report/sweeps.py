@@ -1,15 +1,20 @@
 """A swept setting: is any value better, or worse, than the default?"""
 
+from collections.abc import Sequence
+from typing import Any
+
 import yaml
 
 from recbole_iacn.checks.properties import properties_folder
-from recbole_iacn.report.statistics import compare, holm
-from recbole_iacn.report.tables import number, p_text
+from recbole_iacn.report.statistics import Comparison, compare, holm
+from recbole_iacn.report.tables import Row, Table, number, p_text
 
 _MODE = "full"
 
+Pair = tuple[Row, Comparison, float]  # of against_default
 
-def against_default(rows):
+
+def against_default(rows: Sequence[Row]) -> list[Pair]:
     """Every value of the swept setting against the default of ``properties/IaCN.yaml``, seed by seed.
 
     Args:
@@ -40,12 +45,12 @@ def _default_row(row, rows):
     return next((one for one, found in zip(rows, same) if found), None)
 
 
-def default(key):
+def default(key: str) -> Any:
     """The default of an interest-aware model's setting; None if it has none."""
     return yaml.safe_load((properties_folder() / "IaCN.yaml").read_text(encoding="utf-8")).get(key)
 
 
-def sweep_cells(pairs):
+def sweep_cells(pairs: Sequence[Pair]) -> Table:
     """Heads and cells of :func:`against_default`."""
     ((key, _),) = pairs[0][0].sweep
     cells = []
@@ -55,7 +60,7 @@ def sweep_cells(pairs):
     return ["data set", "backbone", key, "pairs", f"full − full at {default(key)}", "d", "p (t)"], cells
 
 
-def sweep_verdict(pairs):
+def sweep_verdict(pairs: Sequence[Pair]) -> list[str]:
     """Sentences: which values are better or worse than the default by the t-test at .05."""
     if not pairs:
         return []

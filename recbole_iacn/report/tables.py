@@ -4,10 +4,18 @@ import math
 import operator
 import re
 import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from tabulate import LATEX_ESCAPE_RULES, DataRow, Line, TableFormat, tabulate
 
 from recbole_iacn.experiments.plan import MODES
-from recbole_iacn.report.statistics import compare, holm
+from recbole_iacn.report.statistics import Comparison, compare, holm
+
+Table = tuple[list[str], list[list[str]]]  # heads and cells
+Result = Mapping[str, Any]  # of a run
+Key = tuple[str, str, tuple[tuple[str, Any], ...]]  # data set, model, swept settings
 
 CONTROLS = ("off", "width")
 METRIC = "auc"
@@ -27,30 +35,30 @@ class Row:
 
     dataset: str
     model: str
-    sweep: tuple
-    results: dict
-    comparisons: dict
-    p_values: dict
+    sweep: tuple[tuple[str, Any], ...]
+    results: dict[str, dict[int, float]]
+    comparisons: dict[str, Comparison | None]
+    p_values: dict[tuple[str, str], float]
 
     @property
-    def holds(self):
+    def holds(self) -> bool | None:
         """Whether ``full`` beats every control that there is, by the t-test at .05; None if none can be tested."""
         known = [self.p_values[control, "t_test"] for control in CONTROLS if self.comparisons[control]]
         known = [p for p in known if not math.isnan(p)]
         return all(p < 0.05 for p in known) if known else None
 
 
-def auc(result):
+def auc(result: Result) -> float:
     """A run's AUC on the test rows."""
     return result["test"][METRIC]
 
 
-def divergence(result):
+def divergence(result: Result) -> float | None:
     """A run's Jensen-Shannon divergence; None where it was not measured."""
     return result.get("divergence")
 
 
-def rows_of(results, value=auc):
+def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] = auc) -> list[Row]:
     """Group results.
 
     Args:
@@ -60,11 +68,12 @@ def rows_of(results, value=auc):
     Returns:
         list of Row: in the order of first appearance by data set, then model, then swept values.
     """
-    groups = {}
+    groups: dict[Key, dict[str, dict[int, float]]] = {}
     for one in results:
-        if value(one) is not None:
+        measured = value(one)
+        if measured is not None:
             key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
-            groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = value(one)
+            groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = measured
     keys = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     comparisons = {
         key: {c: compare(groups[key].get("full", {}), groups[key].get(c, {})) for c in CONTROLS} for key in keys
@@ -80,26 +89,26 @@ def rows_of(results, value=auc):
     ]
 
 
-def in_order(values):
+def in_order(values: Iterable[Any]) -> list[tuple[int, float, str]]:
     """A key that sorts swept values: numbers by size, then all others as text."""
     numbers = (int, float)
     return [(0, value, "") if isinstance(value, numbers) else (1, 0, str(value)) for value in values]
 
 
-def mean_and_deviation(values):
+def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
     """(mean, sample standard deviation); the latter nan for one value."""
     values = list(values)
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float("nan")
 
 
-def number(value, places=4, sign=False):
+def number(value: float, places: int = 4, sign: bool = False) -> str:
     """A figure without its leading zero, as the papers print it; a dash for nan."""
     if math.isnan(value):
         return "–"
     return re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{'+' if sign else ''}.{places}f}")
 
 
-def spread(values):
+def spread(values: Mapping[int, float] | None) -> str:
     """Mean ± standard deviation of results by seed, as text; a dash where there are none."""
     if not values:
         return "–"
@@ -107,12 +116,12 @@ def spread(values):
     return number(mean) if math.isnan(deviation) else f"{number(mean)} ± {number(deviation)}"
 
 
-def p_text(value):
+def p_text(value: float) -> str:
     """A p value as text; a dash for nan."""
     return "–" if math.isnan(value) else "< .001" if value < 0.001 else number(value, 3)
 
 
-def cells_of(rows):
+def cells_of(rows: Sequence[Row]) -> Table:
     """Heads and cells, as text, of the table of results and comparisons."""
     swept = [key for key, _ in rows[0].sweep] if rows else []
     modes = [mode for mode in MODES if any(mode in row.results for row in rows)]
@@ -136,29 +145,61 @@ def cells_of(rows):
     return heads, cells
 
 
-def markdown(heads, cells):
+def _markdown_rule(widths: Sequence[int], _alignments: Sequence[str]) -> str:
+    return f"| {' | '.join(['---'] * len(widths))} |"
+
+
+def _latex_begin(widths: Sequence[int], _alignments: Sequence[str]) -> str:
+    return f"\\begin{{tabular}}{{{'l' * len(widths)}}}\n\\toprule"
+
+
+def _latex_row(cells: Sequence[str], _widths: Sequence[int], _alignments: Sequence[str]) -> str:
+    return " & ".join(cell.translate(_IN_LATEX) for cell in cells) + r" \\"
+
+
+# tabulate's own formats pad their columns, and a change of one cell would then change every line of a table.
+_MARKDOWN = TableFormat(
+    lineabove=None,
+    linebelowheader=_markdown_rule,
+    linebetweenrows=None,
+    linebelow=None,
+    headerrow=DataRow("| ", " | ", " |"),
+    datarow=DataRow("| ", " | ", " |"),
+    padding=0,
+    with_header_hide=None,
+)
+_LATEX = TableFormat(
+    lineabove=_latex_begin,
+    linebelowheader=Line(r"\midrule", "", "", ""),
+    linebetweenrows=None,
+    linebelow=Line("\\bottomrule\n\\end{tabular}", "", "", ""),
+    headerrow=_latex_row,
+    datarow=_latex_row,
+    padding=0,
+    with_header_hide=None,
+)
+_IN_LATEX = str.maketrans({**LATEX_ESCAPE_RULES, "<": "$<$", ">": "$>$", "±": r"$\pm$", "−": "$-$", "–": "--"})
+
+
+def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in (heads, *cells)]
+    return _table(escaped[0], escaped[1:], _MARKDOWN)
 
 
-def latex(heads, cells):
+def latex(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table in LaTeX, for the package booktabs."""
-
-    def escaped(text):
-        for plain, command in (("&", r"\&"), ("_", r"\_"), ("±", r"$\pm$"), ("−", "$-$"), ("–", "--"), ("<", "$<$")):
-            text = text.replace(plain, command)
-        return text
-
-    lines = [r"\begin{tabular}{" + "l" * len(heads) + "}", r"\toprule"]
-    lines += [" & ".join(escaped(head) for head in heads) + r" \\", r"\midrule"]
-    lines += [" & ".join(escaped(cell) for cell in line) + r" \\" for line in cells]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    return _table(heads, cells, _LATEX)
 
 
-def costs_of(results):
+def _table(heads: Sequence[str], cells: Sequence[Sequence[str]], layout: TableFormat) -> str:
+    # Cells are text that is printed as it is: a number is not read, nothing is aligned.
+    return tabulate(cells, heads, layout, disable_numparse=True, stralign=None) + "\n"
+
+
+def costs_of(results: Sequence[Result]) -> Table:
     """Heads and cells: medians over the runs of a backbone in a mode, or of a model without, on a data set."""
-    groups = {}
+    groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
         swept = tuple(value for _, value in sorted(one["sweep"].items()))
         groups.setdefault((one["dataset"], one["model"], one["mode"], swept), []).append(one)

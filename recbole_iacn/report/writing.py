@@ -1,6 +1,7 @@
 """A report of an experiment: what was found, in Markdown, LaTeX and one page of HTML."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from recbole_iacn.data.atomic_writes import write_text
@@ -30,10 +31,12 @@ that the first is no better, one-sided, by Student's paired t, corrected after H
 
 _TABLE2 = "Wang et al. (TiMiRec), CIKM '22, table 2; these are the very data. Ours: means over seeds."
 
+Stated = tuple[float, float]  # mean and standard deviation, as a paper prints them
+
 _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
 
-def write_report(folder, pictures=False):
+def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
     """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, all runs in one file, beside ``runs/``.
 
     Args:
@@ -92,7 +95,7 @@ def _without_modes(results):
     return leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
 
 
-def sections_of(results, rows):
+def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) -> list[tuple[str, str, tables.Table]]:
     """What a report says beside its figures.
 
     Returns:
@@ -119,6 +122,7 @@ def sections_of(results, rows):
 def _beside_paper(rows):
     """The papers' figures and ours of the same kind; None where they have none."""
     swept = [key for key, _ in rows[0].sweep]
+    theirs: list[tuple[str, str, Stated | None, Stated]]
     if not swept:
         theirs = [(f"{dataset} (paper)", model, *both) for (dataset, model), both in paper.TABLE1.items()]
     elif swept == ["iacn_delta"]:
@@ -143,7 +147,7 @@ def _stated(figure):
     return f"{tables.number(figure[0])} ± {tables.number(figure[1])}" if figure else "–"
 
 
-def verdict(rows):
+def verdict(rows: Sequence[tables.Row]) -> list[str]:
     """One sentence for each outcome.
 
     Args:

@@ -4,11 +4,20 @@ RecBole pickles its Config and, with DIN, the whole data set. What is written he
 ``torch.load(path, weights_only=True)``, which runs no code, and is turned back into what RecBole expects.
 """
 
+from __future__ import annotations
+
 import os
 import pickle
 from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.model.abstract_recommender import AbstractRecommender
+    from recbole.trainer import Trainer
 
 from recbole_iacn.data.atomic_writes import replacing
 
@@ -16,7 +25,7 @@ FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
 
 
-def save(state, path):
+def save(state: dict[str, Any], path: str) -> None:
     """Write a checkpoint; a crash leaves the old file, or none.
 
     Args:
@@ -28,7 +37,7 @@ def save(state, path):
         torch.save(state, file)
 
 
-def save_model(trainer, model, config, path):
+def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:
     """Write a model as it is, with what RecBole's ``load_data_and_model`` and ``resume_checkpoint`` look for.
 
     Args:
@@ -52,7 +61,7 @@ def save_model(trainer, model, config, path):
     save(state, path)
 
 
-def load_weights(model, path):
+def load_weights(model: AbstractRecommender, path: str) -> None:
     """Put a checkpoint's weights into a model.
 
     Args:
@@ -66,7 +75,7 @@ def load_weights(model, path):
     model.load_state_dict(state["state_dict"])
 
 
-def restore(checkpoint):
+def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """Put a ``Config`` back where :func:`save` left a dict of plain values.
 
     Args:
@@ -83,7 +92,7 @@ def restore(checkpoint):
     return {**checkpoint, "config": _config(checkpoint["config"])}
 
 
-def best_valid_result(path):
+def best_valid_result(path: str) -> dict[str, float] | None:
     """The validation metrics of the best epoch.
 
     Args:

@@ -3,17 +3,27 @@
 RecBole has GAUC among its ranking metrics only and refuses to report it together with AUC and LogLoss.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from recbole.evaluator import Collector, Evaluator, register
 from recbole.evaluator.base_metric import AbstractMetric
+from torch import Tensor
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import Named
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.interaction import Interaction
+    from recbole.evaluator.collector import DataStruct
 
-def grouped_auc(scores, labels, users):
+
+def grouped_auc(scores: np.ndarray, labels: np.ndarray, users: np.ndarray) -> float:
     """AUC within each user, averaged with the number of the user's positives as weight.
 
     Ties count one half. Users without a positive or without a negative have no AUC and are left out.
@@ -46,10 +56,10 @@ def grouped_auc(scores, labels, users):
 class GroupedAUC:
     """``grouped_auc`` in the form of a RecBole metric."""
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         self.decimal_place = config["metric_decimal_place"]
 
-    def calculate_metric(self, collected):
+    def calculate_metric(self, collected: DataStruct) -> dict[str, float]:
         scores, labels, users = (collected.get(name).numpy() for name in ("rec.score", "data.label", "data.user"))
         return {"gauc": round(grouped_auc(scores, labels, users), self.decimal_place)}
 
@@ -57,7 +67,7 @@ class GroupedAUC:
 class SharedCollector(Collector):
     """RecBole's collector, whose rows are those of all processes."""
 
-    def get_data_struct(self):
+    def get_data_struct(self) -> DataStruct:
         collected = super().get_data_struct()
         for name, rows in collected._data_dict.items():
             if name.startswith("rec.") or name in ("data.label", "data.user"):
@@ -68,23 +78,25 @@ class SharedCollector(Collector):
 class UserCollector(SharedCollector):
     """RecBole's collector, which also keeps the user of every scored row."""
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         # RecBole's own GAUC needs ranks over all items; ours needs users.
         setattr(self.register, "rec.meanrank", False)
         self.user_field = config["USER_ID_FIELD"]
 
-    def eval_batch_collect(self, scores_tensor, interaction, positive_u, positive_i):
+    def eval_batch_collect(
+        self, scores_tensor: Tensor, interaction: Interaction, positive_u: Tensor, positive_i: Tensor
+    ) -> None:
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
         self.data_struct.update_tensor("data.user", interaction[self.user_field])
 
-    def get_data_struct(self):
+    def get_data_struct(self) -> DataStruct:
         collected = super().get_data_struct()
         del self.data_struct["data.user"]
         return collected
 
 
-def value_evaluation(config):
+def value_evaluation(config: Config) -> tuple[UserCollector, Evaluator]:
     """Collector and evaluator for AUC, GAUC and LogLoss together.
 
     Args:

@@ -1,5 +1,10 @@
 """Adam whose cost does not grow with the catalogue: large embedding tables are updated where a batch touched them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -16,7 +21,7 @@ class LazyAdam(torch.optim.Optimizer):
         lr (float): learning rate of both. Defaults to 0.001.
     """
 
-    def __init__(self, dense, sparse, lr=1e-3):
+    def __init__(self, dense: list[nn.Parameter], sparse: list[nn.Parameter], lr: float = 1e-3) -> None:
         self.parts = {
             "dense": _fused(torch.optim.Adam, dense, {"lr": lr}),
             "sparse": torch.optim.SparseAdam(sparse, lr),
@@ -26,7 +31,7 @@ class LazyAdam(torch.optim.Optimizer):
         self.param_groups = [group for part in self.parts.values() for group in part.param_groups]
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """As in PyTorch. A table whose gradient is dense after all (a backbone may add a norm of its weights) is
         updated wherever that is not 0."""
         loss = closure() if closure is not None else None
@@ -38,18 +43,18 @@ class LazyAdam(torch.optim.Optimizer):
             part.step()
         return loss
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Those of the parts, by their names."""
         return {name: part.state_dict() for name, part in self.parts.items()}
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As saved by :meth:`state_dict`."""
         for name, part in self.parts.items():
             part.load_state_dict(state_dict[name])
         self.param_groups = [group for part in self.parts.values() for group in part.param_groups]
 
 
-def build(model, stock, sparse_rows):
+def build(model: nn.Module, stock: torch.optim.Optimizer, sparse_rows: int | None) -> torch.optim.Optimizer:
     """What a trainer is to use for a model.
 
     Args:
@@ -67,7 +72,8 @@ def build(model, stock, sparse_rows):
         sparse_rows = 0
     elif type(stock) is torch.optim.Adam and not stock.defaults["weight_decay"]:
         lazy = sparse_rows is not None
-    tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and lazy and m.num_embeddings >= sparse_rows]
+    least = sparse_rows or 0
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and lazy and m.num_embeddings >= least]
     if not tables:
         groups = [{key: group[key] for key in ("params", "weight_decay")} for group in stock.param_groups]
         return _fused(type(stock), groups, stock.defaults)

@@ -1,12 +1,16 @@
 """Trains interest-aware models: names both losses, reports GAUC, writes safe checkpoints, resumes exactly, alone or as
 one of several processes."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from recbole.trainer import Trainer
 from recbole.utils import EvaluatorType, init_seed, set_color
+from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
@@ -15,6 +19,10 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
 from recbole_iacn.training import checkpoint, optimizer
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.interaction import Interaction
 
 _STEPS_BETWEEN_CHECKS = 50  # reading a loss makes the processor wait for a GPU
 
@@ -33,7 +41,9 @@ class IaCNTrainer(Trainer):
         model (recbole.model.abstract_recommender.AbstractRecommender): the model.
     """
 
-    def __init__(self, config, model):
+    saved_model_file: str
+
+    def __init__(self, config: Config, model: nn.Module) -> None:
         if parallel.active():
             parallel.SharedBatchNorm.adopt(model)
             parallel.same_state(model)
@@ -47,7 +57,7 @@ class IaCNTrainer(Trainer):
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
         self._measured = None, None  # last validation's score and metrics
-        self.epoch_losses = []  # of each epoch trained, by the names in the model's loss_names
+        self.epoch_losses: list[dict[str, float]] = []  # of each epoch trained, by the names in the model's loss_names
         if config["torch_compile"]:
             compile_parts(model, config["torch_compile"])
 
@@ -84,7 +94,7 @@ class IaCNTrainer(Trainer):
         batches = train_data
         if show_progress:
             batches = tqdm(train_data, ncols=100, desc=set_color(f"Train {epoch_idx:>5}", "pink"))
-        total, several = 0.0, False
+        total, several = torch.zeros(1, dtype=torch.double, device=self.device), False
         for step, interaction in enumerate(batches):
             interaction = to_device(interaction, self.device)
             self.optimizer.zero_grad()
@@ -150,7 +160,7 @@ class IaCNTrainer(Trainer):
         if verbose:
             self.logger.info(set_color("Saving current", "blue") + f": {path}")
 
-    def resume_checkpoint(self, resume_file):
+    def resume_checkpoint(self, resume_file: str) -> None:
         """As in RecBole; also the metrics of the best epoch so far.
 
         Raises:
@@ -165,7 +175,9 @@ class IaCNTrainer(Trainer):
             ) from error
         self.best_valid_result = checkpoint.best_valid_result(resume_file)
 
-    def evaluate(self, eval_data, load_best_model=True, model_file=None, show_progress=False):
+    def evaluate(
+        self, eval_data: Any, load_best_model: bool = True, model_file: str | None = None, show_progress: bool = False
+    ) -> dict[str, float] | None:
         """As in RecBole; over the rows of all processes."""
         if eval_data and load_best_model and parallel.active():
             if parallel.rank() == 0:
@@ -183,7 +195,7 @@ class IaCNTrainer(Trainer):
         return self.device.type == "cuda" if asked is None else asked
 
 
-def to_device(rows, device):
+def to_device(rows: Interaction, device: torch.device) -> Interaction:
     """The rows of an Interaction on a device; from pinned memory without waiting for it."""
     moved = copy.copy(rows)
     moved.interaction = {name: values.to(device, non_blocking=True) for name, values in rows.interaction.items()}

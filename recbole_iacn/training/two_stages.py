@@ -1,6 +1,10 @@
 """Trains TiMiRec: first the extractor, then, from its best state by validation, extractor and predictor."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from recbole.utils import set_color
@@ -21,7 +25,15 @@ class TiMiRecTrainer(IaCNTrainer):
     it is of.
     """
 
-    def fit(self, train_data, valid_data=None, verbose=True, saved=True, show_progress=False, callback_fn=None):
+    def fit(
+        self,
+        train_data: Any,
+        valid_data: Any = None,
+        verbose: bool = True,
+        saved: bool = True,
+        show_progress: bool = False,
+        callback_fn: Callable[[int, float], object] | None = None,
+    ) -> tuple[float, dict[str, float] | None]:
         """As in RecBole, twice; the result is that of the second stage."""
         told = {"show_progress": show_progress, "callback_fn": callback_fn}
         if self.model.stages != "joint" and int(self.model.stage) == EXTRACTOR:
@@ -39,7 +51,7 @@ class TiMiRecTrainer(IaCNTrainer):
                 self.logger.info(set_color("Second stage", "pink") + f": {', '.join(self.model.loss_names)}")
         return super().fit(train_data, valid_data, verbose=verbose, saved=saved, **told)
 
-    def resume_checkpoint(self, resume_file):
+    def resume_checkpoint(self, resume_file: str) -> None:
         """As in RecBole.
 
         Raises:

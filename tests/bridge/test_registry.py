@@ -7,38 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import in_fresh_process
 
 import recbole_iacn
 
 ROOT = Path(__file__).parents[2]
-
-
-def in_fresh_process(code, *arguments, cwd=None):
-    """Run code in a new interpreter; its standard output."""
-    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_importing_the_package_imports_neither_recbole_nor_torch():
-    code = """
-        import sys, recbole_iacn
-        print([name for name in ("recbole", "torch", "pandas", "ray") if name in sys.modules])
-    """
-    assert in_fresh_process(code).strip() == "[]"
-
-
-def test_the_networks_need_no_recbole():
-    code = """
-        import sys
-        sys.modules["recbole"] = None
-        import torch
-        from recbole_iacn.nn import InterestAwareNetwork
-        network = InterestAwareNetwork(embedding_size=4, max_length=3)
-        print(tuple(network(torch.ones(2, 3, 4), torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4)).shape))
-    """
-    assert in_fresh_process(code).strip() == "(2, 4)"
 
 
 @pytest.mark.parametrize("by", ["name", "class"])

@@ -223,7 +223,7 @@ def no_waiting(monkeypatch):
 # --- The list is true
 
 
-@pytest.mark.trains
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("model", all_models())
 def test_every_model_runs_or_says_what_it_lacks(model, small, no_waiting):

@@ -1,8 +1,7 @@
-"""The command recbole-iacn, as a user types it."""
+"""The commands prepare and rows, as a user types them."""
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 
@@ -111,13 +110,3 @@ cli.main(["prepare", "amazon", "--year=2014", *files, "--name=Shop", "--core=1",
         subprocess.run([sys.executable, "-c", code, how], check=True, capture_output=True)
         found.append([(dump / "dataset" / "Shop" / f"Shop.{end}").read_bytes() for end in ("inter", "item")])
     assert found[0] == found[1]
-
-
-def test_a_reader_who_has_enough_is_no_error(file):
-    """As with ``| head``: what is read from has been closed."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-c", "from recbole_iacn.cli import main; main()", "experiment", str(file()), "--plan"]
-    found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
-    os.close(writing)
-    assert (found.returncode, found.stderr) == (1, "")

@@ -173,9 +173,32 @@ def test_the_users_own_candidates(build, tmp_path):
             {"train_neg_sample_args": {**DRAWN, "distribution": "popularity", "alpha": 0.5}},
             "train_neg_sample_args: alpha: .* in proportion to popularity, got 0.5",
         ),
-        ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is none"),
+        ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is not one"),
     ],
 )
 def test_what_cannot_be_ranked_is_told(build, model, changes, message):
     with pytest.raises(ConfigError, match=message):
         build(model, **{**SAMPLED, "valid_metric": "NDCG@3", **changes})
+
+
+def test_what_a_user_clicks_again_is_not_left_out(build, tmp_path):
+    """u0 clicks i1 i2 i3 i2 i1: i2 validates and i1 tests, though both were clicked before, and their history is left
+    out but for them."""
+    folder = tmp_path / "again"
+    folder.mkdir()
+    items = {"u0": "1 2 3 2 1", "u1": "4 4 5 4", "u2": "3 5 1 2"}
+    lines = [f"{user}\ti{item}\t{n}" for user, row in items.items() for n, item in enumerate(row.split())]
+    (folder / "again.inter").write_text("\n".join(["user_id:token\titem_id:token\ttimestamp:float", *lines]) + "\n")
+    changes = {**SHORT, "protocol": "leave_one_out_full", "mask_history": True, "metrics": ["Hit"]}
+    _, _, valid, test, _ = build("ComiRec", "again", data_path=str(tmp_path), **changes, valid_metric="Hit@3")
+    wanted = {
+        "valid": {"u0": ("i2", {"i1", "i3"}), "u1": ("i5", {"i4"}), "u2": ("i1", {"i3", "i5"})},
+        "test": {"u0": ("i1", {"i2", "i3"}), "u1": ("i4", {"i5"}), "u2": ("i2", {"i3", "i5", "i1"})},
+    }
+    for part, loader in (("valid", valid), ("test", test)):
+        tokens, found = loader._dataset.field2id_token, {}
+        for rows, (row, left_out), _, clicked in loader:
+            for n, user in enumerate(tokens["user_id"][rows["user_id"].tolist()]):
+                of_user = tokens["item_id"][left_out[row == n].tolist()]
+                found[user] = tokens["item_id"][int(clicked[n])], set(of_user)
+        assert found == wanted[part]

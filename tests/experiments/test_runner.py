@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from recbole_iacn.cli import main
-from recbole_iacn.experiments import rehearsal, runner
+from recbole_iacn.experiments import runner
 from recbole_iacn.experiments.plan import read_plan
 from recbole_iacn.experiments.store import TOLD, read_results, result_path
 
@@ -28,13 +28,6 @@ def test_wrong_commands_are_told_before_any_run(file, tmp_path, capsys, argument
     with pytest.raises(SystemExit):
         main(["experiment", str(file()), "--out", str(tmp_path / "out"), *arguments])
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
-
-
-@pytest.fixture
-def small(file, settings, data_path):
-    """A file of four short runs."""
-    own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
-    return file(data_path=str(data_path), modes=["off", "full"], settings=own, divergence=5)
 
 
 def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
@@ -235,47 +228,3 @@ def test_the_plan_is_shown_without_a_run(small, tmp_path, capsys):
     main(["experiment", str(small), "--plan", "--out", str(tmp_path / "out")])
     assert capsys.readouterr().out.splitlines()[0] == "to do  WideDeep off on tiny, seed 1"
     assert not (tmp_path / "out").exists()
-
-
-def test_a_rehearsal_is_one_epoch_of_each_kind(small, tmp_path, capsys):
-    main(["experiment", str(small), "--rehearse", "--jobs", "2", "--out", str(tmp_path / "out")])
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" | ")[:4] for line in lines[2:4]] == [
-        ["| tiny", "WideDeep", mode, "2"] for mode in ("off", "full")
-    ]
-    assert lines[-1].startswith("4 runs, 2 at a time: ") and not (tmp_path / "out").exists()
-
-
-def test_what_a_rehearsal_reckons_by_hand(file, monkeypatch):
-    """Two seeds: loading 2 x 10 s, an epoch 2 x 30 s, 5 epochs at most; two jobs halve all."""
-    seen = []
-
-    def run_all(plan, folder, jobs, progress):
-        seen.extend(plan.runs)
-        return []
-
-    told = {"loading": 10.0, "epochs": [{"seconds": 40.0}], "peak_mb": 500.0}
-    monkeypatch.setattr(rehearsal, "run_all", run_all)
-    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **told} for run in seen])
-    plan = read_plan(file(modes=["full"], settings={"epochs": 5}, sweep={"iacn_delta": [0]}))
-    (heads, cells), said = rehearsal.rehearse(plan, jobs=2)
-    assert dict(zip(heads, cells[0]))["epoch s"] == "30" and dict(zip(heads, cells[0]))["runs"] == "2"
-    assert "10 s of loading, 30 s for each epoch" in said and "at most 3 min" in said  # 10 + 5 x 30 s
-    assert [(run.seed, run.settings["epochs"]) for run in seen] == [(1, 1)]
-
-
-def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypatch):
-    """An epoch of the first stage 30 s, of the second 50 s; 2 seeds x (10 s + 200 epochs x 80 s) are 8.9 h."""
-    seen = []
-    monkeypatch.setattr(rehearsal, "run_all", lambda plan, folder, jobs, progress: seen.extend(plan.runs))
-    told = {"loading": 10.0, "epochs": [{"seconds": 40.0}, {"seconds": 90.0}], "peak_mb": 500.0}
-    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **told} for run in seen])
-    (heads, cells), said = rehearsal.rehearse(read_plan(file(models=["TiMiRec"], modes=..., settings={})))
-    assert dict(zip(heads, cells[0]))["epoch s"] == "80" and "at most 8.9 h" in said
-
-
-def test_a_rehearsal_that_fails_says_why(file, settings, data_path, capsys):
-    own = settings(data_path=..., show_progress=..., state=..., load_col={"inter": ["user_id", "item_id"]})
-    with pytest.raises(SystemExit):
-        main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])
-    assert "rehearsal: WideDeep off on tiny, seed 1: " in capsys.readouterr().err

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from oracle import numpy_of, softmax, squash_oracle
 
+from recbole_iacn.nn.capsule import squash
 from recbole_iacn.nn.extractor import (
     MeanInterest,
     PositionalRouting,
@@ -39,15 +41,6 @@ def extractors():
 def extractor(request):
     torch.manual_seed(2)
     return extractors()[request.param].eval()
-
-
-def numpy_of(module):
-    return {name: value.detach().double().numpy() for name, value in module.named_parameters()}
-
-
-def softmax(x, axis):
-    x = np.exp(x - x.max(axis=axis, keepdims=True))
-    return x / x.sum(axis=axis, keepdims=True)
 
 
 def test_positions_count_back_from_the_newest():
@@ -132,54 +125,26 @@ def test_positional_routing_by_numpy(rows, iterations):
         assert np.allclose(interests[row], u, atol=1e-5)
 
 
-@pytest.mark.parametrize("heads", [1, 2])
-def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
+def test_gradients_of_positional_routing_flow_through_the_last_iteration_only(rows):
+    """With the couplings of the last iteration, by NumPy, held fixed, the gradients must be the same."""
     behaviors, mask = rows
-    block = TransformerBlock(D, heads)
-    peer = torch.nn.TransformerEncoderLayer(D, heads, dim_feedforward=D, dropout=0.0, batch_first=True)
-    ours, theirs = block.state_dict(), peer.state_dict()
-    names = {
-        "self_attn.in_proj_": "projection.",
-        "linear1.": "hidden.",
-        "linear2.": "back.",
-        "norm1.": "attention_norm.",
-        "norm2.": "forward_norm.",
-    }
-    torch.nn.init.eye_(theirs["self_attn.out_proj.weight"])  # ours has none
-    torch.nn.init.zeros_(theirs["self_attn.out_proj.bias"])
-    for own, other in {v: k for k, v in names.items()}.items():
-        for part in ("weight", "bias"):
-            torch.nn.init.normal_(theirs[other + part])
-            ours[own + part].copy_(theirs[other + part])
-    wanted = peer(behaviors, src_key_padding_mask=~mask)
-    found = block(behaviors, mask)
-    assert torch.allclose(found[mask], wanted[mask], atol=1e-5) and not found[~mask].any()
-
-
-def test_the_block_compares_with_places_and_adds_up_without(rows):
-    """By NumPy: queries and keys of X + P, values of X, which is also what is added to."""
-    behaviors, mask = rows
-    block, places = TransformerBlock(D), torch.randn(B, L, D)
-    for norm in (block.attention_norm, block.forward_norm):
-        torch.nn.init.normal_(norm.weight)
-    found, w = block(behaviors, mask, places).detach().numpy(), numpy_of(block)
-
-    def normalised(x, name):
-        x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
-        return x * w[f"{name}.weight"] + w[f"{name}.bias"]
-
+    extractor = PositionalRouting(D, K, L, iterations=3)
+    behaviors.requires_grad_()
+    extractor(behaviors, mask)[0].square().sum().backward()
+    found = behaviors.grad, extractor.maps.grad
+    behaviors.grad = extractor.maps.grad = None
+    total = 0.0
     for row, length in enumerate(LENGTHS):
-        x, p = (part[row, :length].double().numpy() for part in (behaviors, places))
-        query, key, value = (
-            part @ weight.T + bias
-            for part, weight, bias in zip(
-                (x + p, x + p, x), np.split(w["projection.weight"], 3), np.split(w["projection.bias"], 3)
-            )
-        )
-        y = normalised(x + softmax(query @ key.T / np.sqrt(D), axis=1) @ value, "attention_norm")
-        hidden = np.maximum(y @ w["hidden.weight"].T + w["hidden.bias"], 0)
-        wanted = normalised(y + hidden @ w["back.weight"].T + w["back.bias"], "forward_norm")
-        assert np.allclose(found[row, :length], wanted, atol=1e-5) and not found[row, length:].any()
+        mapped = torch.einsum("ld,lkde->lke", behaviors[row, :length].flip(0), extractor.maps[:length])
+        fixed, logits = mapped.detach().double().numpy(), np.zeros((length, K))
+        for _ in range(2):
+            u = np.array([squash_oracle(s) for s in np.einsum("ij,ijd->jd", softmax(logits, axis=1), fixed)])
+            logits = logits + np.einsum("ijd,jd->ij", fixed, u)
+        couplings = torch.from_numpy(softmax(logits, axis=1)).float()
+        total = total + squash(torch.einsum("ij,ijd->jd", couplings, mapped)).square().sum()
+    total.backward()
+    for one, other in zip(found, (behaviors.grad, extractor.maps.grad)):
+        assert one.any() and torch.allclose(one, other, atol=1e-5)
 
 
 def test_the_order_matters_where_positions_are(rows):

@@ -22,7 +22,9 @@ def test_paired_comparison_by_hand():
 @pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
 def test_paired_comparison_of_equal_differences(gain):
     found = compare({1: 1.0 + gain, 2: 1.0 + gain}, {1: 1.0, 2: 1.0})
-    assert found.gain == pytest.approx(gain) and found.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
+    assert found.gain == pytest.approx(gain) and found.deviation == pytest.approx(0)
+    assert found.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
+    assert found.effect == {0.0: 0.0, 0.1: math.inf, -0.1: -math.inf}[gain]
 
 
 def test_paired_comparison_of_one_pair_or_none():

@@ -68,7 +68,10 @@ class Tables(nn.Module):
     [
         (torch.optim.Adam, 50, True, False),
         (torch.optim.Adam, 0, True, True),
+        (torch.optim.Adam, 100, True, False),
         (torch.optim.Adam, 101, False, False),
+        (torch.optim.Adam, 10, True, True),
+        (torch.optim.Adam, 11, True, False),
         (torch.optim.Adam, None, False, False),
         (torch.optim.SGD, 0, False, False),
         (torch.optim.SparseAdam, None, True, True),

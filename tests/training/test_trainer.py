@@ -1,55 +1,12 @@
-"""Training: both losses by name, GAUC, safe checkpoints, resumed equals uninterrupted."""
+"""Training: losses by name, metrics, seeds, resumed equals uninterrupted."""
 
 import logging
-import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 import recbole_iacn
-from recbole_iacn.training.checkpoint import best_valid_result, save
-from recbole_iacn.training.metrics import grouped_auc
-
-
-@pytest.fixture
-def trained(build):
-    """Build and fit; returns (config, loaders, model, trainer)."""
-
-    def fit(resume=None, model="DIN_IaCN", **changes):
-        from recbole.utils import get_trainer
-
-        config, train, valid, test, network = build(model, **changes)
-        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
-        if resume:
-            trainer.resume_checkpoint(resume)
-        trainer.fit(train, valid, verbose=False)
-        return config, (train, valid, test), network, trainer
-
-    return fit
-
-
-def test_gauc_by_hand_with_ties_and_one_sided_users():
-    users = np.array([1, 1, 1, 2, 2, 3, 4, 4])
-    labels = np.array([1, 0, 0, 0, 1, 1, 1, 0])
-    scores = np.array([0.5, 0.5, 0.1, 0.9, 0.2, 0.7, 0.4, 0.4])
-    # user 1: (1/2 + 1) / 2 = .75; user 2: 0; user 3 has no negative; user 4: a tie, 1/2
-    assert grouped_auc(scores, labels, users) == pytest.approx((0.75 + 0 + 0.5) / 3)
-    assert math.isnan(grouped_auc(scores[:1], labels[:1], users[:1]))
-
-
-def test_gauc_equals_pairwise_counting():
-    rng = np.random.default_rng(0)
-    users, labels = rng.integers(0, 12, 300), rng.integers(0, 2, 300)
-    scores = rng.integers(0, 6, 300) / 6
-    total = weight = 0
-    for user in range(12):
-        positive, negative = scores[(users == user) & (labels == 1)], scores[(users == user) & (labels == 0)]
-        if len(positive) and len(negative):
-            pairs = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
-            total, weight = total + pairs.mean() * len(positive), weight + len(positive)
-    assert grouped_auc(scores, labels, users) == pytest.approx(total / weight, abs=1e-12)
 
 
 def test_metrics_equal_scikit_learn(trained):
@@ -131,21 +88,6 @@ def test_resumed_equals_uninterrupted(trained, model, mode, target):
     assert rest.best_valid_score == through.best_valid_score and rest.best_valid_result == through.best_valid_result
 
 
-def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
-    """RecBole writes the file before it notes them; who resumes where nothing gets better returns them."""
-    _, _, _, best = trained(epochs=3, learning_rate=0.01)
-    saved = torch.load(best.saved_model_file, weights_only=True)
-    assert saved["best_valid_result"] == best.best_valid_result != {}
-    *_, resumed = trained(resume=best.saved_model_file, epochs=saved["epoch"] + 1)
-    assert resumed.best_valid_result == best.best_valid_result
-
-
-def test_recboles_own_checkpoint_tells_no_metrics(tmp_path):
-    """It pickles its Config, which is not loaded to look for them."""
-    torch.save({"config": Path, "state_dict": {}}, tmp_path / "stock.pth")
-    assert best_valid_result(tmp_path / "stock.pth") is None
-
-
 def test_embeddings_go_on_training_after_resume(trained):
     """Stock DIN swaps in an embedding layer that the optimizer does not hold."""
     _, _, _, half = trained(epochs=1)
@@ -154,42 +96,6 @@ def test_embeddings_go_on_training_after_resume(trained):
     _, _, model, _ = trained(resume=half.saved_model_file, epochs=2)
     name = "embedding_layer.token_embedding_table.item.embedding.weight"
     assert not torch.equal(before[name], model.state_dict()[name])
-
-
-def test_checkpoint_is_safe_small_and_without_the_data(trained):
-    _, _, model, trainer = trained(embedding_size=256)
-    loaded = torch.load(trainer.saved_model_file, weights_only=True)
-    assert loaded["other_parameter"] == {}
-    tensors = [*model.state_dict().values()]
-    for state in trainer.optimizer.state_dict()["state"].values():
-        tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
-    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    assert Path(trainer.saved_model_file).stat().st_size < 1.2 * size
-
-
-def test_checkpoint_gives_the_settings_back(trained):
-    from recbole.quick_start import load_data_and_model
-
-    config, _, _, trainer = trained()
-    loaded, again, *_ = load_data_and_model(trainer.saved_model_file)
-    assert loaded.final_config_dict == config.final_config_dict
-    for name, weight in torch.load(trainer.saved_model_file, weights_only=True)["state_dict"].items():
-        assert torch.equal(again.state_dict()[name], weight)
-
-
-def test_a_failed_save_leaves_the_old_file(tmp_path, trained):
-    config, _, _, trainer = trained()
-    path = trainer.saved_model_file
-    before = Path(path).read_bytes()
-
-    class Unpicklable:
-        def __reduce__(self):
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        save({"config": config, "state_dict": Unpicklable()}, path)
-    assert Path(path).read_bytes() == before
-    assert not list(Path(path).parent.glob("*.partial*"))
 
 
 def test_a_run_leaves_only_what_it_says(settings):

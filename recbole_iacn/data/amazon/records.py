@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.lines import LineFile
-from recbole_iacn.data.amazon.staging import Staging
 from recbole_iacn.errors import ConfigError
 
-if TYPE_CHECKING:  # that module imports this one
+if TYPE_CHECKING:  # the first imports this module
     from recbole_iacn.data.amazon.prepare import Options
+    from recbole_iacn.data.amazon.staging import Staging
 
 _ROWS = 100_000  # to the data base at once
 _ASIN_LENGTH = 10  # of every item's id; users' are longer

@@ -1,6 +1,9 @@
 """Makes a click-through-rate model interest-aware: one rule for all of them."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 from recbole.model.abstract_recommender import ContextRecommender
 from recbole.model.context_aware_recommender.ffm import FFM
@@ -22,7 +25,7 @@ _UNABLE = {LR: "LR scores by one weight a feature and has no item embedding that
 
 
 @functools.cache
-def interest_aware(model):
+def interest_aware(model: type) -> type[InterestAware]:
     """The interest-aware version of a CTR model, under the name ``<model>_IaCN``.
 
     Args:
@@ -47,7 +50,7 @@ def interest_aware(model):
     bases = _bases(model)
     own = model.__module__.startswith("recbole.")
     name = model.__name__ + SUFFIX
-    made = type(name, bases, {"__doc__": f"{model.__name__} with interest-aware item embeddings."})
+    made: Any = type(name, bases, {"__doc__": f"{model.__name__} with interest-aware item embeddings."})
     made.__module__, made.backbone = __name__ if own else model.__module__, model
     if not own:
         remember(made)
@@ -78,7 +81,7 @@ def _scores_as(model, stock):
     return model.forward is stock.forward and model.predict is stock.predict
 
 
-def model_class(name):
+def model_class(name: str) -> type:
     """The class behind one of our names.
 
     Raises:
@@ -95,7 +98,7 @@ def model_class(name):
     return interest_aware(get_model(base))
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     # So that a class made by the rule can be pickled: it is found where it says it is.
     if name.endswith(SUFFIX):
         return model_class(name)

@@ -1,14 +1,25 @@
 """The papers' auxiliary task: interests from the history, by which the clicked item is to be picked."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from recbole.utils import FeatureType
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.click.task import AuxiliaryTask
 from recbole_iacn.names import extractors
 from recbole_iacn.nn import BehaviorToInterestRouting, InterestAwareNetwork, expected_log_count
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
+
+    from recbole_iacn.model.click.interest_aware import InterestAware
 
 
 class CapsuleTask(AuxiliaryTask):
@@ -18,8 +29,9 @@ class CapsuleTask(AuxiliaryTask):
     """
 
     name = "iacn"
+    item_frequency: Tensor
 
-    def __init__(self, config, dataset, model):
+    def __init__(self, config: Config, dataset: Dataset, model: InterestAware) -> None:
         super().__init__(config, dataset, model)
         distilled = config["iacn_target"] == "distilled"
         self.weight = config["iacn_lambda"]
@@ -39,7 +51,7 @@ class CapsuleTask(AuxiliaryTask):
             logit_std=config["iacn_logit_std"],
             map_scale=config["iacn_map_scale"],
             profile_size=len(self.profile_embedding) * model.embedding_size,
-            state_size=getattr(model, "state_size", model.embedding_size) if distilled else 0,
+            state_size=(getattr(model, "state_size", None) or model.embedding_size) if distilled else 0,
             distillation_temperature=config["iacn_distillation_temperature"],
             extractor=_own_extractor(config, model),
         )
@@ -47,17 +59,19 @@ class CapsuleTask(AuxiliaryTask):
         self.register_buffer("item_frequency", frequency, persistent=False)
 
     @property
-    def foresees(self):
+    def foresees(self) -> bool:
         """Whether the interest that is next is foreseen from the history."""
         return self.network.foresight is not None
 
-    reads_state = foresees
+    @property
+    def reads_state(self) -> bool:
+        return self.foresees
 
     @property
-    def loss_names(self):
+    def loss_names(self) -> tuple[str, ...]:
         return ("iacn", "distillation") if self.foresees else ("iacn",)
 
-    def losses(self, model, batch, clicked):
+    def losses(self, model: InterestAware, batch: Interaction, clicked: Tensor) -> Tensor | tuple[Tensor, ...]:
         """``λ·L_IaCN`` over the clicked rows of a batch, whichever processes hold them; with ``iacn_target: distilled``
         also the teacher's loss, once its epochs of warm-up are over."""
         history = batch[model.ITEM_SEQ][clicked]
@@ -81,13 +95,13 @@ class CapsuleTask(AuxiliaryTask):
         teaches = self.distillation_weight if model.epoch >= self.distillation_warmup else 0.0
         return self.weight * loss[0], teaches * loss[1]
 
-    def interests(self, model, batch):
+    def interests(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor]:
         """Interests of each row (B, K, D) and their mask (B, K)."""
         history = batch[model.ITEM_SEQ]
         behaviors = model.item_tables.auxiliary(history)
         return self.network.interests(behaviors, history != 0, self._profile(batch[model.USER_ID]))
 
-    def foresee(self, model, batch):
+    def foresee(self, model: InterestAware, batch: Interaction) -> Tensor:
         """The user as the interest that is next has it, shape (B, D)."""
         history = batch[model.ITEM_SEQ]
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
@@ -95,7 +109,7 @@ class CapsuleTask(AuxiliaryTask):
         state = _user_state(model, batch, behaviors, mask, every)
         return self.network.foresee(behaviors, mask, state, self._profile(batch[model.USER_ID]))[0]
 
-    def couplings(self, model, batch):
+    def couplings(self, model: InterestAware, batch: Interaction) -> Tensor:
         """Which interest each behaviour belongs to, shape (B, L, K)."""
         extractor, history = self.network.extractor, batch[model.ITEM_SEQ]
         if not isinstance(extractor, BehaviorToInterestRouting):
@@ -143,7 +157,7 @@ def _profile_tables(config, dataset):
                 f"iacn_user_profile: the user table has no token column {name!r}.{did_you_mean(name, known)} "
                 f"Loaded columns: {', '.join(known)}; see load_col.user."
             )
-        tables[name] = nn.Embedding(dataset.num(name), config["embedding_size"])
-        nn.init.xavier_normal_(tables[name].weight)
+        table = tables[name] = nn.Embedding(dataset.num(name), config["embedding_size"])
+        nn.init.xavier_normal_(table.weight)
         columns[name] = users[name].to(config["device"])
     return tables, columns

@@ -1,13 +1,18 @@
 """Compiles a model's dense layers by ``torch.compile``; what looks up and packs rows stays as it is."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import torch
 from recbole.model.layers import MLPLayers
+from torch import nn
 
 from recbole_iacn.model.click.din_attention import PackedSequenceAttention
 from recbole_iacn.nn import BehaviorToInterestRouting
 
 
-def compile_parts(model, backend):
+def compile_parts(model: nn.Module, backend: Literal[True] | str) -> None:
     """Compile deep layers, attention and routing, in place: names and values of the weights stay.
 
     The whole step would break into pieces at every look-up, whose sizes depend on the data.
@@ -21,4 +26,4 @@ def compile_parts(model, backend):
         if isinstance(module, MLPLayers | BehaviorToInterestRouting):
             module.compile(backend=backend, dynamic=True)
         elif isinstance(module, PackedSequenceAttention):
-            module._scores = torch.compile(module._scores, backend=backend, dynamic=True)
+            module._scores = torch.compile(module._scores, backend=backend, dynamic=True)  # type: ignore[method-assign]

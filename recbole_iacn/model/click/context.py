@@ -1,18 +1,28 @@
 """Gives a context-aware model, which sees single rows, the user's history."""
 
+from __future__ import annotations
+
 import contextlib
 import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from recbole.model.abstract_recommender import ContextRecommender
 from recbole.model.layers import FMFirstOrderLinear
 from recbole.utils import FeatureSource, FeatureType, ModelType
+from torch import Tensor, nn
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.model.click.full_sort import PooledScorer
 from recbole_iacn.model.click.item_tables import ItemTables, mean_of_lists, mean_over_history
 from recbole_iacn.nn import mix_gradient
 from recbole_iacn.nn.lookup import look_up
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 
 class HistoryContext(ItemTables, ContextRecommender):
@@ -34,7 +44,7 @@ class HistoryContext(ItemTables, ContextRecommender):
     reads_items = False  # until the backbone has read its fields
     _pooled = None
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.USER_ID, self.ITEM_ID = config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]
         self.POS_ITEM_ID = self.ITEM_ID
@@ -63,11 +73,11 @@ class HistoryContext(ItemTables, ContextRecommender):
         _join_groups(config["fields"], self.history_columns, self.LIST_SUFFIX)
 
     @property
-    def item_tables(self):
+    def item_tables(self) -> HistoryContext:
         """The module that embeds items."""
         return self
 
-    def item_table(self, name):
+    def item_table(self, name: str) -> tuple[nn.Embedding, int, FeatureType]:
         if name in self.token_field_names:
             table, place = self.token_embedding_table, self.token_field_names.index(name)
             return table.embedding, int(table.offsets[place]), FeatureType.TOKEN
@@ -80,7 +90,7 @@ class HistoryContext(ItemTables, ContextRecommender):
         place = self.token_seq_field_names.index(name) - len(self.history_fields)
         return self.token_seq_embedding_table[place], 0, FeatureType.TOKEN_SEQ
 
-    def with_history(self, interaction):
+    def with_history(self, interaction: Interaction) -> Interaction:
         """The rows, with the history's ids under the name of every history field."""
         rows = copy.copy(interaction)
         rows.interaction = {**interaction.interaction}
@@ -88,12 +98,12 @@ class HistoryContext(ItemTables, ContextRecommender):
             rows.interaction[name] = interaction[self.ITEM_SEQ]
         return rows
 
-    def scorer(self, interaction):
+    def scorer(self, interaction: Interaction) -> PooledScorer:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         return PooledScorer(self, interaction)
 
     @contextlib.contextmanager
-    def pooled_already(self, pooled):
+    def pooled_already(self, pooled: Tensor) -> Iterator[None]:
         """Within: a row's history is the number of its line in ``pooled``, what :meth:`pool_history` gave before."""
         self._pooled = pooled
         try:
@@ -101,14 +111,14 @@ class HistoryContext(ItemTables, ContextRecommender):
         finally:
             self._pooled = None
 
-    def embed_token_fields(self, token_fields):
+    def embed_token_fields(self, token_fields: Tensor | None) -> Tensor | None:
         if token_fields is None:
             return None
         table = self.token_embedding_table
         vectors = look_up(token_fields + token_fields.new_tensor(table.offsets), table.embedding)
         return mix_gradient(vectors, self.gradient_weights(self.token_field_names))
 
-    def embed_token_seq_fields(self, token_seq_fields, mode="mean"):
+    def embed_token_seq_fields(self, token_seq_fields: list[Tensor], mode: str = "mean") -> Tensor:
         self.reads_items = True
         history, own = token_seq_fields[0], token_seq_fields[len(self.history_fields) :]
         parts = [self.pool_history(history)]
@@ -120,7 +130,7 @@ class HistoryContext(ItemTables, ContextRecommender):
         names = [*self.history_columns, *self.token_seq_field_names[len(self.history_fields) :]]
         return mix_gradient(torch.cat(parts, dim=1), self.gradient_weights(names))
 
-    def pool_history(self, history):
+    def pool_history(self, history: Tensor) -> Tensor:
         """Mean over the real items of a history, for every item column.
 
         Args:

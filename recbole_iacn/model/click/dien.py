@@ -1,16 +1,26 @@
 """What DIEN needs beside DIN: negative histories, and recurrences that do not crawl."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import torch
 from recbole.model.sequential_recommender.dien import InterestEvolvingLayer, InterestExtractorNetwork
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, linear
 
 from recbole_iacn import parallel
 from recbole_iacn.model.click.din import SequenceItems
 from recbole_iacn.model.click.full_sort import AttentionScorer
+from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
 from recbole_iacn.nn.recurrence import TimeMajor, recur
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 
 class EvolvingItems(SequenceItems):
@@ -24,17 +34,17 @@ class EvolvingItems(SequenceItems):
     Source: Zhou et al. (DIEN), AAAI '19, section 4.2, equation 7.
     """
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         adopt(self.interset_extractor, LeanExtractor)
         adopt(self.interest_evolution, LeanEvolution)
 
     @property
-    def state_size(self):
+    def state_size(self) -> int:
         """Width of :meth:`user_state`."""
         return self.interset_extractor.gru.hidden_size
 
-    def user_state(self, interaction):
+    def user_state(self, interaction: Interaction) -> Tensor:
         """What the interest extractor's GRU knows of each row's user in the end, shape (B, state_size)."""
         left = self.item_tables.left or {}
         if "state" in left:
@@ -44,7 +54,7 @@ class EvolvingItems(SequenceItems):
         positions = TimeMajor(lengths, history.shape[1])
         return take(self.interset_extractor.over(table, place, place, positions)[0], positions.last)
 
-    def with_history(self, interaction):
+    def with_history(self, interaction: Interaction) -> Interaction:
         """The rows, with a negative history if they have none."""
         if self.NEG_ITEM_SEQ not in interaction:
             history = interaction[self.ITEM_SEQ]
@@ -60,11 +70,13 @@ class EvolvingItems(SequenceItems):
         return torch.where(history == 0, 0, drawn + (drawn >= history))
 
 
-class PackedEvolution:
+class PackedEvolution(Part):
     """DIEN's forward pass from the table of a batch's distinct items: no history, and no state, is laid out as a padded
     whole. Stands before :class:`EvolvingItems` where the backbone computes as RecBole's DIEN does."""
 
-    def forward(self, user, item_seq, neg_item_seq, item_seq_len, next_items):
+    def forward(
+        self, user: Tensor, item_seq: Tensor, neg_item_seq: Tensor, item_seq_len: Tensor, next_items: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """As in RecBole: logits (B,), and DIEN's own auxiliary loss."""
         steps = item_seq.shape[1]
         items = torch.cat((item_seq, neg_item_seq, next_items.unsqueeze(1)), dim=1)
@@ -94,15 +106,15 @@ class PackedEvolution:
         states, _ = self.interset_extractor.over(table, history[first], history[first], few)
         return take(states, positions.of(few.numbers()[which]))
 
-    def scorer(self, interaction):
+    def scorer(self, interaction: Interaction) -> Any:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         if self.interest_evolution.gru not in LeanEvolution.LEAN:
             return super().scorer(interaction)
         lengths, history = interaction[self.ITEM_SEQ_LEN], interaction[self.ITEM_SEQ]
         users, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
         positions = TimeMajor(lengths, history.shape[1])
-        states = positions.pad(self.interset_extractor.over(table, place, place, positions)[0])
-        states = [of_row[:length] for of_row, length in zip(states, lengths.tolist())]
+        padded = positions.pad(self.interset_extractor.over(table, place, place, positions)[0])
+        states = [of_row[:length] for of_row, length in zip(padded, lengths.tolist())]
 
         def read(row, candidates):
             evolved = self.interest_evolution.of_one(states[row], candidates)
@@ -115,7 +127,7 @@ class LeanExtractor(InterestExtractorNetwork):
     """RecBole's interest extractor with the same weights and results, computed at real positions only; its auxiliary
     loss is 0 outside training."""
 
-    def forward(self, keys, keys_length, neg_keys=None):
+    def forward(self, keys: Tensor, keys_length: Tensor, neg_keys: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """As in RecBole: states of a GRU over ``keys`` (B, T, H), and the auxiliary loss."""
         rows, steps, _ = keys.shape
         positions, place = (
@@ -126,7 +138,7 @@ class LeanExtractor(InterestExtractorNetwork):
         states, auxiliary = self.over(both.flatten(0, 1), place, place + rows * steps, positions)
         return positions.pad(states), auxiliary
 
-    def over(self, table, history, negatives, positions):
+    def over(self, table: Tensor, history: Tensor, negatives: Tensor, positions: TimeMajor) -> tuple[Tensor, Tensor]:
         """The same from a table.
 
         Args:
@@ -169,7 +181,8 @@ class LeanExtractor(InterestExtractorNetwork):
 def _affine(net):
     """The weight and bias of a chain of layers without activations, which RecBole's auxiliary net is: what it finds for
     a state and an item is then a sum, of which each is computed once instead of once for every pair."""
-    weight, bias = None, None
+    weight: Tensor | None = None
+    bias: Tensor | None = None
     for layer in net.mlp_layers:
         if isinstance(layer, nn.Linear):
             bias = layer.bias if bias is None else layer.weight @ bias + layer.bias
@@ -186,7 +199,7 @@ class LeanEvolution(InterestEvolvingLayer):
 
     LEAN = ("AGRU", "AUGRU")
 
-    def over(self, queries, states, positions):
+    def over(self, queries: Tensor, states: Tensor, positions: TimeMajor) -> Tensor:
         """The last state of each row.
 
         Args:
@@ -211,7 +224,7 @@ class LeanEvolution(InterestEvolvingLayer):
         offset, factor = (nothing, attention) if self.gru == "AUGRU" else (attention, nothing)
         return recur(x, sizes, cell.weight_hh, cell.bias_hh, offset, factor)
 
-    def of_one(self, states, queries):
+    def of_one(self, states: Tensor, queries: Tensor) -> Tensor:
         """The last state for many queries to one history.
 
         Args:
@@ -226,7 +239,7 @@ class LeanEvolution(InterestEvolvingLayer):
         x = self._project(states).repeat_interleave(rows, dim=0)
         return self._evolve(x, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]
 
-    def forward(self, queries, keys, keys_length):
+    def forward(self, queries: Tensor, keys: Tensor, keys_length: Tensor) -> Tensor:
         """As in RecBole: the last state of each row, (B, H)."""
         if self.gru not in self.LEAN:
             return super().forward(queries, keys, keys_length)

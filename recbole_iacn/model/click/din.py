@@ -1,15 +1,25 @@
 """DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import torch
 from recbole.model.layers import ContextSeqEmbLayer, SequenceAttLayer
 from recbole.utils import FeatureType
+from torch import Tensor, nn
 
 from recbole_iacn.model.click.din_attention import PackedSequenceAttention
 from recbole_iacn.model.click.full_sort import AttentionScorer, RowScorer
-from recbole_iacn.model.click.item_tables import ItemTables, mean_of_lists
+from recbole_iacn.model.click.item_tables import ItemTables, Part, mean_of_lists
 from recbole_iacn.nn import mix_gradient
 from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 
 class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
@@ -21,22 +31,24 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
       :meth:`auxiliary` reads them alone.
     """
 
+    _catalogue: tuple[Any, Any]
+
     @classmethod
-    def adopt(cls, layer):
-        """Turn a stock layer into this one, in place."""
+    def adopt(cls, layer: Any) -> InterestAwareSeqEmbLayer:
+        """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
         adopt(layer, cls)
         layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
         layer._catalogue = None, None
         return layer
 
-    def item_table(self, name):
+    def item_table(self, name: str) -> tuple[nn.Embedding, int, FeatureType]:
         if name in self.token_field_names["item"]:
             row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
             return self.token_embedding_table["item"].embedding, row, FeatureType.TOKEN
         place = self.token_seq_field_names["item"].index(name)
         return self.token_seq_embedding_table["item"][place], 0, FeatureType.TOKEN_SEQ
 
-    def embed_token_seq_fields(self, token_seq_fields, type):
+    def embed_token_seq_fields(self, token_seq_fields: list[Tensor], type: str) -> Tensor | None:
         """As in RecBole: pooled lists of each field, (B, L, fields, D), or None; without their padding."""
         if self.pooling_mode != "mean" or not token_seq_fields:
             return super().embed_token_seq_fields(token_seq_fields, type)
@@ -44,7 +56,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         pooled = [mean_of_lists(ids.flatten(0, -2), table) for ids, table in zip(token_seq_fields, tables)]
         return torch.stack(pooled, dim=1).unflatten(0, token_seq_fields[0].shape[:-1])
 
-    def forward(self, user_idx, item_idx):
+    def forward(self, user_idx: Tensor, item_idx: Tensor) -> tuple[dict[str, Tensor | None], dict[str, Tensor | None]]:
         """As in RecBole: dicts ``sparse`` and ``dense`` with entries ``user`` (B, fields, D) and ``item``
         (B, L + 1, fields, D), or None.
 
@@ -58,7 +70,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
                 part["item"] = take(part["item"].flatten(1), place).unflatten(-1, part["item"].shape[1:])
         return sparse, dense
 
-    def tables_of(self, user_idx, item_idx):
+    def tables_of(self, user_idx: Tensor, item_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What :meth:`forward` gives, each distinct item once: its vectors are ``table[place]``, fields in a row, the
         sparse ones first.
 
@@ -74,7 +86,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         users, _, _ = self._tables(user_idx, item_idx.flatten()[:1])
         return users, self._whole_catalogue(), item_idx
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> InterestAwareSeqEmbLayer:
         """As in PyTorch."""
         self._catalogue = None, None
         return super().train(mode)
@@ -114,12 +126,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         return sparse, dense, place
 
 
-class SequenceItems:
+class SequenceItems(Part):
     """For DIN and DIEN: stands before the backbone and adopts its embedding layer."""
 
     reads_items = True
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
         for module in self.modules():
@@ -127,29 +139,29 @@ class SequenceItems:
                 adopt(module, PackedSequenceAttention)
         # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
         # module that the optimizer does not hold. Its weights are in the state dict anyway.
-        self.other_parameter_name = []
+        self.other_parameter_name: list[str] = []
 
     @property
-    def item_tables(self):
+    def item_tables(self) -> InterestAwareSeqEmbLayer:
         """The module that embeds items."""
         return self.embedding_layer
 
-    def with_history(self, interaction):
+    def with_history(self, interaction: Interaction) -> Interaction:
         """The rows as the backbone wants them: as they are, the history is among them."""
         return interaction
 
-    def scorer(self, interaction):
+    def scorer(self, interaction: Interaction) -> Any:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         return RowScorer(self, interaction)
 
 
-class PackedScore:
+class PackedScore(Part):
     """DIN's score from the table of a batch's distinct items: no history is gathered as a padded whole.
 
     Stands before :class:`SequenceItems` where the backbone scores as RecBole's DIN does.
     """
 
-    def forward(self, user, item_seq, item_seq_len, next_items):
+    def forward(self, user: Tensor, item_seq: Tensor, item_seq_len: Tensor, next_items: Tensor) -> Tensor:
         """As in RecBole: logits, (B,)."""
         items = torch.cat((item_seq, next_items.unsqueeze(1)), dim=1)
         _, table, place = self.embedding_layer.tables_of(user, items)
@@ -158,7 +170,7 @@ class PackedScore:
         joint = torch.cat([user, candidate, user * candidate], dim=-1)
         return self.dnn_predict_layers(self.dnn_mlp_layers(joint)).squeeze(1)
 
-    def scorer(self, interaction):
+    def scorer(self, interaction: Interaction) -> Any:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         lengths = interaction[self.ITEM_SEQ_LEN].tolist()
         _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], interaction[self.ITEM_SEQ])

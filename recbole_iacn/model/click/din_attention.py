@@ -1,10 +1,16 @@
 """DIN's and DIEN's attention over a history, without its padding."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import torch
 from recbole.model.layers import SequenceAttLayer
+from torch import Tensor
 from torch.nn.functional import linear
 
 from recbole_iacn.nn.lookup import take
+from recbole_iacn.nn.recurrence import TimeMajor
 
 
 class PackedSequenceAttention(SequenceAttLayer):
@@ -15,7 +21,7 @@ class PackedSequenceAttention(SequenceAttLayer):
       first term once a row instead of once a position, the others half as wide, and nothing is concatenated.
     """
 
-    def forward(self, queries, keys, keys_length):
+    def forward(self, queries: Tensor, keys: Tensor, keys_length: Tensor) -> Tensor:
         """As in RecBole: queries (B, H), keys (B, T, H), lengths (B,); returns weights (B, 1, T), or the sum of keys
         (B, 1, H) if ``return_seq_weight`` is False."""
         rows, steps, _ = keys.shape
@@ -29,7 +35,7 @@ class PackedSequenceAttention(SequenceAttLayer):
             weights = weights.softmax(dim=2)
         return weights if self.return_seq_weight else weights @ keys
 
-    def over(self, queries, table, place, lengths):
+    def over(self, queries: Tensor, table: Tensor, place: Tensor, lengths: Tensor) -> Tensor:
         """The weighted sum of keys that are rows of a table, which is never gathered as a whole.
 
         Args:
@@ -51,7 +57,7 @@ class PackedSequenceAttention(SequenceAttLayer):
         scores = self._scores(queries, key, row, table, item)
         return torch.zeros_like(queries).index_add(0, row, scores.unsqueeze(1) * key)
 
-    def weights_at(self, queries, key, positions):
+    def weights_at(self, queries: Tensor, key: Tensor, positions: TimeMajor) -> Tensor:
         """Weights where the keys are real, adding up to 1 in each row.
 
         Args:
@@ -67,7 +73,7 @@ class PackedSequenceAttention(SequenceAttLayer):
         padded = scores.new_full((rows * steps,), -torch.inf).index_put((positions.place,), scores)
         return padded.view(rows, steps).softmax(dim=1).flatten().index_select(0, positions.place)
 
-    def to_one(self, key):
+    def to_one(self, key: Tensor) -> Callable[[Tensor], Tensor]:
         """The weights of one history's keys, for many queries.
 
         With k fixed the first layer is linear in q, so that it is one product for all positions:

@@ -1,16 +1,26 @@
 """FFM keeps an item's vectors apart for each field that they meet: the same history, over its own tables."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from recbole.model.context_aware_recommender.ffm import FieldAwareFactorizationMachine
 from recbole.utils import FeatureType
+from torch import Tensor, nn
 
 from recbole_iacn.model.click.full_sort import RowScorer
-from recbole_iacn.model.click.item_tables import embed_column, mean_over_history
+from recbole_iacn.model.click.item_tables import Part, embed_column, mean_over_history
 from recbole_iacn.nn import mix_gradient
 from recbole_iacn.nn.adoption import adopt
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
-class FieldAwareItems:
+
+class FieldAwareItems(Part):
     """For FFM: stands before the backbone.
 
     There is one table for each field, so ``E_auxiliary`` has a part in each; the capsule task reads their mean.
@@ -18,16 +28,16 @@ class FieldAwareItems:
 
     reads_items = True
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         adopt(self.ffm, FieldAwareHistory)
         object.__setattr__(self.ffm, "owner", self)  # not as a submodule: the owner holds this one
 
-    def scorer(self, interaction):
+    def scorer(self, interaction: Interaction) -> RowScorer:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         return RowScorer(self, interaction)
 
-    def item_tables_by_field(self, name):
+    def item_tables_by_field(self, name: str) -> list[tuple[nn.Embedding, int, FeatureType]]:
         """``(table, first row, feature type)`` of an item column, for each field."""
         if name in self.token_field_names:
             start = int(self.ffm.token_offsets[self.token_field_names.index(name)])
@@ -41,7 +51,7 @@ class FieldAwareItems:
         names, tables, kind = lists
         return [(of_field[names.index(name)], 0, kind) for of_field in tables]
 
-    def item_field(self, name, items):
+    def item_field(self, name: str, items: Tensor) -> Tensor:
         """The mean of a column's vectors over all fields, shape (U, D)."""
         values = self.item_feat[name][items]
         return torch.stack([embed_column(values, *table) for table in self.item_tables_by_field(name)]).mean(dim=0)

@@ -3,14 +3,22 @@
 A *scorer* is made from rows without candidates. It is called with item ids and returns their scores, (B, items).
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from recbole.data.interaction import Interaction
 
 _CANDIDATES = 2048  # beyond, a history's hidden layers for all of them leave the cache: half the speed at twice as many
 
 
-def score_all(model, interaction):
+def score_all(model: Any, interaction: Interaction) -> Tensor:
     """Scores of all items, by the scorer that the model offers.
 
     Args:
@@ -23,7 +31,7 @@ def score_all(model, interaction):
     """
     score = model.scorer(interaction)
     items = torch.arange(model.n_items, device=interaction[model.USER_ID].device)
-    scores = None
+    scores: Any = None
     for part in items.split(score.items_at_once):
         found = score(part)
         if scores is None:
@@ -41,14 +49,14 @@ class RowScorer:
         history (torch.Tensor, optional): what stands for each row's history, shape (B, …).
     """
 
-    def __init__(self, model, interaction, history=None):
+    def __init__(self, model: Any, interaction: Interaction, history: Tensor | None = None) -> None:
         self.model, self.rows, self.count = model, copy.copy(interaction), len(interaction)
         self.items_at_once = max(model.eval_batch_size // self.count, 1)
         self.rows.interaction = {**interaction.interaction}
         if history is not None:
             self.rows.interaction[model.ITEM_SEQ] = history
 
-    def __call__(self, items):
+    def __call__(self, items: Tensor) -> Tensor:
         candidates = self.rows.repeat_interleave(len(items))
         candidates.update(self.model.item_tables.item_feat[items.repeat(self.count)])
         return self.model.predict(candidates).view(self.count, len(items))
@@ -57,11 +65,11 @@ class RowScorer:
 class PooledScorer(RowScorer):
     """For :class:`HistoryContext`, to which a history is the mean of its items' vectors, whatever the candidate."""
 
-    def __init__(self, model, interaction):
+    def __init__(self, model: Any, interaction: Interaction) -> None:
         super().__init__(model, interaction, torch.arange(len(interaction), device=model.device).unsqueeze(1))
         self.pooled = model.pool_history(interaction[model.ITEM_SEQ])
 
-    def __call__(self, items):
+    def __call__(self, items: Tensor) -> Tensor:
         with self.model.pooled_already(self.pooled):
             return super().__call__(items)
 
@@ -76,11 +84,11 @@ class AttentionScorer:
         finish (torch.nn.Module): the backbone's last layer.
     """
 
-    def __init__(self, model, rows, read, finish):
+    def __init__(self, model: Any, rows: int, read: Callable[[int, Tensor], Tensor], finish: nn.Module) -> None:
         self.model, self.rows, self.read, self.finish = model, rows, read, finish
         self.items_at_once = min(model.eval_batch_size, _CANDIDATES)
 
-    def __call__(self, items):
+    def __call__(self, items: Tensor) -> Tensor:
         model, layer = self.model, self.model.embedding_layer
         users = items.new_zeros(1)  # only the items' part is asked for
         _, table, place = layer.tables_of(users, items)

@@ -1,15 +1,26 @@
 """Auxiliary item embeddings and their tasks, as a mixin over any click-through-rate model."""
 
-from torch import nn
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.full_sort import score_all
+from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.model.click.task import find_task
 from recbole_iacn.nn import mix_gradient
 
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
-class InterestAware:
+
+class InterestAware(Part):
     """Gives a click-through-rate model an auxiliary item embedding and, in training, the tasks that shape it.
 
     The item embedding becomes ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and
@@ -29,25 +40,26 @@ class InterestAware:
 
     dataset_class = "recbole_iacn.data.dataset.InterestAwareDataset"
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
+    backbone: type  # what the rule was given
     epoch = 0  # set by the trainer
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.iacn_mode = config["iacn_mode"]
         self.eval_batch_size = config["eval_batch_size"]
         self.iacn_delta = config["iacn_delta"]
         full = self.iacn_mode == "full"
         self.item_tables.main_weight = self.iacn_delta if full else 1.0
-        self.tasks = nn.ModuleDict()
+        self.tasks: Any = nn.ModuleDict()  # of AuxiliaryTask
         for name in (config["auxiliary_tasks"] or ["iacn"]) if full else []:
             self.tasks[name] = find_task(name)(config, dataset, self)
 
     @property
-    def loss_names(self):
+    def loss_names(self) -> tuple[str, ...]:
         """What the log calls the losses, in the order in which :meth:`calculate_loss` returns them."""
         return ("main", *(name for task in self.tasks.values() for name in task.loss_names))
 
-    def calculate_loss(self, interaction):
+    def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """The backbone's loss; with tasks the tuple ``(L_main, lambda * L_IaCN, …)``."""
         with self.item_tables.sharing():
             main = super().calculate_loss(self.with_history(interaction))
@@ -59,7 +71,7 @@ class InterestAware:
                 )
             return (main, *self.auxiliary_losses(interaction)) if self.tasks else main
 
-    def auxiliary_losses(self, interaction):
+    def auxiliary_losses(self, interaction: Interaction) -> tuple[Tensor, ...]:
         """The losses of all tasks over a batch's clicked rows; their mean over the processes is that over all rows.
 
         Returns:
@@ -73,7 +85,7 @@ class InterestAware:
         found = [task.losses(self, interaction, clicked) for task in self.tasks.values()]
         return tuple(part * share for losses in found for part in (losses if isinstance(losses, tuple) else (losses,)))
 
-    def auxiliary_embedding(self, items):
+    def auxiliary_embedding(self, items: Tensor) -> Tensor:
         """``E_auxiliary`` of items as a task reads it: with ``1 - delta`` of the task's gradient.
 
         Args:
@@ -84,7 +96,7 @@ class InterestAware:
         """
         return mix_gradient(self.item_tables.auxiliary(items), 1 - self.iacn_delta)
 
-    def load_state_dict(self, state_dict, *args, **kwargs):
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """As in PyTorch; also of a checkpoint of version 0.5. A backbone that loads weights while it is built
         (KD_DAGFM's ``warm_up``) has no task yet: then the tasks' weights are left out."""
         state_dict = {_name_since_0_6(name): value for name, value in state_dict.items()}
@@ -92,11 +104,11 @@ class InterestAware:
             state_dict = {name: value for name, value in state_dict.items() if not name.startswith("tasks.")}
         return super().load_state_dict(state_dict, *args, **kwargs)
 
-    def predict(self, interaction):
+    def predict(self, interaction: Interaction) -> Tensor:
         """The backbone's score of each row, shape (B,)."""
         return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
-    def foresee(self, interaction):
+    def foresee(self, interaction: Interaction) -> Tensor:
         """The user as the interest that is next has it: a vector to retrieve items with, by its product with their
         auxiliary embeddings.
 
@@ -113,7 +125,7 @@ class InterestAware:
             raise ConfigError("iacn_target: only a model with iacn_target: distilled foresees an interest")
         return self.tasks["iacn"].foresee(self, interaction)
 
-    def interests_and_items(self, interaction):
+    def interests_and_items(self, interaction: Interaction) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
         """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares, of a model with capsules.
 
         Returns:
@@ -121,7 +133,7 @@ class InterestAware:
         """
         return *self._capsules("interests").interests(self, interaction), self.item_tables.auxiliary
 
-    def couplings(self, interaction):
+    def couplings(self, interaction: Interaction) -> Tensor:
         """Which interest each behaviour of a history belongs to, as the trained capsules see it.
 
         Args:
@@ -135,14 +147,14 @@ class InterestAware:
         """
         return self._capsules("couplings").couplings(self, interaction)
 
-    def _capsules(self, wanted):
+    def _capsules(self, wanted: str) -> Any:
         if "iacn" in self.tasks:
             return self.tasks["iacn"]
         if self.tasks:
             raise ConfigError(f"auxiliary_tasks: {wanted} need the task iacn, this model has {', '.join(self.tasks)}")
         raise ConfigError(f"iacn_mode: {wanted} need the capsules of mode full, this model's is {self.iacn_mode!r}")
 
-    def full_sort_predict(self, interaction):
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """Score every item for each row; see :func:`score_all`.
 
         Returns:
@@ -151,7 +163,7 @@ class InterestAware:
         return score_all(self, interaction)
 
 
-def _name_since_0_6(name):
+def _name_since_0_6(name: str) -> str:
     """A weight's name today, given that of version 0.5, which had one task, as a part of the model itself."""
     if name.startswith("iacn."):
         return "tasks.iacn.network." + name.removeprefix("iacn.")

@@ -1,29 +1,38 @@
 """Embeds items, rather than rows, from the tables that a RecBole model already has."""
 
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from recbole.utils import FeatureType
+from torch import Tensor, nn
 
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.nn.lookup import Bags, Lists, look_up, take
 
+# The base of a class that stands before or behind a backbone: to a checker it has whatever the whole model has.
+Part: Any = object
 
-class ItemTables:
+
+class ItemTables(Part):
     """For the module that owns the embedding tables of the item columns.
 
     It must have ``item_feat``, the table of item columns with one line an item, and :meth:`item_table`.
     """
 
     main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
-    left = None  # while a loss is computed: what the backbone's forward pass leaves for the tasks, by name
-    _columns_of_lists = None  # by name; aliases have their original's
+    # While a loss is computed: what the backbone's forward pass leaves for the tasks, by name.
+    left: dict[str, Any] | None = None
+    _columns_of_lists: dict[str, Lists] | None = None  # by name; aliases have their original's
 
-    def item_table(self, name):
+    def item_table(self, name: str) -> tuple[nn.Embedding, int, FeatureType]:
         """Where column ``name`` is embedded: ``(table, first row, feature type)``."""
         raise NotImplementedError
 
-    def item_field(self, name, items):
+    def item_field(self, name: str, items: Tensor) -> Tensor:
         """One column's vectors: an id's own, the mean of a list's, a number's times the number.
 
         Args:
@@ -45,7 +54,7 @@ class ItemTables:
             self._columns_of_lists[name] = Lists(self.item_feat[name])
         return self._columns_of_lists[name]
 
-    def auxiliary(self, items):
+    def auxiliary(self, items: Tensor) -> Tensor:
         """``c = f(i, r)``: the mean of an item's auxiliary embedding and those of its features.
 
         Args:
@@ -62,12 +71,12 @@ class ItemTables:
             vectors = torch.stack([self.item_field(name, distinct) for name in self.auxiliary_names()])
         return take(vectors.mean(dim=0), place)
 
-    def auxiliary_names(self):
+    def auxiliary_names(self) -> list[str]:
         """The auxiliary columns, in the order of the item table."""
         return [name for name in self.item_feat.columns if name.endswith(AUXILIARY_SUFFIX)]
 
     @contextlib.contextmanager
-    def sharing(self):
+    def sharing(self) -> Iterator[None]:
         """Within: the backbone's forward pass may leave something in ``left``. What it embeds serves :meth:`auxiliary`,
         too, where it has all the items asked for."""
         self.left = {}
@@ -76,7 +85,7 @@ class ItemTables:
         finally:
             self.left = None
 
-    def share(self, distinct, vectors_of):
+    def share(self, distinct: Tensor, vectors_of: dict[str, Tensor]) -> None:
         """Offer vectors to :meth:`auxiliary`.
 
         Args:
@@ -88,7 +97,7 @@ class ItemTables:
         if self.left is not None and names:
             self.left["auxiliary"] = distinct, torch.stack([vectors_of[name] for name in names])
 
-    def gradient_weights(self, names):
+    def gradient_weights(self, names: Sequence[str]) -> float | Tensor:
         """1 for original columns, ``main_weight`` for auxiliary ones: 1.0, or a tensor of shape (columns, 1)."""
         if self.main_weight == 1.0:
             return 1.0
@@ -96,7 +105,7 @@ class ItemTables:
         return torch.tensor(weights, device=self.device).unsqueeze(-1)
 
 
-def embed_column(values, table, start, kind):
+def embed_column(values: Tensor, table: nn.Embedding, start: int, kind: FeatureType) -> Tensor:
     """The vectors of one column's values.
 
     Args:
@@ -118,7 +127,7 @@ def embed_column(values, table, start, kind):
     return mean_of_lists(values, table)
 
 
-def mean_of_lists(ids, table, numbers=None):
+def mean_of_lists(ids: Tensor, table: nn.Embedding, numbers: Tensor | None = None) -> Tensor:
     """Mean embedding of lists of ids, computed at real entries only: lists are padded to the longest of all items.
 
     Args:
@@ -137,7 +146,7 @@ def mean_of_lists(ids, table, numbers=None):
     return sums / real.sum(dim=1, keepdim=True).clamp_min(1)
 
 
-def mean_over_history(history, vectors_of):
+def mean_over_history(history: Tensor, vectors_of: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean of the items' vectors over a history; each distinct item is embedded once.
 
     Args:

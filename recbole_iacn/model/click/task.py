@@ -38,10 +38,13 @@ class AuxiliaryTask(nn.Module):
 
     name = ""
     settings: type | None = None
-    reads_state = False
 
     def __init__(self, config: Config, dataset: Dataset, model: InterestAware) -> None:
         super().__init__()
+
+    @property
+    def reads_state(self) -> bool:
+        return False
 
     @property
     def loss_names(self) -> tuple[str, ...]:

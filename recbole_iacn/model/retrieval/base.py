@@ -1,12 +1,22 @@
 """What the multi-interest family shares: items scored by the best of a user's interest vectors, trained by BPR."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import torch
 from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn import parallel
 from recbole_iacn.nn.lookup import look_up
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 _BLOCK = 256  # users, and items, whose vectors and scores a core's cache holds
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
@@ -25,21 +35,21 @@ class InterestRecommender(SequentialRecommender):
     dataset_class = "recbole_iacn.data.history.HistoryDataset"
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     input_type = InputType.PAIRWISE
-    loss_names = ("main",)
+    loss_names: tuple[str, ...] = ("main",)
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.embedding_size = config["embedding_size"]
         self.item_embedding = nn.Embedding(self.n_items, self.embedding_size, padding_idx=0)
         self.extractor = self.make_extractor(config)
         self.apply(start_small)
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         """The module that turns embedded histories (B, L, D) and masks (B, L) into interests (B, K, D) and their mask
         (B, K)."""
         raise NotImplementedError
 
-    def interests(self, interaction):
+    def interests(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """Interests of each row.
 
         Args:
@@ -50,15 +60,15 @@ class InterestRecommender(SequentialRecommender):
         """
         return self.extract(interaction, self.embed(interaction[self.ITEM_SEQ]))
 
-    def extract(self, interaction, behaviors):
+    def extract(self, interaction: Interaction, behaviors: Tensor) -> tuple[Tensor, Tensor]:
         """:meth:`interests` of histories that are embedded already, shape (B, L, D)."""
         return self.extractor(behaviors, interaction[self.ITEM_SEQ] != 0)
 
-    def embed(self, items):
+    def embed(self, items: Tensor) -> Tensor:
         """Embeddings of items, shape (\\*items.shape, D)."""
         return look_up(items, self.item_embedding)
 
-    def interests_and_items(self, interaction):
+    def interests_and_items(self, interaction: Interaction) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
         """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares.
 
         Returns:
@@ -66,7 +76,7 @@ class InterestRecommender(SequentialRecommender):
         """
         return *self.interests(interaction), self.embed
 
-    def parameter_groups(self):
+    def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameters as an optimizer takes them: biases have no weight decay."""
         named = list(self.named_parameters())
         biases = [parameter for name, parameter in named if "bias" in name.rpartition(".")[2]]
@@ -75,7 +85,7 @@ class InterestRecommender(SequentialRecommender):
             {"params": biases, "weight_decay": 0.0},
         ]
 
-    def users(self, interaction):
+    def users(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         """The vectors that score when serving: all :meth:`interests`.
 
         Returns:
@@ -83,17 +93,17 @@ class InterestRecommender(SequentialRecommender):
         """
         return self.interests(interaction)
 
-    def reader(self, interests, active, target):
+    def reader(self, interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
         """The vector that training scores with, shape (B, D): the interest that likes the clicked item best."""
         return best_interest(interests, active, target)
 
-    def calculate_loss(self, interaction):
+    def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """BPR of the clicked item and a negative."""
         behaviors, clicked, other = self.embedded(interaction)
         interests, active = self.extract(interaction, behaviors)
         return self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
 
-    def embedded(self, interaction):
+    def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of each row's history (B, L, D), of its clicked item and of its negative, (B, D) each.
 
         Read in one go: every reading of the table has a gradient of the table's size.
@@ -103,19 +113,19 @@ class InterestRecommender(SequentialRecommender):
         behaviors, clicked, other = vectors.split([history.shape[1], 1, 1], dim=1)
         return behaviors, clicked.squeeze(1), other.squeeze(1)
 
-    def of_whole(self, loss, interaction):
+    def of_whole(self, loss: Tensor, interaction: Interaction) -> Tensor:
         """A mean over rows, weighed so that its mean over processes is the mean over all their rows."""
         rows = len(interaction)
         return loss * parallel.share(rows, parallel.total(rows, loss.device))
 
-    def predict(self, interaction):
+    def predict(self, interaction: Interaction) -> Tensor:
         """The score of each row's item, shape (B,)."""
         users, active = self.users(interaction)
         scores = (users @ self.embed(interaction[self.ITEM_ID]).unsqueeze(2)).squeeze(2)
         return scores.masked_fill(~active, -torch.inf).amax(dim=1)
 
     @torch.no_grad()
-    def full_sort_predict(self, interaction):
+    def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """The scores of all items, shape (B, items), padding item included; without gradient."""
         users, active = self.users(interaction)
         # Everybody has the first interest: it stands in for those that a user has not.
@@ -123,7 +133,7 @@ class InterestRecommender(SequentialRecommender):
         return largest_products(users, self.item_embedding.weight)
 
 
-def largest_products(users, items):
+def largest_products(users: Tensor, items: Tensor) -> Tensor:
     """For each user and item the largest ``v_k . e``.
 
     In place and, on a CPU, block by block: all products at once would be K times the memory, and out of every cache.
@@ -147,17 +157,18 @@ def largest_products(users, items):
     return best
 
 
-def start_small(module):
+def start_small(module: nn.Module) -> None:
     """Start of embeddings and linear layers; a padding row stays zero."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=_START)
-        if getattr(module, "bias", None) is not None:
-            nn.init.normal_(module.bias, std=_START)
+        bias = getattr(module, "bias", None)
+        if bias is not None:
+            nn.init.normal_(bias, std=_START)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         nn.init.zeros_(module.weight[module.padding_idx].detach())
 
 
-def best_interest(interests, active, target):
+def best_interest(interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
     """The interest of largest ``v_k . e``.
 
     Args:
@@ -172,7 +183,7 @@ def best_interest(interests, active, target):
     return interests[torch.arange(len(interests), device=interests.device), scores.argmax(dim=1)]
 
 
-def bpr(users, clicked, others):
+def bpr(users: Tensor, clicked: Tensor, others: Tensor) -> Tensor:
     """``-log sigmoid(v . e+ - v . e-)``, the mean over rows. Source: Rendle et al., UAI '09.
 
     Args:

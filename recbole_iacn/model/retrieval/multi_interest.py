@@ -1,12 +1,20 @@
 """YouTubeDNN, MIND, ComiRec and ComiRec+: one recommender, four extractors."""
 
-from torch import nn
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
 
 from recbole_iacn.model.retrieval.base import InterestRecommender
 from recbole_iacn.names import extractors
 from recbole_iacn.nn import BehaviorToInterestRouting, LabelAwareAttention
 from recbole_iacn.nn.extractor import MeanInterest, PositionalRouting, SelfAttentiveInterests
 from recbole_iacn.nn.transformer import TransformerBlock
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
 
 
 class YouTubeDNN(InterestRecommender):
@@ -15,7 +23,7 @@ class YouTubeDNN(InterestRecommender):
     Source: Covington et al., RecSys '16, as a retrieval model with BPR (TiMiRec paper, table 2).
     """
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         return MeanInterest(config["embedding_size"])
 
 
@@ -28,11 +36,11 @@ class MIND(InterestRecommender):
     Source: Li et al., CIKM '19.
     """
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.attention = LabelAwareAttention(config["label_attention"], config["label_power"])
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         size = config["embedding_size"]
         routing = BehaviorToInterestRouting(
             size,
@@ -45,19 +53,19 @@ class MIND(InterestRecommender):
         )
         return _Widened(routing, size) if config["h_layer"] else routing
 
-    def reader(self, interests, active, target):
+    def reader(self, interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
         return self.attention(interests, target, active)[0]
 
 
 class _Widened(nn.Module):
     """Capsules through a hidden layer of four times their width."""
 
-    def __init__(self, routing, size):
+    def __init__(self, routing: nn.Module, size: int) -> None:
         super().__init__()
         self.routing = routing
         self.h_layer = nn.Sequential(nn.Linear(size, 4 * size), nn.ReLU(), nn.Linear(4 * size, size))
 
-    def forward(self, behaviors, mask):
+    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         interests, active = self.routing(behaviors, mask)
         return self.h_layer(interests), active
 
@@ -70,7 +78,7 @@ class ComiRec(InterestRecommender):
     Source: Cen et al., KDD '20.
     """
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         size, count, name = config["embedding_size"], config["num_interests"], config["extractor"]
         if name == "dr":
             return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"])
@@ -85,11 +93,11 @@ class ComiRecPlus(InterestRecommender):
     Source: Wang et al. (TiMiRec), CIKM '22, table 2, "ComiRec+".
     """
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         return self_attentive(config, self.max_seq_length, block=True)
 
 
-def self_attentive(config, max_length, block=False):
+def self_attentive(config: Config, max_length: int, block: bool = False) -> SelfAttentiveInterests:
     """The extractor that ComiRec and TiMiRec share; with a transformer block that of ComiRec+ and TiMiRec+.
 
     Args:

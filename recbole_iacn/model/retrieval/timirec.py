@@ -1,11 +1,21 @@
 """TiMiRec and TiMiRec+: foresee which interest the next item belongs to, and score with that."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
+from torch import Tensor, nn
 
 from recbole_iacn.model.retrieval.base import InterestRecommender, bpr, start_small
 from recbole_iacn.model.retrieval.multi_interest import self_attentive
 from recbole_iacn.nn.distillation import distillation_loss, target_interest
 from recbole_iacn.nn.predictor import InterestPredictor
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 EXTRACTOR, PREDICTOR, EXTRACTOR_AGAIN = range(3)  # what is trained
 
@@ -27,7 +37,7 @@ class TiMiRec(InterestRecommender):
     trainer_class = "recbole_iacn.training.two_stages.TiMiRecTrainer"
     block = False
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.stages = config["stages"]
         self.temperature = config["distillation_temperature"]
@@ -41,32 +51,32 @@ class TiMiRec(InterestRecommender):
         self.register_buffer("stage", torch.tensor(PREDICTOR if self.stages == "joint" else EXTRACTOR))
 
     @property
-    def loss_names(self):
+    def loss_names(self) -> tuple[str, ...]:  # type: ignore[override]  # nobody sets it
         return ("main", "distillation") if self.predicts else ("main",)
 
     @property
-    def predicts(self):
+    def predicts(self) -> bool:
         """Whether the predictor is trained and serves."""
         return int(self.stage) == PREDICTOR
 
-    def start_second_stage(self):
+    def start_second_stage(self) -> None:
         """From here on: both parts, or, as a control, the extractor once more."""
         self.stage.fill_(EXTRACTOR_AGAIN if self.stages == "extractor_twice" else PREDICTOR)
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         return self_attentive(config, self.max_seq_length, block=self.block)
 
-    def users(self, interaction):
+    def users(self, interaction: Interaction) -> tuple[Tensor, Tensor]:
         interests, active = self.interests(interaction)
         if not self.predicts:
             return interests, active
         return self._foreseen(interests, interaction)[0].unsqueeze(1), active[:, :1]
 
-    def _foreseen(self, interests, interaction):
+    def _foreseen(self, interests: Tensor, interaction: Interaction) -> tuple[Tensor, Tensor]:
         logits = self.predictor(interaction[self.ITEM_SEQ])
         return (logits.softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
 
-    def calculate_loss(self, interaction):
+    def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``."""
         if not self.predicts:
             return super().calculate_loss(interaction)

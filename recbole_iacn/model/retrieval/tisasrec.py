@@ -1,11 +1,20 @@
 """TiSASRec: self-attention with the time between clicks."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.data.history import ELAPSED
 from recbole_iacn.model.retrieval.base import InterestRecommender
 from recbole_iacn.nn.interval_attention import IntervalBlock, personal_intervals
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 
 class TiSASRec(InterestRecommender):
@@ -18,12 +27,12 @@ class TiSASRec(InterestRecommender):
 
     dataset_class = "recbole_iacn.data.history.TimedHistoryDataset"
 
-    def __init__(self, config, dataset):
+    def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.ELAPSED = ELAPSED + config["LIST_SUFFIX"]
         self.time_span = config["time_span"]
 
-    def make_extractor(self, config):
+    def make_extractor(self, config: Config) -> nn.Module:
         return _LastState(
             config["embedding_size"],
             self.max_seq_length,
@@ -33,7 +42,7 @@ class TiSASRec(InterestRecommender):
             config["dropout_prob"],
         )
 
-    def extract(self, interaction, behaviors):
+    def extract(self, interaction: Interaction, behaviors: Tensor) -> tuple[Tensor, Tensor]:
         mask = interaction[self.ITEM_SEQ] != 0
         intervals = personal_intervals(interaction[self.ELAPSED], mask, self.time_span)
         return self.extractor(behaviors, mask, intervals)
@@ -42,7 +51,9 @@ class TiSASRec(InterestRecommender):
 class _LastState(nn.Module):
     """Blocks, then the state of the newest behaviour, normalised."""
 
-    def __init__(self, embedding_size, max_length, span, layers, heads, dropout):
+    def __init__(
+        self, embedding_size: int, max_length: int, span: int, layers: int, heads: int, dropout: float
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
@@ -50,7 +61,7 @@ class _LastState(nn.Module):
         )
         self.norm = nn.LayerNorm(embedding_size, eps=1e-8)
 
-    def forward(self, behaviors, mask, intervals):
+    def forward(self, behaviors: Tensor, mask: Tensor, intervals: Tensor) -> tuple[Tensor, Tensor]:
         states = self.dropout(behaviors * behaviors.shape[2] ** 0.5)
         for block in self.blocks:
             states = block(states, mask, intervals)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import BACKBONES, give_other_weights
+from helpers import BACKBONES, auxiliary_tables, give_other_weights
 
 import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
@@ -39,19 +39,6 @@ def losses(model, batch):
     torch.manual_seed(3)
     loss = model.calculate_loss(batch)
     return loss if isinstance(loss, tuple) else (loss, torch.zeros(()))
-
-
-def auxiliary_tables(model):
-    """The embedding weights that hold E_auxiliary, each with the slice of its rows."""
-    layer, found = model.item_tables, []
-    for name in ("item_id_auxiliary", "categories_auxiliary"):
-        tables = layer.item_tables_by_field(name) if hasattr(layer, "ffm") else [layer.item_table(name)]
-        for table, start, _ in tables:
-            weight = table.weight
-            rows = slice(start, start + (model.n_items if name.startswith("item") else len(weight)))
-            if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
-                found.append((weight, rows))
-    return found
 
 
 @pytest.mark.parametrize("mode", MODES)

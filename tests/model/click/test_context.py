@@ -202,6 +202,10 @@ def test_couplings_need_capsules(build):
     *_, test, model = build(iacn_mode="width")
     with pytest.raises(ConfigError, match=r"^iacn_mode: couplings need"):
         model.couplings(next(iter(test))[0])
+    with pytest.raises(
+        ConfigError, match=r"^iacn_mode: interests need the capsules of mode full, this model's is 'width'"
+    ):
+        model.interests_and_items(next(iter(test))[0])
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep_IaCN"])

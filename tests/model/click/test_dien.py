@@ -1,11 +1,9 @@
-"""DIEN_IaCN: equal to stock DIEN when off; negative histories; recurrence and auxiliary loss by hand."""
+"""DIEN_IaCN: equal to stock DIEN when off; negative histories; auxiliary loss by hand."""
 
 import numpy as np
 import pytest
 import torch
 from helpers import assert_computes_the_same, give_other_weights, give_same_weights
-
-from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 PROTOCOL = {"protocol": "leave_one_out_ctr"}
 
@@ -67,34 +65,6 @@ def test_an_empty_history_is_refused_in_words(pair):
     batch["item_length"][3] = 0
     with pytest.raises(ValueError, match="at least one item in every history"):
         ours.predict(batch)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_time_major_order_and_recurrence_against_plain_loops(seed):
-    """A GRU of PyTorch, row by row; the packed order by hand."""
-    torch.manual_seed(seed)
-    lengths = torch.tensor([2, 4, 1, 4, 3])
-    padded, gru = torch.randn(5, 4, 3), torch.nn.GRU(3, 6, batch_first=True)
-    positions = TimeMajor(lengths, 4)
-    assert positions.sizes == [5, 4, 3, 2]
-    assert positions.place.tolist() == [4, 12, 16, 0, 8, 5, 13, 17, 1, 6, 14, 18, 7, 15]
-    inputs = torch.nn.functional.linear(positions.pack(padded), gru.weight_ih_l0, gru.bias_ih_l0)
-    one = torch.ones(len(inputs), 1)
-    states = recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
-    filled = positions.pad(states)
-    for row, length in enumerate(lengths.tolist()):
-        expected = gru(padded[row : row + 1, :length])[0][0]
-        assert torch.allclose(filled[row, :length], expected, atol=1e-6)
-        assert (filled[row, length:] == 0).all()
-        assert torch.allclose(states[positions.last[row]], expected[-1], atol=1e-6)
-
-
-def test_gradients_of_the_recurrence_against_finite_differences():
-    torch.manual_seed(0)
-    sizes, width = [4, 3, 1], 2
-    shapes = [(8, 3 * width), (3 * width, width), (3 * width,), (8, 1), (8, 1)]
-    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    assert torch.autograd.gradcheck(lambda x, *others: recur(x, sizes, *others), given)
 
 
 def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build):

@@ -1,0 +1,77 @@
+"""Negatives of one's own, from a file, and what is wrong with such a file."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import own_sets, token_rows
+
+from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.sampling import OwnItems
+from recbole_iacn.errors import ConfigError
+
+
+def write_negatives(path, dataset, change=lambda user, item: f"{user}\t{item}"):
+    """For each user the first item that is not their own; ``change`` may spoil a line."""
+    own = own_sets(dataset)
+    lines = [change(user, min({f"i{item}" for item in range(40)} - own[user])) for user in own]
+    path.write_text("\n".join(["user_id:token\titem_id_list:token_seq", *lines]) + "\n")
+
+
+def test_evaluation_negatives_may_come_from_a_file(build, tmp_path):
+    _, train, *_ = build()
+    write_negatives(tmp_path / "mine", train._dataset)
+    _, _, valid, test, _ = build(test_negatives_file=str(tmp_path / "mine"))
+    own = own_sets(train._dataset)
+    everything = {f"i{item}" for item in range(40)}
+    assert all(item == min(everything - own[user]) for user, item, label in token_rows(test) if not label)
+    assert any(item != min(everything - own[user]) for user, item, label in token_rows(valid) if not label)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda user, item: f"{user}x\t{item}", "line 2: 'u0x' is not in the data"),
+        (lambda user, item: f"{user}\t{item}{'?' if user == 'u3' else ''}", r"line 5: 'i\d+\?' is not in the data"),
+        (lambda user, item: f"{user}\t{item} {item}", "line 2: 2 items, but each positive needs 1"),
+        (lambda user, item: user, "line 2: 0 items"),
+    ],
+)
+def test_a_wrong_line_of_negatives_is_named(build, tmp_path, change, message):
+    _, train, *_ = build()
+    write_negatives(tmp_path / "mine", train._dataset, change)
+    with pytest.raises(ConfigError, match=f"mine, {message}"):
+        build(valid_negatives_file=str(tmp_path / "mine"))
+
+
+def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_path):
+    _, train, *_ = build()
+    own = own_sets(train._dataset)
+    write_negatives(tmp_path / "own", train._dataset, lambda user, item: f"{user}\t{min(own[user])}")
+    with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is an item of 'u0' itself"):
+        build(test_negatives_file=str(tmp_path / "own"))
+    head = "user_id:token\titem_id_list:token_seq\n"
+    (tmp_path / "empty").write_text(head)
+    with pytest.raises(ConfigError, match="no line for 60 evaluated user"):
+        build(test_negatives_file=str(tmp_path / "empty"))
+    (tmp_path / "head").write_text("user\titems\n")
+    with pytest.raises(ConfigError, match="line 1: must be 'user_id:token"):
+        build(test_negatives_file=str(tmp_path / "head"))
+    with pytest.raises(ConfigError, match="No such file"):
+        build(test_negatives_file=str(tmp_path / "absent"))
+
+
+def test_one_own_item_among_others_is_an_error(tmp_path):
+    """Which of the line's items it is, and whatever stands beside it."""
+    tokens = {"user_id": {"[PAD]": 0, "a": 1, "b": 2}, "item_id": {"[PAD]": 0, "x": 1, "y": 2, "z": 3}}
+    data = SimpleNamespace(
+        uid_field="user_id", iid_field="item_id", config={"LIST_SUFFIX": "_list"}, field2token_id=tokens
+    )
+    own = OwnItems(np.array([1, 2, 2]), np.array([3, 1, 2]), n_items=4)  # a has z, b has x and y
+    head, path = "user_id:token\titem_id_list:token_seq\n", tmp_path / "mine"
+    path.write_text(head + "a\tx y\nb\tz z\n")
+    assert read_negatives(path, data, own, np.array([2, 1, 1]), 2).tolist() == [[3, 3], [1, 2], [1, 2]]
+    for items, named in (("x z", "z"), ("z y", "z"), ("z z", "z")):
+        path.write_text(f"{head}b\tz z\na\t{items}\n")
+        with pytest.raises(ConfigError, match=f"mine, line 3: '{named}' is an item of 'a' itself"):
+            read_negatives(path, data, own, np.array([1]), 2)

@@ -1,0 +1,38 @@
+"""Results of runs, as `recbole-iacn experiment` writes them, made by hand for the tests of reports."""
+
+from recbole_iacn.report import tables
+
+
+def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beauty"):
+    epochs = [
+        {
+            "losses": {"main": 0.7 - 0.1 * step, **({"iacn": 6.0 - step} if mode == "full" else {})},
+            "valid": auc,
+            "seconds": s,
+        }
+        for step, s in enumerate((5.0, 7.0, 9.0))
+    ]
+    told = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed, "settings": {}}
+    return {
+        **told,
+        "valid": {"auc": auc},
+        "test": {"auc": auc},
+        "epochs": epochs,
+        "seconds": 10.0,
+        "peak_mb": 600.0,
+        "version": "1",
+    }
+
+
+def swept(changes, key="iacn_delta", base=0.3):
+    """Rows: the default at .8 for seeds 1 to 3, and for every other value what it changes."""
+    found = [result(sweep={key: base}, seed=seed) for seed in (1, 2, 3)]
+    for value, of_seeds in changes.items():
+        found += [result(sweep={key: value}, seed=seed, auc=0.8 + x) for seed, x in enumerate(of_seeds, 1)]
+    return tables.rows_of(found)
+
+
+def ranked(model, seed, ndcg, dataset="Beauty", sweep=None):
+    one = result(model, "", seed, dataset=dataset, sweep=sweep)
+    chosen = {"best": ndcg / 2, "settings": {"valid_metric": "NDCG@5"}}
+    return {**one, **chosen, "test": {"hit@10": 2 * ndcg, "ndcg@10": ndcg}}

@@ -1,0 +1,50 @@
+"""Label-aware attention by hand."""
+
+import numpy as np
+import pytest
+import torch
+from oracle import B, D, K, L, example, softmax
+
+from recbole_iacn.nn import (
+    BehaviorToInterestRouting,
+    LabelAwareAttention,
+)
+
+
+def test_interests_beyond_the_users_own_get_exactly_zero_weight():
+    history, mask, target = example()
+    interests, active = BehaviorToInterestRouting(D, K, L)(history, mask)
+    assert (interests[~active] == 0).all()
+    for mode in ("pow", "scale", "hard"):
+        weights = LabelAwareAttention(mode, 2.0)(interests, target, active)[1]
+        assert (weights[~active] == 0).all()
+        assert torch.allclose(weights.sum(dim=1), torch.ones(B))
+
+
+@pytest.mark.parametrize("power", [0, 0.5, 1, 2, 3])
+def test_pow_attention_by_hand_keeps_the_sign(power):
+    interests = torch.eye(3).unsqueeze(0)
+    target = torch.tensor([[0.5, -0.5, 2.0]])
+    x = target[0].numpy()
+    expected = softmax(np.sign(x) * np.abs(x) ** power if power else np.zeros(3))
+    mask = torch.ones(1, 3, dtype=torch.bool)
+    user, weights = LabelAwareAttention("pow", power)(interests, target, mask)
+    np.testing.assert_allclose(weights[0], expected, atol=1e-6)
+    np.testing.assert_allclose(user[0], expected, atol=1e-6)
+
+
+def test_scale_and_hard_attention_by_hand():
+    interests = torch.eye(3).unsqueeze(0)
+    target = torch.tensor([[0.5, -0.5, 2.0]])
+    mask = torch.tensor([[True, True, False]])
+    weights = LabelAwareAttention("scale", 2.0)(interests, target, mask)[1][0]
+    np.testing.assert_allclose(weights[:2], softmax(np.array([1.0, -1.0])), atol=1e-6)
+    assert weights[2] == 0
+    assert LabelAwareAttention("hard")(interests, target, mask)[1].tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_pow_attention_is_finite_at_score_zero():
+    interests = torch.zeros(1, 2, 3, requires_grad=True)
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    LabelAwareAttention("pow", 0.5)(interests, torch.ones(1, 3), mask)[0].sum().backward()
+    assert torch.isfinite(interests.grad).all()

@@ -1,0 +1,34 @@
+"""The recurrence over rows in time-major order, against plain loops."""
+
+import pytest
+import torch
+
+from recbole_iacn.nn.recurrence import TimeMajor, recur
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_time_major_order_and_recurrence_against_plain_loops(seed):
+    """A GRU of PyTorch, row by row; the packed order by hand."""
+    torch.manual_seed(seed)
+    lengths = torch.tensor([2, 4, 1, 4, 3])
+    padded, gru = torch.randn(5, 4, 3), torch.nn.GRU(3, 6, batch_first=True)
+    positions = TimeMajor(lengths, 4)
+    assert positions.sizes == [5, 4, 3, 2]
+    assert positions.place.tolist() == [4, 12, 16, 0, 8, 5, 13, 17, 1, 6, 14, 18, 7, 15]
+    inputs = torch.nn.functional.linear(positions.pack(padded), gru.weight_ih_l0, gru.bias_ih_l0)
+    one = torch.ones(len(inputs), 1)
+    states = recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+    filled = positions.pad(states)
+    for row, length in enumerate(lengths.tolist()):
+        expected = gru(padded[row : row + 1, :length])[0][0]
+        assert torch.allclose(filled[row, :length], expected, atol=1e-6)
+        assert (filled[row, length:] == 0).all()
+        assert torch.allclose(states[positions.last[row]], expected[-1], atol=1e-6)
+
+
+def test_gradients_of_the_recurrence_against_finite_differences():
+    torch.manual_seed(0)
+    sizes, width = [4, 3, 1], 2
+    shapes = [(8, 3 * width), (3 * width, width), (3 * width,), (8, 1), (8, 1)]
+    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(lambda x, *others: recur(x, sizes, *others), given)

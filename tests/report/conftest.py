@@ -1,0 +1,28 @@
+"""Results of made runs, and a folder of them."""
+
+import json
+
+import pytest
+from made_runs import result
+
+
+@pytest.fixture
+def results():
+    """DIN gains .01, .02, .03 over off and nothing over width; DIEN has one seed."""
+    found = []
+    for seed, gain in ((1, 0.01), (2, 0.02), (3, 0.03)):
+        found += [
+            result(mode="off", seed=seed, auc=0.7),
+            result(mode="width", seed=seed, auc=0.7 + gain),
+            result(mode="full", seed=seed, auc=0.7 + gain),
+        ]
+    return [*found, result("DIEN", "off", auc=0.6), result("DIEN", "full", auc=0.65)]
+
+
+@pytest.fixture
+def folder(tmp_path, results):
+    runs = tmp_path / "table" / "runs"
+    runs.mkdir(parents=True)
+    for place, one in enumerate(results):
+        (runs / f"{place}.json").write_text(json.dumps(one))
+    return tmp_path / "table"

@@ -1,0 +1,83 @@
+"""The page and its pictures, in a real browser where there is one."""
+
+import json
+import re
+import shutil
+import time
+
+import pytest
+from made_runs import result
+
+from recbole_iacn.cli import main
+from recbole_iacn.report.writing import write_report
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="Kaleido draws in a Chromium")
+def test_pictures_are_drawn_and_shown(folder, capsys):
+    (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
+    main(["report", str(folder), "--pictures"])
+    assert str(folder / "iacn_delta.svg") in capsys.readouterr().out
+    for name, text in (("gain", "full − off"), ("iacn_delta", "DIN full, Beauty")):
+        assert text in (folder / f"{name}.svg").read_text()
+        assert f"]({name}.svg)" in (folder / "report.md").read_text()
+    drawn = {path.name: path.read_bytes() for path in folder.glob("*.svg")}
+    assert len(drawn) == 2
+    main(["report", str(folder), "--pictures"])
+    assert {path.name: path.read_bytes() for path in folder.glob("*.svg")} == drawn
+
+
+def test_pictures_that_cannot_be_drawn_are_told(folder, monkeypatch, capsys):
+    def to_image(figure, **given):
+        raise RuntimeError("Kaleido requires Google Chrome to be installed.\nmore")
+
+    monkeypatch.setattr("plotly.graph_objects.Figure.to_image", to_image)
+    with pytest.raises(SystemExit):
+        main(["report", str(folder), "--pictures"])
+    told = capsys.readouterr().err
+    assert "pictures: Plotly could not draw (Kaleido requires Google Chrome to be installed.)" in told
+    assert not list(folder.glob("report.*"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if not (chromium and driver):
+        pytest.skip("needs chromium and chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    quiet = "headless=new no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update"
+    for flag in [*quiet.split(), "disable-sync", "disable-quic"]:
+        options.add_argument(f"--{flag}")
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield window
+    window.quit()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")])
+def test_the_page_in_a_browser(browser, folder, width, scheme):
+    """Every figure is drawn, nothing is wider than the window, text can be read, nothing is said on the console."""
+    write_report(folder)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get((folder / "report.html").as_uri())
+    ask = """const plots = [...document.querySelectorAll('.js-plotly-plot')];
+        return {page: document.documentElement.scrollWidth, window: innerWidth,
+                drawn: plots.filter(plot => plot.querySelector('.main-svg')).length, plots: plots.length,
+                wide: Math.max(...plots.map(plot => plot.getBoundingClientRect().right)),
+                fetched: performance.getEntriesByType('resource').map(entry => entry.name),
+                text: getComputedStyle(document.body).color, paper: getComputedStyle(document.body).backgroundColor,
+                labels: [...new Set(plots.map(plot => plot._fullLayout.font.color))]}"""
+    for _ in range(50):
+        found = browser.execute_script(ask)
+        if found["labels"] == [found["text"]]:
+            break
+        time.sleep(0.1)
+    assert found["drawn"] == found["plots"] >= 7 and found["fetched"] == []
+    assert found["page"] <= found["window"] and found["wide"] <= found["window"]
+    assert found["labels"] == [found["text"]]
+    brightness = [sum(map(int, re.findall(r"\d+", found[key])[:3])) / 3 for key in ("text", "paper")]
+    assert abs(brightness[0] - brightness[1]) > 150 and (brightness[1] > brightness[0]) == (scheme == "light")
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]

@@ -1,0 +1,59 @@
+"""Checkpoints: safe, small, whole, and resumed from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from recbole_iacn.training.checkpoint import best_valid_result, save
+
+
+def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
+    """RecBole writes the file before it notes them; who resumes where nothing gets better returns them."""
+    _, _, _, best = trained(epochs=3, learning_rate=0.01)
+    saved = torch.load(best.saved_model_file, weights_only=True)
+    assert saved["best_valid_result"] == best.best_valid_result != {}
+    *_, resumed = trained(resume=best.saved_model_file, epochs=saved["epoch"] + 1)
+    assert resumed.best_valid_result == best.best_valid_result
+
+
+def test_recboles_own_checkpoint_tells_no_metrics(tmp_path):
+    """It pickles its Config, which is not loaded to look for them."""
+    torch.save({"config": Path, "state_dict": {}}, tmp_path / "stock.pth")
+    assert best_valid_result(tmp_path / "stock.pth") is None
+
+
+def test_checkpoint_is_safe_small_and_without_the_data(trained):
+    _, _, model, trainer = trained(embedding_size=256)
+    loaded = torch.load(trainer.saved_model_file, weights_only=True)
+    assert loaded["other_parameter"] == {}
+    tensors = [*model.state_dict().values()]
+    for state in trainer.optimizer.state_dict()["state"].values():
+        tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    assert Path(trainer.saved_model_file).stat().st_size < 1.2 * size
+
+
+def test_checkpoint_gives_the_settings_back(trained):
+    from recbole.quick_start import load_data_and_model
+
+    config, _, _, trainer = trained()
+    loaded, again, *_ = load_data_and_model(trainer.saved_model_file)
+    assert loaded.final_config_dict == config.final_config_dict
+    for name, weight in torch.load(trainer.saved_model_file, weights_only=True)["state_dict"].items():
+        assert torch.equal(again.state_dict()[name], weight)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, trained):
+    config, _, _, trainer = trained()
+    path = trainer.saved_model_file
+    before = Path(path).read_bytes()
+
+    class Unpicklable:
+        def __reduce__(self):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save({"config": config, "state_dict": Unpicklable()}, path)
+    assert Path(path).read_bytes() == before
+    assert not list(Path(path).parent.glob("*.partial*"))
