@@ -152,6 +152,7 @@ def test_the_text_names_no_place_and_no_user(machine, monkeypatch):
         assert private not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["recbole", "torch", "numpy", "scipy", "pandas"])
 def test_the_command_works_where_a_package_is_missing(missing):
     """In a process of its own, in which the package cannot be imported, but is listed as installed."""
