@@ -50,6 +50,7 @@ setup(
         "torch>=2.0",
         "numpy",
         "pandas",
+        "pydantic>=2.9",
         "pyyaml",
     ],
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},

@@ -55,9 +55,7 @@ def run(
             f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own"
             + (f"; {model}_IaCN with iacn_mode: off is its like" if model in click_models() else "")
         )
-    for path in config_file_list or []:
-        settings.check_keys(settings.read_config_file(path), path, model_class)
-    settings.check_keys(config_dict or {}, "config_dict", model_class)
+    settings.check_given(model_class or model, config_file_list, config_dict)
     what = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
     with checking_files():
         if launched:

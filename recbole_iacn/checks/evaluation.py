@@ -18,7 +18,7 @@ def check_metrics(config):
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 
-    metrics = [config["metrics"]] if isinstance(config["metrics"], str) else config["metrics"]
+    metrics = names_of(config["metrics"])
     for name in metrics:
         if name.lower() not in metric_types:
             raise ConfigError(f"metrics: there is no {name!r}.{did_you_mean(name, metric_types)}")
@@ -107,6 +107,11 @@ def check_last_state(config):
         raise ConfigError(
             f"last_state_only: is for {' and '.join(LAST_STATE_MODELS)}, not for {config['model']}; leave it out"
         )
+
+
+def names_of(metrics):
+    """The setting ``metrics`` as a list."""
+    return [metrics] if isinstance(metrics, str) else metrics
 
 
 def _topk(config):

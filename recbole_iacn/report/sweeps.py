@@ -1,8 +1,5 @@
 """A swept setting: is any value better, or worse, than the default?"""
 
-import yaml
-
-from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.report.statistics import compare, holm
 from recbole_iacn.report.tables import number, p_text
 
@@ -10,7 +7,7 @@ _MODE = "full"
 
 
 def against_default(rows):
-    """Every value of the swept setting against the default of ``properties/IaCN.yaml``, seed by seed.
+    """Every value of the swept setting against the default of interest-aware models, seed by seed.
 
     Args:
         rows (list of Row): of :func:`recbole_iacn.report.tables.rows_of`.
@@ -42,7 +39,9 @@ def _default_row(row, rows):
 
 def default(key):
     """The default of an interest-aware model's setting; None if it has none."""
-    return yaml.safe_load((properties_folder() / "IaCN.yaml").read_text(encoding="utf-8")).get(key)
+    from recbole_iacn.settings import table
+
+    return table.defaults_of("IaCN").get(key)
 
 
 def sweep_cells(pairs):
