@@ -80,8 +80,10 @@ def teach_config(module):
             settings.check_backend(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
+        together.check_history(config, ours)
         if ours or _checking_files.get():
             files.check_files(config)
+            files.check_negatives_files(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):

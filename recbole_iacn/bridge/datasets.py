@@ -6,7 +6,7 @@ import numpy as np
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.files import check_negatives_files
-from recbole_iacn.data.protocol import one_row_a_user, ranks_items
+from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
@@ -99,22 +99,7 @@ def _windowed_dataset(config):
 
     model, sequential = config["model"], config["MODEL_TYPE"] == ModelType.SEQUENTIAL
     asked = config["history_dataset"]
-    if asked not in (None, True, False):
-        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
-    if is_ours(model):
-        if asked is False:
-            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
-        return None
-    if not sequential:
-        if asked:
-            raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
-        if one_row_a_user(config):
-            raise ConfigError(
-                f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
-                f"{model}_IaCN with iacn_mode: off is {model} with one."
-            )
-        if ranks_items(config):
-            raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is none")
+    if is_ours(model) or not sequential:
         return None
     if not (asked or (asked is None and config["protocol"])):
         return None

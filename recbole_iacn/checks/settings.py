@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import re
+from enum import Enum
 from pathlib import Path
 
 from recbole_iacn.checks.reading import command_line, read_config_file, values_of
@@ -125,6 +126,20 @@ def check_values(settings, model):
         setting = table.setting(key, names)
         if setting:
             setting.check(value)
+        elif not _is_data(value):
+            raise ConfigError(
+                f"{key}: must be text, a number, True, False, ~, or a list or dict of these, "
+                f"got a {type(value).__name__}"
+            )
+
+
+def _is_data(value):
+    """Whether a value can stand in a YAML file and in a checkpoint."""
+    if isinstance(value, dict):
+        return all(_is_data(one) for pair in value.items() for one in pair)
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_data, value))
+    return value is None or isinstance(value, str | int | float | bool | Enum) or hasattr(value, "item")
 
 
 def check_backend(config):

@@ -2,9 +2,12 @@
 
 import importlib.util
 import inspect
+import os
 
 from recbole_iacn.checks import evaluation
+from recbole_iacn.data.protocol import one_row_a_user, ranks_items
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
 
 # A number of heads, and the width that it must divide.
 _HEADS = {
@@ -33,6 +36,10 @@ def check_together(config, model_class):
     _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
     _check_columns(config)
     _check_negatives(config)
+    _check_transform(config)
+    _check_paths(config)
+    if config["learner"].lower() == "sparse_adam" and not is_ours(model_class.__name__):
+        raise ConfigError("learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam")
     if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
 
@@ -60,10 +67,65 @@ def _check_sequential(config):
 
     if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         return
+    order = config["eval_args"].get("order", "RO")
+    if order != "TO":
+        raise ConfigError(f"eval_args.order: must be TO, by time, for a sequential model, got {order}")
     if not config["repeatable"]:
         raise ConfigError("repeatable: must be True for a sequential model, got False")
     if config.get("loss_type") == "CE" and config.get("train_neg_sample_args") is not None:
         raise ConfigError("train_neg_sample_args: loss_type CE takes no negatives; set it to ~, or loss_type to BPR")
+
+
+def _check_transform(config):
+    from recbole.utils import ModelType
+
+    name = config.get("transform")
+    if name is None:
+        return
+    if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        raise ConfigError(f"transform: {name} changes histories; it is for sequential models, leave it out")
+    key = _READS_BY_TRANSFORM.get(name)
+    if key and not 0 < (config.get(key) or 0) <= 1:
+        raise ConfigError(f"transform: {name} needs {key}, a number in (0, 1], got {config.get(key)!r}")
+
+
+def _check_paths(config):
+    for key in ("dataset_save_path", "dataloaders_save_path"):
+        if os.path.isdir(config.get(key) or ""):
+            raise ConfigError(f"{key}: {config[key]} is a folder; name the file")
+    folder = config["checkpoint_dir"]
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
+
+
+def check_history(config, ours):
+    """Reject ``history_dataset``, and a protocol that reads histories, where a model has none.
+
+    Args:
+        config (recbole.config.Config): final settings.
+        ours (bool): whether the model is this package's.
+
+    Raises:
+        ConfigError: names the key and the mend.
+    """
+    from recbole.utils import ModelType
+
+    model, asked = config["model"], config["history_dataset"]
+    if asked not in (None, True, False):
+        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
+    if ours and asked is False:
+        raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
+    if ours or config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+        return
+    if asked:
+        raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
+    if one_row_a_user(config):
+        raise ConfigError(
+            f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
+            f"{model}_IaCN with iacn_mode: off is {model} with one."
+        )
+    if ranks_items(config):
+        raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is none")
 
 
 def _check_heads(config, names):
@@ -72,9 +134,6 @@ def _check_heads(config, names):
             raise ConfigError(f"{heads}: must divide {width} ({config[width]}), got {config[heads]}")
     if "AutoInt" in names and len(config["dropout_probs"]) != 3:
         raise ConfigError(f"dropout_probs: must be three numbers, got {config['dropout_probs']}")
-    ratio = _READS_BY_TRANSFORM.get(config.get("transform"))
-    if ratio and config.get(ratio) is None:
-        raise ConfigError(f"transform: {config['transform']} needs {ratio}; set it")
 
 
 def _check_columns(config):

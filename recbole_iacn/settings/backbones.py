@@ -141,6 +141,15 @@ class Backbones(Group):
     """KD_DAGFM: feature maps of a teacher CIN."""
 
 
+class TwoPenalties(Group):
+    """HGN's and SHAN's alone"""
+
+    models = ("HGN", "SHAN")
+
+    reg_weight: Annotated[list[Weight], MinLen(1)]
+    """Weights of the L2 penalties."""
+
+
 class KDDAGFM(Group):
     """KD_DAGFM's alone"""
 

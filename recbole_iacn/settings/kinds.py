@@ -94,10 +94,9 @@ Share = Annotated[Number, Ge(0), Le(1)]
 Dropout = Annotated[Number, Ge(0), Lt(1)]
 
 # Text
-_NO_NUL = Rule(lambda text: "\0" not in text, "text without a NUL character")
-Text = Annotated[str, Rule(lambda text: text != "", "a name")]
-Path = Annotated[str, Rule(lambda text: text != "" and "\0" not in text, "a path")]
-Column = Annotated[str, Rule(lambda text: text != "", "a column name")]
+Text = Annotated[str, Rule(lambda text: text != "" and text.isprintable(), "a name")]
+Path = Annotated[str, Rule(lambda text: text != "" and text.isprintable(), "a path")]
+Column = Annotated[str, Rule(lambda text: text != "" and text.isprintable(), "a column name")]
 Separator = Annotated[str, Rule(lambda text: len(text) == 1, "one character")]
 
 
@@ -115,6 +114,9 @@ def _is_encoding(text):
 
 
 Encoding = Annotated[str, Rule(_is_encoding, "the name of a text encoding, such as utf-8")]
+
+# True or False, or absent, which ~ is, too.
+Flag = Annotated[bool | None, Null("")]
 
 # ``off`` without quotes is False in YAML.
 Mode = Annotated[Literal["off", "width", "full"], BeforeValidator(lambda value: "off" if value is False else value)]
@@ -178,7 +180,7 @@ _SHARES = "three shares above 0 that add up to 1, or three whole numbers such as
 
 
 def _are_shares(values):
-    return len(values) == 3 and (all(type(value) is int for value in values) or abs(sum(values) - 1) < 1e-6)
+    return len(values) == 3 and (all(value == int(value) for value in values) or abs(sum(values) - 1) < 1e-6)
 
 
 Shares = Annotated[list[Annotated[Number, Gt(0)]], Rule(_are_shares, _SHARES)]
@@ -226,8 +228,8 @@ class Discretization(TypedDict):
 
 
 # Which columns of which file
-_HAS_INTER = Rule(lambda load: "inter" in load, "a dict from files to lists of columns, with inter among them")
+_HAS_INTER = Rule(lambda load: load.get("inter"), "a dict from files to lists of columns, with some of inter")
 Loaded = Annotated[dict[Text, Columns | Literal["*"]], _HAS_INTER]
 Unloaded = Annotated[dict[Text, Columns], Rule(bool, "a dict from files (inter, item, user) to lists of columns")]
 Benchmark = Annotated[list[Text], MinLen(1)]
-Transform = Literal["mask_itemseq", "inverse_itemseq", "crop_itemseq", "reorder_itemseq", "user_defined"]
+Transform = Literal["mask_itemseq", "inverse_itemseq", "crop_itemseq", "reorder_itemseq"]

@@ -133,6 +133,9 @@ class Training(Group):
     ft_ratio: Share
     """Share of training rows in which mask_itemseq masks the last item alone."""
 
+    eta: Share
+    """Share of a history that crop_itemseq keeps."""
+
     save_step: Count
     """Epochs from one pretraining checkpoint to the next."""
 

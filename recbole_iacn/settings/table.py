@@ -30,6 +30,7 @@ RECBOLE = (
     recbole_data.Data,
     backbones.Backbones,
     backbones.KDDAGFM,
+    backbones.TwoPenalties,
 )
 
 added = {}  # owner -> group, of the user's; see :func:`add`
@@ -122,12 +123,11 @@ def keys():
 
 @functools.cache
 def _homes():
-    """Key -> (models, setting) of each group that has it, in the order of precedence: general kinds before defaults of
-    ours."""
-    homes = {}
+    """Key -> (models, setting) of each group that has it; a group of some backbones alone before one of all."""
     groups = [*((group, "RecBole's") for group in RECBOLE), (general.General, OWNER)]
     groups += [(group, OWNER) for several in FILES.values() for group in several]
-    for group, owner in groups:
+    homes = {}
+    for group, owner in sorted(groups, key=lambda pair: not pair[0].models):
         for one in settings_of(group, owner):
             homes.setdefault(one.key, []).append((group.models, one))
     return homes

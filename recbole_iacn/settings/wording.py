@@ -16,7 +16,7 @@ _NAMES = {bool: "True or False", str: "text", dict: "a dict", tuple: "a tuple", 
 
 def adapter(kind):
     """pydantic's check of a type hint, strict and without infinities."""
-    config = None if is_typeddict(kind) else ConfigDict(strict=True, allow_inf_nan=False)
+    config = None if is_typeddict(unwrap(kind)[0]) else ConfigDict(strict=True, allow_inf_nan=False)
     return TypeAdapter(kind, config=config)
 
 
@@ -57,10 +57,10 @@ def words(kind):
     rule = _first(marks, Rule)
     parts = [rule.words] if rule else [part for arm in _arms(kind) for part in _parts(arm)]
     null = _first(marks, Null)
-    if null:
+    if null and null.meaning:
         return f"{', '.join(parts)}, or ~ {null.meaning}"
     text = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
-    return f"{text}, or ~" if type(None) in get_args(base) else text
+    return f"{text}, or ~" if type(None) in get_args(base) and not null else text
 
 
 def complaint(key, kind, value):
@@ -80,8 +80,8 @@ def complaint(key, kind, value):
         return inner
     objection = allows(kind, value)
     if objection["type"] == "cap" and len(_arms(kind)) == 1:
-        each = "each " if any(isinstance(step, int) for step in objection["loc"]) else ""
-        return f"{key}: must be {each}{objection['msg']}, got {shown(value)}"
+        which = "each item must" if any(isinstance(step, int) for step in objection["loc"]) else "must"
+        return f"{key}: {which} be {objection['msg']}, got {shown(value)}"
     return f"{key}: must be {words(kind)}, got {shown(value)}"
 
 
