@@ -114,6 +114,7 @@ def test_ffm_pools_the_history_for_each_field_from_its_own_table(build):
             assert torch.allclose(row, weight[start + items[items > 0]].mean(0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_kd_dagfm_distils_from_a_checkpoint_with_capsules(build, settings, tmp_path):
     recbole_iacn.run("KD_DAGFM_IaCN", "tiny", config_dict=settings(epochs=1))
     (teacher,) = (tmp_path / "saved").glob("*.pth")
@@ -145,6 +146,7 @@ class Blind(DeepFM):
         return self.first_order_linear(interaction).squeeze(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Shallow, Attentive])
 def test_a_users_subclass_trains_saves_and_loads(settings, tmp_path, model):
     from recbole.quick_start import load_data_and_model, run_recbole
