@@ -258,3 +258,41 @@ def test_tisasrecs_vector_is_the_normalised_state_of_the_newest_click(network):
             states = block(states, mask, personal_intervals(seconds[None, :length], mask, model.time_span))
         x, weight, bias = (part.detach().double().numpy() for part in (states[0, -1], norm.weight, norm.bias))
         assert np.allclose(found[row], (x - x.mean()) / np.sqrt(x.var()) * weight + bias, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "read"),
+    [
+        ("MIND", "num_interests", 3, lambda m: m.extractor.num_interests),
+        ("MIND", "interest_rounding", "floor", lambda m: m.extractor.rounding),
+        ("MIND", "routing_iterations", 2, lambda m: m.extractor.iterations),
+        ("MIND", "routing_map_scale", 7.0, lambda m: m.extractor.bilinear[0, 0].item()),
+        ("MIND", "label_attention", "hard", lambda m: m.attention.mode),
+        ("MIND", "label_power", 2.0, lambda m: m.attention.power),
+        ("ComiRec", "num_interests", 3, lambda m: m.extractor.scores.out_features),
+        ("ComiRec", "attention_size", 5, lambda m: m.extractor.hidden.out_features),
+        ("ComiRec", "interest_positions", "none", lambda m: m.extractor.positions),
+        ("ComiRecPlus", "dropout_prob", 0.3, lambda m: m.extractor.block.dropout.p),
+        ("TiMiRec", "distillation_temperature", 0.7, lambda m: m.temperature),
+        ("TiMiRec", "predictor_layers", 2, lambda m: 1 + (len(m.predictor.output) > 1)),
+        ("TiSASRec", "time_span", 9, lambda m: len(m.extractor.blocks[0].key_interval.weight) - 1),
+        ("TiSASRec", "n_layers", 2, lambda m: len(m.extractor.blocks)),
+        ("TiSASRec", "n_heads", 2, lambda m: m.extractor.blocks[0].heads),
+        ("TiSASRec", "dropout_prob", 0.3, lambda m: m.extractor.blocks[0].dropout.p),
+    ],
+)
+def test_a_setting_reaches_the_model(build, name, key, value, read):
+    *_, plain = build(name, **SHORT)
+    *_, model = build(name, **SHORT, **{key: value})
+    assert read(model) == value != read(plain)
+
+
+def test_mind_draws_its_logits_as_wide_as_asked(build):
+    *_, model = build("MIND", **SHORT, routing_logit_std=5.0)
+    assert model.extractor.initial_logits.std() > 2  # 24 draws of deviation 5; the default is .3
+
+
+def test_comirec_routes_as_often_as_asked(build):
+    for iterations in (1, 4):
+        *_, model = build("ComiRec", **SHORT, extractor="dr", routing_iterations=iterations)
+        assert model.extractor.iterations == iterations
