@@ -10,6 +10,7 @@ version number. A generator function without arguments, with one ``yield``, acts
 
 import importlib
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recbole_iacn.bridge.imports import around_import
@@ -41,9 +42,9 @@ class Patch:
     why: str
     when: str = ALWAYS
     condition: str = ""
-    issues: tuple = ()
+    issues: tuple[int, ...] = ()
 
-    def acts(self):
+    def acts(self) -> bool | str:
         """Whether it changes anything on this machine: True or False; for a setting or a protocol, the condition."""
         if self.when == BREAK:
             return resolve(self.condition)()
@@ -54,13 +55,18 @@ _DATASET = "recbole.data.dataset.dataset"
 _SEQUENTIAL = "recbole.data.dataset.sequential_dataset"
 _TRAINER = "recbole.trainer.trainer"
 _CONFIG = "recbole.config.configurator"
-_AGG = {
-    "function": "compat.arrays.patch_len",
-    "what": "len of a column is the length of each value",
-    "why": "agg(len) counts the rows since pandas 3: an error, or a silently wrong item_length",
-    "when": BREAK,
-    "condition": "compat.arrays.agg_counts_rows",
-}
+
+
+def _len(module: str) -> Patch:
+    return Patch(
+        module,
+        "compat.arrays.patch_len",
+        "len of a column is the length of each value",
+        "agg(len) counts the rows since pandas 3: an error, or a silently wrong item_length",
+        BREAK,
+        "compat.arrays.agg_counts_rows",
+    )
+
 
 PATCHES = (
     # What breaks on today's stack.
@@ -121,9 +127,9 @@ PATCHES = (
         BREAK,
         "compat.arrays.fillna_is_lost",
     ),
-    Patch(_DATASET, **_AGG),
-    Patch(_SEQUENTIAL, **_AGG),
-    Patch("recbole.data.dataset.kg_dataset", **_AGG),
+    _len(_DATASET),
+    _len(_SEQUENTIAL),
+    _len("recbole.data.dataset.kg_dataset"),
     Patch(
         "recbole.model.sequential_recommender.sine",
         "compat.pytorch.patch_anomaly_detection",
@@ -186,13 +192,13 @@ PATCHES = (
     Patch(
         "recbole.data.dataset",
         "registry.patch_dataset_names",
-        "<model>Dataset of this package's models",
+        "NAMEDataset, for this package's models",
         "RecBole finds a model's dataset by this name",
     ),
     Patch(
         "recbole.trainer",
         "registry.patch_trainer_names",
-        "<model>Trainer of this package's models",
+        "NAMETrainer, for this package's models",
         "RecBole finds a model's trainer by this name",
     ),
     Patch(
@@ -268,7 +274,7 @@ PATCHES = (
 _installed = False
 
 
-def install():
+def install() -> None:
     """Register the whole table. Imports nothing of RecBole; may be called again."""
     global _installed
     if not _installed:
@@ -277,13 +283,13 @@ def install():
             _register(patch)
 
 
-def resolve(function):
+def resolve(function: str) -> Callable:
     """The function of that name below ``recbole_iacn.bridge``."""
     place, _, name = function.rpartition(".")
     return getattr(importlib.import_module(f"recbole_iacn.bridge.{place}"), name)
 
 
-def _register(patch):
+def _register(patch: Patch) -> None:
     @around_import(patch.module)
     def act():
         function = resolve(patch.function)

@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report.
+"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report, doctor.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -8,6 +8,7 @@
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn doctor
 
 Modules are imported by the command that needs them.
 """
@@ -16,7 +17,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import data, experiments
+from recbole_iacn.cli import data, doctor, experiments
 from recbole_iacn.errors import ConfigError
 
 
@@ -64,5 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     experiments.search_parser(commands.add_parser("search", help="hyper-parameters, on validation", allow_abbrev=False))
     experiments.report_parser(
         commands.add_parser("report", help="an experiment's tables and curves", allow_abbrev=False)
+    )
+    doctor.doctor_parser(
+        commands.add_parser("doctor", help="versions, devices and patches, for a bug report", allow_abbrev=False)
     )
     return parser

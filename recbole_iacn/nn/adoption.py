@@ -1,7 +1,17 @@
 """Turning a layer that another constructor has built into one of this package's."""
 
+from typing import Any
 
-def adopt(module, cls):
+from torch import nn
+
+from typing import TypeVar, cast
+
+from torch import nn
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def adopt(module: nn.Module, cls: type[Layer]) -> Layer:
     """Make ``module`` an instance of ``cls``, in place.
 
     RecBole's constructors build their layers themselves and give no way to hand in others. A new layer in an old one's
@@ -10,11 +20,11 @@ def adopt(module, cls):
     replaces the computation alone.
 
     Args:
-        module (torch.nn.Module): the layer as its own constructor made it.
-        cls (type): a subclass of the layer's class; its ``__init__`` is not run.
+        module: the layer as its own constructor made it.
+        cls: a subclass of the layer's class; its ``__init__`` is not run.
 
     Returns:
-        torch.nn.Module: the same object.
+        The same object.
 
     Raises:
         TypeError: ``cls`` does not derive from the layer's class.
@@ -22,4 +32,4 @@ def adopt(module, cls):
     if not issubclass(cls, type(module)):
         raise TypeError(f"adopt: {cls.__name__} does not derive from {type(module).__name__}")
     module.__class__ = cls
-    return module
+    return cast(Layer, module)

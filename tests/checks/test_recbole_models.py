@@ -6,6 +6,7 @@
 import os
 import sys
 import textwrap
+import types
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,6 +16,7 @@ import pytest
 
 import recbole_iacn
 from recbole_iacn import ConfigError
+from recbole_iacn.bridge.compat.extras import patch_model_look_up
 from recbole_iacn.checks import recbole_models
 from recbole_iacn.checks.recbole_models import EXTRAS, Extra, check_model_runs
 from recbole_iacn.names import recbole_folder
@@ -294,6 +296,41 @@ def test_an_unknown_name_is_one_line_in_recboles_run(name, nearest):
 
     with pytest.raises(ConfigError, match=f"^model: there is no '{name}'. Did you mean '{nearest}'"):
         run_recbole(model=name, dataset="no such dataset")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("`model_name` [LightGCM] is not the name of an existing model."),
+        AttributeError("module … has no attribute 'LightGCM'", name="LightGCM"),
+        ModuleNotFoundError("No module named 'xgboost'", name="xgboost"),
+    ],
+)
+def test_an_unknown_name_is_one_line_whatever_is_installed(error):
+    configurator = _configurator_that_raises(error)
+    with pytest.raises(ConfigError, match=r"^model: there is no 'LightGCM'\. Did you mean 'LightGCN'"):
+        configurator.Config()._get_model_and_dataset("LightGCM", "any")
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("size"), AttributeError("x", name="x"), ModuleNotFoundError("No module", name="their_module")]
+)
+def test_an_error_inside_a_models_module_stays(error):
+    with pytest.raises(type(error)) as caught:
+        _configurator_that_raises(error).Config()._get_model_and_dataset("Theirs", "any")
+    assert caught.value is error
+
+
+def _configurator_that_raises(error):
+    class Config:
+        external_config_dict = {}  # noqa: RUF012
+
+        def _get_model_and_dataset(self, model, dataset):
+            raise error
+
+    module = types.SimpleNamespace(Config=Config)
+    patch_model_look_up(module)
+    return module
 
 
 def test_trees_find_their_defaults():

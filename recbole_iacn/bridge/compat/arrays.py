@@ -4,7 +4,7 @@ import builtins
 import types
 import warnings
 
-_restored = set()  # names that NumPy has from here
+_restored: set[str] = set()  # names that NumPy has from here
 
 
 def restore_numpy_names(names):
@@ -37,11 +37,15 @@ def patch_numpy_names(module):
     restore_numpy_names({"float_": "float64", "complex_": "complex128", "unicode_": "str_"})
 
 
+def _update(matrix, entries):
+    matrix._dict.update(entries)
+
+
 def dok_update_is_gone():
     """True if a ``dok_matrix`` cannot be filled by ``_update`` (SciPy 1.13)."""
     from scipy import sparse
 
-    return not hasattr(sparse.dok_matrix, "_update") or getattr(sparse.dok_matrix._update, "for_recbole", False)
+    return getattr(sparse.dok_matrix, "_update", _update) is _update
 
 
 def patch_dok_update(module):
@@ -55,11 +59,7 @@ def patch_dok_update(module):
     if hasattr(sparse.dok_matrix, "_update"):
         return
 
-    def update(matrix, entries):
-        matrix._dict.update(entries)
-
-    update.for_recbole = True
-    sparse.dok_matrix._update = update
+    sparse.dok_matrix._update = _update
 
 
 def agg_counts_rows():

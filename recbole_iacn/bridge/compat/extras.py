@@ -18,9 +18,9 @@ def ray_works():
     reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
     if importlib.util.find_spec("ray") is None:
         return False
-    restore_numpy_names({"bool8": "bool_"})
     before = set(sys.modules)
     try:
+        restore_numpy_names({"bool8": "bool_"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ray's own, about pkg_resources
             importlib.import_module("ray.tune")
@@ -42,10 +42,10 @@ def patch_ray():
     if ray_works():
         yield
         return
-    ray = types.ModuleType("ray")
-    ray.tune = types.ModuleType("ray.tune")
-    ray.tune.report = lambda **metrics: None
-    sys.modules.update({"ray": ray, "ray.tune": ray.tune})
+    ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
+    vars(ray)["tune"] = tune
+    vars(tune)["report"] = lambda **metrics: None
+    sys.modules.update({"ray": ray, "ray.tune": tune})
     try:
         yield
     finally:
@@ -68,8 +68,15 @@ def patch_model_look_up(module):
             check_model_runs(name)
         try:
             return original(config, model, dataset)
-        except ModuleNotFoundError as error:
-            if name in EXTRAS or error.name not in ("lightgbm", "xgboost"):
+        except (ModuleNotFoundError, AttributeError, ValueError) as error:
+            if name in EXTRAS or not _is_about_the_name(error, name):
                 raise
             known = [*FAMILY, *recbole_models()]
             raise ConfigError(f"model: there is no {name!r}.{did_you_mean(name, known)}") from None
+
+
+def _is_about_the_name(error, name):
+    """Whether RecBole's look-up failed because no model has that name, and not inside a model's module."""
+    if isinstance(error, ValueError):
+        return "is not the name of an existing model" in str(error)
+    return error.name in ({"lightgbm", "xgboost"} if isinstance(error, ModuleNotFoundError) else {name})

@@ -52,7 +52,7 @@ def patch_tensorboard(module):
         module: ``recbole.trainer.trainer``.
     """
     open_writer, construct = module.get_tensorboard, module.Trainer.__init__
-    wanted = []
+    wanted: list[bool] = []
 
     def writer(logger):
         return open_writer(logger) if wanted and wanted[-1] else _NoWriter()

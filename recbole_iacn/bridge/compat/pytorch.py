@@ -16,7 +16,7 @@ def patch_checkpoints(module):
     """
     import torch
 
-    if getattr(torch.load, "for_recbole", False):
+    if torch.load.__name__ == "load_for_recbole":
         return
     # RecBole pickles by protocol 4, of which the safe loader warns before it rejects it.
     load = without_warning(torch.load, "Detected pickle protocol")
@@ -39,7 +39,6 @@ def patch_checkpoints(module):
             return restore(loaded)
         return loaded
 
-    load_for_recbole.for_recbole = True
     torch.load = load_for_recbole
 
 
