@@ -38,6 +38,7 @@ def built(tmp_path_factory):
     return wheel, archive
 
 
+@pytest.mark.slow
 def test_wheel_and_sdist_carry_the_properties(built):
     wheel, archive = built
     wanted = {str(path.relative_to(properties_folder())) for path in own_properties()}
@@ -68,9 +69,13 @@ def test_all_that_is_imported_is_required(built, python):
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
     imported = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"recbole_iacn"}
-    assert {{"yaml": "pyyaml", "annotated_types": "annotated-types", "pydantic_core": "pydantic"}.get(name, name) for name in imported} - elsewhere <= known
+    assert {
+        {"yaml": "pyyaml", "annotated_types": "annotated-types", "pydantic_core": "pydantic"}.get(name, name)
+        for name in imported
+    } - elsewhere <= known
 
 
+@pytest.mark.slow
 def test_the_wheels_package_finds_its_properties(tmp_path):
     """As installed: the folder stands inside the package."""
     shutil.copytree(ROOT / "recbole_iacn", tmp_path / "recbole_iacn", ignore=shutil.ignore_patterns("__pycache__"))
@@ -90,6 +95,7 @@ def test_installed_version_is_the_packages():
     assert importlib.metadata.version("recbole_iacn") == recbole_iacn.__version__
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_neither_recbole_nor_torch():
     code = """
         import sys, recbole_iacn
@@ -98,6 +104,7 @@ def test_importing_the_package_imports_neither_recbole_nor_torch():
     assert in_fresh_process(code).strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_networks_need_no_recbole():
     code = """
         import sys

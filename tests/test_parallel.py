@@ -29,18 +29,21 @@ def told(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
+@pytest.mark.slow
 def test_values_of_different_lengths_are_gathered(told):
     for rank, found in enumerate(told):
         assert [part.tolist() for part in found["gather"]] == [[0, 1, 2], [10, 11]]
         assert found["own_first"].tolist() == [[0, 1, 2, 10, 11], [10, 11, 0, 1, 2]][rank]
 
 
+@pytest.mark.slow
 def test_numbers_and_objects_are_exchanged(told):
     for found in told:
         assert found["of_first"].tolist() == [5] and found["object"] == {"rank": 0}
         assert found["mean"].tolist() == [1.5] and found["total"] == 7 and found["share"] == 0.75
 
 
+@pytest.mark.slow
 def test_gradients_are_averaged(told):
     for found in told:
         assert found["table"].flatten().tolist() == [0, 3, 0, 1, 0]
@@ -48,6 +51,7 @@ def test_gradients_are_averaged(told):
         assert found["unused"] is None
 
 
+@pytest.mark.slow
 def test_batch_normalisation_is_that_of_all_rows(told):
     norm = torch.nn.BatchNorm1d(2)
     rows = torch.tensor([[1.0, 2.0], [3.0, 5.0], [8.0, 1.0]], requires_grad=True)
@@ -98,6 +102,7 @@ def halves(tmp_path_factory, data_path, settings_of):
     return folder, expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_halves_make_a_whole(halves, name):
     folder, expected = halves
@@ -111,6 +116,7 @@ def test_two_halves_make_a_whole(halves, name):
             torch.testing.assert_close(one["gradients"][parameter], gradient, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_in_two_processes_is_that_of_one(settings, tmp_path):
     """Same figures but for rounding, one log, one checkpoint, which RecBole loads."""
     from recbole.quick_start import load_data_and_model
@@ -126,6 +132,7 @@ def test_a_run_in_two_processes_is_that_of_one(settings, tmp_path):
     assert config["single_spec"] and len(test_data._dataset) == 60
 
 
+@pytest.mark.slow
 def test_two_stages_in_two_processes_are_those_of_one(settings):
     """Ranked rows are gathered, and the best extractor is handed to both processes."""
     given = settings(epochs=2, learning_rate=0.01, mlp_hidden_size=..., topk=[5], eval_negatives=20)
@@ -135,6 +142,7 @@ def test_two_stages_in_two_processes_are_those_of_one(settings):
         assert both["test_result"][name] == pytest.approx(value, abs=0.02), name  # one of 60 users
 
 
+@pytest.mark.slow
 def test_torchrun_starts_it_too(settings, tmp_path):
     import yaml
 
@@ -187,6 +195,7 @@ def test_a_wrong_place_is_named(settings, place, message):
         quick_start.run("WideDeep_IaCN", "tiny", config_dict=settings(), **place)
 
 
+@pytest.mark.slow
 def test_what_a_process_finds_wrong_reaches_the_user(settings, tmp_path):
     """More processes than test rows: found only once the data are split."""
     write_atomic(tmp_path, "one", users=1)

@@ -8,6 +8,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 from recbole_iacn.data.synthetic import PlantedInterests
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories"]}
 
 

@@ -12,6 +12,7 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not at hand")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"])
 def test_beauty_becomes_rows_and_batches(build, tmp_path, model):
     counts = convert(DATA / "Beauty.txt", DATA / "Beauty_item2attributes.json", tmp_path / "Beauty")

@@ -35,11 +35,13 @@ def freeze_idle_biases(network):
                 layer.bias.requires_grad_(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_workers_change_nothing(run, model):
     assert run(model, worker=2) == run(model)
 
 
+@pytest.mark.slow
 def test_pinned_memory_changes_nothing(run, recwarn):
     """Without a GPU PyTorch says that it does not pin, and does not; a batch can be pinned all the same."""
     assert run("DIN_IaCN", pin_memory=True) == run("DIN_IaCN")
@@ -56,6 +58,7 @@ def test_batches_know_how_to_be_pinned(build, monkeypatch):
         assert torch.equal(pinned[name], rows[name]) and pinned[name] is not rows[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_bfloat16_gives_nearly_the_same(run, model):
     losses, result = run(model, enable_amp=True)
@@ -66,6 +69,7 @@ def test_bfloat16_gives_nearly_the_same(run, model):
         assert result[name] == pytest.approx(value, abs=0.02), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_gives_the_same(run, model):
     """By the backend that traces forward and backward pass, but generates no code: that takes half a minute. Sums in

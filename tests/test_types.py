@@ -45,6 +45,7 @@ def test_a_missing_hint_is_found(signature):
     assert unhinted(f"def {signature}: ...\n") == ["f, line 1"]
 
 
+@pytest.mark.slow
 def test_the_checker_knows_the_public_names(tmp_path):
     """PyTorch and NumPy are skipped: reading their hints takes most of a check's time."""
     (tmp_path / "mypy.ini").write_text(

@@ -38,6 +38,7 @@ def test_it_computes_what_recbole_does(network, model, layers):
     assert_computes_the_same(ours, stock, batch, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["GRU4Rec", "SASRec"])
 def test_runs_with_and_without_it_give_the_same_figures(settings, model):
     from recbole.quick_start import run_recbole

@@ -89,6 +89,7 @@ def test_whether_a_patch_acts_is_asked_of_the_machine(monkeypatch):
 # --- All together
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["DIN", "DIEN", "WideDeep", "SASRec", "GRU4Rec"])
 def test_stock_models_run_from_end_to_end(settings, model):
     """Train, validate, save, reload the best, test; then load the checkpoint and meet the same figures."""
@@ -118,6 +119,7 @@ def test_stock_models_run_from_end_to_end(settings, model):
     assert trainer.evaluate(test, load_best_model=False) == result
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_a_stock_checkpoint(settings):
     import os
 

@@ -14,6 +14,7 @@ import recbole_iacn
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["name", "class"])
 def test_run_recbole_takes_name_and_class(settings, by):
     from recbole.quick_start import run_recbole
@@ -23,6 +24,7 @@ def test_run_recbole_takes_name_and_class(settings, by):
     assert set(result["test_result"]) == {"auc", "gauc", "logloss"}
 
 
+@pytest.mark.slow
 def test_objective_function_takes_our_model(settings):
     from recbole.quick_start import objective_function
 
@@ -31,6 +33,7 @@ def test_objective_function_takes_our_model(settings):
     assert 0 <= result["test_result"]["auc"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "changes"),
     [
@@ -51,6 +54,7 @@ def test_our_run_equals_recboles(settings, model, changes):
     assert type(model_).__name__ == model and Path(checkpoint).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN"])
 def test_a_fresh_process_loads_model_and_data_and_ranks(settings, name):
     result = recbole_iacn.run(name, "tiny", config_dict=settings())
@@ -74,6 +78,7 @@ def test_a_fresh_process_loads_model_and_data_and_ranks(settings, name):
     assert ranking == "(2, 5) True True"
 
 
+@pytest.mark.slow
 def test_a_run_says_nothing_on_stderr(settings):
     code = """
         import sys
@@ -101,6 +106,7 @@ def test_names_that_are_not_ours_stay_recboles():
         recbole_iacn.DIM_IaCN  # noqa: B018
 
 
+@pytest.mark.slow
 def test_anomaly_detection_is_off_after_a_look_up():
     from recbole.utils import get_model
 
@@ -139,6 +145,7 @@ _ALL_CONFIGS = """
 """
 
 
+@pytest.mark.slow
 def test_settings_of_every_stock_model_stay_identical():
     """Every model of RecBole, on ml-100k and on another data set, with and without this package imported."""
     import json

@@ -163,6 +163,7 @@ def test_labels_under_a_protocol_that_makes_its_own(settings):
     assert_refused("threshold: protocol 'leave_one_out_ctr' fixes it to None", settings, threshold={"rating": 3})
 
 
+@pytest.mark.slow
 def test_config_files_are_checked(settings, tmp_path):
     good, bad, typo = tmp_path / "good.yaml", tmp_path / "bad.yaml", tmp_path / "typo.yaml"
     good.write_text("iacn_mode: off\nepochs: 1\n")
@@ -211,6 +212,7 @@ def command(*arguments):
     return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -237,6 +239,7 @@ def test_the_command_ends_with_code_2_and_one_line(arguments, message):
     assert not Path("saved").exists()
 
 
+@pytest.mark.slow
 def test_the_command_trains(data_path):
     done = command(
         *("-m", "DIN_IaCN", "-d", "tiny"),

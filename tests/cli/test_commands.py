@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_reader_who_has_enough_is_no_error(file):
     """As with ``| head``: what is read from has been closed."""

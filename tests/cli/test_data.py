@@ -31,6 +31,7 @@ def dump(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, capsys):
     pytest.importorskip("duckdb")
     arguments = ["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--meta=meta.json", "--name=Shop"]
@@ -95,6 +96,7 @@ def test_without_the_data_base_the_extra_is_named(dump, monkeypatch):
         prepare("reviews.json.gz", None, "dataset/Shop", Options(2014), progress=False)
 
 
+@pytest.mark.slow
 def test_without_the_fast_readers_the_result_is_the_same(dump):
     code = """
 import sys

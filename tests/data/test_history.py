@@ -58,6 +58,7 @@ def write_rich(folder, rows=400):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [3, 50])
 @pytest.mark.parametrize(
     "split", [{"LS": "valid_and_test"}, {"LS": "test_only"}, {"RS": [0.8, 0.1, 0.1]}], ids=["LS", "test_only", "RS"]
@@ -182,6 +183,7 @@ def test_splits_share_one_table_and_batches_do_not(build):
 RANKING = {"metrics": ["NDCG"], "valid_metric": "NDCG@10", "topk": [10]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["SASRec", "GRU4Rec", "BERT4Rec", "FEARec"])
 def test_recboles_models_train_to_the_same_figures(settings, model):
     """Same seed, same rows in the same order: the same run, whether histories are copied or windowed."""
@@ -199,6 +201,7 @@ def test_recboles_models_train_to_the_same_figures(settings, model):
     assert plain == windowed
 
 
+@pytest.mark.slow
 def test_recboles_din_trains_to_the_same_figures_on_its_own_loaders(settings):
     from recbole.quick_start import run_recbole
 

@@ -5,6 +5,7 @@ import torch
 from helpers import token_rows
 
 
+@pytest.mark.slow
 def test_training_negatives_depend_on_seed_and_epoch_alone(build):
     _, train, *_ = build()
     _, twin, *_ = build(train_batch_size=16, worker=2)
@@ -33,6 +34,7 @@ def test_batches_hold_as_many_rows_as_recbole_means(build):
     assert len(next(iter(valid))[0]) == 32
 
 
+@pytest.mark.slow
 def test_saved_loaders_and_data_sets_give_the_same_run(settings):
     import recbole_iacn
 

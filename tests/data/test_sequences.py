@@ -44,6 +44,7 @@ def test_the_command_and_a_second_time(given, tmp_path, capsys):
     assert "item:" not in (made / "some.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_what_it_makes_trains(given, tmp_path):
     import recbole_iacn
 

@@ -7,6 +7,7 @@ from recbole_iacn.experiments import rehearsal
 from recbole_iacn.experiments.plan import read_plan
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_one_epoch_of_each_kind(small, tmp_path, capsys):
     main(["experiment", str(small), "--rehearse", "--jobs", "2", "--out", str(tmp_path / "out")])
     lines = capsys.readouterr().out.splitlines()
@@ -44,6 +45,7 @@ def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypa
     assert dict(zip(heads, cells[0]))["epoch s"] == "80" and "at most 8.9 h" in said
 
 
+@pytest.mark.slow
 def test_a_rehearsal_that_fails_says_why(file, settings, data_path, capsys):
     own = settings(data_path=..., show_progress=..., state=..., load_col={"inter": ["user_id", "item_id"]})
     with pytest.raises(SystemExit):

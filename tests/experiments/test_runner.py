@@ -30,6 +30,7 @@ def test_wrong_commands_are_told_before_any_run(file, tmp_path, capsys, argument
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
     plan = read_plan(small)
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
@@ -131,6 +132,7 @@ def test_a_ray_that_is_not_there_is_told(small, tmp_path, monkeypatch, capsys):
         assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_runs_on_ray(small, tmp_path):
     """RecBole pins a Ray that today's setuptools breaks: the test needs another."""
     pytest.importorskip("ray", exc_type=ImportError)
@@ -139,6 +141,7 @@ def test_runs_on_ray(small, tmp_path):
     assert len(read_results(tmp_path / "out")) == 4
 
 
+@pytest.mark.slow
 def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
     """Ours in two stages, and one of RecBole's with its own trainer."""
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=..., mlp_hidden_size=..., load_col=...)
@@ -177,6 +180,7 @@ def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
     assert [(one["dataset"], one["rate"]) for one in found] == [("other", 0.3), ("tiny", 0.2)]
 
 
+@pytest.mark.slow
 def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp_path, capsys):
     rule = {"when": {"mode": "width"}, "settings": {"load_col": {"inter": ["user_id", "item_id"]}}}
     own = settings(epochs=1, data_path=..., show_progress=..., state=..., seed=...)
@@ -190,6 +194,7 @@ def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp
     assert "'timestamp' is needed" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_run_can_be_followed_while_it_lasts(small, tmp_path, monkeypatch, ends):
     """A line after each epoch, at once, and none of it left behind."""
@@ -213,6 +218,7 @@ def test_a_run_can_be_followed_while_it_lasts(small, tmp_path, monkeypatch, ends
     assert [path.suffix for path in log.parent.iterdir()] == [".json" if ends else ".error"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_one_that_failed(small, tmp_path):
     """The others go on, and nobody waits for it."""
     plan = read_plan(small)

@@ -51,6 +51,7 @@ def trained(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, trained):
     plan = read_plan(file)
     rules = search(plan, plan.space, tmp_path / "out", trials=8, tell=lambda line: None)
@@ -65,6 +66,7 @@ def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, tra
         assert abs(rule["settings"]["learning_rate"] - 0.01) <= min(abs(rate - 0.01) for rate in tried) + 0.0011
 
 
+@pytest.mark.slow
 def test_the_first_trial_is_what_would_be_taken_without_a_search(file, tmp_path, trained):
     plan = read_plan(file)
     space = {**SPACE, "iacn_delta": {"low": 0.2, "high": 0.9}, "iacn_interests": {"choices": [1, 2]}}
@@ -74,6 +76,7 @@ def test_the_first_trial_is_what_would_be_taken_without_a_search(file, tmp_path,
     assert firsts[1]["iacn_delta"] == 0.3  # ours; lambda's and K's, 1 and 4, are not among the choices
 
 
+@pytest.mark.slow
 def test_a_stopped_search_goes_on(file, tmp_path, trained):
     plan = read_plan(file)
     search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
@@ -82,6 +85,7 @@ def test_a_stopped_search_goes_on(file, tmp_path, trained):
     assert len(trained) == 6
 
 
+@pytest.mark.slow
 def test_what_it_finds_can_stand_in_the_experiments_file(file, tmp_path, trained):
     plan = read_plan(file)
     rules = search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
@@ -90,6 +94,7 @@ def test_what_it_finds_can_stand_in_the_experiments_file(file, tmp_path, trained
     assert rates == {rule["when"]["mode"]: rule["settings"]["learning_rate"] for rule in rules}
 
 
+@pytest.mark.slow
 def test_poor_trials_end_early(file, tmp_path, monkeypatch):
     """After three trials, what lies below their median at the fourth epoch is not trained to the end."""
     lengths = []
@@ -107,6 +112,7 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
     assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
 
 
+@pytest.mark.slow
 def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypatch, recwarn):
     """The fourth trial is the best in its first stage, and worse than all in its second, which is longer."""
     lengths = []
@@ -194,6 +200,7 @@ def test_an_interrupted_search_leaves_what_it_tried(file, tmp_path, monkeypatch)
     assert yaml.safe_load((folder / "best.yaml").read_text())["only"][0]["settings"] == {"learning_rate": 0.01}
 
 
+@pytest.mark.slow
 def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
     """For real: two choices, then the experiment with the better one as its default finds its first seed done."""
     own = settings(epochs=1, learning_rate=0.01, data_path=..., show_progress=..., state=..., seed=...)
@@ -220,6 +227,7 @@ def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
     assert {path: path.read_bytes() for path in runs.iterdir()} == trials
 
 
+@pytest.mark.slow
 def test_trials_that_fail_are_named(file, tmp_path):
     plan = read_plan(file)
     with pytest.raises(ConfigError, match=r"4 trials failed, see .*\.error"):
@@ -255,6 +263,7 @@ def test_a_metric_to_be_small_is_refused(file, tmp_path):
         search(plan, plan.space, tmp_path / "out", 1)
 
 
+@pytest.mark.slow
 def test_the_command_trains_for_real(tmp_path, settings, data_path):
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
     content = {

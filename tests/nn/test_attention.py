@@ -48,3 +48,22 @@ def test_pow_attention_is_finite_at_score_zero():
     mask = torch.ones(1, 2, dtype=torch.bool)
     LabelAwareAttention("pow", 0.5)(interests, torch.ones(1, 3), mask)[0].sum().backward()
     assert torch.isfinite(interests.grad).all()
+
+
+def test_power_one_is_the_plain_softmax_also_at_score_zero():
+    """d softmax(x)_1 / d x_1 = 1/4 at x = (0, 0); with vectors e_1, e_2 and target (1, 1), i_u = softmax(x)."""
+    scores = torch.zeros(1, 2, 1, requires_grad=True)  # interests that are orthogonal to all: x = 0
+    interests = torch.cat([scores, torch.tensor([[[1.0], [0.0]]])], dim=2)
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    weights = LabelAwareAttention("pow", 1.0)(interests, torch.tensor([[1.0, 0.0]]), mask)[1]
+    weights[0, 0].backward()
+    assert scores.grad.flatten().tolist() == pytest.approx([0.25, -0.25])
+
+
+def test_the_slope_of_small_powers_is_limited_near_score_zero():
+    """|x|^p has the slope p |x|^(p - 1), 5e11 at 1e-24 for p = 1/2: a step that no learning rate survives."""
+    interests = torch.tensor([[[1e-24, 0.0], [0.0, 0.0]]], requires_grad=True)
+    mask = torch.ones(1, 2, dtype=torch.bool)
+    weights = LabelAwareAttention("pow", 0.5)(interests, torch.tensor([[1.0, 0.0]]), mask)[1]
+    weights[0, 0].backward()
+    assert interests.grad.abs().max() < 1e5

@@ -73,3 +73,14 @@ def test_padding_is_never_met():
     found = expected_log_count(torch.tensor([7.0, 1.0, 2.0]), torch.tensor([[0, 1], [2, 0]]), 2, 3)
     expected = [[-np.inf, np.log(2 / 3 + 3 / 2)], [np.log(4 / 3 + 3 / 2), -np.inf]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_sampled_softmax_of_half_precision_is_summed_in_float32():
+    """The vectors are rounded, a sum of a thousand exponentials is not."""
+    torch.manual_seed(0)
+    users, candidates = (torch.randn(count, D).bfloat16() for count in (20, 1000))
+    ids, log_q = torch.arange(1, 1001), torch.zeros(1000)
+    loss = sampled_softmax_loss(users, candidates, ids, log_q)
+    scores = users.double().numpy() @ candidates.double().numpy().T
+    expected = np.mean(np.log(np.exp(scores).sum(axis=1)) - scores.diagonal())
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(expected, abs=1e-5)

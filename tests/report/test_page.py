@@ -12,6 +12,7 @@ from recbole_iacn.cli import main
 from recbole_iacn.report.writing import write_report
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Kaleido draws in a Chromium")
 def test_pictures_are_drawn_and_shown(folder, capsys):
     (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
@@ -54,6 +55,7 @@ def browser():
     window.quit()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")])
 def test_the_page_in_a_browser(browser, folder, width, scheme):
     """Every figure is drawn, nothing is wider than the window, text can be read, nothing is said on the console."""

@@ -71,11 +71,15 @@ def test_docs_have_every_setting():
 
 def test_recboles_own_settings_pass():
     """Every model of RecBole with its defaults, and every dataset's."""
-    from recbole_iacn.names import recbole_folder, recbole_models
+    from recbole_iacn.names import defaults_name, recbole_folder, recbole_models
 
     folder = recbole_folder() / "properties"
     for model in recbole_models():
-        for path in (folder / "overall.yaml", folder / "dataset" / "sample.yaml", folder / "model" / f"{model}.yaml"):
+        for path in (
+            folder / "overall.yaml",
+            folder / "dataset" / "sample.yaml",
+            folder / "model" / f"{defaults_name(model)}.yaml",
+        ):
             check_values(reading.read_config_file(path), model)
     for path in [*(folder / "quick_start_config").glob("*.yaml"), *(folder / "dataset").glob("*.yaml")]:
         if path.name != "url.yaml":

@@ -8,6 +8,7 @@ import torch
 from recbole_iacn.training.checkpoint import best_valid_result, save
 
 
+@pytest.mark.slow
 def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
     """RecBole writes the file before it notes them; who resumes where nothing gets better returns them."""
     _, _, _, best = trained(epochs=3, learning_rate=0.01)
@@ -23,6 +24,7 @@ def test_recboles_own_checkpoint_tells_no_metrics(tmp_path):
     assert best_valid_result(tmp_path / "stock.pth") is None
 
 
+@pytest.mark.slow
 def test_checkpoint_is_safe_small_and_without_the_data(trained):
     _, _, model, trainer = trained(embedding_size=256)
     loaded = torch.load(trainer.saved_model_file, weights_only=True)
@@ -57,3 +59,14 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, trained):
         save({"config": config, "state_dict": Unpicklable()}, path)
     assert Path(path).read_bytes() == before
     assert not list(Path(path).parent.glob("*.partial*"))
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_a_later_version_is_rejected(trained):
+    from recbole.quick_start import load_data_and_model
+
+    path = trained(epochs=1)[-1].saved_model_file
+    saved = torch.load(path, weights_only=True)
+    torch.save({**saved, "recbole_iacn": saved["recbole_iacn"] + 1}, path)
+    with pytest.raises(ValueError, match="written by a later version of recbole_iacn: upgrade the package"):
+        load_data_and_model(path)

@@ -110,6 +110,7 @@ def test_sparse_gradients_are_the_dense_ones(build, name):
     trainer.optimizer.step()
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted(build):
     from recbole_iacn.training.trainer import IaCNTrainer
 

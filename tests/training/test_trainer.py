@@ -9,6 +9,7 @@ import torch
 import recbole_iacn
 
 
+@pytest.mark.slow
 def test_metrics_equal_scikit_learn(trained):
     from sklearn.metrics import log_loss, roc_auc_score
 
@@ -22,11 +23,13 @@ def test_metrics_equal_scikit_learn(trained):
     assert result["logloss"] == pytest.approx(log_loss(labels, scores), abs=6e-5)
 
 
+@pytest.mark.slow
 def test_two_evaluations_of_one_model_agree(trained):
     _, (_, _, test), _, trainer = trained()
     assert trainer.evaluate(test) == trainer.evaluate(test)
 
 
+@pytest.mark.slow
 def test_both_losses_are_logged_by_name(build, caplog):
     from recbole.utils import get_trainer
 
@@ -48,6 +51,7 @@ def test_progress_bar_shows_when_asked(build, capfd):
     assert "Train" in shown and "Evaluate" in shown
 
 
+@pytest.mark.slow
 def test_valid_metric_may_be_gauc(trained):
     _, _, _, trainer = trained(valid_metric="GAUC")
     assert trainer.best_valid_score == trainer.best_valid_result["gauc"]
@@ -59,6 +63,7 @@ def test_ranking_metrics_stay_recboles(trained, metrics, names):
     assert set(trainer.evaluate(valid)) == names
 
 
+@pytest.mark.slow
 def test_same_seed_same_figures_and_another_seed_others(trained):
     runs = [trained(seed=seed, iacn_negatives=4)[3] for seed in (7, 7, 8)]
     losses = [list(run.train_loss_dict.values()) for run in runs]
@@ -66,6 +71,7 @@ def test_same_seed_same_figures_and_another_seed_others(trained):
     assert losses[0] != losses[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN", "KD_DAGFM_IaCN"])
 @pytest.mark.parametrize(("mode", "target"), [("off", "label"), ("full", "label"), ("full", "distilled")])
 def test_resumed_equals_uninterrupted(trained, model, mode, target):
@@ -88,6 +94,7 @@ def test_resumed_equals_uninterrupted(trained, model, mode, target):
     assert rest.best_valid_score == through.best_valid_score and rest.best_valid_result == through.best_valid_result
 
 
+@pytest.mark.slow
 def test_embeddings_go_on_training_after_resume(trained):
     """Stock DIN swaps in an embedding layer that the optimizer does not hold."""
     _, _, _, half = trained(epochs=1)
@@ -98,6 +105,7 @@ def test_embeddings_go_on_training_after_resume(trained):
     assert not torch.equal(before[name], model.state_dict()[name])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_only_what_it_says(settings):
     recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
     assert sorted(path.name for path in Path(".").iterdir()) == ["log", "saved"]
@@ -124,3 +132,24 @@ def test_the_optimizer_takes_recboles_steps(build, learner):
     assert optimizer.param_groups[0]["lr"] == 0.01 and optimizer.param_groups[0]["weight_decay"] == 0.001
     for name, value in ended[0].items():
         assert torch.allclose(value.float(), ended[1][name].float(), atol=1e-6), name
+
+
+def test_clipped_steps_are_no_longer_than_asked(build):
+    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to."""
+    from recbole_iacn.training.trainer import IaCNTrainer
+
+    changes = {"learner": "sgd", "learning_rate": 1.0, "train_batch_size": 4096}
+    config, train, *_, model = build(clip_grad_norm={"max_norm": 0.01}, **changes)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    assert len(train) == 1
+    IaCNTrainer(config, model)._train_epoch(train, 0)
+    moved = sum((now - then).square().sum() for now, then in zip(model.parameters(), before)).sqrt().item()
+    assert moved == pytest.approx(0.01, rel=1e-3)
+
+
+def test_clipping_leaves_no_gradient_sparse(build):
+    """Norms of sparse gradients can't be measured."""
+    *_, model = build(clip_grad_norm={"max_norm": 0.01}, sparse_embedding_rows=0)
+    *_, lazy = build(sparse_embedding_rows=0)
+    sparse = [[part.sparse for part in one.modules() if isinstance(part, torch.nn.Embedding)] for one in (model, lazy)]
+    assert not any(sparse[0]) and any(sparse[1])

@@ -8,6 +8,8 @@ import torch
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_stages_carry_the_best_extractor_over(train_ranking, monkeypatch):
     """The second stage starts from the weights of ``…-extractor.pth``, with a fresh optimizer."""

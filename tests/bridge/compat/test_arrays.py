@@ -105,6 +105,7 @@ def test_lightgcns_matrix_is_the_one_that_numpy_computes(build):
     np.testing.assert_allclose(model.norm_adj_matrix.to_dense().numpy(), expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LightGCN", "NGCF", "GCMC", "SpectralCF"])
 def test_models_of_the_graph_take_a_step(build, name):
     _, train, _, _, model = build(name)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 from recbole_iacn.bridge.compat import extras
 
 
@@ -37,6 +39,7 @@ def test_a_ray_that_breaks_leaves_nothing_behind(monkeypatch, tmp_path):
     assert not [name for name in sys.modules if name.partition(".")[0] == "ray"]
 
 
+@pytest.mark.slow
 def test_training_needs_no_ray(settings):
     code = """
         import sys

@@ -42,6 +42,7 @@ def test_recbole_reads_safely_what_can_be_read_safely(tmp_path, monkeypatch):
     assert load_from("recbole.quick_start.quick_start", path)["weight"].tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_looking_up_a_sequential_model_leaves_anomaly_detection_as_it_was():
     code = """
         import torch, recbole_iacn, sys

@@ -100,6 +100,7 @@ OPTIONS = st.builds(
 outcomes = Counter()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     source=st.one_of(
@@ -128,6 +129,7 @@ def test_one_error_or_a_folder_whose_counts_add_up(source, meta, options):
         outcomes["folder"] += 1
 
 
+@pytest.mark.slow
 def test_the_fuzz_has_seen_both_outcomes():
     assert min(outcomes["error"], outcomes["folder"]) > sum(outcomes.values()) / 5
 

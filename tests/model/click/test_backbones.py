@@ -41,6 +41,7 @@ def losses(model, batch):
     return loss if isinstance(loss, tuple) else (loss, torch.zeros(()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @every_backbone
 def test_loss_falls(make, backbone, mode):
@@ -100,6 +101,7 @@ def test_off_has_no_auxiliary_parameters(make, backbone):
     assert [name for name, _ in models["off"].named_parameters() if "iacn" in name] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @every_backbone
 def test_a_checkpoint_gives_the_same_scores_by_stock_functions(settings, planted, backbone, mode):
@@ -145,6 +147,7 @@ def assert_full_sort_is_item_by_item(test, model):
     assert scores[:, 1:].std() > 2e-4 * scores[:, 1:].mean()
 
 
+@pytest.mark.slow
 @every_backbone
 def test_full_sort_equals_scoring_item_by_item(make, backbone):
     _, test, model = make(backbone)
@@ -191,3 +194,16 @@ def test_a_model_without_item_embedding_says_why():
 def test_a_model_that_is_no_click_model_says_so():
     with pytest.raises(recbole_iacn.ConfigError, match=r"^SASRec_IaCN: SASRec is no click-through-rate model"):
         recbole_iacn.run("SASRec_IaCN", "planted")
+
+
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "WideDeep", "FFM"])
+def test_full_sort_with_fewer_pairs_at_once_than_rows(make, backbone):
+    """``eval_batch_size`` below the rows of a batch: then one item for all rows at once."""
+    _, test, model = make(backbone)
+    model.eval()
+    give_other_weights(model)
+    rows = test._dataset[torch.arange(4)]
+    model.eval_batch_size = 1000
+    scores = model.full_sort_predict(rows)
+    model.eval_batch_size = 3
+    torch.testing.assert_close(model.full_sort_predict(rows), scores, atol=2e-6, rtol=1e-5)

@@ -114,6 +114,7 @@ def test_ffm_pools_the_history_for_each_field_from_its_own_table(build):
             assert torch.allclose(row, weight[start + items[items > 0]].mean(0), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_kd_dagfm_distils_from_a_checkpoint_with_capsules(build, settings, tmp_path):
     recbole_iacn.run("KD_DAGFM_IaCN", "tiny", config_dict=settings(epochs=1))
     (teacher,) = (tmp_path / "saved").glob("*.pth")
@@ -145,6 +146,7 @@ class Blind(DeepFM):
         return self.first_order_linear(interaction).squeeze(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Shallow, Attentive])
 def test_a_users_subclass_trains_saves_and_loads(settings, tmp_path, model):
     from recbole.quick_start import load_data_and_model, run_recbole
@@ -216,3 +218,25 @@ def test_couplings_share_out_every_behaviour(build, model):
     real = (rows["item_id_list"] > 0).float()
     assert couplings.shape == (*real.shape, 4)
     assert torch.allclose(couplings.sum(-1), real, atol=1e-6)
+
+
+def test_each_list_column_is_embedded_in_its_own_table(build, tmp_path):
+    """Two columns of lists and their aliases, in NumPy; what the rows hold stands behind the histories."""
+    write_atomic(tmp_path, "tagged")
+    path = tmp_path / "tagged" / "tagged.item"
+    head, *lines = path.read_text().splitlines()
+    rows = [f"{line}\tt{i % 5} t{i % 3}" for i, line in enumerate(lines)]
+    path.write_text("\n".join([f"{head}\ttags:token_seq", *rows]) + "\n")
+    columns = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories", "tags"]}
+    changes = {"dataset": "tagged", "data_path": str(tmp_path), "load_col": columns}
+    *_, train, _, _, model = build("WideDeep_IaCN", **changes)
+    batch = model.with_history(next(iter(train))[:6])
+    names, histories = model.token_seq_field_names, len(model.history_fields)
+    own = names[histories:]
+    assert own == ["categories", "tags", "categories_auxiliary", "tags_auxiliary"]
+    found = model.embed_token_seq_fields([batch[name] for name in names])[:, histories:].detach().numpy()
+    for place, (name, table) in enumerate(zip(own, model.token_seq_embedding_table)):
+        vectors = table.weight.detach().numpy()
+        for row, ids in enumerate(batch[name].tolist()):
+            wanted = np.mean([vectors[i] for i in ids if i] or [np.zeros(8)], axis=0)
+            assert np.allclose(found[row, place], wanted, atol=1e-6), name

@@ -81,6 +81,7 @@ def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build)
     assert torch.allclose(counts, expected * (model.n_items - 1) / (model.n_items - 2) - own, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_negative_histories_are_drawn_afresh_each_epoch_from_the_seed(build):
     from recbole.utils import get_trainer
 

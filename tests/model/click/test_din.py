@@ -172,6 +172,7 @@ def test_copying_the_model_does_not_copy_the_data(build):
     assert model.embedding_layer.dataset is None
 
 
+@pytest.mark.slow
 def test_training_learns_the_planted_interests(build):
     """Users click in two of four item clusters: E_auxiliary must tell the clusters apart, without categories."""
     from recbole.utils import get_trainer

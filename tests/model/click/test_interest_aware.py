@@ -68,5 +68,26 @@ def test_item_frequencies_count_clicks_and_no_other_rows(build, tmp_path):
         eval_args={"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "labeled"},
     )
     tokens = train._dataset.field2id_token["item_id"]
-    found = {token: int(count) for token, count in zip(tokens, model.item_frequency)}
+    found = {token: int(count) for token, count in zip(tokens, model.tasks["iacn"].item_frequency)}
     assert found == {"[PAD]": 0, "i1": 2, "i2": 0, "i3": 1}
+
+
+SETTINGS = {
+    "iacn_temperature": (0.2, lambda network: network.temperature),
+    "iacn_attention": ("pow", lambda network: network.attention.mode),
+    "iacn_power": (3.0, lambda network: network.attention.power),
+    "iacn_interests": (3, lambda network: network.extractor.num_interests),
+    "iacn_routing_iterations": (2, lambda network: network.extractor.iterations),
+    "iacn_interest_rounding": ("floor", lambda network: network.extractor.rounding),
+    "iacn_map_scale": (7.0, lambda network: network.extractor.bilinear[0, 0].item()),
+    "iacn_distillation_temperature": (0.7, lambda network: network.distillation_temperature),
+}
+
+
+def test_every_setting_reaches_the_network(build):
+    """None of the values is the default."""
+    *_, plain = build()
+    *_, model = build(**{key: value for key, (value, _) in SETTINGS.items()}, iacn_logit_std=5.0)
+    for key, (value, read) in SETTINGS.items():
+        assert read(model.tasks["iacn"].network) == value != read(plain.tasks["iacn"].network), key
+    assert model.tasks["iacn"].network.extractor.initial_logits.std() > 2  # 18 draws of deviation 5; the default is .3

@@ -45,3 +45,18 @@ def test_the_papers_task_has_no_foresight(build):
     with pytest.raises(ConfigError, match="iacn_target: distilled foresees an interest"):
         network.foresee(test._dataset[np.arange(2)])
     assert network.loss_names == ("main", "iacn")
+
+
+def test_without_a_state_of_its_own_a_backbone_gives_the_mean_of_the_history(build, monkeypatch):
+    """By NumPy, over real positions; an empty history is 0."""
+    *_, test, network = build("WideDeep_IaCN", **DISTILLED)
+    rows = test._dataset[np.arange(4)]
+    rows["item_id_list"][1, 2:] = 0
+    rows["item_id_list"][2] = 0
+    given, foresight = [], network.tasks["iacn"].network.foresight
+    foresight.register_forward_pre_hook(lambda _, arguments: given.append(arguments[0].detach().numpy()))
+    network.eval().foresee(rows)
+    for row, history in enumerate(rows["item_id_list"]):
+        vectors = network.item_tables.auxiliary(history[history > 0]).detach().numpy()
+        wanted = vectors.mean(axis=0) if len(vectors) else np.zeros(8)
+        np.testing.assert_allclose(given[0][row], wanted, atol=1e-6)

@@ -10,6 +10,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.divergence import interest_divergence
 from recbole_iacn.model.retrieval.base import best_interest, bpr, largest_products
 from recbole_iacn.names import FAMILY
+from recbole_iacn.nn.interval_attention import personal_intervals
 
 SHORT = {
     "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
@@ -149,6 +150,7 @@ def planted(tmp_path_factory):
     return str(data.write(tmp_path_factory.mktemp("planted")).parent)
 
 
+@pytest.mark.slow
 @every_model
 def test_planted_interests_are_found(build, planted, name):
     """Ranked among 50 items outside the user's own: two of five clusters are liked and hold 20 of their 32 items still,
@@ -164,6 +166,7 @@ def test_planted_interests_are_found(build, planted, name):
     assert 0.4 < trainer.evaluate(test)["hit@10"] < 0.75  # seen: .51 to .58
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ComiRec", "TiSASRec", "TiMiRec"])
 def test_recboles_own_functions(tmp_path, settings, name):
     """run, a checkpoint that opens without running code, load_data_and_model and full_sort_topk."""
@@ -229,3 +232,67 @@ def test_misspelt_names_are_told(name):
 
     with pytest.raises(ConfigError, match=r"Did you mean '(MIND|TiMiRec)"):
         recbole_iacn.run(name, "tiny")
+
+
+@every_model
+def test_padding_starts_as_zero_and_the_rest_small(build, name):
+    """Standard deviation .01, as in the TiMiRec paper's code; 40 items of 8 numbers, so within a tenth of it."""
+    *_, model = build(name, **SHORT)
+    tables = [part for part in model.modules() if isinstance(part, torch.nn.Embedding) and part.padding_idx is not None]
+    assert len(tables) == (2 if name.startswith("TiMiRec") else 1)
+    for table in tables:
+        assert not table.weight[0].any()
+        assert table.weight[1:].std().item() == pytest.approx(0.01, rel=0.15)
+
+
+def test_tisasrecs_vector_is_the_normalised_state_of_the_newest_click(network):
+    """Row by row, without padding: blocks of sqrt(D) e_i, the last position, layer normalisation in NumPy."""
+    model, rows = network("TiSASRec")
+    found = model.interests(rows)[0][:, 0].detach().double().numpy()
+    norm = model.extractor.norm
+    for row, (items, seconds) in enumerate(zip(rows["item_id_list"], rows["elapsed_list"])):
+        length = int((items != 0).sum())
+        mask = torch.ones(1, length, dtype=torch.bool)
+        states = model.item_embedding(items[None, :length]) * 8**0.5
+        for block in model.extractor.blocks:
+            states = block(states, mask, personal_intervals(seconds[None, :length], mask, model.time_span))
+        x, weight, bias = (part.detach().double().numpy() for part in (states[0, -1], norm.weight, norm.bias))
+        assert np.allclose(found[row], (x - x.mean()) / np.sqrt(x.var()) * weight + bias, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "read"),
+    [
+        ("MIND", "num_interests", 3, lambda m: m.extractor.num_interests),
+        ("MIND", "interest_rounding", "floor", lambda m: m.extractor.rounding),
+        ("MIND", "routing_iterations", 2, lambda m: m.extractor.iterations),
+        ("MIND", "routing_map_scale", 7.0, lambda m: m.extractor.bilinear[0, 0].item()),
+        ("MIND", "label_attention", "hard", lambda m: m.attention.mode),
+        ("MIND", "label_power", 2.0, lambda m: m.attention.power),
+        ("ComiRec", "num_interests", 3, lambda m: m.extractor.scores.out_features),
+        ("ComiRec", "attention_size", 5, lambda m: m.extractor.hidden.out_features),
+        ("ComiRec", "interest_positions", "none", lambda m: m.extractor.positions),
+        ("ComiRecPlus", "dropout_prob", 0.3, lambda m: m.extractor.block.dropout.p),
+        ("TiMiRec", "distillation_temperature", 0.7, lambda m: m.temperature),
+        ("TiMiRec", "predictor_layers", 2, lambda m: 1 + (len(m.predictor.output) > 1)),
+        ("TiSASRec", "time_span", 9, lambda m: len(m.extractor.blocks[0].key_interval.weight) - 1),
+        ("TiSASRec", "n_layers", 2, lambda m: len(m.extractor.blocks)),
+        ("TiSASRec", "n_heads", 2, lambda m: m.extractor.blocks[0].heads),
+        ("TiSASRec", "dropout_prob", 0.3, lambda m: m.extractor.blocks[0].dropout.p),
+    ],
+)
+def test_a_setting_reaches_the_model(build, name, key, value, read):
+    *_, plain = build(name, **SHORT)
+    *_, model = build(name, **SHORT, **{key: value})
+    assert read(model) == value != read(plain)
+
+
+def test_mind_draws_its_logits_as_wide_as_asked(build):
+    *_, model = build("MIND", **SHORT, routing_logit_std=5.0)
+    assert model.extractor.initial_logits.std() > 2  # 24 draws of deviation 5; the default is .3
+
+
+def test_comirec_routes_as_often_as_asked(build):
+    for iterations in (1, 4):
+        *_, model = build("ComiRec", **SHORT, extractor="dr", routing_iterations=iterations)
+        assert model.extractor.iterations == iterations

@@ -63,6 +63,7 @@ def write_doors(folder, users=400, clusters=4, size=12, events=16, seed=0):
     return str(folder)
 
 
+@pytest.mark.slow
 def test_timirec_sees_which_interest_is_next(train_ranking, tmp_path):
     """Ranked among all 48 items: who knows the cluster has the item among its first five in 5 / 12 = .42 of all cases,
     who knows the two clusters only in .21, who knows nothing in .10. Seen over four seeds: ComiRec .19 to .23, TiMiRec
