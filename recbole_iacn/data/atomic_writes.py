@@ -19,7 +19,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         path: a file, or a folder, which is replaced as a whole. Its parent must exist.
 
     Yields:
-        beside ``path``, hidden; nothing is there yet.
+        A hidden path beside ``path``; nothing is there yet.
 
     Raises:
         OSError: cannot be written; ``path`` is then as it was.
@@ -37,7 +37,7 @@ def scratch(path: str | Path) -> Iterator[Path]:
         path: what is being made.
 
     Yields:
-        nothing is there yet.
+        The path; nothing is there yet.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
