@@ -38,7 +38,8 @@ class Training:
 
     Attributes:
         config (recbole.config.Config): final settings.
-        dataset (recbole.data.dataset.Dataset): all interactions, filtered and numbered.
+        dataset (recbole.data.dataset.Dataset): tokens and their numbers, columns of items and users; its rows are
+            those that RecBole's splitting has left of the interactions.
         train_data, valid_data, test_data: RecBole's loaders; ``valid_data`` has no rows to offer where nothing is split
             off for validation.
         model (recbole.model.abstract_recommender.AbstractRecommender): on ``config["device"]``.
