@@ -1,9 +1,5 @@
 """Turning a layer that another constructor has built into one of this package's."""
 
-from typing import Any
-
-from torch import nn
-
 from typing import TypeVar, cast
 
 from torch import nn
