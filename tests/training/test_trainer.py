@@ -134,15 +134,19 @@ def test_the_optimizer_takes_recboles_steps(build, learner):
         assert torch.allclose(value.float(), ended[1][name].float(), atol=1e-6), name
 
 
-def test_clipped_steps_are_no_longer_than_asked(build):
-    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to."""
+@pytest.mark.parametrize("scaled", [False, True])
+def test_clipped_steps_are_no_longer_than_asked(build, scaled):
+    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to; so it
+    does where the loss is scaled up, against underflow, by 65,536 at first."""
     from recbole_iacn.training.trainer import IaCNTrainer
 
     changes = {"learner": "sgd", "learning_rate": 1.0, "train_batch_size": 4096}
     config, train, *_, model = build(clip_grad_norm={"max_norm": 0.01}, **changes)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     assert len(train) == 1
-    IaCNTrainer(config, model)._train_epoch(train, 0)
+    trainer = IaCNTrainer(config, model)
+    trainer.enable_scaler = scaled  # RecBole's setting is for GPUs alone
+    trainer._train_epoch(train, 0)
     moved = sum((now - then).square().sum() for now, then in zip(model.parameters(), before)).sqrt().item()
     assert moved == pytest.approx(0.01, rel=1e-3)
 
