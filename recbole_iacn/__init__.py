@@ -7,7 +7,7 @@ neither RecBole nor PyTorch itself.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from recbole_iacn.bridge import patches, registry
+from recbole_iacn.bridge import moved, patches, registry
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import FAMILY, SUFFIX, click_models
 from recbole_iacn.version import __version__
@@ -56,6 +56,7 @@ __all__ = [
 ]
 
 patches.install()
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.checks import evaluation, files, settings
+from recbole_iacn.checks import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,8 @@ class Training:
 
     Attributes:
         config (recbole.config.Config): final settings.
-        dataset (recbole.data.dataset.Dataset): all interactions, filtered and numbered.
+        dataset (recbole.data.dataset.Dataset): tokens and their numbers, columns of items and users; its rows are
+            those that RecBole's splitting has left of the interactions.
         train_data, valid_data, test_data: RecBole's loaders; ``valid_data`` has no rows to offer where nothing is split
             off for validation.
         model (recbole.model.abstract_recommender.AbstractRecommender): on ``config["device"]``.
@@ -155,7 +156,19 @@ def build(
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any data are read.
     """
-    config = configure(model, dataset, config_file_list, config_dict)
+    return assemble(configure(model, dataset, config_file_list, config_dict), log)
+
+
+def assemble(config: Config, log: bool = False) -> Training:
+    """Read the data and make the model: what :func:`build` does once the settings are checked.
+
+    Args:
+        config: of :func:`configure`.
+        log: as in :func:`build`.
+
+    Returns:
+        The parts.
+    """
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
 
@@ -192,16 +205,13 @@ def configure(
     """
     model_class = find_model(model)
     given = dict(config_dict or {})
-    for path in config_file_list or []:
-        settings.check_keys(settings.read_config_file(path), path, model_class)
-    settings.check_keys(given, "config_dict", model_class)
-    from recbole.config import Config
-
     with _unread_command_line(model_class):
-        config = Config(model, dataset, list(config_file_list or []), given)
-    evaluation.check_histories(config)
-    files.check_files(config)
-    files.check_negatives_files(config)
+        settings.check_given(model_class or model, config_file_list, given)
+        from recbole.config import Config
+
+        config = Config.__new__(Config)
+        config.checked = True  # in full, a model of RecBole's, too: see bridge.config
+        config.__init__(model, dataset, list(config_file_list or []), given)
     return config
 
 

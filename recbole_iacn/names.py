@@ -42,14 +42,22 @@ class Named(dict):
         """Add the user's own; one that is defined again, as by a notebook's cell, takes the earlier one's place.
 
         Raises:
-            ConfigError: the name is taken.
+            ConfigError: as :meth:`check`.
+        """
+        self.check(name, value)
+        self[name] = value
+
+    def check(self, name: str, value: object) -> None:
+        """Reject a name that cannot be added.
+
+        Raises:
+            ConfigError: the name is taken, or is not a plain one.
         """
         holder = self.get(name)
         if holder is not None and holder != value and _place(holder) != _place(value):
             raise ConfigError(f"{self.what}: the name {name!r} is taken ({_place(holder)}); choose another")
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigError(f"{self.what}: the name must be a plain one, such as my_own, got {name!r}")
-        self[name] = value
 
 
 tasks = Named("add_task", {"iacn": "recbole_iacn.model.click.capsule_task.CapsuleTask"})

@@ -13,8 +13,10 @@ SUBJECTS = {
     "package": "wheel, source archive, checkout, and what importing the package imports",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
+    "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
-    "types": "type hints: all that is public has them, and a checker finds wrong use",
+    "version_0_5_0": "what version 0.5.0 wrote still opens",
+    "types": "hints on what is public, and the type checker",
 }
 
 

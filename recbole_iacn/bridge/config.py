@@ -1,13 +1,10 @@
 """Our settings in RecBole's Config."""
 
-import yaml
-
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.checks import evaluation, files, settings
+from recbole_iacn.checks import evaluation, files, reading, settings, together
 from recbole_iacn.checks.extensions import check_extensions
-from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.data.protocol import protocol_settings
-from recbole_iacn.names import FAMILY, defaults_name, is_ours, recbole_folder, recbole_models, registered
+from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
 
 
 def patch_tree_defaults(module):
@@ -29,6 +26,15 @@ def patch_config(module):
         module: ``recbole.config.configurator``.
     """
 
+    @wrap(module.Config, "_load_config_files")
+    def load_files(original, config, paths):
+        return {key: value for path in paths or [] for key, value in reading.read_config_file(path).items()}
+
+    @wrap(module.Config, "_convert_config_dict")
+    def read_strings(original, config, given):
+        given.update(reading.values_of(given))
+        return given
+
     @wrap(module.Config, "_load_internal_config_dict")
     def load_defaults(original, config, model, model_class, dataset):
         given = config.external_config_dict
@@ -36,11 +42,15 @@ def patch_config(module):
         if ours or model in registered:
             settings.check_keys(config.file_config_dict, "config file", model_class)
             settings.check_keys(config.variable_config_dict, "config_dict", model_class)
+            settings.check_values(given, model_class)
         stock = _with_defaults(getattr(model_class, "backbone", model_class))
         original(config, stock, model_class, dataset)
-        for path in _layers(model_class, stock, dataset) if ours else []:
-            text = path.read_text(encoding="utf-8")
-            config.internal_config_dict.update(yaml.load(text, Loader=config.yaml_loader) or {})
+        for path in _evaluated_as(stock, dataset) if hasattr(model_class, "backbone") else []:
+            config.internal_config_dict.update(reading.read_config_file(path))
+        from recbole_iacn.settings import group, table
+
+        for one in (*table.own_groups(model_class), *table.added.values()):
+            config.internal_config_dict.update(group.defaults(one))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 
@@ -57,21 +67,24 @@ def patch_config(module):
     def set_defaults(original, config):
         final = config.final_config_dict
         ours = is_ours(config.model)
-        if ours:
-            evaluation.check_metrics(final)
+        checked = getattr(config, "checked", False)  # by our door
+        if ours or checked:
+            settings.check_values(final, config.model_class)
+            together.check_together(final, config.model_class)
         gauc = _take_gauc(final) if ours else []
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
             if final.get("iacn_mode") is False:  # YAML reads a bare `off` as a truth value
                 final["iacn_mode"] = "off"
-            settings.check_ranges(final)
             settings.check_backend(final)
             check_extensions(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
-        if ours:
+        together.check_history(config)
+        if ours or checked:
             files.check_files(config)
+            files.check_negatives_files(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):
@@ -85,18 +98,13 @@ def _with_defaults(model_class):
     return next((name for name in names if name in recbole_models()), model_class.__name__)
 
 
-def _layers(model_class, stock, dataset):
-    """What is laid over RecBole's defaults. For a backbone, which now has a history: RecBole's evaluation of DIN, its
-    data columns for a model of the backbone's kind, then ours. For the multi-interest family: what all share, then what
-    is the model's own, or its nearest ancestor's."""
-    if not hasattr(model_class, "backbone"):
-        nearest = next((base.__name__ for base in model_class.__mro__ if base.__name__ in FAMILY), None)
-        paths = [properties_folder() / f"{name}.yaml" for name in ("MultiInterest", nearest) if name]
-        return [path for path in paths if path.is_file()]
+def _evaluated_as(stock, dataset):
+    """The files of RecBole's that a backbone, which now has a history, is evaluated by: those of DIN, then the columns
+    for a model of the backbone's kind."""
     columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
     names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
     paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]
-    return [path for path in [*paths, properties_folder() / "IaCN.yaml"] if path.is_file()]
+    return [path for path in paths if path.is_file()]
 
 
 def _take_gauc(final):

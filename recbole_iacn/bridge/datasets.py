@@ -5,7 +5,6 @@ import types
 import numpy as np
 
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.checks.evaluation import check_histories
 from recbole_iacn.checks.files import check_negatives_files
 from recbole_iacn.data.protocol import ranks_items
 from recbole_iacn.names import is_ours
@@ -53,7 +52,6 @@ def patch_loaders(module):
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
         check_negatives_files(config)
-        check_histories(config)
         windowed = _windowed_dataset(config)
         if windowed is None:
             return original(config)

@@ -113,6 +113,11 @@ def register(model_class):
             f"register: {name} is context-aware and reads no history; give recbole_iacn.interest_aware({name}), whose "
             "iacn_mode: off is the plain model"
         )
+    own = vars(model_class).get("settings")
+    if own is not None:
+        from recbole_iacn import settings
+
+        settings.add(own, f"model {name!r}")
     remember(model_class)
     return model_class
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from recbole_iacn.data.protocol import NEGATIVES, PROTOCOLS, one_row_a_user, ranks_items
+from recbole_iacn.data.protocol import NEGATIVES, PROTOCOLS
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import is_ours
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -27,7 +26,7 @@ def check_metrics(config: Mapping[str, Any]) -> None:
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 
-    metrics = [config["metrics"]] if isinstance(config["metrics"], str) else config["metrics"]
+    metrics = names_of(config["metrics"])
     for name in metrics:
         if name.lower() not in metric_types:
             raise ConfigError(f"metrics: there is no {name!r}.{did_you_mean(name, metric_types)}")
@@ -69,42 +68,6 @@ def check_candidates(config: Mapping[str, Any]) -> None:
     most = max(_topk(config))
     if most > ranked:
         raise ConfigError(f"topk: {most} is more than the {ranked} items that are ranked (eval_negatives)")
-
-
-def check_histories(config: Config) -> None:
-    """Reject ``history_dataset``, or a protocol, for a model that cannot read histories so.
-
-    Args:
-        config (recbole.config.Config): final settings.
-
-    Raises:
-        ConfigError: names the key and the mend.
-    """
-    from recbole.data import dataset as datasets
-    from recbole.utils import ModelType
-
-    model, asked = config["model"], config["history_dataset"]
-    if asked not in (None, True, False):
-        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
-    if is_ours(model):
-        if asked is False:
-            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
-    elif config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
-        _check_without_history(config, model, asked)
-    elif asked and model != "DIEN" and hasattr(datasets, f"{model}Dataset"):
-        raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
-
-
-def _check_without_history(config, model, asked):
-    if asked:
-        raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
-    if one_row_a_user(config):
-        raise ConfigError(
-            f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
-            f"{model}_IaCN with iacn_mode: off is {model} with one."
-        )
-    if ranks_items(config):
-        raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is not one")
 
 
 def check_training_negatives(config: Mapping[str, Any]) -> None:
@@ -152,6 +115,11 @@ def check_last_state(config: Config) -> None:
         raise ConfigError(
             f"last_state_only: is for {' and '.join(LAST_STATE_MODELS)}, not for {config['model']}; leave it out"
         )
+
+
+def names_of(metrics):
+    """The setting ``metrics`` as a list."""
+    return [metrics] if isinstance(metrics, str) else metrics
 
 
 def _topk(config):

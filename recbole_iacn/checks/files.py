@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recbole_iacn.checks import columns
 from recbole_iacn.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def check_files(config: Config) -> None:
         _check_interactions(os.path.join(folder, f"{name}.{part}.inter" if part else f"{name}.inter"), config)
     for source in ("item", "user"):
         _check_loaded_columns(os.path.join(folder, f"{name}.{source}"), source, config)
+    if parts and len(parts) != 3:
+        raise ConfigError(f"benchmark_filename: must be three parts, of training, validation and test, got {parts}")
+    columns.check_columns(config, lambda path: _columns(path, config))
 
 
 def check_negatives_files(config: Config) -> None:
@@ -70,7 +74,7 @@ def _downloadable():
 def _columns(path, config):
     with open(path, encoding=config["encoding"] or "utf-8") as source:
         head = source.readline().rstrip("\r\n")
-    columns = {}
+    found = {}
     for cell in head.split(config["field_separator"]):
         field, separator, kind = cell.partition(":")
         if not separator or kind not in _TYPES:
@@ -78,8 +82,8 @@ def _columns(path, config):
                 f"{path}, line 1: {cell!r} is not 'field:type' with type token, token_seq, float or float_seq "
                 f"(field_separator is {config['field_separator']!r})"
             )
-        columns[field] = kind
-    return columns
+        found[field] = kind
+    return found
 
 
 def _check_interactions(path, config):
@@ -89,16 +93,16 @@ def _check_interactions(path, config):
             f"{path}: atomic file not found. The folder holds {', '.join(sorted(there)) or 'no .inter file'}; "
             "file and folder must carry the data set's name."
         )
-    columns = _columns(path, config)
+    found = _columns(path, config)
     needed = {config["USER_ID_FIELD"]: "USER_ID_FIELD", config["ITEM_ID_FIELD"]: "ITEM_ID_FIELD"}
     if config["benchmark_filename"]:
         needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
     elif config["MODEL_TYPE"].name == "SEQUENTIAL" or config["eval_args"]["order"] == "TO":
         needed[config["TIME_FIELD"]] = "TIME_FIELD: set it to the column of times, by which a history is read"
     for field, key in needed.items():
-        if field not in columns:
+        if field not in found:
             raise ConfigError(
-                f"{path}: no column {field!r} ({key}).{did_you_mean(field, columns)} Columns: {', '.join(columns)}"
+                f"{path}: no column {field!r} ({key}).{did_you_mean(field, found)} Columns: {', '.join(found)}"
             )
     _check_loaded_columns(path, "inter", config, needed)
 
@@ -111,12 +115,12 @@ def _check_loaded_columns(path, source, config, needed=()):
         raise ConfigError(f"load_col.{source}: wants columns of {path}, which is not there")
     if wanted == "*":
         return
-    columns = _columns(path, config)
+    found = _columns(path, config)
     for field in wanted:
-        if field not in columns:
+        if field not in found:
             raise ConfigError(
-                f"load_col.{source}: {path} has no column {field!r}.{did_you_mean(field, columns)} "
-                f"Columns: {', '.join(columns)}"
+                f"load_col.{source}: {path} has no column {field!r}.{did_you_mean(field, found)} "
+                f"Columns: {', '.join(found)}"
             )
     for field in needed:
         if field not in wanted:

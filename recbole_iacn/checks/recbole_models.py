@@ -24,7 +24,7 @@ class Extra:
     before: int | None = None
     issue: int | None = None
 
-    def missing(self):
+    def missing(self) -> bool:
         """Whether the package is absent, or of a version that the model cannot use."""
         if importlib.util.find_spec(self.module) is None:
             return True
@@ -47,7 +47,7 @@ EXTRAS = {
 }
 
 
-def check_model_runs(model):
+def check_model_runs(model: str) -> None:
     """Reject a model of RecBole's that needs a package which is not installed.
 
     RecBole imports most of these when the model is built, after it has read the data, or even in the first epoch.

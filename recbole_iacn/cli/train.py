@@ -44,6 +44,6 @@ def _settings(arguments: list[str]) -> dict[str, str]:
             raise ConfigError(f"{argument}: settings are given as --key=value")
         key, _, value = argument[2:].partition("=")
         if found.setdefault(key, value) != value:
-            raise ConfigError(f"{key}: is given twice, as {found[key]} and {value}")
+            raise ConfigError(f"{key}: given twice on the command line, as {found[key]} and as {value}")
     settings.check_keys(found, "command line")
     return found

@@ -7,18 +7,19 @@ the new one, never a part. What is written beside is removed after any failure, 
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """A path to write to, a file or a folder, that takes the place of ``path`` when the block ends without an error.
 
     Args:
-        path (str or pathlib.Path): a file, or a folder, which is replaced as a whole. Its parent must exist.
+        path: a file, or a folder, which is replaced as a whole. Its parent must exist.
 
     Yields:
-        pathlib.Path: beside ``path``, hidden; nothing is there yet.
+        A hidden path beside ``path``; nothing is there yet.
 
     Raises:
         OSError: cannot be written; ``path`` is then as it was.
@@ -29,14 +30,14 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def scratch(path):
+def scratch(path: str | Path) -> Iterator[Path]:
     """A path beside ``path``, ``.<name>.partial-<process>``, that is removed in the end, whatever happens.
 
     Args:
-        path (str or pathlib.Path): what is being made.
+        path: what is being made.
 
     Yields:
-        pathlib.Path: nothing is there yet.
+        The path; nothing is there yet.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
@@ -47,12 +48,12 @@ def scratch(path):
         _remove(partial)
 
 
-def put_in_place(partial, path):
+def put_in_place(partial: Path, path: str | Path) -> None:
     """Rename, after all that was written has reached the disk.
 
     Args:
-        partial (pathlib.Path): file or folder, on the same file system as ``path``.
-        path (str or pathlib.Path): what it becomes; a folder that is there goes only when the new one has its place.
+        partial: file or folder, on the same file system as ``path``.
+        path: what it becomes; a folder that is there goes only when the new one has its place.
     """
     path = Path(path)
     for written in partial.rglob("*") if partial.is_dir() else [partial]:
@@ -72,12 +73,12 @@ def put_in_place(partial, path):
         _to_disk(path.parent)
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Write a file of text, UTF-8.
 
     Args:
-        path (str or pathlib.Path): the file.
-        text (str): its content.
+        path: the file.
+        text: its content.
     """
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")

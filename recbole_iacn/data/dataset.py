@@ -88,12 +88,7 @@ class InterestAwareDataset(HistoryDataset):
     def _check_labels(self):
         label = self.label_field
         if label not in self.inter_feat:
-            if self.config["train_neg_sample_args"]["distribution"] == "none":
-                raise ConfigError(
-                    f"{label}: no such column is loaded and no negatives are drawn, so every row would be a click. "
-                    "Load it (load_col.inter), or set threshold, train_neg_sample_args or a protocol."
-                )
-            return
+            return  # negatives are drawn; recbole_iacn.checks.columns sees to it
         if self.config["protocol"]:
             raise ConfigError(
                 f"{label}: protocol {self.config['protocol']!r} takes every row for a click and draws the others "

@@ -4,9 +4,6 @@ import dataclasses
 import tempfile
 from typing import Any
 
-import yaml
-
-from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_all
@@ -74,8 +71,9 @@ def _epochs(run):
     """How many a run has at most."""
     if run.model not in FAMILY:
         return run.settings.get("epochs", _EPOCHS)
-    defaults = yaml.safe_load((properties_folder() / "MultiInterest.yaml").read_text(encoding="utf-8"))
-    return run.settings.get("epochs", defaults["epochs"])
+    from recbole_iacn.settings import table
+
+    return run.settings.get("epochs", table.defaults_of("MultiInterest")["epochs"])
 
 
 def _kind(told):

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
-from recbole_iacn.checks.properties import properties_folder
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Row, Table, number, p_text
 
@@ -15,7 +12,7 @@ Pair = tuple[Row, Comparison, float]  # of against_default
 
 
 def against_default(rows: Sequence[Row]) -> list[Pair]:
-    """Every value of the swept setting against the default of ``properties/IaCN.yaml``, seed by seed.
+    """Every value of the swept setting against the default of interest-aware models, seed by seed.
 
     Args:
         rows (list of Row): of :func:`recbole_iacn.report.tables.rows_of`.
@@ -47,7 +44,9 @@ def _default_row(row, rows):
 
 def default(key: str) -> Any:
     """The default of an interest-aware model's setting; None if it has none."""
-    return yaml.safe_load((properties_folder() / "IaCN.yaml").read_text(encoding="utf-8")).get(key)
+    from recbole_iacn.settings import table
+
+    return table.defaults_of("IaCN").get(key)
 
 
 def sweep_cells(pairs: Sequence[Pair]) -> Table:

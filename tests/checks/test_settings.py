@@ -51,6 +51,40 @@ def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **change
             {"load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categorys"]}},
             "load_col.item: .*tiny.item has no column 'categorys'. Did you mean 'categories'",
         ),
+        ({"epochs": 0}, "epochs: must be an integer >= 1, got 0"),
+        ({"train_batch_size": -1}, "train_batch_size: must be an integer >= 1, got -1"),
+        ({"stopping_step": "abc"}, "stopping_step: must be an integer >= 0, got 'abc'"),
+        ({"learning_rate": "fast"}, "learning_rate: must be a number > 0, got 'fast'"),
+        ({"learning_rate": float("nan")}, "learning_rate: must be a number > 0, got nan"),
+        ({"learning_rate": 1e9}, "learning_rate: must be at most 1000, got 1000000000.0"),
+        ({"worker": 10**12}, "worker: must be at most 256, got 1000000000000"),
+        ({"seed": -1}, r"seed: must be an integer in \[0, 4294967295\], got -1"),
+        ({"eval_step": 0}, "eval_step: must be an integer >= 1, got 0"),
+        ({"topk": []}, "topk: must be a non-empty list of integers >= 1 or an integer >= 1, got \\[\\]"),
+        ({"mlp_hidden_size": 3}, "mlp_hidden_size: must be a non-empty list of integers >= 1, got 3"),
+        ({"mlp_hidden_size": [8, 10**9]}, r"mlp_hidden_size: each item must be at most 65536, got \[8, 1000000000\]"),
+        ({"metrics": 5}, "metrics: must be a non-empty list of names or a name, got 5"),
+        ({"metrics": ["Hit", "AUC"]}, "metrics: AUC is of scores and Hit of ranks; a run measures either"),
+        ({"clip_grad_norm": {"max_nrom": 1}}, "clip_grad_norm: there is no 'max_nrom'. Did you mean 'max_norm'"),
+        ({"clip_grad_norm": {"norm_type": 2}}, "clip_grad_norm: max_norm is missing"),
+        ({"clip_grad_norm": {"max_norm": -1}}, "clip_grad_norm.max_norm: must be a number > 0, got -1"),
+        (
+            {"eval_args": {"split": {"RS": [0.8, 0.1, 0.3]}}},
+            "eval_args.split.RS: must be three shares above 0",
+        ),
+        ({"eval_args": {"mode": "uni"}}, "eval_args.mode: must be full, labeled, or uni or pop with a number"),
+        ({"train_neg_sample_args": {"sample_num": 0}}, "train_neg_sample_args.sample_num: must be an integer >= 1"),
+        (
+            {"user_inter_num_interval": 5},
+            r"user_inter_num_interval: must be an interval such as '\[5,inf\)', or ~",
+        ),
+        ({"val_interval": {"tme": "[0,1]"}}, "val_interval: no column 'tme' is loaded. Did you mean 'timestamp'"),
+        ({"val_interval": {"categories": "[0,1]"}}, "val_interval.categories: must be a list of tokens"),
+        ({"alias_of_item_id": ["timestamp"]}, "alias_of_item_id: 'timestamp' must be of type token or token_seq"),
+        ({"additional_feat_suffix": "ent"}, "additional_feat_suffix: .*tiny.ent: atomic file not found"),
+        ({"MODEL_TYPE": 1}, "MODEL_TYPE: is not for setting, the run derives it; leave it out"),
+        ({"USER_ID_FIELD": "item_id"}, "ITEM_ID_FIELD: 'item_id' is USER_ID_FIELD already"),
+        ({"lgb_params": object()}, "lgb_params: must be text, a number, .* got a object"),
         ({"benchmark_filename": ["train"], "protocol": None}, "tiny.train.inter: atomic file not found. .*tiny.inter"),
     ],
 )
@@ -145,6 +179,13 @@ def test_config_files_are_checked(settings, tmp_path):
         run(bad)
     with pytest.raises(ConfigError, match=r"epoch: no such setting .*typo.yaml\). Did you mean 'epochs'"):
         run(typo)
+    odd = tmp_path / "odd.yaml"
+    odd.write_bytes(b"epochs: 1 # \xff\n")
+    with pytest.raises(ConfigError, match=r"odd\.yaml: is not valid UTF-8"):
+        run(odd)
+    odd.write_text("2020-02-31: 1\n")
+    with pytest.raises(ConfigError, match=r"odd\.yaml: day"):
+        run(odd)
     run(good)  # YAML reads `off` as false; it means the mode
 
 
@@ -177,6 +218,12 @@ def command(*arguments):
     [
         (["--epohcs=2"], "epohcs: no such setting (command line). Did you mean 'epochs'"),
         (["--iacn_delta=2"], "iacn_delta: must be a number in [0, 1], got 2"),
+        (["--learning_rate=fast"], "learning_rate: must be a number > 0, got 'fast'"),
+        (["--worker=1000000000000", "--model=SASRec"], "worker: must be at most 256, got 1000000000000"),
+        (["--epochs=0", "--model=DIN"], "epochs: must be an integer >= 1, got 0"),
+        (["--metrics={1:2}"], "metrics: must be a non-empty list of names or a name, got {1: 2}"),
+        (["--epochs=9**9**9"], "epochs: must be an integer >= 1, got '9**9**9'"),
+        (["--seed=1", "--seed=2"], "seed: given twice on the command line, as 1 and as 2"),
         (["--model=DINN_IaCN"], "model: there is no 'DINN_IaCN'. Did you mean 'DIN_IaCN'"),
         (["--dataset=ml-100"], "Did you mean 'ml-100k'"),
         (["--epochs", "2"], "--epochs: settings are given as --key=value"),

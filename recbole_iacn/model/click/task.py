@@ -79,6 +79,11 @@ def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
     """
     if not isinstance(task, type) or not issubclass(task, AuxiliaryTask):
         raise ConfigError(f"add_task: {task!r} is not a subclass of recbole_iacn.AuxiliaryTask")
+    tasks.check(task.name, task)
+    if task.settings is not None:
+        from recbole_iacn import settings
+
+        settings.add(task.settings, f"task {task.name!r}")
     tasks.add(task.name, task)
     return task
 

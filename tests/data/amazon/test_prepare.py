@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import recbole_iacn
 from recbole_iacn.errors import ConfigError
 
 pytest.importorskip("duckdb")
@@ -160,11 +159,15 @@ def test_the_same_input_gives_the_same_bytes(convert, tmp_path):
 
 
 def test_what_is_written_is_what_recbole_reads(convert, tmp_path):
+    from recbole.data import create_dataset
+
+    from recbole_iacn.building import configure
+
     meta = [f"{{'asin': 'B{item}', 'categories': [['A', 'C{item % 3}']]}}" for item in range(12)]
     reviews = [review(f"U{step % 9}", f"B{step * 5 % 12}", 5.0, step) for step in range(100)]
     manifest, *_ = convert(reviews, meta)
     own = str(tmp_path / "out" / "Shop" / "Shop.yaml")
-    dataset = recbole_iacn.build("DIN_IaCN", "Shop", [own], {"data_path": str(tmp_path / "out")}).dataset
+    dataset = create_dataset(configure("DIN_IaCN", "Shop", [own], {"data_path": str(tmp_path / "out")}))
     assert (dataset.user_num - 1, dataset.item_num - 1, dataset.inter_num) == (
         manifest["users"],
         manifest["items"],

@@ -1,0 +1,60 @@
+"""Modules of version 0.5 by their names of then: saved datasets and code of others' import them so."""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+import warnings
+from collections.abc import Sequence
+
+# What a pickle of 0.5 names stays without a word; for the others there is a warning, which names the new place.
+_MOVED = {
+    "atomic_files": "checks.files",
+    "checkpoint": "training.checkpoint",
+    "compat": "bridge.compat",
+    "evaluation": "training.metrics",
+    "imports": "bridge.imports",
+    "model.attention": "model.click.din_attention",
+    "model.backbones": "model.click.backbones",
+    "model.embedding": "model.click.din",
+    "model.evolution": "model.click.dien",
+    "model.field_aware": "model.click.ffm",
+    "model.full_sort": "model.click.full_sort",
+    "model.history": "model.click.context",
+    "model.interest_aware": "model.click.interest_aware",
+    "model.item_tables": "model.click.item_tables",
+    "model.multi_interest": "model.retrieval.multi_interest",
+    "model.timirec": "model.retrieval.timirec",
+    "model.tisasrec": "model.retrieval.tisasrec",
+    "optimizer": "training.optimizer",
+    "registry": "bridge.registry",
+    "trainer": "training.trainer",
+    "two_stages": "training.two_stages",
+}
+_PICKLED = {"model.backbones", "model.multi_interest", "model.timirec", "model.tisasrec"}
+
+
+class _MovedFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Serves the module of today under its old name."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        package, _, old = fullname.partition(".")
+        if package != "recbole_iacn" or old not in _MOVED:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        package, _, old = module.__name__.partition(".")
+        new = f"{package}.{_MOVED[old]}"
+        if old not in _PICKLED:
+            warnings.warn(f"{module.__name__} is {new} now", DeprecationWarning, stacklevel=2)
+        sys.modules[module.__name__] = importlib.import_module(new)
+
+
+def install() -> None:
+    """Register the old names; imports nothing."""
+    if not any(isinstance(finder, _MovedFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_MovedFinder())

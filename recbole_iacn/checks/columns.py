@@ -1,0 +1,131 @@
+"""Settings that name columns: are these loaded, and of the right type? Read off the first lines of the atomic files."""
+
+import os
+
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+TOKENS = ("token", "token_seq")
+FLOATS = ("float", "float_seq")
+LISTS = ("token_seq", "float_seq")
+
+
+def check_columns(config, read):
+    """Reject settings that name columns which are not loaded, or are of another type.
+
+    Args:
+        config (recbole.config.Config): final settings.
+        read (callable): path of an atomic file to its columns, a dict from name to type.
+
+    Raises:
+        ConfigError: names the setting, the column and the nearest.
+    """
+    files = _loaded(config, read)
+    _check_unloaded(config, files)
+    every = {name: kind for columns in files.values() for name, kind in columns.items()}
+    for key, kinds in (
+        ("normalize_field", FLOATS),
+        ("numerical_features", FLOATS),
+        ("seq_len", LISTS),
+        ("alias_of_user_id", TOKENS),
+        ("alias_of_item_id", TOKENS),
+    ):
+        for name in config[key] or ():
+            _check(key, name, every, kinds)
+    for name in set(config["alias_of_user_id"] or ()) & set(config["alias_of_item_id"] or ()):
+        raise ConfigError(f"alias_of_item_id: {name!r} is among alias_of_user_id, too; it can be one of them only")
+    for name, wanted in (config["val_interval"] or {}).items():
+        _check("val_interval", name, every)
+        if (every[name] in FLOATS) != isinstance(wanted, str):
+            right = "an interval such as '[5,inf)'" if every[name] in FLOATS else "a list of tokens"
+            raise ConfigError(
+                f"val_interval.{name}: must be {right} for a column of type {every[name]}, got {wanted!r}"
+            )
+    for name in config["threshold"] or ():
+        _check("threshold", name, files["inter"], ("float",))
+        if name == config["TIME_FIELD"]:
+            raise ConfigError(f"threshold: {name!r} orders the rows (TIME_FIELD), and would be dropped; name another")
+    for one, vectors in (config["preload_weight"] or {}).items():
+        source = next((columns for columns in files.values() if one in columns), every)
+        _check("preload_weight", one, every, ("token",))
+        _check("preload_weight", vectors, source, FLOATS)
+    _check_labels(config, files["inter"])
+    _check_features(config, files)
+
+
+def _loaded(config, read):
+    """File (inter, item, user, further ones) to its columns that are loaded."""
+    name, load, unload = config["dataset"], config["load_col"], config["unload_col"] or {}
+    part = config["benchmark_filename"]
+    suffixes = {"inter": f"{part[0]}.inter" if part else "inter", "item": "item", "user": "user"}
+    suffixes.update({suffix: suffix for suffix in config["additional_feat_suffix"] or ()})
+    files: dict[str, dict[str, str]] = {}
+    for source, suffix in suffixes.items():
+        path = os.path.join(config["data_path"], f"{name}.{suffix}")
+        if not os.path.isfile(path):
+            if source == suffix and source not in ("inter", "item", "user"):
+                raise ConfigError(f"additional_feat_suffix: {path}: atomic file not found")
+            files[source] = {}
+            continue
+        columns = read(path)
+        wanted = "*" if load is None else load.get(source, ())
+        kept = [one for one in columns if (wanted == "*" or one in wanted) and one not in unload.get(source, ())]
+        files[source] = {one: columns[one] for one in kept}
+    return files
+
+
+def _check_unloaded(config, files):
+    for source in config["unload_col"] or ():
+        if (config["load_col"] or {}).get(source, "*") != "*":
+            raise ConfigError(f"unload_col.{source}: load_col names the columns of that file; leave one of them out")
+    needed = {config[key]: key for key in ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "LABEL_FIELD")}
+    for source, names in (config["unused_col"] or {}).items():
+        for name in names:
+            _check(f"unused_col.{source}", name, files.get(source, {}))
+            if name in needed:
+                raise ConfigError(f"unused_col.{source}: {name!r} is needed ({needed[name]}); leave it out")
+        if source != "inter":
+            raise ConfigError(
+                f"unused_col.{source}: for columns of inter only; leave {names[0]!r} out of load_col.{source}"
+            )
+
+
+def _check_labels(config, columns):
+    """A model that learns from labels has them, or draws negatives."""
+    from recbole.utils import InputType
+
+    negatives = config["train_neg_sample_args"] or {"distribution": None}
+    by_label = config["MODEL_INPUT_TYPE"] == InputType.POINTWISE and config["loss_type"] is None
+    drawn = negatives["distribution"] not in (None, "None", "none")
+    if by_label and not drawn and config["LABEL_FIELD"] not in columns and not config["threshold"]:
+        raise ConfigError(
+            f"{config['LABEL_FIELD']}: no such column is loaded and no negatives are drawn, so every row would be a "
+            "click. Load it (load_col.inter), or set threshold, train_neg_sample_args or a protocol."
+        )
+
+
+def _check_features(config, files):
+    """Columns that the auxiliary task reads."""
+    if "iacn_mode" not in config or config["iacn_mode"] in ("off", False):
+        return
+    chosen = config["iacn_item_features"]
+    for key, source, names in (
+        ("iacn_item_features", "item", [] if chosen == "all" else chosen),
+        ("iacn_user_profile", "user", config["iacn_user_profile"]),
+    ):
+        known = [name for name, kind in files[source].items() if kind in TOKENS]
+        for name in names or ():
+            if name not in known:
+                raise ConfigError(
+                    f"{key}: the {source} table has no token column {name!r}.{did_you_mean(name, known)} "
+                    f"Loaded columns: {', '.join(known) or 'none'}; see load_col.{source}."
+                )
+
+
+def _check(key, name, columns, kinds=None):
+    if name not in columns:
+        known = [one for one, kind in columns.items() if kinds is None or kind in kinds]
+        raise ConfigError(
+            f"{key}: no column {name!r} is loaded.{did_you_mean(name, known)} Loaded: {', '.join(known) or 'none'}"
+        )
+    if kinds and columns[name] not in kinds:
+        raise ConfigError(f"{key}: {name!r} must be of type {' or '.join(kinds)}, and is of type {columns[name]}")

@@ -1,0 +1,102 @@
+"""How settings are read: from YAML files, from the command line, from strings."""
+
+import ast
+import os
+import re
+import sys
+from pathlib import Path
+
+import yaml
+
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as RecBole reads it: 1e-3 is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {first: [*kinds] for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_EXPONENT = re.compile(r"[-+]?(?:\d[\d_]*)(?:\.[\d_]*)?[eE][-+]?\d+|[-+]?\.[\d_]+[eE][-+]?\d+")
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(f"^(?:{_EXPONENT.pattern})$"), list("-+0123456789.")
+)
+
+
+def read_config_file(path):
+    """Read a YAML file of settings.
+
+    Args:
+        path (str): the file.
+
+    Returns:
+        dict: key to value; empty for an empty file.
+
+    Raises:
+        ConfigError: names the file, if it is missing or not a mapping.
+    """
+    if not os.path.isfile(path):
+        folder = os.path.dirname(path) or "."
+        there = os.listdir(folder) if os.path.isdir(folder) else []
+        raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"config file {path}: is not valid UTF-8") from None
+    except ValueError as error:  # a date without such a day
+        raise ConfigError(f"config file {path}: {error}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"config file {path}: must hold 'key: value' lines, found a {type(content).__name__}")
+    return content
+
+
+def value_of(text):
+    """The value that a string of the command line stands for: a literal of Python, true or false, or the text itself.
+
+    RecBole evaluates the string as an expression. A literal gives the same; but ``9**9**9`` does not keep the run busy
+    for ever, ``exit()`` does not end it, and a column called ``key`` is not mistaken for RecBole's variable of that
+    name.
+
+    Args:
+        text (str): what follows ``--key=``.
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def values_of(settings):
+    """Settings with each string replaced by what it stands for.
+
+    Args:
+        settings (dict): key to value.
+
+    Returns:
+        dict: a new one.
+    """
+    return {key: value_of(value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+def command_line():
+    """The settings of ``sys.argv``, as RecBole's Config finds them there.
+
+    Returns:
+        dict: key to value.
+
+    Raises:
+        ConfigError: a key that is given twice with two values.
+    """
+    if sys.argv and "ipykernel_launcher" in sys.argv[0]:
+        return {}
+    found: dict[str, str] = {}
+    for argument in sys.argv[1:]:
+        if not argument.startswith("--") or argument.count("=") != 1:
+            continue
+        key, _, value = argument[2:].partition("=")
+        if found.setdefault(key, value) != value:
+            raise ConfigError(f"{key}: given twice on the command line, as {found[key]} and as {value}")
+    return values_of(found)

@@ -1,0 +1,164 @@
+"""Settings that must go together: RecBole finds most of these out with a traceback, some after an epoch."""
+
+import importlib.util
+import inspect
+import os
+
+from recbole_iacn.checks import evaluation
+from recbole_iacn.data.protocol import one_row_a_user, ranks_items
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
+
+# A number of heads, and the width that it must divide.
+_HEADS = {
+    "TiSASRec": ("n_heads", "embedding_size"),
+    "SASRec": ("n_heads", "hidden_size"),
+    "AutoInt": ("num_heads", "attention_size"),
+    "FiGNN": ("num_heads", "attention_size"),
+}
+
+_READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
+
+
+def check_together(config, model_class):
+    """Reject settings that are right alone and wrong together.
+
+    Args:
+        config (Mapping): final settings, each of the right type, before RecBole completes them.
+        model_class (type): the model.
+
+    Raises:
+        ConfigError: names the keys.
+    """
+    evaluation.check_metrics(config)
+    _check_modes(config)
+    _check_sequential(config)
+    _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
+    _check_columns(config)
+    _check_negatives(config)
+    _check_transform(config)
+    _check_paths(config)
+    if config["learner"].lower() == "sparse_adam" and not is_ours(model_class.__name__):
+        raise ConfigError("learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam")
+    if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
+        raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
+
+
+def _check_modes(config):
+    """What is measured against how rows are evaluated."""
+    from recbole.evaluator import metric_types
+    from recbole.utils import EvaluatorType
+
+    kinds = {name: metric_types[name.lower()] for name in evaluation.names_of(config["metrics"])}
+    scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
+    ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING and name.lower() != "gauc"]
+    if scored and ranked:
+        raise ConfigError(f"metrics: {scored[0]} is of scores and {ranked[0]} of ranks; a run measures either")
+    mode = config["eval_args"].get("mode", "full")
+    modes = set(mode.values()) if isinstance(mode, dict) else {mode}
+    if scored and "full" in modes:
+        raise ConfigError(f"eval_args.mode: full ranks all items, and {scored[0]} is of scores; set labeled, or uni1")
+    if ranked and "labeled" in modes:
+        raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} is of ranks; set full, or uni100")
+
+
+def _check_sequential(config):
+    from recbole.utils import ModelType
+
+    if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        return
+    order = config["eval_args"].get("order", "RO")
+    if order != "TO":
+        raise ConfigError(f"eval_args.order: must be TO, by time, for a sequential model, got {order}")
+    if not config["repeatable"]:
+        raise ConfigError("repeatable: must be True for a sequential model, got False")
+    if config.get("loss_type") == "CE" and config.get("train_neg_sample_args") is not None:
+        raise ConfigError("train_neg_sample_args: loss_type CE takes no negatives; set it to ~, or loss_type to BPR")
+
+
+def _check_transform(config):
+    from recbole.utils import ModelType
+
+    name = config.get("transform")
+    if name is None:
+        return
+    if config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        raise ConfigError(f"transform: {name} changes histories; it is for sequential models, leave it out")
+    key = _READS_BY_TRANSFORM.get(name)
+    if key and not 0 < (config.get(key) or 0) <= 1:
+        raise ConfigError(f"transform: {name} needs {key}, a number in (0, 1], got {config.get(key)!r}")
+
+
+def _check_paths(config):
+    for key in ("dataset_save_path", "dataloaders_save_path"):
+        if os.path.isdir(config.get(key) or ""):
+            raise ConfigError(f"{key}: {config[key]} is a folder; name the file")
+    folder = config["checkpoint_dir"]
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
+
+
+def check_history(config):
+    """Reject ``history_dataset``, or a protocol, for a model that cannot read histories so.
+
+    Args:
+        config (recbole.config.Config): final settings.
+
+    Raises:
+        ConfigError: names the key and the mend.
+    """
+    from recbole.data import dataset as datasets
+    from recbole.utils import ModelType
+
+    model, asked = config["model"], config["history_dataset"]
+    if asked not in (None, True, False):
+        raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
+    if is_ours(model):
+        if asked is False:
+            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
+    elif config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
+        _check_without_history(config, model, asked)
+    elif asked and model != "DIEN" and hasattr(datasets, f"{model}Dataset"):
+        raise ConfigError(f"history_dataset: {model} needs RecBole's own {model}Dataset; leave it out")
+
+
+def _check_without_history(config, model, asked):
+    if asked:
+        raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
+    if one_row_a_user(config):
+        raise ConfigError(
+            f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
+            f"{model}_IaCN with iacn_mode: off is {model} with one."
+        )
+    if ranks_items(config):
+        raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is not one")
+
+
+def _check_heads(config, names):
+    for name, (heads, width) in _HEADS.items():
+        if name in names and config[width] % config[heads]:
+            raise ConfigError(f"{heads}: must divide {width} ({config[width]}), got {config[heads]}")
+    if "AutoInt" in names and len(config["dropout_probs"]) != 3:
+        raise ConfigError(f"dropout_probs: must be three numbers, got {config['dropout_probs']}")
+
+
+def _check_columns(config):
+    keys = ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "LABEL_FIELD", "ITEM_LIST_LENGTH_FIELD")
+    taken: dict[str, str] = {}
+    for key in keys:
+        if config[key] in taken:
+            raise ConfigError(f"{key}: {config[key]!r} is {taken[config[key]]} already; name another column")
+        taken[config[key]] = key
+    if config.get("normalize_field") and config.get("normalize_all"):
+        raise ConfigError("normalize_field: normalize_all scales every column; leave one of them out")
+    for field, how in (config.get("discretization") or {}).items():
+        if field not in config["numerical_features"]:
+            raise ConfigError(f"discretization: {field!r} must be among numerical_features")
+        if how["method"] == "ED" and "bucket" not in how:
+            raise ConfigError(f"discretization: {field!r}: method ED needs bucket, the number of buckets")
+
+
+def _check_negatives(config):
+    negatives = config.get("train_neg_sample_args") or {}
+    if negatives.get("dynamic") and not negatives.get("candidate_num"):
+        raise ConfigError("train_neg_sample_args: dynamic needs candidate_num, of which the hardest is taken")

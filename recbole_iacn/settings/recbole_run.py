@@ -1,0 +1,175 @@
+"""RecBole's settings of a run: environment, training, evaluation. Its YAML files have the defaults."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+from recbole_iacn.settings.group import Group
+from recbole_iacn.settings.kinds import (
+    Cap,
+    ClipGradNorm,
+    Count,
+    Decay,
+    Devices,
+    Digits,
+    EvalArgs,
+    Names,
+    Natural,
+    Negatives,
+    Path,
+    Positive,
+    Rate,
+    Share,
+    Text,
+    TopK,
+    Transform,
+    one_of,
+)
+
+LEARNERS = ("adam", "adamw", "sgd", "adagrad", "rmsprop", "sparse_adam")
+
+
+class Environment(Group):
+    """Environment"""
+
+    gpu_id: Devices
+    """The GPUs that the run may see."""
+
+    use_gpu: bool
+    """Report GPU memory in the log; gpu_id: '' is what keeps a run on the CPU."""
+
+    worker: Annotated[int, Ge(0), Cap(256)]
+    """Processes that make batches; 0: the run's own."""
+
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)]
+    """Of all random numbers."""
+
+    state: Annotated[str, one_of("debug", "info", "warning", "error", "critical")] | None
+    """Least level of what is logged."""
+
+    reproducibility: bool
+    """Only deterministic algorithms of cuDNN."""
+
+    data_path: Path
+    """Folder of the datasets' folders."""
+
+    checkpoint_dir: Path
+    """Folder of checkpoints, and of saved datasets and loaders."""
+
+    show_progress: bool
+    """Progress bars."""
+
+    save_dataset: bool
+    """Save the dataset after filtering."""
+
+    dataset_save_path: Path | None
+    """A saved dataset, which is opened in place of the atomic files; it is unpickled, so it must be one of your own."""
+
+    save_dataloaders: bool
+    """Save the loaders."""
+
+    dataloaders_save_path: Path | None
+    """Saved loaders, which are opened in place of the dataset; they are unpickled, so they must be your own."""
+
+    log_wandb: bool
+    """Report to Weights & Biases; needs the package wandb."""
+
+    wandb_project: Text
+    """Its project."""
+
+    shuffle: bool
+    """Draw the training rows in a new order in each epoch."""
+
+
+class Training(Group):
+    """Training"""
+
+    epochs: Count
+    """At most."""
+
+    train_batch_size: Count
+    """Rows per batch; negatives count."""
+
+    learner: Annotated[str, one_of(*LEARNERS)]
+    """Optimizer."""
+
+    learning_rate: Rate
+    """The optimizer's."""
+
+    train_neg_sample_args: Negatives | None
+    """Negatives in training: distribution (uniform or popularity), sample_num per positive, alpha (power of
+    popularity), dynamic and candidate_num (the hardest of so many candidates); ~ for none."""
+
+    eval_step: Count
+    """Epochs from one validation to the next."""
+
+    stopping_step: Natural
+    """Validations without a better score after which training stops; 0: at the first."""
+
+    clip_grad_norm: ClipGradNorm | None
+    """Largest norm of the gradient: a dict with max_norm, and norm_type if it is not 2."""
+
+    weight_decay: Decay
+    """L2 penalty."""
+
+    loss_decimal_place: Digits
+    """Decimals of losses in the log."""
+
+    require_pow: bool
+    """Penalise squared norms instead of norms (models with RecBole's EmbLoss)."""
+
+    enable_amp: bool
+    """Mixed precision."""
+
+    enable_scaler: bool
+    """Scale losses in mixed precision, which float16 needs."""
+
+    transform: Transform | None
+    """Change each batch's histories before they are read."""
+
+    mask_ratio: Share
+    """Share of a history that mask_itemseq masks."""
+
+    ft_ratio: Share
+    """Share of training rows in which mask_itemseq masks the last item alone."""
+
+    eta: Share
+    """Share of a history that crop_itemseq keeps."""
+
+    save_step: Count
+    """Epochs from one pretraining checkpoint to the next."""
+
+    pretrain_epochs: Count
+    """Epochs of pretraining."""
+
+
+class Evaluation(Group):
+    """Evaluation"""
+
+    eval_args: EvalArgs
+    """split (RS: shares of training, validation and test; LS: leave one out; TS: by time), group_by (user or none),
+    order (RO: random, TO: by time) and mode (full, labeled, uni100 or pop100 with any number). A protocol sets it."""
+
+    repeatable: bool
+    """A user's earlier items may be recommended; sequential models need it."""
+
+    metrics: Names
+    """What is measured."""
+
+    topk: TopK
+    """Cutoffs k of ranking metrics."""
+
+    valid_metric: Text
+    """What early stopping and the best checkpoint go by, such as AUC or NDCG@10."""
+
+    valid_metric_bigger: bool
+    """RecBole derives it from valid_metric."""
+
+    eval_batch_size: Count
+    """Rows per batch in evaluation."""
+
+    metric_decimal_place: Digits
+    """Decimals of metrics."""
+
+    tail_ratio: Positive | None
+    """TailPercentage: share of items that are the tail if at most 1, else the most clicks of a tail item; ~ is 0.1."""

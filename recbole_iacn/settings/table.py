@@ -1,0 +1,135 @@
+"""Which groups there are, whose they are, and which of them a model has defaults from."""
+
+import functools
+from typing import Any
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import FAMILY
+from recbole_iacn.settings import backbones, general, multi_interest, recbole_data, recbole_run, task
+from recbole_iacn.settings.group import Group, check_group, defaults, settings_of
+
+OWNER = "recbole_iacn's"
+
+# A file of defaults in properties/ -> its head and its groups. A later group goes over an earlier one.
+FILES: dict[str, tuple[type[Group], ...]] = {
+    "IaCN": (task.TaskProtocol, task.Task, task.Speed),
+    "MultiInterest": (multi_interest.RankingProtocol, multi_interest.Training, multi_interest.MultiInterest),
+    "YouTubeDNN": (),
+    "MIND": (multi_interest.MIND,),
+    "ComiRec": (multi_interest.ComiRec,),
+    "ComiRecPlus": (multi_interest.Plus,),
+    "TiSASRec": (multi_interest.TiSASRec,),
+    "TiMiRec": (multi_interest.TiMiRec, multi_interest.Distilled),
+    "TiMiRecPlus": (multi_interest.Plus, multi_interest.Distilled),
+}
+
+# Of RecBole's own settings: what they may be. Their defaults are RecBole's.
+RECBOLE = (
+    recbole_run.Environment,
+    recbole_run.Training,
+    recbole_run.Evaluation,
+    recbole_data.Data,
+    backbones.Backbones,
+    backbones.KDDAGFM,
+    backbones.TwoPenalties,
+)
+
+added: dict[str, type[Group]] = {}  # owner -> group, of the user's; see :func:`add`
+
+
+def add(group, owner):
+    """Give a model or a task of one's own settings: they are then known, checked and have defaults.
+
+    Args:
+        group (type): subclass of :class:`~recbole_iacn.settings.group.Group`; every setting has a default.
+        owner (str): whose it is, for messages: "task 'x'". A second call for an owner replaces its first.
+
+    Raises:
+        ConfigError: a name that exists already; a default outside its range.
+    """
+    check_group(group, owner)
+    for one in settings_of(group, owner):
+        whose = owner_of(one.key, but=owner)
+        if whose:
+            raise ConfigError(f"{owner}: setting {one.key!r} exists already ({whose})")
+    added[owner] = group
+
+
+def owner_of(key, but=None):
+    """Whose setting ``key`` is: ``recbole_iacn's``, ``RecBole's`` or an owner's name; None if nobody's.
+
+    Args:
+        key (str): name of a setting.
+        but (str, optional): an owner who does not count.
+    """
+    from recbole_iacn.checks.settings import recbole_keys
+
+    for owner, group in added.items():
+        if owner != but and key in group.model_fields:
+            return owner
+    if key in recbole_keys():
+        return "RecBole's"
+    return OWNER if key in _homes() else None
+
+
+def own_groups(model_class):
+    """The groups that a model of this package has defaults from, the later over the earlier.
+
+    Args:
+        model_class (type): its class; a class of the user's has the settings of the nearest ancestor in the family.
+
+    Returns:
+        tuple of type: empty for RecBole's own models.
+    """
+    if hasattr(model_class, "backbone"):
+        return FILES["IaCN"]
+    if not hasattr(model_class, "dataset_class"):
+        return ()
+    kin = next((base.__name__ for base in model_class.__mro__ if base.__name__ in FAMILY), None)
+    return (*FILES["MultiInterest"], *FILES.get(str(kin), ()))
+
+
+def defaults_of(name):
+    """The defaults of a file: ``IaCN`` for every interest-aware model, ``MultiInterest`` for the family.
+
+    Args:
+        name (str): a key of :data:`FILES`.
+
+    Returns:
+        dict: key to default.
+    """
+    return {key: value for group in FILES[name] for key, value in defaults(group).items()}
+
+
+def setting(key, names=()):
+    """The setting of that name.
+
+    Args:
+        key (str): its name.
+        names (iterable of str): of the model and its ancestors, for settings that one backbone reads in its own way.
+
+    Returns:
+        Setting or None: None if there is no such setting, or one of RecBole's that no model here reads.
+    """
+    for owner, group in added.items():
+        if key in group.model_fields:
+            return next(one for one in settings_of(group, owner) if one.key == key)
+    homes = _homes().get(key, ())
+    return next((one for models, one in homes if not models or not set(models).isdisjoint(names)), None)
+
+
+def keys():
+    """All names that have a home here, the user's included."""
+    return {*_homes(), *(key for group in added.values() for key in group.model_fields)}
+
+
+@functools.cache
+def _homes():
+    """Key -> (models, setting) of each group that has it; a group of some backbones alone before one of all."""
+    groups: list[tuple[type[Group], str]] = [*((group, "RecBole's") for group in RECBOLE), (general.General, OWNER)]
+    groups += [(group, OWNER) for several in FILES.values() for group in several]
+    homes: dict[str, list[Any]] = {}
+    for group, owner in sorted(groups, key=lambda pair: not pair[0].models):
+        for one in settings_of(group, owner):
+            homes.setdefault(one.key, []).append((group.models, one))
+    return homes

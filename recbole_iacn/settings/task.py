@@ -1,0 +1,129 @@
+"""Settings of every interest-aware model ``<Backbone>_IaCN``, which are laid over RecBole's own of the backbone."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, MinLen
+
+from recbole_iacn.settings.group import Group
+from recbole_iacn.settings.kinds import (
+    Cap,
+    Columns,
+    LogitStd,
+    Mode,
+    Names,
+    Natural,
+    Null,
+    Paper,
+    Positive,
+    Power,
+    Repeats,
+    Rule,
+    Share,
+    Text,
+    Weight,
+    Width,
+)
+
+
+class TaskProtocol(Group):
+    """Protocol"""
+
+    protocol: Text | None = "leave_one_out_ctr"
+    """leave_one_out_ctr: the last item tests, the one before validates, every earlier prefix trains, one fixed negative
+    per row from outside the user's items; din_electronics, dien_books: the papers' protocols for these data; ~:
+    RecBole's eval_args."""
+
+    metrics: Names = ["AUC", "GAUC", "LogLoss"]
+    """GAUC is the AUC within a user, weighted by the user's positives."""
+
+    valid_metric: Text = "AUC"
+    """What early stopping and the best checkpoint go by."""
+
+    MAX_ITEM_LIST_LENGTH: Annotated[Width, Paper("10 (Electronics), 20 (Books)")] = 20
+    """History length L."""
+
+
+class Task(Group):
+    """Auxiliary task"""
+
+    iacn_mode: Mode = "full"
+    """off: plain backbone; width: auxiliary embedding, no capsule task; full: both."""
+
+    auxiliary_tasks: Annotated[list[Text], MinLen(1)] = ["iacn"]
+    """Tasks of mode full: iacn is the capsule task of the papers; yours by add_task."""
+
+    iacn_lambda: Annotated[Weight, Paper(1)] = 1.0
+    """λ, weight of the auxiliary loss."""
+
+    iacn_delta: Annotated[Share, Paper(0.3)] = 0.3
+    """δ, share of the main task in the gradient of E_auxiliary."""
+
+    iacn_extractor: Text = "routing"
+    """What finds the interests: routing, as in the papers, or yours by add_extractor."""
+
+    iacn_interests: Width = 4
+    """K, the most interests a user may have. The user's own number: ⌈log2 |history|⌉."""
+
+    iacn_interest_rounding: Annotated[Literal["ceil", "floor"], Paper("ceil")] = "ceil"
+    """Rounding of log2."""
+
+    iacn_routing_iterations: Repeats = 3
+    """Iterations of dynamic routing."""
+
+    iacn_logit_std: LogitStd = 0.3
+    """Spread of the fixed random initial routing logits."""
+
+    iacn_map_scale: Positive = 40.0
+    """The bilinear map of the routing starts as this multiple of the identity."""
+
+    iacn_attention: Annotated[Literal["pow", "scale", "hard"], Paper("pow")] = "scale"
+    """Label-aware attention: pow (of the scores), scale (softmax of p·x) or hard (best interest only)."""
+
+    iacn_power: Power = 10.0
+    """p, sharpness of the label-aware attention."""
+
+    iacn_target: Literal["label", "distilled"] = "label"
+    """label: the clicked item attends to the interests, as in the papers. distilled: the next interest is predicted
+    from the history, taught by the clicked item (after TiMiRec, CIKM '22)."""
+
+    iacn_distillation_weight: Weight = 1.0
+    """μ, weight of the distillation loss (distilled)."""
+
+    iacn_distillation_temperature: Positive = 0.1
+    """T of teacher and student (distilled)."""
+
+    iacn_distillation_warmup: Natural = 1
+    """Epochs before distillation starts (distilled)."""
+
+    iacn_temperature: Positive = 0.05
+    """Divides the scores of the sampled softmax."""
+
+    iacn_negatives: Annotated[int, Ge(0), Cap(2**20)] = 0
+    """Uniform negatives of the sampled softmax, beside the batch's own targets."""
+
+    iacn_item_features: Literal["all"] | Columns = "all"
+    """Token columns of the item table that get an auxiliary embedding, too, mean-pooled into the item's; all: every
+    loaded one; []: the item alone."""
+
+    iacn_user_profile: Columns = []
+    """Token columns of the user table that form the user profile u_p."""
+
+
+class Speed(Group):
+    """Speed"""
+
+    sparse_embedding_rows: Annotated[Natural | None, Null("for never")] = 200000
+    """Embedding tables of at least that many rows are updated by lazy Adam, where a batch touched them (learner adam
+    without weight_decay and clip_grad_norm)."""
+
+    amp_dtype: Literal["bfloat16", "float16"] | None = "bfloat16"
+    """What enable_amp computes in; ~ is bfloat16."""
+
+    pin_memory: Annotated[bool | None, Null("for on a GPU")] = None
+    """Batches in pinned memory, which a GPU copies without waiting."""
+
+    tf32: bool | None = False
+    """Let a GPU round the factors of float32 products to 10 bits."""
+
+    torch_compile: bool | Annotated[str, Rule(bool, "the name of a backend")] | None = False
+    """Compile the dense layers by torch.compile; True, or the name of its backend."""

@@ -1,0 +1,139 @@
+"""What is written from the settings: ``properties/*.yaml`` and ``docs/settings.md``."""
+
+import textwrap
+
+from recbole_iacn.settings import general, table
+from recbole_iacn.settings.group import settings_of
+
+WIDTH = 132  # of a line of YAML, comment included
+_COMMAND = "python -m recbole_iacn.settings"
+
+_HEADS = {
+    "IaCN": (
+        "Every <Backbone>_IaCN: laid over RecBole's own settings of the backbone (embedding_size, mlp_hidden_size, …). "
+        "Paper: Jaiswal & Xiong, RecSys '23."
+    ),
+    "MultiInterest": (
+        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, TiSASRec, TiMiRec, TiMiRecPlus): laid over "
+        "RecBole's own defaults, before the model's own file. The values are those of the TiMiRec paper's Beauty runs "
+        "(CIKM '22)."
+    ),
+    "YouTubeDNN": "Beside MultiInterest.yaml: nothing. It has one interest, whatever num_interests says.",
+}
+
+
+def yaml_files():
+    """The texts of ``properties/``.
+
+    Returns:
+        dict: file name to text.
+    """
+    return {f"{name}.yaml": _yaml(name, groups) for name, groups in table.FILES.items()}
+
+
+def _yaml(name, groups):
+    head = _HEADS.get(name, "Beside MultiInterest.yaml.")
+    lines = _comment(f"{head} Written from recbole_iacn/settings by {_COMMAND}.", "# ")
+    for group in groups:
+        if len(groups) > 1 and group.__doc__:
+            lines += ["", f"# {group.__doc__}"]
+        elif group.__doc__:
+            lines += _comment(group.__doc__, "# ")
+        for one in settings_of(group):
+            lines += _entry(one)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(one):
+    inner = [f"  {key}: {_literal(value)}" for key, value in one.default.items()] if _is_table(one.default) else []
+    start = f"{one.key}:" if inner else f"{one.key}: {_literal(one.default)}"
+    start = f"{start:<31} # "
+    text = f"({one.words}) {_meaning(one)}"
+    return [*_comment(text, start, " " * 32 + "#   "), *inner]
+
+
+def _meaning(one):
+    return one.text + (f" Paper: {one.paper}." if one.paper is not None else "")
+
+
+def _comment(text, start, more="# "):
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=more, break_on_hyphens=False)
+
+
+def _is_table(value):
+    return isinstance(value, dict)
+
+
+def _literal(value):
+    if value is None:
+        return "~"
+    if isinstance(value, float):
+        return f"{value:.12f}".rstrip("0") + ("0" if value == int(value) else "")
+    return str(value)
+
+
+def document():
+    """The text of ``docs/settings.md``."""
+    parts = [_INTRODUCTION]
+    parts += [_section("This package's, for every model", (general.General,))]
+    parts += [_section("Interest-aware models, `<Backbone>_IaCN`", table.FILES["IaCN"])]
+    parts += [_section("The multi-interest family", table.FILES["MultiInterest"])]
+    own = {name: groups for name, groups in table.FILES.items() if groups and name not in ("IaCN", "MultiInterest")}
+    parts += [_section(name, groups, "###") for name, groups in own.items()]
+    parts += [_RECBOLE]
+    parts += [_section(group.__doc__, (group,), "###", _recbole_defaults()) for group in table.RECBOLE]
+    return "\n".join(parts)
+
+
+_INTRODUCTION = f"""# Settings
+
+Written from `recbole_iacn/settings` by `{_COMMAND}`; a test compares the two. Every value is checked before any
+data are read: a wrong one is one line that names the key, and exit code 2.
+
+- In a YAML file, numbers and truth values stand without quotes: `1e-3` and `0.001` are the same number, `'1'` is text.
+  `~` is None. `off`, `no`, `on` and `yes` without quotes are truth values; `iacn_mode: off` still means the mode.
+- On the command line (`--key=value`) and in the strings of a `config_dict`, literals of Python are read:
+  `--topk=[5,10]`, `--epochs=5`, `--protocol=None`; `true` and `false`, too. Everything else is text. Expressions are
+  not evaluated: `--epochs=2*3` is rejected.
+- True is not 1, and 5.0 is not an integer.
+- Beyond its range, a value has a limit that only a slip exceeds: 65,536 for widths and history lengths, 1,000 for
+  layers, iterations and rates, 256 for `worker`, a million for weights, 2,147,483,647 for other integers.
+"""
+
+_RECBOLE = """
+## RecBole's
+
+The settings that models of this package, RecBole's click models, SASRec and GRU4Rec read. The defaults are RecBole's;
+where its models differ, or a kind of model has its own, none is given here. Hyper-parameters of RecBole's other models
+are known by name, and not checked.
+"""
+
+
+def _section(title, groups, level="##", recbole=None):
+    lines = [f"{level} {title}", ""]
+    for group in groups:
+        if len(groups) > 1 and group.__doc__:
+            lines += [f"{'#' + level if level == '##' else '####'} {group.__doc__}", ""]
+        lines += ["| key | what it may be | default | meaning |", "|---|---|---|---|"]
+        for one in settings_of(group):
+            default = (recbole or {}).get(one.key, ...) if one.default is ... else one.default
+            shown = "" if default is ... else f"`{_literal(default)}`"
+            cells = [f"`{one.key}`", one.words, shown, _meaning(one)]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _recbole_defaults():
+    """Of the settings that have one default for all of RecBole's models: key to default."""
+    from recbole_iacn.checks.reading import read_config_file
+    from recbole_iacn.names import recbole_folder
+
+    folder = recbole_folder() / "properties"
+    defaults = {}
+    for name in ("overall.yaml", "dataset/sample.yaml"):
+        defaults.update(read_config_file(folder / name))
+    for path in (folder / "quick_start_config").glob("*.yaml"):
+        for key in read_config_file(path):
+            defaults.pop(key, None)  # a kind of model has its own
+    return defaults

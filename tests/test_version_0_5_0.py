@@ -1,0 +1,69 @@
+"""What 0.5.0 wrote still opens, with the same scores."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import recbole_iacn
+
+OLD = Path(__file__).parent / "version_0_5_0"
+EXPECTED = json.loads((OLD / "scores.json").read_text())
+
+
+@pytest.fixture
+def old_place(data_path, tmp_path):
+    """The checkpoints name their data by the folder ``data``."""
+    shutil.copytree(data_path, tmp_path / "data")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_checkpoint_gives_the_same_scores(old_place, name):
+    from recbole.quick_start import load_data_and_model
+
+    _, model, _, _, _, test = load_data_and_model(str(OLD / f"{name}.pth"))
+    model.eval()
+    rows = test._dataset[torch.arange(6)]
+    with torch.no_grad():
+        scores = model.full_sort_predict(rows).view(6, -1)[:, :12]
+    # To the bit on the machine that wrote them; another processor adds in another order.
+    torch.testing.assert_close(scores, torch.tensor(EXPECTED[name]["scores"]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["DIN_IaCN", "WideDeep_IaCN", "MIND"])
+def test_a_resumed_training_is_that_of_one_that_was_not_interrupted(old_place, settings, name):
+    """Weights that have moved, and the optimizer's moments, which know parameters by their order alone."""
+    given = settings(epochs=4, embedding_size=4, data_path="data")
+    if name == "MIND":
+        given.update(topk=[5], eval_negatives=9, valid_metric="NDCG@5")
+        del given["mlp_hidden_size"]
+    else:
+        given.update(mlp_hidden_size=[8], iacn_user_profile=["age"] if name == "DIN_IaCN" else [])
+    whole = recbole_iacn.build(name, "tiny", config_dict=given)
+    whole.fit()
+    resumed = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "other"})
+    shutil.copy(OLD / f"{name}.pth", "old.pth")  # RecBole goes on writing to the file that it resumed from
+    resumed.trainer.resume_checkpoint("old.pth")
+    resumed.fit()
+    assert {k: float(v) for k, v in resumed.test().items()} == pytest.approx(
+        {k: float(v) for k, v in whole.test().items()}, abs=1e-4
+    )
+    for one, other in zip(resumed.model.parameters(), whole.model.parameters()):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_saved_dataset_is_read(old_place, settings):
+    """It is a pickle that names its class by the place that it had."""
+    shutil.copytree(OLD, old_place / "saved")
+    given = settings(embedding_size=4, mlp_hidden_size=[8], iacn_user_profile=["age"], data_path="data")
+    made = recbole_iacn.build("DIN_IaCN", "tiny", config_dict={**given, "checkpoint_dir": "saved"})
+    saved = Path("saved", "tiny-InterestAwareDataset.pth")
+    assert saved.is_file()
+    fresh = recbole_iacn.build("DIN_IaCN", "tiny", config_dict={**given, "checkpoint_dir": "none"})
+    assert len(made.train_data._dataset) == len(fresh.train_data._dataset)
+    for name in ("user_id", "item_id"):
+        assert torch.equal(made.train_data._dataset.inter_feat[name], fresh.train_data._dataset.inter_feat[name])
