@@ -1,6 +1,6 @@
 # make demo     train DIN and DIN_IaCN on ml-100k and print a table
 # make test     run the tests
-# make test-fast  run those that neither train nor start a process or a browser: under a minute
+# make test-fast  run those that neither train, nor start a process or a browser, nor take seconds: under a minute
 # make lint     run the linter and the type checker
 # make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
 # Each sets up the virtual environment first, where it is missing or out of date.

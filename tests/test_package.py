@@ -54,6 +54,7 @@ def test_wheel_and_sdist_carry_the_properties(built):
     assert not any(name.startswith("tests") for name in in_wheel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.14"])
 def test_all_that_is_imported_is_required(built, python):
     """For every Python by this package itself, not by way of RecBole; what an extra brings needs that extra."""

@@ -4,6 +4,8 @@ import pytest
 import torch
 from helpers import token_rows
 
+from recbole_iacn.data.loader import stream
+
 
 @pytest.mark.slow
 def test_training_negatives_depend_on_seed_and_epoch_alone(build):
@@ -56,3 +58,22 @@ def test_an_evaluation_batch_holds_whole_cases_and_at_least_one(build, size, bat
     _, _, valid, _, _ = build(eval_batch_size=size)
     sizes = [len(rows) for rows, *_ in valid]
     assert sizes == [batch] * (2 * 60 // batch)
+
+
+def test_order_and_negatives_of_an_epoch_are_the_seeds_and_the_epochs(build):
+    """Of the same clicks another seed, or another epoch, makes another order and other negatives."""
+    _, one, *_ = build()
+    _, other, *_ = build(seed=8)
+    passes = [token_rows(one), token_rows(one), token_rows(other)]
+    clicks = [[row[:2] for row in rows if row[2]] for rows in passes]
+    drawn = [sorted(row[:2] for row in rows if not row[2]) for rows in passes]
+    assert sorted(clicks[0]) == sorted(clicks[1]) == sorted(clicks[2])
+    for found in (clicks, drawn):
+        assert found[0] != found[1] and found[0] != found[2] and found[1] != found[2]
+
+
+def test_no_two_draws_share_their_random_numbers():
+    """Training, validation and test, of every epoch and seed."""
+    draws = [(seed, phase, epoch) for seed in (0, 1) for phase in ("train", "valid", "test") for epoch in range(3)]
+    first = {stream({"seed": seed}, phase, epoch).integers(2**62) for seed, phase, epoch in draws}
+    assert len(first) == len(draws)

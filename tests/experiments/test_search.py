@@ -230,8 +230,8 @@ def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
 @pytest.mark.slow
 def test_trials_that_fail_are_named(file, tmp_path):
     plan = read_plan(file)
-    with pytest.raises(ConfigError, match=r"4 trials failed, see .*\.error"):
-        search(plan, {"embedding_size": {"choices": [-1, -2]}}, tmp_path / "out", trials=2, tell=lambda line: None)
+    with pytest.raises(ConfigError, match=r"2 trials failed, see .*\.error"):
+        search(plan, {"embedding_size": {"choices": [-1]}}, tmp_path / "out", trials=1, tell=lambda line: None)
     assert not (tmp_path / "out" / "best.yaml").exists()
 
 

@@ -11,9 +11,12 @@ from made_runs import result
 from recbole_iacn.cli import main
 from recbole_iacn.report.writing import write_report
 
+# Under the names that it has where it can be installed.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("chromium"), reason="Kaleido draws in a Chromium")
+@pytest.mark.skipif(not CHROMIUM, reason="Kaleido draws in a Chromium")
 def test_pictures_are_drawn_and_shown(folder, capsys):
     (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
     main(["report", str(folder), "--pictures"])
@@ -42,11 +45,11 @@ def test_pictures_that_cannot_be_drawn_are_told(folder, monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if not (chromium and driver):
+    driver = shutil.which("chromedriver")
+    if not (CHROMIUM and driver):
         pytest.skip("needs chromium and chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = CHROMIUM
     quiet = "headless=new no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update"
     for flag in [*quiet.split(), "disable-sync", "disable-quic"]:
         options.add_argument(f"--{flag}")

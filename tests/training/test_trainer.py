@@ -1,6 +1,7 @@
 """Training: losses by name, metrics, seeds, resumed equals uninterrupted."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -134,15 +135,19 @@ def test_the_optimizer_takes_recboles_steps(build, learner):
         assert torch.allclose(value.float(), ended[1][name].float(), atol=1e-6), name
 
 
-def test_clipped_steps_are_no_longer_than_asked(build):
-    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to."""
+@pytest.mark.parametrize("scaled", [False, True])
+def test_clipped_steps_are_no_longer_than_asked(build, scaled):
+    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to; so it
+    does where the loss is scaled up, against underflow, by 65,536 at first."""
     from recbole_iacn.training.trainer import IaCNTrainer
 
     changes = {"learner": "sgd", "learning_rate": 1.0, "train_batch_size": 4096}
     config, train, *_, model = build(clip_grad_norm={"max_norm": 0.01}, **changes)
     before = [parameter.detach().clone() for parameter in model.parameters()]
     assert len(train) == 1
-    IaCNTrainer(config, model)._train_epoch(train, 0)
+    trainer = IaCNTrainer(config, model)
+    trainer.enable_scaler = scaled  # RecBole's setting is for GPUs alone
+    trainer._train_epoch(train, 0)
     moved = sum((now - then).square().sum() for now, then in zip(model.parameters(), before)).sqrt().item()
     assert moved == pytest.approx(0.01, rel=1e-3)
 
@@ -153,3 +158,32 @@ def test_clipping_leaves_no_gradient_sparse(build):
     *_, lazy = build(sparse_embedding_rows=0)
     sparse = [[part.sparse for part in one.modules() if isinstance(part, torch.nn.Embedding)] for one in (model, lazy)]
     assert not any(sparse[0]) and any(sparse[1])
+
+
+def test_an_epochs_losses_are_means_over_its_batches(build, monkeypatch):
+    """Whatever their number: 1,440 rows (60 users, 6 clicks, each with a negative) in batches of 100."""
+    from recbole_iacn.training.trainer import IaCNTrainer
+
+    config, train, *_, model = build(train_batch_size=100)
+    seen, calculate = [], model.calculate_loss
+
+    def spy(rows):
+        seen.append(calculate(rows))
+        return seen[-1]
+
+    monkeypatch.setattr(model, "calculate_loss", spy)
+    trainer = IaCNTrainer(config, model)
+    found = trainer._train_epoch(train, 0)
+    assert len(seen) > 5
+    wanted = [sum(losses[part].item() for losses in seen) / len(seen) for part in range(2)]
+    assert found == pytest.approx(wanted, rel=1e-6)
+    assert trainer.epoch_losses == [dict(zip(("main", "iacn"), found))]
+
+
+@pytest.mark.parametrize(("places", "text"), [(2, "main loss: 0.12, iacn loss: 3.99"), (..., "main loss: 0.1235")])
+def test_losses_are_logged_to_as_many_places_as_asked(build, places, text):
+    from recbole_iacn.training.trainer import IaCNTrainer
+
+    config, *_, model = build(loss_decimal_place=places)
+    line = IaCNTrainer(config, model)._generate_train_loss_output(0, 0.0, 1.0, (0.123456, 3.987654))
+    assert text in re.sub(r"\x1b\[[0-9;]*m", "", line)

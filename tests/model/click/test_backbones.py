@@ -59,6 +59,7 @@ def test_loss_falls(make, backbone, mode):
     assert mode != "full" or last[1] < 0.97 * first[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", [0.0, 0.3, 1.0])
 @every_backbone
 def test_auxiliary_embedding_moves_as_delta_and_lambda_say(make, backbone, delta):
@@ -91,6 +92,7 @@ def test_nothing_but_the_auxiliary_embedding_hears_of_the_auxiliary_loss(make, b
     assert all(name in tables or name.startswith("tasks.iacn.") for name in heard), heard
 
 
+@pytest.mark.slow
 @every_backbone
 def test_off_has_no_auxiliary_parameters(make, backbone):
     models = {mode: make(backbone, iacn_mode=mode)[2] for mode in MODES}
