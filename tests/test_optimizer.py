@@ -143,3 +143,17 @@ def test_sparse_adam_with_clipping_is_refused(build):
     config, *_, model = build(learner="sparse_adam", clip_grad_norm={"max_norm": 1.0})
     with pytest.raises(ConfigError, match="clip_grad_norm"):
         IaCNTrainer(config, model)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad])
+def test_a_step_is_that_of_recboles_choice(kind):
+    """AdamW's defaults name a setting that its constructor does not take."""
+    layer, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    other.load_state_dict(layer.state_dict())
+    stock = kind(layer.parameters(), lr=0.1, weight_decay=0.2)
+    ours = build(other, kind(other.parameters(), lr=0.1, weight_decay=0.2), None)
+    for one, optimizer in ((layer, stock), (other, ours)):
+        one(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+    assert type(ours) is kind
+    torch.testing.assert_close(other.weight, layer.weight)

@@ -31,6 +31,7 @@ RECBOLE = (
     backbones.Backbones,
     backbones.KDDAGFM,
     backbones.TwoPenalties,
+    backbones.CDAE,
 )
 
 added = {}  # owner -> group, of the user's; see :func:`add`

@@ -1,5 +1,7 @@
 """Adam whose cost does not grow with the catalogue: large embedding tables are updated where a batch touched them."""
 
+import inspect
+
 import torch
 from torch import nn
 
@@ -82,6 +84,8 @@ def build(model, stock, sparse_rows):
 
 
 def _fused(kind, parameters, settings):
+    taken = inspect.signature(kind).parameters  # AdamW's defaults name a setting of Adam's that it has fixed
+    settings = {key: value for key, value in settings.items() if key in taken}
     try:
         return kind(parameters, **{**settings, "fused": True})
     except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
