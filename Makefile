@@ -1,6 +1,7 @@
 # make demo     train DIN and DIN_IaCN on ml-100k and print a table
 # make test     run the tests
 # make test-fast  run those that neither train, nor start a process or a browser, nor take seconds: under a minute
+# make test-ray  run those that need a current Ray, in an environment of their own: .venv-ray
 # make lint     run the linter and the type checker
 # make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
 # Each sets up the virtual environment first, where it is missing or out of date.
@@ -8,12 +9,13 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
+RAY_VENV ?= .venv-ray
 
 SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo test test-fast lint results install
+.PHONY: demo test test-fast test-ray lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -23,6 +25,9 @@ test: install
 
 test-fast: install
 	$(BIN)/python -m pytest -m 'not slow'
+
+test-ray: $(RAY_VENV)/installed
+	$(RAY_VENV)/bin/python -m pytest -m ray
 
 lint: install
 	$(BIN)/ruff check .
@@ -50,4 +55,11 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+# RecBole pins an old Ray, so that pip can bring a current one in a second step alone; it reports the conflict.
+$(RAY_VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.txt constraints-ray.txt
+	$(PYTHON) -m venv $(RAY_VENV)
+	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-ray.txt --upgrade 'ray[tune]'
 	touch $@

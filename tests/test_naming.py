@@ -11,6 +11,7 @@ PACKAGE = TESTS.parent / "recbole_iacn"
 SUBJECTS = {
     "naming": "this file",
     "package": "wheel, source archive, checkout, and what importing the package imports",
+    "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",

@@ -3,6 +3,7 @@
 import os
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import is_ours
 
 TOKENS = ("token", "token_seq")
 FLOATS = ("float", "float_seq")
@@ -31,8 +32,16 @@ def check_columns(config, read):
     ):
         for name in config[key] or ():
             _check(key, name, every, kinds)
-    for name in set(config["alias_of_user_id"] or ()) & set(config["alias_of_item_id"] or ()):
-        raise ConfigError(f"alias_of_item_id: {name!r} is among alias_of_user_id, too; it can be one of them only")
+    users = {config["USER_ID_FIELD"], *(config["alias_of_user_id"] or ())}
+    for name in sorted(users & {config["ITEM_ID_FIELD"], *(config["alias_of_item_id"] or ())}):
+        raise ConfigError(
+            f"alias_of_item_id, alias_of_user_id: {name!r} holds either users or items; leave it out of one"
+        )
+    windowed = is_ours(config["model"]) or config["protocol"] or config["history_dataset"]
+    if windowed and config["TIME_FIELD"] in config["numerical_features"]:
+        raise ConfigError(
+            f"numerical_features: {config['TIME_FIELD']!r} orders histories (TIME_FIELD), and cannot be a feature, too"
+        )
     for name, wanted in (config["val_interval"] or {}).items():
         _check("val_interval", name, every)
         if (every[name] in FLOATS) != isinstance(wanted, str):
@@ -56,13 +65,16 @@ def _loaded(config, read):
     """File (inter, item, user, further ones) to its columns that are loaded."""
     name, load, unload = config["dataset"], config["load_col"], config["unload_col"] or {}
     part = config["benchmark_filename"]
+    for suffix in config["additional_feat_suffix"] or ():
+        if suffix in ("inter", "item", "user"):
+            raise ConfigError(f"additional_feat_suffix: {suffix} is loaded already; name further files only")
     suffixes = {"inter": f"{part[0]}.inter" if part else "inter", "item": "item", "user": "user"}
     suffixes.update({suffix: suffix for suffix in config["additional_feat_suffix"] or ()})
     files: dict[str, dict[str, str]] = {}
     for source, suffix in suffixes.items():
         path = os.path.join(config["data_path"], f"{name}.{suffix}")
         if not os.path.isfile(path):
-            if source == suffix and source not in ("inter", "item", "user"):
+            if source in (config["additional_feat_suffix"] or ()):
                 raise ConfigError(f"additional_feat_suffix: {path}: atomic file not found")
             files[source] = {}
             continue
@@ -94,7 +106,7 @@ def _check_labels(config, columns):
     from recbole.utils import InputType
 
     negatives = config["train_neg_sample_args"] or {"distribution": None}
-    by_label = config["MODEL_INPUT_TYPE"] == InputType.POINTWISE and config["loss_type"] is None
+    by_label = getattr(config.model_class, "input_type", None) == InputType.POINTWISE
     drawn = negatives["distribution"] not in (None, "None", "none")
     if by_label and not drawn and config["LABEL_FIELD"] not in columns and not config["threshold"]:
         raise ConfigError(

@@ -17,9 +17,9 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_iacn.data.atomic_writes import write_text
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.ray_cluster import connect
 from recbole_iacn.experiments.store import note_plan, result_path
 
 Task = tuple[Run, str, str]  # with the folders of data and results
@@ -36,7 +36,8 @@ def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True
         jobs (int): runs at a time, one thread each. Defaults to 1.
         progress (bool): show a bar over all runs, with the time left.
         ray (str, optional): address of a Ray cluster, or ``local``; it then decides how many runs there are at a time.
-            ``folder`` and the data must be where all its machines find them under the same path.
+            All its machines must find the data under the same path; ``runs/<id>.log`` is there only for runs on
+            machines that see ``folder``.
 
     Returns:
         list of Run: those that failed.
@@ -112,47 +113,50 @@ def _failed(path, code):
 
 
 def _by_ray(address):
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError(f"ray: {error}; install a Ray that suits this Python, or leave --ray out") from None
-
-    try:
-        ray.init(address=address, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"ray: no cluster at {address!r}: {' '.join(str(error).split())[:200]}") from None
+    """As many at a time as the cluster has cores. A run whose process is killed or whose node is lost has failed."""
+    call = connect(address)
 
     def finished(tasks):
-        try:
-            work = ray.remote(num_cpus=1, max_calls=1)(_work)  # one call a process, as above
-            waiting = [work.remote(task) for task in tasks]
-            while waiting:
-                done, waiting = ray.wait(waiting)
-                yield ray.get(done[0])
-        finally:
-            ray.shutdown()
+        for task, outcome, lost in call(_attempt, tasks):
+            yield task[0], _keep(task, *(outcome or (None, lost)))
 
     return finished
 
 
 def _work(task):
-    """One run, in a process of its own."""
+    """One run, in a process of its own, and its files."""
+    _keep(task, *_attempt(task))
+
+
+def _attempt(task):
+    """(a run's result as JSON, None), or (None, the traceback of what ended it)."""
     run, data_path, folder = task
-    path = result_path(folder, run)
     try:
-        with _followed(path.with_suffix(".log")) as after_epoch:
+        with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
             result = train(run, data_path, after_epoch)
     except Exception:
-        path.with_suffix(".error").write_text(traceback.format_exc())
-        return run, True
-    write_text(path, json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".error").unlink(missing_ok=True)
-    return run, False
+        return None, traceback.format_exc()
+    return json.dumps(result, indent=1) + "\n", None
+
+
+def _keep(task, text, why):
+    """Write what :func:`_attempt` returned; whether the run failed."""
+    run, _, folder = task
+    path = result_path(folder, run)
+    if why:
+        path.with_suffix(".error").write_text(why)
+    else:
+        write_text(path, text)
+        path.with_suffix(".error").unlink(missing_ok=True)
+    return bool(why)
 
 
 @contextlib.contextmanager
 def _followed(path):
     """A file that gets a line after each epoch, as long as a run lasts: that can be hours."""
+    if not path.parent.is_dir():  # another machine's: a node of a cluster need not see the folder of results
+        yield None
+        return
     try:
         with path.open("w", buffering=1, encoding="utf-8") as file:
             yield lambda epoch, score: file.write(f"{time.strftime('%X')} epoch {epoch}: validation {score:.4f}\n")

@@ -69,13 +69,13 @@ def distillation_loss(teacher: Tensor, logits: Tensor, active: Tensor, temperatu
         temperature (float): T > 0.
 
     Returns:
-        torch.Tensor: scalar, at least 0.
+        torch.Tensor: scalar, at least 0; 0 (and differentiable) for B = 0.
     """
     student = (logits / temperature).masked_fill(~active, -torch.inf).log_softmax(dim=-1)
     # An interest that the user has not is 0 on both sides; the clamp keeps the slope of x log x finite there.
     told = teacher * teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
     terms = told - teacher * student.masked_fill(~active, 0.0)
-    return temperature**2 * terms.sum(dim=-1).mean()
+    return temperature**2 * terms.sum() / max(len(terms), 1)
 
 
 def divergence(one: Tensor, other: Tensor) -> Tensor:

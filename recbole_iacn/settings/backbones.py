@@ -74,7 +74,7 @@ class Backbones(Group):
     initializer_range: Annotated[Number, Rule(lambda std: 0 < std <= 1000, "a number in (0, 1000]")]
     """Spread of initial weights."""
 
-    loss_type: Literal["BPR", "CE", "BCE"]
+    loss_type: Literal["BPR", "CE"]
     """BPR: pairs; CE: softmax over all items, without train_neg_sample_args."""
 
     gru_type: Literal["GRU", "AIGRU", "AGRU", "AUGRU"]
@@ -148,6 +148,15 @@ class TwoPenalties(Group):
 
     reg_weight: Annotated[list[Weight], MinLen(1)]
     """Weights of the L2 penalties."""
+
+
+class CDAE(Group):
+    """CDAE's alone"""
+
+    models = ("CDAE",)
+
+    loss_type: Literal["MSE", "BCE"]
+    """Loss."""
 
 
 class KDDAGFM(Group):

@@ -32,6 +32,7 @@ RECBOLE = (
     backbones.Backbones,
     backbones.KDDAGFM,
     backbones.TwoPenalties,
+    backbones.CDAE,
 )
 
 added: dict[str, type[Group]] = {}  # owner -> group, of the user's; see :func:`add`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,8 @@ def build(model: nn.Module, stock: torch.optim.Optimizer, sparse_rows: int | Non
 
 
 def _fused(kind, parameters, settings):
+    taken = inspect.signature(kind).parameters  # AdamW's defaults name a setting of Adam's that it has fixed
+    settings = {key: value for key, value in settings.items() if key in taken}
     try:
         return kind(parameters, **{**settings, "fused": True})
     except (TypeError, RuntimeError):  # not for this optimizer, or not on this device

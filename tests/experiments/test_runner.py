@@ -3,9 +3,7 @@
 import json
 import math
 import multiprocessing
-import sys
 import threading
-import types
 from dataclasses import replace
 
 import pytest
@@ -108,37 +106,6 @@ def test_an_earlier_report_that_cannot_be_read_is_told(small, tmp_path, capsys, 
     with pytest.raises(SystemExit):
         main(["experiment", str(small), "--reuse", "--out", str(tmp_path / "out")])
     assert message.format(path=folder / "runs.jsonl") in capsys.readouterr().err and not (folder / "runs").exists()
-
-
-def test_a_ray_that_cannot_be_imported_is_told(small, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(SystemExit):
-        main(["experiment", str(small), "--ray", "local", "--out", str(tmp_path / "out")])
-    assert "ray: import of ray halted" in capsys.readouterr().err and not (tmp_path / "out").exists()
-
-
-def test_a_ray_that_is_not_there_is_told(small, tmp_path, monkeypatch, capsys):
-    def init(**given):
-        raise ConnectionError("Could not find\nany running Ray instance")
-
-    monkeypatch.setitem(sys.modules, "ray", types.SimpleNamespace(init=init))
-    command = ["experiment", str(small), "--ray", "nowhere:1", "--out", str(tmp_path / "out")]
-    for more, message in (
-        ([], "ray: no cluster at 'nowhere:1': Could not find any"),
-        (["--rehearse"], "leave --ray or"),
-    ):
-        with pytest.raises(SystemExit):
-            main([*command, *more])
-        assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
-
-
-@pytest.mark.slow
-def test_runs_on_ray(small, tmp_path):
-    """RecBole pins a Ray that today's setuptools breaks: the test needs another."""
-    pytest.importorskip("ray", exc_type=ImportError)
-    plan = read_plan(small)
-    assert runner.run_all(plan, tmp_path / "out", progress=False, ray="local") == []
-    assert len(read_results(tmp_path / "out")) == 4
 
 
 @pytest.mark.slow

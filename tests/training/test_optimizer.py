@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.training import optimizer
 from recbole_iacn.training.optimizer import LazyAdam, build
 
 
@@ -144,3 +145,17 @@ def test_another_optimizers_state_is_refused(build, before, after):
 def test_sparse_adam_with_clipping_is_refused(build):
     with pytest.raises(ConfigError, match="clip_grad_norm"):
         build(learner="sparse_adam", clip_grad_norm={"max_norm": 1.0})
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad])
+def test_a_step_is_that_of_recboles_choice(kind):
+    """AdamW's defaults name a setting that its constructor does not take."""
+    layer, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    other.load_state_dict(layer.state_dict())
+    stock = kind(layer.parameters(), lr=0.1, weight_decay=0.2)
+    ours = optimizer.build(other, kind(other.parameters(), lr=0.1, weight_decay=0.2), None)
+    for one, chosen in ((layer, stock), (other, ours)):
+        one(torch.ones(1, 3)).sum().backward()
+        chosen.step()
+    assert type(ours) is kind
+    torch.testing.assert_close(other.weight, layer.weight)

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import types
 import warnings
@@ -14,8 +15,8 @@ from recbole_iacn.names import FAMILY, recbole_models
 
 
 def ray_works():
-    """True if ``ray.tune`` can be imported. ray 2.6.3, the newest that RecBole admits, has no wheel for Python 3.12,
-    reads ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
+    """True if ray can be imported. 2.6.3, the newest that RecBole admits, has no wheel for Python 3.12, reads
+    ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
     if importlib.util.find_spec("ray") is None:
         return False
     before = set(sys.modules)
@@ -23,7 +24,7 @@ def ray_works():
         restore_numpy_names({"bool8": "bool_"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ray's own, about pkg_resources
-            importlib.import_module("ray.tune")
+            importlib.import_module("ray")
     except Exception:  # whatever it is that breaks inside ray
         for name in set(sys.modules) - before:
             if name.partition(".")[0] == "ray":
@@ -32,25 +33,38 @@ def ray_works():
     return True
 
 
-def ray_fails():
-    """True if ``ray.tune`` cannot be imported, absent or broken."""
-    return not ray_works()
-
-
 def patch_ray():
-    """A stand-in for ``ray.tune`` while ``quick_start`` is imported. It is called in ``objective_function`` alone."""
-    if ray_works():
-        yield
-        return
+    """A stand-in for ``ray.tune`` in ``quick_start``, which calls it once, in ``objective_function``.
+
+    So that training imports no ray: an old one breaks, a current one takes seconds, and lacks ``ray.tune`` unless that
+    was installed, too.
+    """
+    restore_numpy_names({"bool8": "bool_"})  # for those who import ray 2.6.3 themselves
     ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
     vars(ray)["tune"] = tune
-    vars(tune)["report"] = lambda **metrics: None
-    sys.modules.update({"ray": ray, "ray.tune": tune})
+    vars(tune)["report"] = _report_to_ray
+    names = ("ray", "ray.tune")
+    kept = {name: sys.modules[name] for name in names if name in sys.modules}
+    sys.modules.update(zip(names, (ray, tune)))
     try:
-        yield
+        module = yield
+        module.tune = tune  # RecBole may have been imported before this package
     finally:
-        # Others who ask whether ray is there must get the true answer.
-        del sys.modules["ray"], sys.modules["ray.tune"]
+        # Others who ask whether ray is there must get the true answer, and a process of Ray's its own modules.
+        for name in names:
+            del sys.modules[name]
+        sys.modules.update(kept)
+
+
+def _report_to_ray(**metrics):
+    """``tune.report`` as RecBole calls it: each metric a keyword, which a current Ray takes as one dict."""
+    tune = sys.modules.get("ray.tune")
+    if tune is None:  # Ray runs no trial here: that imports it
+        return
+    if any(one.kind is one.VAR_KEYWORD for one in inspect.signature(tune.report).parameters.values()):
+        tune.report(**metrics)
+    else:
+        tune.report(metrics)
 
 
 def patch_model_look_up(module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from recbole_iacn import parallel
@@ -53,6 +54,14 @@ class InterestAware(Part):
         self.tasks: Any = nn.ModuleDict()  # of AuxiliaryTask
         for name in (config["auxiliary_tasks"] or ["iacn"]) if full else []:
             self.tasks[name] = find_task(name)(config, dataset, self)
+        self._keep_loose_weights()
+
+    def _keep_loose_weights(self) -> None:
+        """RecBole's FwFM has weights in a plain tensor, which is never trained and never saved: a loaded model had new
+        random ones. As a buffer they are saved, and still not trained."""
+        self.loose_weights = [n for n, value in vars(self).items() if torch.is_tensor(value) and value.requires_grad]
+        for name in self.loose_weights:
+            self.register_buffer(name, self.__dict__.pop(name).detach())
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -100,6 +109,8 @@ class InterestAware(Part):
         """As in PyTorch; also of a checkpoint of version 0.5. A backbone that loads weights while it is built
         (KD_DAGFM's ``warm_up``) has no task yet: then the tasks' weights are left out."""
         state_dict = {_name_since_0_6(name): value for name, value in state_dict.items()}
+        for name in getattr(self, "loose_weights", ()):  # 0.5 did not save them
+            state_dict.setdefault(name, getattr(self, name))
         if not hasattr(self, "tasks"):
             state_dict = {name: value for name, value in state_dict.items() if not name.startswith("tasks.")}
         return super().load_state_dict(state_dict, *args, **kwargs)

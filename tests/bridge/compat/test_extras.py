@@ -1,31 +1,69 @@
-"""Runs that need no ray need none, and one that works is left alone."""
+"""Runs that need no ray import none, and a trial of Ray Tune reports to the one that runs it."""
 
 import subprocess
 import sys
 import textwrap
+import types
 
 import pytest
 
 from recbole_iacn.bridge.compat import extras
 
 
-def test_without_ray_the_stub_is_there_only_during_the_import(monkeypatch):
-    monkeypatch.setattr(extras, "ray_works", lambda: False)
-    before = {name for name in sys.modules if name.startswith("ray")}
+@pytest.fixture
+def around_quick_start(monkeypatch):
+    """What quick_start's ``from ray import tune`` has, where the given modules stand for Ray; None: no Ray."""
+
+    def around(**modules):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
+            monkeypatch.delitem(sys.modules, name)
+        for name, module in modules.items():
+            monkeypatch.setitem(sys.modules, name.replace("_", "."), module)
+        before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"}
+        generator = extras.patch_ray()
+        next(generator)
+        from ray import tune
+
+        module = types.SimpleNamespace(tune=None)  # RecBole may be there already
+        with pytest.raises(StopIteration):
+            generator.send(module)
+        assert module.tune is tune
+        after = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"}
+        assert after == before  # those who ask get the true answer
+        return tune
+
+    return around
+
+
+def test_without_ray_a_report_goes_nowhere(around_quick_start):
+    assert around_quick_start().report(auc=1.0) is None
+    assert around_quick_start(ray=None).report(auc=1.0) is None
+    assert around_quick_start(ray=types.ModuleType("ray")).report(auc=1.0) is None
+
+
+@pytest.mark.parametrize("keywords", [True, False])
+def test_a_report_reaches_the_ray_that_runs_the_trial(around_quick_start, monkeypatch, keywords):
+    """In a process of Ray's it is there before RecBole: the old one takes keywords, a current one a dict."""
+    seen = []
+
+    def old(_metric=None, **metrics):
+        seen.append(metrics)
+
+    def current(metrics, *, checkpoint=None):
+        seen.append(metrics)
+
+    ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
+    ray.tune, tune.report = tune, old if keywords else current
+    around_quick_start(ray=ray, ray_tune=tune).report(auc=0.5, **{"hit@5": 0.25})
+    assert seen == [{"auc": 0.5, "hit@5": 0.25}]
+
+
+def test_a_failing_import_leaves_no_stub():
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"}
     generator = extras.patch_ray()
     next(generator)
-    from ray import tune
-
-    assert tune.report(auc=1.0) is None
     generator.close()
-    assert {name for name in sys.modules if name.startswith("ray")} == before
-
-
-def test_with_a_ray_that_works_nothing_is_put_in_its_place(monkeypatch):
-    monkeypatch.setattr(extras, "ray_works", lambda: True)
-    before = set(sys.modules)
-    next(extras.patch_ray())
-    assert set(sys.modules) == before
+    assert {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"} == before
 
 
 def test_a_ray_that_breaks_leaves_nothing_behind(monkeypatch, tmp_path):

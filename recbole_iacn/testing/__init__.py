@@ -1,0 +1,15 @@
+"""The checks that every model of this package passes, to be inherited for one's own. Needs pytest.
+
+    from recbole_iacn.testing import ClickModelChecks
+
+    class TestMyModel(ClickModelChecks):
+        model = recbole_iacn.interest_aware(MyModel)
+
+Each check is a method ``test_…``, which pytest collects from the subclass; attributes say what is checked, and on which
+settings. :mod:`recbole_iacn.testing.models` and :mod:`recbole_iacn.testing.parts` have the checks.
+"""
+
+from recbole_iacn.testing.models import ClickModelChecks, RetrievalModelChecks
+from recbole_iacn.testing.parts import ExtractorChecks, TaskChecks
+
+__all__ = ["ClickModelChecks", "ExtractorChecks", "RetrievalModelChecks", "TaskChecks"]
