@@ -20,6 +20,7 @@ def quiet(monkeypatch):
     monkeypatch.setattr("logging.Logger.isEnabledFor", lambda *_: False)
 
 
+@pytest.mark.slow
 def test_each_setting_is_accepted_or_is_one_line(quiet, data_path, monkeypatch):
     def no_data(*_):
         raise AssertionError("the data are read before the settings are checked")

@@ -1,20 +1,21 @@
 """Two stages: the best extractor is carried over, and a stage can be resumed."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from helpers import SHORT_RANKING
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
+from recbole_iacn.training.two_stages import TiMiRecTrainer
 
 pytestmark = pytest.mark.slow
 
 
 def test_two_stages_carry_the_best_extractor_over(train_ranking, monkeypatch):
     """The second stage starts from the weights of ``…-extractor.pth``, with a fresh optimizer."""
-    from recbole_iacn.training.two_stages import TiMiRecTrainer
-
     begun = []
     start = TiMiRecTrainer._start_second_stage
 
@@ -74,8 +75,6 @@ def test_a_stage_that_is_not_asked_for_is_not_resumed(train_ranking, of, stage, 
 def test_each_stage_has_patience_of_its_own(train_ranking, monkeypatch):
     """Epochs 1 and 2 of the first stage use up a patience of one step. The second stage's first epoch has no score; it
     must cost one step, not be the one too many: the best comes after it."""
-    from recbole_iacn.training.two_stages import TiMiRecTrainer
-
     script = iter([0.5, 0.4, 0.4, *(math.nan, 0.2, 0.1, 0.1)])
 
     def measured(trainer, valid_data, show_progress=False):
@@ -107,3 +106,42 @@ def test_the_second_stage_draws_other_negatives_in_another_order(train_ranking, 
     assert sorted(row[:2] for row in first) == sorted(row[:2] for row in second)
     same = sum(one == other for one, other in zip(sorted(first), sorted(second)))
     assert same < 0.2 * len(first)  # by chance 1 of about 30 items
+
+
+def two_stages(build, **changes):
+    config, training, valid, _, model = build("TiMiRec", **{**SHORT_RANKING, **changes})
+    return TiMiRecTrainer(config, model), training, valid
+
+
+def test_the_first_stages_best_state_is_kept_though_nothing_is_to_be_saved(build):
+    """The second stage starts from that file; only its own is left out."""
+    trainer, training, valid = two_stages(build, epochs=1)
+    trainer.fit(training, valid, verbose=False, saved=False)
+    first, second = map(Path, trainer._files())
+    assert first.is_file() and not second.exists() and int(trainer.model.stage) == PREDICTOR
+
+
+def test_a_second_stage_without_a_score_does_not_report_the_firsts(build, monkeypatch):
+    trainer, training, valid = two_stages(build, epochs=1)
+    script = iter([0.5, math.nan])
+
+    def measured(trainer, valid_data, show_progress=False):
+        score = next(script)
+        trainer._measured = score, {"ndcg@5": score}
+        return trainer._measured
+
+    monkeypatch.setattr(TiMiRecTrainer, "_valid_epoch", measured)
+    assert trainer.fit(training, valid, verbose=False) == (-math.inf, None)
+
+
+def test_a_resumed_first_stage_writes_to_the_files_of_before(build, tmp_path):
+    """``x-extractor.pth`` goes on as such, and the second stage writes ``x.pth`` beside it."""
+    trainer, training, valid = two_stages(build, epochs=1)
+    trainer.fit(training, valid, verbose=False)
+    file = tmp_path / "x-extractor.pth"
+    Path(trainer._files()[0]).rename(file)
+    resumed, training, valid = two_stages(build, epochs=2)
+    resumed.resume_checkpoint(str(file))
+    resumed.fit(training, valid, verbose=False)
+    assert resumed.saved_model_file == str(tmp_path / "x.pth")
+    assert {path.name for path in tmp_path.glob("*.pth")} == {"x-extractor.pth", "x.pth"}
