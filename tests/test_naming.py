@@ -15,6 +15,7 @@ SUBJECTS = {
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
+    "rooms": "which room may import which",
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
     "version_0_5_0": "what version 0.5.0 wrote still opens",

@@ -125,7 +125,7 @@ class IaCNTrainer(Trainer):
 
     def _generate_train_loss_output(self, epoch_idx, s_time, e_time, losses):
         named = zip(self.model.loss_names, losses) if isinstance(losses, tuple) else [("main", losses)]
-        places = self.config["loss_decimal_place"] or 4
+        places = 4 if self.config["loss_decimal_place"] is None else self.config["loss_decimal_place"]
         parts = [set_color("time", "blue") + f": {e_time - s_time:.2f}s"]
         parts += [set_color(f"{name} loss", "blue") + f": {loss:.{places}f}" for name, loss in named]
         return set_color(f"epoch {epoch_idx} training", "green") + " [" + ", ".join(parts) + "]"

@@ -1,0 +1,76 @@
+"""The package's rooms: no import runs upward, few loose files, no two files of one name."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "recbole_iacn"
+
+# From the ground up; a room may import those below it, and its own.
+FLOORS = [
+    ("version", "errors"),
+    ("names",),
+    ("nn", "parallel"),
+    ("data", "settings"),
+    ("checks",),
+    ("model",),
+    ("training",),
+    ("bridge",),
+    ("building",),
+    ("quick_start", "testing"),
+    ("experiments",),
+    ("report",),
+    ("cli",),
+]
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+# Downward in the drawing, upward in the files: what asks only when it is called.
+KNOWN = {
+    ("settings/table.py", "checks"): "the names of RecBole's settings are gathered where they are checked",
+}
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports():
+    """(file, room, room that it imports), also where the import stands inside a function."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path == PACKAGE / "__init__.py":
+            continue  # the face: it imports what it shows
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            for name in names:
+                package, _, rest = name.partition(".")
+                if package == "recbole_iacn" and rest:
+                    yield path.relative_to(PACKAGE).as_posix(), room_of(path), rest.partition(".")[0]
+
+
+def test_every_room_has_a_floor():
+    rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert rooms == set(FLOOR)
+
+
+def test_no_import_runs_upward():
+    upward = {(file, to) for file, room, to in imports() if to in FLOOR and FLOOR[to] > FLOOR[room]}
+    assert upward == set(KNOWN)
+    sideways = {(file, to) for file, room, to in imports() if to != room and to in FLOOR and FLOOR[to] == FLOOR[room]}
+    assert not {pair for pair in sideways if not pair[0].startswith(("nn/", "version", "errors"))}, sideways
+
+
+def test_the_mathematics_is_pytorch_alone():
+    assert {to for _, room, to in imports() if room == "nn"} == {"nn"}
+
+
+def test_at_most_six_files_lie_loose():
+    assert len([path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]) <= 6
+
+
+def test_no_two_files_have_one_name():
+    names = Counter(path.name for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
+    assert [name for name, count in names.items() if count > 1] == []
