@@ -50,7 +50,9 @@ setup(
         "torch>=2.0",
         "numpy",
         "pandas",
-        "pydantic>=2.9",
+        "pydantic>=2.9",  # types and ranges of settings
+        "annotated-types",  # the ranges, in pydantic's own words
+        "typing_extensions",
         "pyyaml",
     ],
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
