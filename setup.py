@@ -48,8 +48,8 @@ setup(
         "numpy",
         "pandas",
         "plotly",
-        "annotated-types",
-        "pydantic>=2.9",
+        "pydantic>=2.9",  # types and ranges of settings
+        "annotated-types",  # the ranges, in pydantic's own words
         "typing_extensions",
         "pyyaml",
         "scipy",

@@ -20,15 +20,8 @@ _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip",
 # What RecBole's Config or the run itself finds out; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
     *("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "offset"),
-    *(
-        "valid_neg_sample_args",
-        "test_neg_sample_args",
-        "MASK_INDEX",
-        "MASK_ITEM_SEQ",
-        "POS_ITEMS",
-        "NEG_ITEMS",
-        "feature_num",
-    ),
+    *("valid_neg_sample_args", "test_neg_sample_args", "feature_num"),
+    *("MASK_INDEX", "MASK_ITEM_SEQ", "POS_ITEMS", "NEG_ITEMS"),
 }
 
 

@@ -31,7 +31,7 @@ def check_together(config, model_class):
         ConfigError: names the keys.
     """
     evaluation.check_metrics(config)
-    _check_modes(config)
+    _check_modes(config, is_ours(model_class.__name__))
     _check_sequential(config)
     _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
     _check_columns(config)
@@ -44,14 +44,17 @@ def check_together(config, model_class):
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
 
 
-def _check_modes(config):
-    """What is measured against how rows are evaluated."""
+def _check_modes(config, ours):
+    """What is measured against how rows are evaluated. Our trainer has a GAUC from scores; RecBole's is from ranks."""
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 
-    kinds = {name: metric_types[name.lower()] for name in evaluation.names_of(config["metrics"])}
+    names = evaluation.names_of(config["metrics"])
+    kinds = {name: metric_types[name.lower()] for name in names if not (ours and name.lower() == "gauc")}
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
-    ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING and name.lower() != "gauc"]
+    ranked = [
+        name for name, kind in kinds.items() if kind == EvaluatorType.RANKING and not (ours and name.lower() == "gauc")
+    ]
     if scored and ranked:
         raise ConfigError(f"metrics: {scored[0]} is of scores and {ranked[0]} of ranks; a run measures either")
     mode = config["eval_args"].get("mode", "full")

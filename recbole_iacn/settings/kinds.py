@@ -76,7 +76,6 @@ class Cap:
 
 
 # Numbers
-Integer = Annotated[int, Cap(2**31 - 1)]
 Count = Annotated[int, Ge(1), Cap(2**31 - 1)]
 Natural = Annotated[int, Ge(0), Cap(2**31 - 1)]
 Width = Annotated[int, Ge(1), Cap(2**16)]  # of a layer, an embedding, a history

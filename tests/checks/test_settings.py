@@ -92,6 +92,35 @@ def test_wrong_settings_are_named(settings, changes, message):
     assert_refused(message, settings, **changes)
 
 
+def test_recboles_own_models_are_checked_too(settings):
+    load = {"inter": ["user_id", "item_id", "timestamp"]}
+    for model, changes, message in (
+        ("DIN", {"metrics": ["AUC", "GAUC"]}, "metrics: AUC is of scores and GAUC of ranks"),
+        ("DIN", {"repeatable": False}, "repeatable: must be True for a sequential model, got False"),
+        (
+            "DIN",
+            {"eval_args": {"mode": "uni1"}},
+            "eval_args.order: must be TO, by time, for a sequential model",
+        ),
+        ("DIN", {"train_neg_sample_args": None}, "label: no such column is loaded and no negatives are drawn"),
+        ("DIN", {"learner": "sparse_adam"}, "learner: sparse_adam is for sparse gradients"),
+        ("SASRec", {}, "train_neg_sample_args: loss_type CE takes no negatives"),
+        ("SASRec", {"train_neg_sample_args": None, "n_heads": 3}, r"n_heads: must divide hidden_size \(64\), got 3"),
+        (
+            "BPR",
+            {"metrics": ["AUC"], "valid_metric": "AUC"},
+            "eval_args.mode: full ranks all items, and AUC",
+        ),
+        (
+            "BPR",
+            {"transform": "crop_itemseq"},
+            "transform: crop_itemseq changes histories; it is for sequential",
+        ),
+        ("WideDeep", {"mlp_hidden_size": []}, "mlp_hidden_size: must be a non-empty list of integers >= 1, got"),
+    ):
+        assert_refused(message, settings, model=model, **{"load_col": load, **changes})
+
+
 def test_unknown_model_lists_the_nearest(settings):
     assert "'DIN_IaCN'" in str(assert_refused("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
     assert "'WideDeep'" in str(assert_refused("model: there is no 'WideDepp'", settings, model="WideDepp"))
