@@ -61,6 +61,7 @@ setup(
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
+        "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,
             *PICTURES,

@@ -1,10 +1,11 @@
 """Our settings in RecBole's Config."""
 
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.checks import evaluation, files, reading, settings, together
+from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.data.protocol import protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
+from recbole_iacn.settings import sources
 
 
 def patch_tree_defaults(module):
@@ -28,11 +29,11 @@ def patch_config(module):
 
     @wrap(module.Config, "_load_config_files")
     def load_files(original, config, paths):
-        return {key: value for path in paths or [] for key, value in reading.read_config_file(path).items()}
+        return {key: value for path in paths or [] for key, value in sources.read_config_file(path).items()}
 
     @wrap(module.Config, "_convert_config_dict")
     def read_strings(original, config, given):
-        given.update(reading.values_of(given))
+        given.update(sources.values_of(given))
         return given
 
     @wrap(module.Config, "_load_internal_config_dict")
@@ -46,7 +47,7 @@ def patch_config(module):
         stock = _with_defaults(getattr(model_class, "backbone", model_class))
         original(config, stock, model_class, dataset)
         for path in _evaluated_as(stock, dataset) if hasattr(model_class, "backbone") else []:
-            config.internal_config_dict.update(reading.read_config_file(path))
+            config.internal_config_dict.update(sources.read_config_file(path))
         from recbole_iacn.settings import group, table
 
         for one in (*table.own_groups(model_class), *table.added.values()):

@@ -1,6 +1,7 @@
 """Settings that name columns: are these loaded, and of the right type? Read off the first lines of the atomic files."""
 
 import os
+from typing import Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
@@ -10,7 +11,7 @@ FLOATS = ("float", "float_seq")
 LISTS = ("token_seq", "float_seq")
 
 
-def check_columns(config, read):
+def check_columns(config: Any, read: Any) -> None:
     """Reject settings that name columns which are not loaded, or are of another type.
 
     Args:

@@ -117,7 +117,7 @@ def check_last_state(config: Config) -> None:
         )
 
 
-def names_of(metrics):
+def names_of(metrics: str | list[str]) -> list[str]:
     """The setting ``metrics`` as a list."""
     return [metrics] if isinstance(metrics, str) else metrics
 

@@ -1,21 +1,13 @@
 """Settings: which exist, and what they may be. :mod:`recbole_iacn.settings` is where each stands."""
 
 import contextlib
-import functools
 import inspect
-import re
 from enum import Enum
-from pathlib import Path
 
-from recbole_iacn.checks.reading import command_line, read_config_file, values_of
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import SUFFIX
-
-_KEY_READ = re.compile(r"""config(?:_dict)?\s*(?:\[|\.get\()\s*["'](\w+)["']""")
-_KEY_IN_YAML = re.compile(r"^(\w+)\s*:", re.MULTILINE)
-
-# Keys that RecBole reads through variables, or that belong to its command line.
-_OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip", "port", "world_size", "group_offset"}
+from recbole_iacn.settings.recbole_keys import KEY_READ, recbole_keys
+from recbole_iacn.settings.sources import command_line, read_config_file, values_of
 
 # What RecBole's Config or the run itself finds out; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
@@ -23,26 +15,6 @@ _DERIVED = {
     *("valid_neg_sample_args", "test_neg_sample_args", "feature_num"),
     *("MASK_INDEX", "MASK_ITEM_SEQ", "POS_ITEMS", "NEG_ITEMS"),
 }
-
-
-@functools.cache
-def recbole_keys():
-    """Every setting that RecBole reads. It has no list of them: they are gathered from its code and its YAML files, so
-    that the answer is true for the version at hand."""
-    import recbole
-
-    root = Path(recbole.__file__).parent
-    keys = set(_OTHER_KEYS)
-    for source in root.rglob("*.py"):
-        keys.update(_KEY_READ.findall(source.read_text(encoding="utf-8")))
-    for defaults in (root / "properties").rglob("*.yaml"):
-        if "url" not in defaults.name:  # lists of data sets, not settings
-            keys.update(_KEY_IN_YAML.findall(defaults.read_text(encoding="utf-8")))
-    from recbole.utils import argument_list
-
-    for group in ("general", "training", "evaluation", "dataset"):
-        keys.update(getattr(argument_list, f"{group}_arguments"))
-    return frozenset(keys)
 
 
 def known_keys(model_class=None):
@@ -54,7 +26,7 @@ def known_keys(model_class=None):
         module = inspect.getmodule(base)
         if module and not base.__module__.startswith(("recbole.", "torch", "builtins")):
             with contextlib.suppress(OSError, TypeError):  # no source, as in a session at the prompt
-                keys.update(_KEY_READ.findall(inspect.getsource(module)))
+                keys.update(KEY_READ.findall(inspect.getsource(module)))
     return keys
 
 

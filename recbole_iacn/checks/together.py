@@ -3,6 +3,8 @@
 import importlib.util
 import inspect
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from recbole_iacn.checks import evaluation
 from recbole_iacn.data.protocol import one_row_a_user, ranks_items
@@ -20,7 +22,7 @@ _HEADS = {
 _READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
 
 
-def check_together(config, model_class):
+def check_together(config: Mapping[str, Any], model_class: type) -> None:
     """Reject settings that are right alone and wrong together.
 
     Args:
@@ -101,7 +103,7 @@ def _check_paths(config):
         raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
 
 
-def check_history(config):
+def check_history(config: Any) -> None:
     """Reject ``history_dataset``, or a protocol, for a model that cannot read histories so.
 
     Args:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from recbole_iacn.settings.writing import document, yaml_files
+from recbole_iacn.settings.documents import document, yaml_files
 
 
-def main():
+def main() -> None:
     """Write every file; those of a setting that is gone are left, and a test names them."""
     root = Path(__file__).parent.parent.parent
     for name, text in yaml_files().items():

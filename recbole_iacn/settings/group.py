@@ -51,7 +51,7 @@ class Setting:
     def _adapter(self):
         return wording.adapter(self.kind)
 
-    def check(self, value):
+    def check(self, value: Any) -> None:
         """Reject a value of the wrong type or outside the range.
 
         Raises:
@@ -63,19 +63,19 @@ class Setting:
             raise ConfigError(wording.complaint(self.key, self.kind, wording.plain(value))) from None
 
     @property
-    def words(self):
+    def words(self) -> str:
         """What it must be, in words: 'a number in [0, 1]'."""
         return wording.words(self.kind)
 
     @property
-    def paper(self):
+    def paper(self) -> Any:
         """The papers' value, as text; None if they name none."""
         _, marks = wording.unwrap(self.kind)
         return next((mark.value for mark in marks if isinstance(mark, kinds.Paper)), None)
 
 
 @functools.cache
-def settings_of(group, owner="recbole_iacn's"):
+def settings_of(group: type[Group], owner: str = "recbole_iacn's") -> tuple[Setting, ...]:
     """The settings of a group, in order.
 
     Args:
@@ -98,7 +98,7 @@ def settings_of(group, owner="recbole_iacn's"):
     )
 
 
-def defaults(group):
+def defaults(group: type[Group]) -> dict[str, Any]:
     """The defaults of a group.
 
     Args:
@@ -110,7 +110,7 @@ def defaults(group):
     return {one.key: copy.deepcopy(one.default) for one in settings_of(group) if one.default is not ...}
 
 
-def check_group(group, owner):
+def check_group(group: Any, owner: str) -> None:
     """Reject a group that cannot be checked or read.
 
     Args:

@@ -99,7 +99,7 @@ Column = Annotated[str, Rule(lambda text: text != "" and text.isprintable(), "a 
 Separator = Annotated[str, Rule(lambda text: len(text) == 1, "one character")]
 
 
-def one_of(*names):
+def one_of(*names: str) -> Rule:
     """A rule for text: one of these names, in upper or lower case."""
     return Rule(lambda text: text.lower() in names, f"one of {', '.join(names)}")
 

@@ -1,26 +1,28 @@
 """Which groups there are, whose they are, and which of them a model has defaults from."""
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import FAMILY
-from recbole_iacn.settings import backbones, general, multi_interest, recbole_data, recbole_run, task
-from recbole_iacn.settings.group import Group, check_group, defaults, settings_of
+from recbole_iacn.settings import family, general, iacn, recbole_backbones, recbole_data, recbole_run
+from recbole_iacn.settings.group import Group, Setting, check_group, defaults, settings_of
+from recbole_iacn.settings.recbole_keys import recbole_keys
 
 OWNER = "recbole_iacn's"
 
 # A file of defaults in properties/ -> its head and its groups. A later group goes over an earlier one.
 FILES: dict[str, tuple[type[Group], ...]] = {
-    "IaCN": (task.TaskProtocol, task.Task, task.Speed),
-    "MultiInterest": (multi_interest.RankingProtocol, multi_interest.Training, multi_interest.MultiInterest),
+    "IaCN": (iacn.TaskProtocol, iacn.Task, iacn.Speed),
+    "MultiInterest": (family.RankingProtocol, family.Training, family.MultiInterest),
     "YouTubeDNN": (),
-    "MIND": (multi_interest.MIND,),
-    "ComiRec": (multi_interest.ComiRec,),
-    "ComiRecPlus": (multi_interest.Plus,),
-    "TiSASRec": (multi_interest.TiSASRec,),
-    "TiMiRec": (multi_interest.TiMiRec, multi_interest.Distilled),
-    "TiMiRecPlus": (multi_interest.Plus, multi_interest.Distilled),
+    "MIND": (family.MIND,),
+    "ComiRec": (family.ComiRec,),
+    "ComiRecPlus": (family.Plus,),
+    "TiSASRec": (family.TiSASRec,),
+    "TiMiRec": (family.TiMiRec, family.Distilled),
+    "TiMiRecPlus": (family.Plus, family.Distilled),
 }
 
 # Of RecBole's own settings: what they may be. Their defaults are RecBole's.
@@ -29,16 +31,16 @@ RECBOLE = (
     recbole_run.Training,
     recbole_run.Evaluation,
     recbole_data.Data,
-    backbones.Backbones,
-    backbones.KDDAGFM,
-    backbones.TwoPenalties,
-    backbones.CDAE,
+    recbole_backbones.Backbones,
+    recbole_backbones.KDDAGFM,
+    recbole_backbones.TwoPenalties,
+    recbole_backbones.CDAE,
 )
 
 added: dict[str, type[Group]] = {}  # owner -> group, of the user's; see :func:`add`
 
 
-def add(group, owner):
+def add(group: type[Group], owner: str) -> None:
     """Give a model or a task of one's own settings: they are then known, checked and have defaults.
 
     Args:
@@ -56,15 +58,13 @@ def add(group, owner):
     added[owner] = group
 
 
-def owner_of(key, but=None):
+def owner_of(key: str, but: str | None = None) -> str | None:
     """Whose setting ``key`` is: ``recbole_iacn's``, ``RecBole's`` or an owner's name; None if nobody's.
 
     Args:
         key (str): name of a setting.
         but (str, optional): an owner who does not count.
     """
-    from recbole_iacn.checks.settings import recbole_keys
-
     for owner, group in added.items():
         if owner != but and key in group.model_fields:
             return owner
@@ -73,7 +73,7 @@ def owner_of(key, but=None):
     return OWNER if key in _homes() else None
 
 
-def own_groups(model_class):
+def own_groups(model_class: type) -> tuple[type[Group], ...]:
     """The groups that a model of this package has defaults from, the later over the earlier.
 
     Args:
@@ -90,7 +90,7 @@ def own_groups(model_class):
     return (*FILES["MultiInterest"], *FILES.get(str(kin), ()))
 
 
-def defaults_of(name):
+def defaults_of(name: str) -> dict[str, Any]:
     """The defaults of a file: ``IaCN`` for every interest-aware model, ``MultiInterest`` for the family.
 
     Args:
@@ -102,7 +102,7 @@ def defaults_of(name):
     return {key: value for group in FILES[name] for key, value in defaults(group).items()}
 
 
-def setting(key, names=()):
+def setting(key: str, names: Iterable[str] = ()) -> Setting | None:
     """The setting of that name.
 
     Args:
@@ -119,7 +119,7 @@ def setting(key, names=()):
     return next((one for models, one in homes if not models or not set(models).isdisjoint(names)), None)
 
 
-def keys():
+def keys() -> set[str]:
     """All names that have a home here, the user's included."""
     return {*_homes(), *(key for group in added.values() for key in group.model_fields)}
 

@@ -14,13 +14,13 @@ _SHOWN = 80  # characters of a wrong value
 _NAMES = {bool: "True or False", str: "text", dict: "a dict", tuple: "a tuple", Any: "anything"}
 
 
-def adapter(kind):
+def adapter(kind: Any) -> TypeAdapter[Any]:
     """pydantic's check of a type hint, strict and without infinities."""
     config = None if is_typeddict(unwrap(kind)[0]) else ConfigDict(strict=True, allow_inf_nan=False)
     return TypeAdapter(kind, config=config)
 
 
-def allows(kind, value):
+def allows(kind: Any, value: Any) -> Any:
     """pydantic's first objection to a value, as it names it; None if there is none."""
     try:
         adapter(kind).validate_python(value)
@@ -29,13 +29,13 @@ def allows(kind, value):
     return None
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A NumPy scalar as Python's; anything else as it is."""
     is_scalar = getattr(value, "shape", None) == () and hasattr(value, "item")
     return value.item() if is_scalar else value
 
 
-def shown(value):
+def shown(value: Any) -> str:
     """A value in one line of bounded length."""
     try:
         text = " ".join(repr(value).split())
@@ -44,7 +44,7 @@ def shown(value):
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def words(kind):
+def words(kind: Any) -> str:
     """What a value of this kind must be.
 
     Args:
@@ -63,7 +63,7 @@ def words(kind):
     return f"{text}, or ~" if type(None) in get_args(base) and not null else text
 
 
-def complaint(key, kind, value):
+def complaint(key: str, kind: Any, value: Any) -> str:
     """Why a value is rejected: the key, or the key within it, what it must be, and what it is.
 
     Args:
@@ -85,7 +85,7 @@ def complaint(key, kind, value):
     return f"{key}: must be {words(kind)}, got {shown(value)}"
 
 
-def unwrap(kind):
+def unwrap(kind: Any) -> tuple[Any, Any]:
     """A type hint without its markers, and the markers."""
     if get_origin(kind) is Annotated:
         base, *marks = get_args(kind)

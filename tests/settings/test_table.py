@@ -10,13 +10,12 @@ import pytest
 import yaml
 
 from recbole_iacn import ConfigError
-from recbole_iacn.checks import reading
 from recbole_iacn.checks.settings import check_given, check_values, known_keys
-from recbole_iacn.settings import Group, add, defaults, table, task
+from recbole_iacn.settings import Group, add, defaults, iacn, sources, table
+from recbole_iacn.settings.documents import document, yaml_files
 from recbole_iacn.settings.group import settings_of
 from recbole_iacn.settings.kinds import Cap, Columns, Dropout, Interval, Null, Share, Shares, Width, Widths
 from recbole_iacn.settings.wording import allows, complaint, words
-from recbole_iacn.settings.writing import document, yaml_files
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,10 +77,10 @@ def test_recboles_own_settings_pass():
         own = folder / "model" / f"{defaults_name(model)}.yaml"
         for path in (folder / "overall.yaml", folder / "dataset" / "sample.yaml", own):
             if path.is_file():  # Random has none
-                check_values(reading.read_config_file(path), model)
+                check_values(sources.read_config_file(path), model)
     for path in [*(folder / "quick_start_config").glob("*.yaml"), *(folder / "dataset").glob("*.yaml")]:
         if path.name != "url.yaml":
-            check_values(reading.read_config_file(path), "DIN")
+            check_values(sources.read_config_file(path), "DIN")
 
 
 def test_pydantic_comes_with_the_first_config():
@@ -157,7 +156,7 @@ def test_a_setting_of_one_backbone_is_read_so_there_alone():
     ],
 )
 def test_strings_are_read_as_literals(text, value):
-    assert reading.value_of(text) == value
+    assert sources.value_of(text) == value
 
 
 @pytest.mark.parametrize("number", ["1e-3", "1.5e-3", "-2E+4", "1e5", ".5", "5.", "1_000", "0x10", ".5e-2", "1:30"])
@@ -168,8 +167,8 @@ def test_yaml_reads_numbers_as_recboles_config_does(number, tmp_path):
     path.write_text(f"key: {number}\n")
     loader = Config._build_yaml_loader(Config.__new__(Config))
     theirs = yaml.load(path.read_text(), Loader=loader)
-    assert reading.read_config_file(str(path)) == theirs
-    assert type(reading.read_config_file(str(path))["key"]) is type(theirs["key"])
+    assert sources.read_config_file(str(path)) == theirs
+    assert type(sources.read_config_file(str(path))["key"]) is type(theirs["key"])
 
 
 def test_an_empty_file_of_settings_is_no_setting(tmp_path, settings):
@@ -222,7 +221,7 @@ def test_settings_of_ones_own_that_cannot_be(added, group, message):
 
 
 def test_papers_values_are_written():
-    (delta,) = [one for one in settings_of(task.Task) if one.key == "iacn_delta"]
+    (delta,) = [one for one in settings_of(iacn.Task) if one.key == "iacn_delta"]
     assert delta.paper == 0.3
     line = next(line for line in yaml_files()["IaCN.yaml"].splitlines() if line.startswith("iacn_delta"))
     assert "(a number in [0, 1])" in line and line.endswith("Paper: 0.3.")

@@ -22,7 +22,7 @@ _HEADS = {
 }
 
 
-def yaml_files():
+def yaml_files() -> dict[str, str]:
     """The texts of ``properties/``.
 
     Returns:
@@ -72,7 +72,7 @@ def _literal(value):
     return str(value)
 
 
-def document():
+def document() -> str:
     """The text of ``docs/settings.md``."""
     parts = [_INTRODUCTION]
     parts += [_section("This package's, for every model", (general.General,))]
@@ -126,8 +126,8 @@ def _section(title, groups, level="##", recbole=None):
 
 def _recbole_defaults():
     """Of the settings that have one default for all of RecBole's models: key to default."""
-    from recbole_iacn.checks.reading import read_config_file
     from recbole_iacn.names import recbole_folder
+    from recbole_iacn.settings.sources import read_config_file
 
     folder = recbole_folder() / "properties"
     defaults = {}

@@ -4,7 +4,9 @@ import ast
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,7 +24,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_config_file(path):
+def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a YAML file of settings.
 
     Args:
@@ -53,7 +55,7 @@ def read_config_file(path):
     return content
 
 
-def value_of(text):
+def value_of(text: str) -> Any:
     """The value that a string of the command line stands for: a literal of Python, true or false, or the text itself.
 
     RecBole evaluates the string as an expression. A literal gives the same; but ``9**9**9`` does not keep the run busy
@@ -69,7 +71,7 @@ def value_of(text):
         return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def values_of(settings):
+def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with each string replaced by what it stands for.
 
     Args:
@@ -81,7 +83,7 @@ def values_of(settings):
     return {key: value_of(value) if isinstance(value, str) else value for key, value in settings.items()}
 
 
-def command_line():
+def command_line() -> dict[str, Any]:
     """The settings of ``sys.argv``, as RecBole's Config finds them there.
 
     Returns:
