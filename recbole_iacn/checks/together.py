@@ -54,9 +54,7 @@ def _check_modes(config, ours):
     names = evaluation.names_of(config["metrics"])
     kinds = {name: metric_types[name.lower()] for name in names if not (ours and name.lower() == "gauc")}
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
-    ranked = [
-        name for name, kind in kinds.items() if kind == EvaluatorType.RANKING and not (ours and name.lower() == "gauc")
-    ]
+    ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING]
     if scored and ranked:
         raise ConfigError(f"metrics: {scored[0]} is of scores and {ranked[0]} of ranks; a run measures either")
     mode = config["eval_args"].get("mode", "full")
