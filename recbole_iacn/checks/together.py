@@ -40,8 +40,13 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_negatives(config)
     _check_transform(config)
     _check_paths(config)
-    if config["learner"].lower() == "sparse_adam" and not is_ours(model_class.__name__):
-        raise ConfigError("learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam")
+    if config["learner"].lower() == "sparse_adam":
+        if not is_ours(model_class.__name__):
+            raise ConfigError(
+                "learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam"
+            )
+        if config.get("clip_grad_norm"):
+            raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure; set adam")
     if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
 
