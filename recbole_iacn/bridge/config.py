@@ -50,8 +50,13 @@ def patch_config(module):
             config.internal_config_dict.update(sources.read_config_file(path))
         from recbole_iacn.settings import group, table
 
-        for one in (*table.own_groups(model_class), *table.added.values()):
+        tasks = given.get("auxiliary_tasks")
+        groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
+        for one in groups:
             config.internal_config_dict.update(group.defaults(one))
+        if ours or model in registered or getattr(config, "checked", False):
+            of_trainer = (table.FILES["IaCN"][-1],) if ours else ()  # its settings of speed
+            settings.check_readers(given, model_class, (*groups, *of_trainer))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         config.internal_config_dict.update(protocol_settings(protocol, given))
 

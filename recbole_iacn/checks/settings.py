@@ -2,7 +2,9 @@
 
 import contextlib
 import inspect
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import SUFFIX
@@ -22,9 +24,15 @@ def known_keys(model_class=None):
     from recbole_iacn.settings import table
 
     keys = {*recbole_keys(), *table.keys()}
+    return keys | _keys_in_source(model_class)
+
+
+def _keys_in_source(model_class):
+    """Keys that the modules of a class of the user's read."""
+    keys = set()
     for base in inspect.getmro(model_class) if model_class else ():
         module = inspect.getmodule(base)
-        if module and not base.__module__.startswith(("recbole.", "torch", "builtins")):
+        if module and not base.__module__.startswith(("recbole.", "recbole_iacn.", "torch", "builtins")):
             with contextlib.suppress(OSError, TypeError):  # no source, as in a session at the prompt
                 keys.update(KEY_READ.findall(inspect.getsource(module)))
     return keys
@@ -105,6 +113,28 @@ def _is_data(value):
     if isinstance(value, list | tuple | set):
         return all(map(_is_data, value))
     return value is None or isinstance(value, str | int | float | bool | Enum) or hasattr(value, "item")
+
+
+def check_readers(given: Mapping[str, Any], model_class: type, groups: Iterable[type]) -> None:
+    """Reject a setting that the model does not read: what it was to change would stay as it is, without a word.
+
+    Args:
+        given (Mapping): what the user gave.
+        model_class (type): the model.
+        groups (iterable of type): the groups of settings that it reads, beside RecBole's and those of every model.
+
+    Raises:
+        ConfigError: names the key, and who reads it.
+    """
+    from recbole_iacn.settings import table
+
+    read = {key for group in groups for key in table.keys_of(group)} | _keys_in_source(model_class)
+    for key in given:
+        readers = table.homes(key)
+        if readers and key not in read:
+            raise ConfigError(
+                f"{key}: {model_class.__name__} does not read it; it is for {', '.join(readers)}; leave it out"
+            )
 
 
 def check_backend(config):

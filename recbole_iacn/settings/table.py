@@ -90,6 +90,33 @@ def own_groups(model_class: type) -> tuple[type[Group], ...]:
     return (*FILES["MultiInterest"], *FILES.get(str(kin), ()))
 
 
+def added_groups(model_class: type, tasks: Any = None) -> tuple[type[Group], ...]:
+    """The groups of the user's that a model reads: those of its class and its ancestors, and of the tasks it has.
+
+    Args:
+        model_class (type): its class.
+        tasks (list of str, optional): ``auxiliary_tasks``, where it is given; only interest-aware models have any.
+    """
+    owners = [f"model {base.__name__!r}" for base in reversed(model_class.__mro__)]
+    if hasattr(model_class, "backbone") and isinstance(tasks, list):
+        owners += [f"task {name!r}" for name in tasks]
+    return tuple(added[owner] for owner in owners if owner in added)
+
+
+def homes(key: str) -> tuple[str, ...]:
+    """Who reads a setting of this package's or the user's: names of models and owners; empty for one that any may read.
+
+    Args:
+        key (str): its name.
+    """
+    owners = [owner for owner, group in added.items() if key in group.model_fields]
+    if key in recbole_keys() or key in general.General.model_fields:
+        return ()
+    files = [name for name, groups in FILES.items() if any(key in group.model_fields for group in groups)]
+    words = {"IaCN": "<Backbone>_IaCN", "MultiInterest": "the multi-interest family"}
+    return (*owners, *(words.get(name, name) for name in files))
+
+
 def defaults_of(name: str) -> dict[str, Any]:
     """The defaults of a file: ``IaCN`` for every interest-aware model, ``MultiInterest`` for the family.
 
@@ -117,6 +144,11 @@ def setting(key: str, names: Iterable[str] = ()) -> Setting | None:
             return next(one for one in settings_of(group, owner) if one.key == key)
     homes = _homes().get(key, ())
     return next((one for models, one in homes if not models or not set(models).isdisjoint(names)), None)
+
+
+def keys_of(group: type) -> set[str]:
+    """The names of a group's settings."""
+    return set(getattr(group, "model_fields", ()))
 
 
 def keys() -> set[str]:

@@ -281,3 +281,30 @@ def test_the_command_trains(data_path):
     assert "test result" in done.stderr
     assert "epoch 0" in done.stderr and "epoch 1" not in done.stderr
     assert "WARNING" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "message"),
+    [
+        ("MIND", "iacn_delta", "iacn_delta: MIND does not read it; it is for <Backbone>_IaCN; leave it out"),
+        ("DIN", "iacn_mode", "iacn_mode: DIN does not read it; it is for <Backbone>_IaCN"),
+        ("DIN_IaCN", "num_interests", "num_interests: DIN_IaCN does not read it; it is for the multi-interest family"),
+        ("MIND", "stages", "stages: MIND does not read it; it is for TiMiRec, TiMiRecPlus"),
+        ("MIND", "tf32", None),
+        ("DIN_IaCN", "history_dataset", None),
+        ("DIN", "mask_ratio", None),
+    ],
+)
+def test_a_setting_that_a_model_does_not_read_is_rejected(settings, model, key, message):
+    """It would be ignored without a word."""
+    from recbole_iacn.building import configure
+
+    values = {"iacn_mode": "off", "stages": "two", "tf32": True, "history_dataset": True, "mask_ratio": 0.5}
+    given = settings(mlp_hidden_size=..., **{key: values.get(key, 1)})
+    given.update({"topk": [5]} if model == "MIND" else {})
+    if message is None:
+        configure(model, "tiny", config_dict=given)
+        return
+    with pytest.raises(ConfigError) as told:
+        configure(model, "tiny", config_dict=given)
+    assert message in str(told.value)

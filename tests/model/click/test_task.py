@@ -130,3 +130,11 @@ def test_what_cannot_be_added_is_one_line(tasks, task, message):
 def test_the_papers_task_is_the_first(build):
     *_, model = build("WideDeep_IaCN")
     assert type(model.tasks["iacn"]) is CapsuleTask
+
+
+def test_a_setting_of_a_task_that_a_model_does_not_have_is_rejected(build):
+    recbole_iacn.add_task(Pull)
+    with pytest.raises(ConfigError, match="pull_weight: WideDeep_IaCN does not read it; it is for task 'pull'"):
+        build("WideDeep_IaCN", pull_weight=2.0)
+    config, *_ = build("WideDeep_IaCN")
+    assert "pull_weight" not in config.final_config_dict
