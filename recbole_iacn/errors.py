@@ -1,15 +1,15 @@
-"""The one error a user can cause, and the words that help to mend it."""
+"""The error for wrong input, and suggestions of names for its messages."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
-    """Something the user gave is wrong: an option, a file, a column. Says which, and how to mend it."""
+    """Wrong input: an option, a file or a column. The message names it and says how to fix it."""
 
 
 def nearest(name: object, known: Iterable[object], count: int = 3) -> str:
-    """Names in ``known`` that look like ``name``, best first, as ``'a', 'b'``; empty if none does."""
+    """Names in ``known`` that are similar to ``name``, best first, as ``'a', 'b'``; empty if there are none."""
     by_lower = {str(candidate).lower(): str(candidate) for candidate in known}
     close = difflib.get_close_matches(str(name).lower(), by_lower, n=count, cutoff=0.5)
     return ", ".join(repr(by_lower[match]) for match in close)

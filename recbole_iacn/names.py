@@ -20,14 +20,14 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
-# RecBole's models whose file of defaults is not called as they are.
+# Models of RecBole whose file of defaults has another name.
 _DEFAULTS = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
-registered: dict[str, type] = {}  # classes of the user's, by name
+registered: dict[str, type] = {}  # the user's own classes, by name
 
 
 class Named(dict):
-    """What a setting may name, by that name: a class, or where it is. Open to the user's own.
+    """A table of what a setting may name: name to class, or to where the class is defined. The user may add to it.
 
     Args:
         what (str): the function that adds to it, for messages.
@@ -39,7 +39,7 @@ class Named(dict):
         self.what = what
 
     def add(self, name: str, value: object) -> None:
-        """Add the user's own; one that is defined again, as by a notebook's cell, takes the earlier one's place.
+        """Add an entry of the user's; a class that is defined again, as by a notebook's cell, replaces the earlier one.
 
         Raises:
             ConfigError: as :meth:`check`.
@@ -51,13 +51,13 @@ class Named(dict):
         """Reject a name that cannot be added.
 
         Raises:
-            ConfigError: the name is taken, or is not a plain one.
+            ConfigError: the name is taken, or is not an identifier.
         """
         holder = self.get(name)
         if holder is not None and holder != value and _place(holder) != _place(value):
             raise ConfigError(f"{self.what}: the name {name!r} is taken ({_place(holder)}); choose another")
         if not isinstance(name, str) or not name.isidentifier():
-            raise ConfigError(f"{self.what}: the name must be a plain one, such as my_own, got {name!r}")
+            raise ConfigError(f"{self.what}: the name must be an identifier, such as my_own, got {name!r}")
 
 
 tasks = Named("add_task", {"iacn": "recbole_iacn.model.click.capsule_task.CapsuleTask"})
@@ -73,9 +73,9 @@ BUILT_IN_EXTRACTORS = frozenset(extractors)
 
 
 def remember(model_class: type) -> None:
-    """Let RecBole find a class of the user's by its name, in this process.
+    """Make a class of the user's known to RecBole by its name, in this process.
 
-    A class that is defined again, as by a notebook's cell, takes the earlier one's place.
+    A class that is defined again, as by a notebook's cell, replaces the earlier one.
 
     Args:
         model_class (type): a model.
@@ -94,7 +94,7 @@ def remember(model_class: type) -> None:
 
 
 def _place(value: Any) -> str:
-    """Where a class is defined; anything else in words."""
+    """Where a class is defined; any other value as text."""
     return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else str(value)
 
 
@@ -111,7 +111,7 @@ def backbone(name: str) -> str | None:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a model of that name is one of this package, or derived from one: it brings its dataset and trainer.
+    """Whether a model of that name is one of this package, or derived from one, with its own dataset and trainer.
 
     Args:
         name (str): a model name.
@@ -143,7 +143,9 @@ def recbole_models() -> tuple[str, ...]:
     """Names of RecBole's own models, read from its YAML files, so that no model has to be imported."""
     files = (recbole_folder() / "properties" / "model").glob("*.yaml")
     named_otherwise = {file: model for model, file in _DEFAULTS.items()}
-    return tuple(sorted([*(named_otherwise.get(path.stem, path.stem) for path in files), "Random"]))  # it has no file
+    return tuple(
+        sorted([*(named_otherwise.get(path.stem, path.stem) for path in files), "Random"])
+    )  # Random has no file
 
 
 def defaults_name(model: str) -> str:

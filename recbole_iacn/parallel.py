@@ -1,8 +1,8 @@
-"""Several processes, each with its share of every batch: what they have to tell one another.
+"""Training in several processes, each with its share of every batch: what they exchange.
 
 The rule: each process returns a loss such that the *mean over the processes* is the loss of the whole batch, and
 gradients are averaged. What needs the whole batch, the statistics of a batch normalisation and the candidates of a
-sampled softmax, is exchanged. With one process everything here returns what it was given.
+sampled softmax, is exchanged. With one process every function here returns its argument unchanged.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def start(settings: dict[str, Any]) -> None:
 
     Args:
         settings (dict): RecBole's final settings, with ``local_rank``, ``offset``, ``world_size``, ``nproc``, ``ip``
-            and ``port``; receives ``device``, ``single_spec`` and, but for the first process, silence.
+            and ``port``; receives ``device``, ``single_spec`` and, except in the first process, a quiet log.
 
     Raises:
         ConfigError: fewer GPUs than processes.
@@ -48,7 +48,7 @@ def start(settings: dict[str, Any]) -> None:
     on_gpu = bool(gpus) and torch.cuda.is_available()
     if on_gpu and len(gpus) < settings["nproc"]:
         raise ConfigError(
-            f"gpu_id: names {len(gpus)} GPUs for nproc = {settings['nproc']} processes; name one for each"
+            f"gpu_id: names {len(gpus)} GPUs for nproc = {settings['nproc']} processes; name one per process"
         )
     if on_gpu:
         torch.cuda.set_device(local)
@@ -66,8 +66,8 @@ def start(settings: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def as_one_process(config: Any) -> Iterator[None]:
-    """Within: RecBole builds its objects as for one process, without its own samplers and gradient hooks, which pad
-    the data, take a GPU for granted and touch every row of every table."""
+    """While active, RecBole builds its objects as for one process, without its own samplers and gradient hooks, which
+    pad the data, require a GPU and touch every row of every table."""
     before = config["single_spec"]
     config["single_spec"] = True
     try:
@@ -77,7 +77,7 @@ def as_one_process(config: Any) -> Iterator[None]:
 
 
 def share(count: int, total: int) -> float:
-    """Turns a mean over ``count`` terms here into this process's part of the mean over ``total`` terms everywhere."""
+    """The factor from a mean over ``count`` terms here to this process's part of the mean over all ``total`` terms."""
     return count * size() / max(total, 1) if active() else 1.0
 
 
@@ -103,10 +103,10 @@ def gather(values: Tensor) -> list[Tensor]:
     """The rows of all processes.
 
     Args:
-        values (torch.Tensor): shape (n, …), with an n of each process's own.
+        values (torch.Tensor): shape (n, …); n may differ between processes.
 
     Returns:
-        list of torch.Tensor: one a process.
+        list of torch.Tensor: one per process.
     """
     if not active():
         return [values]
@@ -121,7 +121,7 @@ def gather(values: Tensor) -> list[Tensor]:
 
 
 def own_first(values: Tensor) -> Tensor:
-    """The rows of all processes, this one's in front."""
+    """The rows of all processes, this one's first."""
     if not active():
         return values
     parts = gather(values)
@@ -152,24 +152,24 @@ def same_state(model: nn.Module) -> None:
 
 
 def average_gradients(dense: Sequence[nn.Parameter], sparse: Sequence[nn.Parameter] = ()) -> None:
-    """Replace the gradients by their mean over all processes; one that no process has stays None.
+    """Replace the gradients by their mean over all processes; a gradient that no process has stays None.
 
     Args:
-        dense (list of torch.nn.Parameter): summed in one go.
-        sparse (list of torch.nn.Parameter): embedding tables with sparse gradients; only touched rows travel.
+        dense (list of torch.nn.Parameter): reduced in one call.
+        sparse (list of torch.nn.Parameter): embedding tables with sparse gradients; only touched rows are exchanged.
     """
     if not active():
         return
     holders = torch.tensor([p.grad is not None for p in (*dense, *sparse)], dtype=torch.int, device=dense[0].device)
     dist.all_reduce(holders)
     there = (holders > 0).tolist()
-    dense = [parameter for parameter, found in zip(dense, there) if found]
+    dense = [parameter for parameter, held in zip(dense, there) if held]
     gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in dense]
     flat = mean(torch.cat([gradient.flatten() for gradient in gradients]))
     for parameter, gradient, part in zip(dense, gradients, flat.split([one.numel() for one in dense])):
         parameter.grad = gradient.copy_(part.view_as(parameter))
-    for parameter, found in zip(sparse, there[len(there) - len(sparse) :]):
-        if found:
+    for parameter, held in zip(sparse, there[len(there) - len(sparse) :]):
+        if held:
             parameter.grad = _mean_of_sparse(parameter)
 
 
@@ -184,7 +184,7 @@ def _mean_of_sparse(parameter: nn.Parameter) -> Tensor:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum of a tensor over all processes. Each one's share is felt by the losses of all."""
+    """The sum of a tensor over all processes. The gradient is summed, too: all losses depend on it."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -200,7 +200,7 @@ class _Sum(torch.autograd.Function):
 class SharedBatchNorm(nn.BatchNorm1d):
     """Batch normalisation over the rows of all processes; PyTorch's SyncBatchNorm has no CPU kernel."""
 
-    # None in PyTorch's, where nothing is tracked; here they are read under track_running_stats alone.
+    # None in PyTorch, if nothing is tracked; here they are read only with track_running_stats.
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor

@@ -1,4 +1,4 @@
-"""What each of two processes does for tests/test_parallel.py: this package comes first, as in any of its workers."""
+"""What each of two processes does for tests/test_parallel.py; it imports this package first, as any worker does."""
 
 import recbole_iacn  # noqa: F401
 
@@ -13,7 +13,7 @@ def start(rank, port):
     parallel.start({"gpu_id": "", **place})
 
 
-def tell(rank, folder, port):
+def exchange(rank, folder, port):
     """Every exchange, on values that differ in length and kind."""
     import torch
 

@@ -141,7 +141,7 @@ def test_two_runs_write_two_logs(settings):
         ),
         ("DIN_IaCN", {"auxiliary_tasks": ["iacn", "iacn"]}, "auxiliary_tasks: must be a list of different names"),
         ("DIN_IaCN", {"iacn_extractor": "sa"}, "iacn_extractor: there is no 'sa'. There are: routing"),
-        ("LR_IaCN", {}, "LR_IaCN: LR scores by one weight"),
+        ("LR_IaCN", {}, "LR_IaCN: LR has one weight per feature"),
     ],
 )
 def test_what_is_wrong_is_rejected_before_data_are_read(no_data, settings, model, changes, message):

@@ -1,4 +1,4 @@
-"""Two processes with half a batch each are one process with the whole."""
+"""Two processes with half a batch each compute what one process computes with the whole."""
 
 import socket
 import subprocess
@@ -23,47 +23,47 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("told")
-    mp.spawn(processes.tell, args=(folder, free_port()), nprocs=2)
+def exchanged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exchanged")
+    mp.spawn(processes.exchange, args=(folder, free_port()), nprocs=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
 @pytest.mark.slow
-def test_values_of_different_lengths_are_gathered(told):
-    for rank, found in enumerate(told):
+def test_values_of_different_lengths_are_gathered(exchanged):
+    for rank, found in enumerate(exchanged):
         assert [part.tolist() for part in found["gather"]] == [[0, 1, 2], [10, 11]]
         assert found["own_first"].tolist() == [[0, 1, 2, 10, 11], [10, 11, 0, 1, 2]][rank]
 
 
 @pytest.mark.slow
-def test_numbers_and_objects_are_exchanged(told):
-    for found in told:
+def test_numbers_and_objects_are_exchanged(exchanged):
+    for found in exchanged:
         assert found["of_first"].tolist() == [5] and found["object"] == {"rank": 0}
         assert found["mean"].tolist() == [1.5] and found["total"] == 7 and found["share"] == 0.75
 
 
 @pytest.mark.slow
-def test_gradients_are_averaged(told):
-    for found in told:
+def test_gradients_are_averaged(exchanged):
+    for found in exchanged:
         assert found["table"].flatten().tolist() == [0, 3, 0, 1, 0]
         assert found["weight"].flatten().tolist() == [0.5] * 5
         assert found["unused"] is None
 
 
 @pytest.mark.slow
-def test_batch_normalisation_is_that_of_all_rows(told):
+def test_batch_normalisation_is_that_of_all_rows(exchanged):
     norm = torch.nn.BatchNorm1d(2)
     rows = torch.tensor([[1.0, 2.0], [3.0, 5.0], [8.0, 1.0]], requires_grad=True)
     normed = norm(rows)
     (normed * torch.tensor([1.0, 2.0])).square().sum().backward()
-    for rank, found in enumerate(told):
+    for rank, found in enumerate(exchanged):
         torch.testing.assert_close(found["normed"], normed[rank::2].detach())
         torch.testing.assert_close(found["rows_grad"], rows.grad[rank::2], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(found["running"], torch.stack([norm.running_mean, norm.running_var]))
 
 
-def test_one_process_tells_nobody():
+def test_one_process_exchanges_nothing():
     values = torch.arange(3)
     assert parallel.own_first(values) is values and parallel.gather(values)[0] is values
     assert parallel.share(3, 7) == 1 and parallel.total(3) == 3 and parallel.rank() == 0 and parallel.size() == 1
@@ -81,7 +81,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory, data_path, settings_of):
-    """What one process computes from a batch of 61 rows, saved for two to do the same; and what they find."""
+    """What one process computes from a batch of 61 rows, saved for two processes to do the same; and their results."""
     folder = tmp_path_factory.mktemp("halves")
     cases, expected = {}, {}
     for name, (model_name, changes) in CASES.items():
@@ -143,7 +143,7 @@ def test_two_stages_in_two_processes_are_those_of_one(settings):
 
 
 @pytest.mark.slow
-def test_torchrun_starts_it_too(settings, tmp_path):
+def test_torchrun_starts_a_run(settings, tmp_path):
     import yaml
 
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings(epochs=1)))
@@ -168,7 +168,7 @@ def test_torchrun_starts_it_too(settings, tmp_path):
         ("WideDeep_IaCN", {"iacn_delta": 2}, "iacn_delta: must be"),
     ],
 )
-def test_wrong_settings_are_told_before_there_are_processes(settings, model, changes, message):
+def test_wrong_settings_are_rejected_before_there_are_processes(settings, model, changes, message):
     with pytest.raises(ConfigError, match=message):
         quick_start.run(model, "tiny", config_dict=settings(**changes), nproc=2, port=free_port())
 
@@ -190,13 +190,13 @@ def test_a_port_in_use_is_named(settings):
         ({"nproc": 2, "port": "70000"}, "port: must be a number"),
     ],
 )
-def test_a_wrong_place_is_named(settings, place, message):
+def test_a_wrong_address_is_named(settings, place, message):
     with pytest.raises(ConfigError, match=message):
         quick_start.run("WideDeep_IaCN", "tiny", config_dict=settings(), **place)
 
 
 @pytest.mark.slow
-def test_what_a_process_finds_wrong_reaches_the_user(settings, tmp_path):
+def test_an_error_in_a_process_reaches_the_user(settings, tmp_path):
     """More processes than test rows: found only once the data are split."""
     write_atomic(tmp_path, "one", users=1)
     given = settings(data_path=str(tmp_path))

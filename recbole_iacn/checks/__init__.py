@@ -1,1 +1,1 @@
-"""All that rejects wrong input: settings, files, and what must go together. Called before any data are read."""
+"""Everything that rejects wrong input: settings, files, and combinations of both. Called before any data are read."""

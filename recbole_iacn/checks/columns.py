@@ -1,4 +1,4 @@
-"""Settings that name columns: are these loaded, and of the right type? Read off the first lines of the atomic files."""
+"""Checks of settings that name columns, against the first lines of the atomic files: is each loaded, with its type?"""
 
 import os
 from typing import Any
@@ -19,7 +19,7 @@ def check_columns(config: Any, read: Any) -> None:
         read (callable): path of an atomic file to its columns, a dict from name to type.
 
     Raises:
-        ConfigError: names the setting, the column and the nearest.
+        ConfigError: names the setting, the column and the nearest known one.
     """
     files = _loaded(config, read)
     _check_unloaded(config, files)
@@ -36,12 +36,12 @@ def check_columns(config: Any, read: Any) -> None:
     users = {config["USER_ID_FIELD"], *(config["alias_of_user_id"] or ())}
     for name in sorted(users & {config["ITEM_ID_FIELD"], *(config["alias_of_item_id"] or ())}):
         raise ConfigError(
-            f"alias_of_item_id, alias_of_user_id: {name!r} holds either users or items; leave it out of one"
+            f"alias_of_item_id, alias_of_user_id: {name!r} cannot hold both users and items; leave it out of one"
         )
     windowed = is_ours(config["model"]) or config["protocol"] or config["history_dataset"]
     if windowed and config["TIME_FIELD"] in config["numerical_features"]:
         raise ConfigError(
-            f"numerical_features: {config['TIME_FIELD']!r} orders histories (TIME_FIELD), and cannot be a feature, too"
+            f"numerical_features: {config['TIME_FIELD']!r} orders histories (TIME_FIELD) and cannot also be a feature"
         )
     for name, wanted in (config["val_interval"] or {}).items():
         _check("val_interval", name, every)
@@ -53,7 +53,7 @@ def check_columns(config: Any, read: Any) -> None:
     for name in config["threshold"] or ():
         _check("threshold", name, files["inter"], ("float",))
         if name == config["TIME_FIELD"]:
-            raise ConfigError(f"threshold: {name!r} orders the rows (TIME_FIELD), and would be dropped; name another")
+            raise ConfigError(f"threshold: {name!r} orders the rows (TIME_FIELD) and would be dropped; name another")
     for one, vectors in (config["preload_weight"] or {}).items():
         source = next((columns for columns in files.values() if one in columns), every)
         _check("preload_weight", one, every, ("token",))
@@ -103,7 +103,7 @@ def _check_unloaded(config, files):
 
 
 def _check_labels(config, columns):
-    """A model that learns from labels has them, or draws negatives."""
+    """A model that learns from labels must have them, or draw negatives."""
     from recbole.utils import InputType
 
     negatives = config["train_neg_sample_args"] or {"distribution": None}
@@ -117,7 +117,7 @@ def _check_labels(config, columns):
 
 
 def _check_features(config, files):
-    """Columns that the auxiliary task reads."""
+    """Check the columns that the auxiliary task reads."""
     if "iacn_mode" not in config or config["iacn_mode"] in ("off", False):
         return
     chosen = config["iacn_item_features"]

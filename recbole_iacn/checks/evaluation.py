@@ -1,4 +1,4 @@
-"""What is measured, and against which negatives: settings that must go together."""
+"""Checks of metrics and evaluation negatives: settings that must fit together."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from recbole.config import Config
 
-LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # of RecBole's, those that last_state_only is for
+LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that last_state_only is for
 
 
 def check_metrics(config: Mapping[str, Any]) -> None:
-    """Refuse an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds out after an epoch.
+    """Reject an unknown metric, and a ``valid_metric`` that is not measured, which RecBole finds only after an epoch.
 
     Args:
         config (Mapping): final settings.
 
     Raises:
-        ConfigError: names the metric and the nearest.
+        ConfigError: names the metric and the nearest known one.
     """
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
@@ -37,13 +37,13 @@ def check_metrics(config: Mapping[str, Any]) -> None:
     topk = [str(k) for k in _topk(config)]
     if has_k and k not in topk:
         wanted = ", ".join(f"{best}@{k}" for k in topk)
-        raise ConfigError(f"valid_metric: {config['valid_metric']!r} is not measured; by topk there are {wanted}")
+        raise ConfigError(f"valid_metric: {config['valid_metric']!r} is not measured; topk gives {wanted}")
     if k and not has_k:
-        raise ConfigError(f"valid_metric: {best} is of no k, got {config['valid_metric']!r}")
+        raise ConfigError(f"valid_metric: {best} takes no cutoff, got {config['valid_metric']!r}")
 
 
 def check_candidates(config: Mapping[str, Any]) -> None:
-    """Refuse what a ranking among fixed candidates cannot do, and its settings where there is none.
+    """Reject what a ranking among fixed candidates cannot measure, and its settings without such a ranking.
 
     Args:
         config (Mapping): final settings.
@@ -68,7 +68,7 @@ def check_candidates(config: Mapping[str, Any]) -> None:
 
     for name in config["metrics"]:
         if "rec.items" in metric_information[name.lower()]:
-            raise ConfigError(f"metrics: {name} is about all items; protocol leave_one_out_full ranks them")
+            raise ConfigError(f"metrics: {name} is computed over all items; set protocol leave_one_out_full")
     ranked = (config.get("eval_negatives") or NEGATIVES) + 1
     most = max(_topk(config))
     if most > ranked:
@@ -76,7 +76,7 @@ def check_candidates(config: Mapping[str, Any]) -> None:
 
 
 def check_training_negatives(config: Mapping[str, Any]) -> None:
-    """Refuse negatives in training that a protocol's loader does not draw.
+    """Reject training negatives that a protocol's loader does not draw.
 
     Args:
         config (Mapping): final settings, ``train_neg_sample_args`` as RecBole completes them.
@@ -105,13 +105,13 @@ def check_training_negatives(config: Mapping[str, Any]) -> None:
 
 
 def check_last_state(config: Config) -> None:
-    """Refuse the setting where nothing heeds it.
+    """Reject ``last_state_only`` for models that it has no effect on.
 
     Args:
         config (recbole.config.Config): final settings.
 
     Raises:
-        ConfigError: names the mend.
+        ConfigError: says how to fix it.
     """
     asked = config["last_state_only"]
     if asked not in (None, True, False):

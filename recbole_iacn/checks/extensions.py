@@ -1,4 +1,4 @@
-"""Names that the user may add to: auxiliary tasks and extractors."""
+"""Checks of names that the user may add: auxiliary tasks and extractors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from recbole_iacn.names import BUILT_IN_EXTRACTORS, extractors, tasks
 
 
 def check_extensions(config: Mapping[str, Any]) -> None:
-    """Reject a task or an extractor that is not there.
+    """Reject a task or an extractor that does not exist.
 
     Args:
         config: final settings.
 
     Raises:
-        ConfigError: names the setting and the nearest.
+        ConfigError: names the setting and the nearest known name.
     """
     asked = config.get("auxiliary_tasks")
     if asked is not None:

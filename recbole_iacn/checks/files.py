@@ -1,4 +1,4 @@
-"""Atomic files: is everything there that the settings ask for? Checked before RecBole reads anything."""
+"""Checks that the atomic files contain what the settings ask for, before RecBole reads anything."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TYPES = ("token", "token_seq", "float", "float_seq")
 
 
 def check_files(config: Config) -> None:
-    """Refuse missing atomic files and columns, before RecBole reads anything.
+    """Reject missing atomic files and columns, before RecBole reads anything.
 
     Args:
         config (recbole.config.Config): final settings.
 
     Raises:
-        ConfigError: names the file or column, what is there, and the mend.
+        ConfigError: names the file or column, what exists, and how to fix it.
     """
     folder, name = config["data_path"], config["dataset"]
     if not os.path.isdir(folder):
@@ -74,7 +74,7 @@ def _downloadable():
 def _columns(path, config):
     with open(path, encoding=config["encoding"] or "utf-8") as source:
         head = source.readline().rstrip("\r\n")
-    found = {}
+    kinds = {}
     for cell in head.split(config["field_separator"]):
         field, separator, kind = cell.partition(":")
         if not separator or kind not in _TYPES:
@@ -82,8 +82,8 @@ def _columns(path, config):
                 f"{path}, line 1: {cell!r} is not 'field:type' with type token, token_seq, float or float_seq "
                 f"(field_separator is {config['field_separator']!r})"
             )
-        found[field] = kind
-    return found
+        kinds[field] = kind
+    return kinds
 
 
 def _check_interactions(path, config):
@@ -91,18 +91,18 @@ def _check_interactions(path, config):
         there = [entry for entry in os.listdir(os.path.dirname(path)) if entry.endswith(".inter")]
         raise ConfigError(
             f"{path}: atomic file not found. The folder holds {', '.join(sorted(there)) or 'no .inter file'}; "
-            "file and folder must carry the data set's name."
+            "file and folder must have the dataset's name."
         )
-    found = _columns(path, config)
+    present = _columns(path, config)
     needed = {config["USER_ID_FIELD"]: "USER_ID_FIELD", config["ITEM_ID_FIELD"]: "ITEM_ID_FIELD"}
     if config["benchmark_filename"]:
         needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
     elif config["MODEL_TYPE"].name == "SEQUENTIAL" or config["eval_args"]["order"] == "TO":
         needed[config["TIME_FIELD"]] = "TIME_FIELD: set it to the column of times, by which a history is read"
     for field, key in needed.items():
-        if field not in found:
+        if field not in present:
             raise ConfigError(
-                f"{path}: no column {field!r} ({key}).{did_you_mean(field, found)} Columns: {', '.join(found)}"
+                f"{path}: no column {field!r} ({key}).{did_you_mean(field, present)} Columns: {', '.join(present)}"
             )
     _check_loaded_columns(path, "inter", config, needed)
 
@@ -112,15 +112,15 @@ def _check_loaded_columns(path, source, config, needed=()):
     if not wanted:
         return
     if not os.path.isfile(path):
-        raise ConfigError(f"load_col.{source}: wants columns of {path}, which is not there")
+        raise ConfigError(f"load_col.{source}: names columns of {path}, which does not exist")
     if wanted == "*":
         return
-    found = _columns(path, config)
+    present = _columns(path, config)
     for field in wanted:
-        if field not in found:
+        if field not in present:
             raise ConfigError(
-                f"load_col.{source}: {path} has no column {field!r}.{did_you_mean(field, found)} "
-                f"Columns: {', '.join(found)}"
+                f"load_col.{source}: {path} has no column {field!r}.{did_you_mean(field, present)} "
+                f"Columns: {', '.join(present)}"
             )
     for field in needed:
         if field not in wanted:

@@ -1,4 +1,4 @@
-"""Where the package's YAML files lie: inside an installed wheel, or at the top of a checkout."""
+"""Where the package's YAML files are: inside an installed wheel, or at the top of a checkout."""
 
 from pathlib import Path
 
@@ -12,5 +12,5 @@ def properties_folder() -> Path:
 
 
 def own_properties() -> list[Path]:
-    """Paths of all our YAML files; ``IaCN.yaml`` is for every interest-aware model."""
+    """Paths of all of this package's YAML files; ``IaCN.yaml`` is for every interest-aware model."""
     return sorted(properties_folder().rglob("*.yaml"))

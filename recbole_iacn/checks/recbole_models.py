@@ -1,4 +1,4 @@
-"""Which of RecBole's own models need more than RecBole, and whether it is there."""
+"""Which of RecBole's own models need further packages, and whether these are installed."""
 
 import importlib.metadata
 import importlib.util
@@ -13,10 +13,10 @@ class Extra:
     """A package that a model needs beside RecBole's own.
 
     Attributes:
-        module (str): what is imported.
-        requirement (str): what pip is told.
+        module (str): the module that is imported.
+        requirement (str): the requirement to install with pip.
         before (int, optional): the first major version that the model cannot use.
-        issue (int, optional): of RecBole, with more.
+        issue (int, optional): RecBole's issue with details.
     """
 
     module: str
@@ -48,7 +48,7 @@ EXTRAS = {
 
 
 def check_model_runs(model: str) -> None:
-    """Reject a model of RecBole's that needs a package which is not installed.
+    """Reject a model of RecBole that needs a package that is not installed.
 
     RecBole imports most of these when the model is built, after it has read the data, or even in the first epoch.
 

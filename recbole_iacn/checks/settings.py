@@ -1,4 +1,4 @@
-"""Settings: which exist, and what they may be. :mod:`recbole_iacn.settings` is where each stands."""
+"""Checks of settings: which exist, and their values. They are defined in :mod:`recbole_iacn.settings`."""
 
 import contextlib
 import inspect
@@ -11,7 +11,7 @@ from recbole_iacn.names import SUFFIX
 from recbole_iacn.settings.recbole_keys import KEY_READ, recbole_keys
 from recbole_iacn.settings.sources import command_line, read_config_file, values_of
 
-# What RecBole's Config or the run itself finds out; a value of the user's would be overwritten, or end in a traceback.
+# What RecBole's Config or the run derives; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
     *("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "offset"),
     *("valid_neg_sample_args", "test_neg_sample_args", "feature_num"),
@@ -43,7 +43,7 @@ def check_keys(given, where, model_class=None):
 
     Args:
         given (Iterable[str]): keys that the user set.
-        where (str): where they stand, for the message.
+        where (str): where they were set, for the message.
         model_class (type, optional): a model that may read keys of its own.
 
     Raises:
@@ -69,15 +69,15 @@ def check_given(model, config_file_list=None, config_dict=None):
     model_class = model if isinstance(model, type) else None
     given = {}
     for path in config_file_list or []:
-        found = read_config_file(path)
-        check_keys(found, path, model_class)
-        given.update(found)
+        content = read_config_file(path)
+        check_keys(content, path, model_class)
+        given.update(content)
     check_keys(config_dict or {}, "config_dict", model_class)
     given.update(values_of(config_dict or {}))
     given.update(command_line())
     for key in given:
         if key in _DERIVED:
-            raise ConfigError(f"{key}: is not for setting, the run derives it; leave it out")
+            raise ConfigError(f"{key}: cannot be set, the run derives it; leave it out")
     check_values(given, model)
 
 
@@ -85,7 +85,7 @@ def check_values(settings, model):
     """Reject a value of the wrong type or outside its range.
 
     Args:
-        settings (Mapping): key to value, what the user gave or final; keys that have no home are not checked.
+        settings (Mapping): key to value, as given or final; keys without a definition are not checked.
         model (str or type): the model's name or class.
 
     Raises:
@@ -144,7 +144,7 @@ def check_backend(config):
         config (Mapping): final settings.
 
     Raises:
-        ConfigError: names the nearest.
+        ConfigError: names the nearest known backend.
     """
     name = config.get("torch_compile")
     if isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Settings that must go together: RecBole finds most of these out with a traceback, some after an epoch."""
+"""Checks of combinations of settings; most of those rejected end in a traceback in RecBole, some after an epoch."""
 
 import importlib.util
 import inspect
@@ -11,7 +11,7 @@ from recbole_iacn.data.protocol import one_row_a_user, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
-# A number of heads, and the width that it must divide.
+# The number of heads, and the width that it must divide.
 _HEADS = {
     "TiSASRec": ("n_heads", "embedding_size"),
     "SASRec": ("n_heads", "hidden_size"),
@@ -23,7 +23,7 @@ _READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reo
 
 
 def check_together(config: Mapping[str, Any], model_class: type) -> None:
-    """Reject settings that are right alone and wrong together.
+    """Reject settings that are valid alone but not in combination.
 
     Args:
         config (Mapping): final settings, each of the right type, before RecBole completes them.
@@ -52,7 +52,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
 
 
 def _check_modes(config, ours):
-    """What is measured against how rows are evaluated. Our trainer has a GAUC from scores; RecBole's is from ranks."""
+    """Compare metrics with the evaluation mode. Our trainer computes GAUC from scores, RecBole's from ranks."""
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 
@@ -61,13 +61,13 @@ def _check_modes(config, ours):
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
     ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING]
     if scored and ranked:
-        raise ConfigError(f"metrics: {scored[0]} is of scores and {ranked[0]} of ranks; a run measures either")
+        raise ConfigError(f"metrics: {scored[0]} needs scores and {ranked[0]} ranks; a run measures one kind")
     mode = config["eval_args"].get("mode", "full")
     modes = set(mode.values()) if isinstance(mode, dict) else {mode}
     if scored and "full" in modes:
-        raise ConfigError(f"eval_args.mode: full ranks all items, and {scored[0]} is of scores; set labeled, or uni1")
+        raise ConfigError(f"eval_args.mode: full ranks all items, and {scored[0]} needs scores; set labeled, or uni1")
     if ranked and "labeled" in modes:
-        raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} is of ranks; set full, or uni100")
+        raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} needs ranks; set full, or uni100")
 
 
 def _check_sequential(config):
@@ -107,13 +107,13 @@ def _check_paths(config):
 
 
 def check_history(config: Any) -> None:
-    """Reject ``history_dataset``, or a protocol, for a model that cannot read histories so.
+    """Reject ``history_dataset``, or a protocol, for a model that cannot read histories as windows.
 
     Args:
         config (recbole.config.Config): final settings.
 
     Raises:
-        ConfigError: names the key and the mend.
+        ConfigError: names the key and how to fix it.
     """
     from recbole.data import dataset as datasets
     from recbole.utils import ModelType
@@ -123,7 +123,7 @@ def check_history(config: Any) -> None:
         raise ConfigError(f"history_dataset: must be True or False, got {asked!r}")
     if is_ours(model):
         if asked is False:
-            raise ConfigError(f"history_dataset: {model} always reads histories so; leave it out")
+            raise ConfigError(f"history_dataset: {model} always reads histories as windows; leave it out")
     elif config["MODEL_TYPE"] != ModelType.SEQUENTIAL:
         _check_without_history(config, model, asked)
     elif asked and model != "DIEN" and hasattr(datasets, f"{model}Dataset"):

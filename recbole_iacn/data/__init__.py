@@ -1,1 +1,1 @@
-"""From RecBole's atomic files to batches: protocols, negative sampling, loaders, data sets."""
+"""From RecBole's atomic files to batches: protocols, negative sampling, loaders, datasets."""

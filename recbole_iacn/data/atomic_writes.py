@@ -1,7 +1,7 @@
-"""Files and folders that are whole whenever they are seen: written beside their place, then renamed into it.
+"""Atomic writes of files and folders: written beside the target, then renamed to it.
 
-The rename is atomic, and what it reveals is on the disk before: after a crash, or a full disk, there is the old file or
-the new one, never a part. What is written beside is removed after any failure, an interruption included.
+The rename is atomic, and the content is on the disk before it: after a crash, or with a full disk, there is the old
+file or the new one, never a part. The temporary path is removed after any failure, including an interruption.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A path to write to, a file or a folder, that takes the place of ``path`` when the block ends without an error.
+    """A path to write to, a file or a folder, that replaces ``path`` when the block ends without an error.
 
     Args:
         path: a file, or a folder, which is replaced as a whole. Its parent must exist.
@@ -22,7 +22,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         A hidden path beside ``path``; nothing is there yet.
 
     Raises:
-        OSError: cannot be written; ``path`` is then as it was.
+        OSError: the path cannot be written; it is then unchanged.
     """
     with scratch(path) as partial:
         yield partial
@@ -31,10 +31,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch(path: str | Path) -> Iterator[Path]:
-    """A path beside ``path``, ``.<name>.partial-<process>``, that is removed in the end, whatever happens.
+    """A path beside ``path``, ``.<name>.partial-<process>``, that is always removed in the end.
 
     Args:
-        path: what is being made.
+        path: the file or folder that is being made.
 
     Yields:
         The path; nothing is there yet.
@@ -49,11 +49,11 @@ def scratch(path: str | Path) -> Iterator[Path]:
 
 
 def put_in_place(partial: Path, path: str | Path) -> None:
-    """Rename, after all that was written has reached the disk.
+    """Rename, after everything that was written has reached the disk.
 
     Args:
         partial: file or folder, on the same file system as ``path``.
-        path: what it becomes; a folder that is there goes only when the new one has its place.
+        path: the new name; an existing folder is removed only after the new one has taken its place.
     """
     path = Path(path)
     for written in partial.rglob("*") if partial.is_dir() else [partial]:
@@ -85,7 +85,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def _to_disk(path):
-    """Windows synchronises what is open for writing, and no folder; elsewhere a folder holds its files' names."""
+    """Windows synchronises only files that are open for writing; elsewhere a folder holds its files' names."""
     if path.is_dir() and os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)

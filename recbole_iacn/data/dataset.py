@@ -1,4 +1,4 @@
-"""A sequential data set whose items have auxiliary columns."""
+"""A sequential dataset whose items have auxiliary columns."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ AUXILIARY_SUFFIX = "_auxiliary"
 
 
 class InterestAwareDataset(HistoryDataset):
-    """A sequential data set with windowed histories, and an alias column for each auxiliary embedding.
+    """A sequential dataset with windowed histories, and an alias column for each auxiliary embedding.
 
     ``E_auxiliary`` is one more item field: ``item_id_auxiliary`` repeats ``item_id`` (and ``<feature>_auxiliary``
     each field of ``iacn_item_features``), so that any backbone that embeds its item columns gives it a table and
-    widens its layers by itself. With ``iacn_mode: off`` nothing is added.
+    widens its layers automatically. With ``iacn_mode: off`` nothing is added.
     """
 
-    item_feat: Any  # as inter_feat; None until there is one
+    item_feat: Any  # like inter_feat; None until it is created
 
     def __init__(self, config: Config) -> None:
         self.hidden_fields: frozenset[str] = frozenset()
@@ -44,8 +44,8 @@ class InterestAwareDataset(HistoryDataset):
         self.hidden_fields |= histories | {self.item_list_length_field}
 
     def fields(self, ftype: Any = None, source: Any = None) -> list[str]:
-        """As in RecBole; who asks for columns by source, to embed them, gets no history column: a history is read by
-        the model, over the items' own tables."""
+        """As in RecBole, but a query by source, whose columns are embedded, returns no history column: the model reads
+        histories itself, from the items' own tables."""
         names = super().fields(ftype, source)
         return names if source is None else [name for name in names if name not in self.hidden_fields]
 
@@ -69,7 +69,7 @@ class InterestAwareDataset(HistoryDataset):
             self.feat_name_list.append("item_feat")
 
     def _item_features(self):
-        """Token columns of the item table, the item itself aside."""
+        """Token columns of the item table, except the item itself."""
         kinds = (FeatureType.TOKEN, FeatureType.TOKEN_SEQ)
         return [name for name in self.item_feat if self.field2type[name] in kinds and name != self.iid_field]
 
@@ -88,20 +88,20 @@ class InterestAwareDataset(HistoryDataset):
     def _check_labels(self):
         label = self.label_field
         if label not in self.inter_feat:
-            return  # negatives are drawn; recbole_iacn.checks.columns sees to it
+            return  # negatives are drawn; recbole_iacn.checks.columns checks that
         if self.config["protocol"]:
             raise ConfigError(
-                f"{label}: protocol {self.config['protocol']!r} takes every row for a click and draws the others "
-                "itself, but the data brings labels. Keep the clicks only (val_interval) and drop the label, or set "
+                f"{label}: protocol {self.config['protocol']!r} treats every row as a click and draws the others "
+                "itself, but the data contains labels. Keep the clicks only (val_interval) and drop the label, or set "
                 "protocol: null and eval_args.mode: labeled."
             )
         if self.config["train_neg_sample_args"]["distribution"] != "none":
             raise ConfigError(
-                f"{label}: the data brings labels, but train_neg_sample_args draws negatives, too, and RecBole would "
-                "then take every row for a click. Set train_neg_sample_args: ~, or drop the label."
+                f"{label}: the data contains labels, but train_neg_sample_args draws negatives, too, and RecBole would "
+                "then treat every row as a click. Set train_neg_sample_args: ~, or drop the label."
             )
         if self.inter_feat[label].nunique() < 2:
             raise ConfigError(
                 f"{label}: all {len(self.inter_feat)} rows carry the label {self.inter_feat[label].iloc[0]:g}, so "
-                "there is nothing to learn or to rank. Set threshold (e.g. {rating: 4}) or bring both classes."
+                "there is nothing to learn or to rank. Set threshold (e.g. {rating: 4}) or provide both classes."
             )

@@ -1,4 +1,4 @@
-"""RecBole's sequential data set without the copies: histories are windows, splits and numberings are array operations.
+"""RecBole's sequential dataset without the copies: histories are windows, splits and numberings are array operations.
 
 It yields the same rows as RecBole's own, in the same order, to the last value.
 """
@@ -28,11 +28,11 @@ _USERS_SPLIT, _NEGATIVE_HISTORIES = (3,), (4,)
 class HistoryDataset(SequentialDataset):
     """``SequentialDataset`` for millions of interactions.
 
-    Any RecBole sequential model takes it: under a ``protocol``, or with ``history_dataset: True``. Attributes beside
-    RecBole's:
+    Any sequential model of RecBole can use it: under a ``protocol``, or with ``history_dataset: True``. Attributes in
+    addition to RecBole's:
 
     Attributes:
-        clicks (tuple of torch.Tensor): user and item of every interaction, those included that are nobody's target.
+        clicks (tuple of torch.Tensor): user and item of every interaction, including those that are not a target.
     """
 
     clicks: tuple[Tensor, Tensor]
@@ -75,7 +75,7 @@ class HistoryDataset(SequentialDataset):
     # --- Windows ------------------------------------------------------------------------------------------------
 
     def data_augmentation(self) -> None:
-        """Every interaction but a user's first becomes a row; its history is what came before it, the last L."""
+        """Every interaction but a user's first becomes a row; its history is the last L interactions before it."""
         self._aug_presets()
         self._check_field("uid_field", "time_field")
         self._sort_clicks()
@@ -84,7 +84,7 @@ class HistoryDataset(SequentialDataset):
             is_target[:-1] &= ~is_target[1:]
         if not is_target.any():
             raise ConfigError(
-                f"{self.dataset_name}: no user has two interactions, so nothing has a history. Is "
+                f"{self.dataset_name}: no user has two interactions, so no row has a history. Is "
                 f"{self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
             )
         length = torch.from_numpy(np.minimum(before, self.max_item_list_len))
@@ -93,7 +93,7 @@ class HistoryDataset(SequentialDataset):
         clicks = {name: column[1:] for name, column in shared.items()}
         self.clicks = clicks[self.uid_field], clicks[self.iid_field]
         lists = {getattr(self, f"{name}_list_field"): shared[name] for name in shared if name != self.uid_field}
-        # Click t stands at t + 1 behind the leading zero, so a history that stops before it stops there.
+        # Click t is at t + 1, after the leading zero, so a history that ends before it ends there.
         stop = torch.arange(1, len(before) + 1, dtype=torch.int32)
         self.inter_feat = HistoryInteraction(
             {**clicks, self.item_list_length_field: length},
@@ -108,7 +108,7 @@ class HistoryDataset(SequentialDataset):
             self.sort(by=[self.uid_field, self.time_field], ascending=True)
 
     def _dataframe_to_interaction(self, data):
-        """As in RecBole, but values are not copied one by one, and a benchmark file's lists are laid end to end."""
+        """As in RecBole, but values are not copied one by one, and a benchmark file's lists are concatenated."""
         numerical = self.config["numerical_features"]
         ours = [name for name in data if name not in numerical]
         lists = [name for name in ours if self.field2type[name] not in _DTYPES]
@@ -128,7 +128,7 @@ class HistoryDataset(SequentialDataset):
         return IndexedInteraction({name: columns[name] for name in data})
 
     def _end_to_end(self, name, lists):
-        """A list column, with a window for each row."""
+        """A list column, with a window per row."""
         most = self.field2seqlen[name]
         length = np.minimum(np.fromiter(map(len, lists), np.int64, len(lists)), most)
         dtype = np.int64 if self.field2type[name] == FeatureType.TOKEN_SEQ else np.float32
@@ -160,7 +160,7 @@ class HistoryDataset(SequentialDataset):
 
     def split_by_ratio(self, ratios: list[float], group_by: str | None = None) -> list[Any]:
         if one_row_a_user(self.config):
-            # One row a user: rows at random are users at random. Their order in time says nothing here.
+            # One row per user: random rows are random users, and their order in time does not matter.
             order = np.random.default_rng([self.config["seed"], *_USERS_SPLIT]).permutation(len(self.inter_feat))
             self.inter_feat = self.inter_feat[order]
         parts = super().split_by_ratio(ratios, group_by)
@@ -183,17 +183,17 @@ class HistoryDataset(SequentialDataset):
 
 
 def _earlier_clicks(user):
-    """How many clicks of the same user stand before each, and whether any does; clicks sorted by user."""
+    """Number of earlier clicks of the same user for each, and whether there are any; clicks are sorted by user."""
     position = np.arange(len(user))
     is_first = np.r_[True, user[1:] != user[:-1]]
     return position - np.maximum.accumulate(np.where(is_first, position, 0)), ~is_first
 
 
 class TimedHistoryDataset(HistoryDataset):
-    """Beside each history, when its clicks were: whole seconds since the user's first click (column ``elapsed_list``).
+    """Adds the times of each history's clicks: whole seconds since the user's first click (column ``elapsed_list``).
 
-    RecBole keeps time stamps as float32, in which today's Unix times are apart by 128 s, and for some data sets
-    (``normalize_all`` of its ml-100k) scales them to [0, 1] first: they are taken as the file has them.
+    RecBole keeps time stamps as float32, in which current Unix times are 128 s apart, and for some datasets
+    (``normalize_all`` of its ml-100k) scales them to [0, 1] first; here they are used as in the file.
     """
 
     def _normalize(self):
@@ -217,7 +217,7 @@ class TimedHistoryDataset(HistoryDataset):
 
 
 class DIENHistoryDataset(HistoryDataset):
-    """For RecBole's own DIEN: beside each history one of negatives, none of which is the item that stands there.
+    """For RecBole's own DIEN: adds a history of negatives to each history; none is the item at its position.
 
     RecBole draws them before it sorts the interactions they belong to; here they are drawn after.
     """
@@ -233,7 +233,7 @@ class DIENHistoryDataset(HistoryDataset):
 
 
 class _Groups:
-    """Row numbers of each group, groups in the order of their first row: what RecBole has as a list of lists."""
+    """Row numbers of each group, groups in the order of their first row; RecBole has a list of lists."""
 
     def __init__(self, keys):
         group, _ = pd.factorize(keys)

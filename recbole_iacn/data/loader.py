@@ -1,9 +1,9 @@
-"""RecBole loaders for a named protocol: negatives of an evaluation are none of the user's own items and are drawn once;
-those of training, where the protocol ranks, none of the user's training items, and otherwise none of the own.
+"""RecBole loaders for a named protocol. Evaluation negatives lie outside the user's own items and are drawn once;
+training negatives lie outside the user's training items if the protocol ranks, and otherwise outside all of the own.
 
-RecBole draws evaluation negatives anew at every pass (RecBole #2077) and excludes the target only. Here a
-table of negatives stands beside the rows: drawn once for validation and test, or read from the user's file; drawn
-afresh in every epoch for training.
+RecBole draws evaluation negatives anew at every pass (RecBole #2077) and excludes the target only. Here the
+rows have a table of negatives: drawn once for validation and test, or read from the user's file; drawn again in every
+epoch for training.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STREAM = {"train": 0, "valid": 1, "test": 2}
 
 
 def own_items(dataset: Dataset) -> OwnItems:
-    """All items of each user, over every split, of the data set that RecBole built the splits from."""
+    """All items of each user, over every split, of the dataset that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
         users, items = clicks(dataset)
         dataset.own_items = OwnItems(users.numpy(), items.numpy(), dataset.item_num)
@@ -43,7 +43,7 @@ def own_items(dataset: Dataset) -> OwnItems:
 
 
 def clicks(dataset: Dataset) -> tuple[Tensor, Tensor]:
-    """User and item of every interaction: the targets, and what stands in histories alone."""
+    """User and item of every interaction: the targets, and those in histories only."""
     if hasattr(dataset, "clicks"):
         return dataset.clicks
     feat = dataset.inter_feat
@@ -60,7 +60,7 @@ def stream(config: Config, phase: str, epoch: int = 0) -> np.random.Generator:
     return np.random.default_rng([config["seed"], _STREAM[phase], epoch])
 
 
-# What a part of a loader may read of the whole; a checker knows none of RecBole's classes.
+# The base of a part of a loader, which reads attributes of the whole; a type checker knows none of RecBole's classes.
 _Part: Any = object
 
 
@@ -70,7 +70,7 @@ class _NegativeTable(_Part):
     negatives: Tensor | None
 
     def excluded(self, phase: str) -> OwnItems:
-        """What may not be a negative."""
+        """Items that may not be negatives."""
         return own_items(self._sampler.dataset)
 
     def draw(self, phase: str, epoch: int = 0) -> None:
@@ -86,7 +86,7 @@ class _NegativeTable(_Part):
         self.negatives = torch.from_numpy(table)
 
     def _rows(self, index):
-        """The rows of ``index``, followed by one copy of them for each negative."""
+        """The rows of ``index``, followed by one copy of them per negative."""
         rows = self.transform(self._dataset, self._dataset[index])
         if self.negatives is None:
             return rows
@@ -112,7 +112,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
     """Training rows with negatives that depend on ``(seed, epoch)`` alone, whatever the batches and workers.
 
     ``train_batch_size`` counts rows, as in RecBole: half of them are positives with one negative each.
-    The trainer may name the next epoch by :meth:`set_epoch`; otherwise every pass counts as one.
+    The trainer may set the next epoch by :meth:`set_epoch`; otherwise every pass counts as one.
     """
 
     def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
@@ -126,7 +126,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         if not ranks_items(self.config):
             return super().excluded(phase)
         if not hasattr(self._dataset, "training_items"):
-            # Of the training rows, and of each user's first interaction, which is nobody's target.
+            # Of the training rows, and of each user's first interaction, which is not a target.
             matrix = self._dataset.inter_matrix(form="coo")
             self._dataset.training_items = OwnItems(matrix.row, matrix.col, self._dataset.item_num)
         return self._dataset.training_items
@@ -149,7 +149,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
 
 
 class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
-    """Evaluation rows, each with its fixed negatives; same figures at every pass and for every model."""
+    """Evaluation rows, each with its fixed negatives; the figures are the same in every pass and for every model."""
 
     def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         phase = sampler.phase
@@ -171,8 +171,8 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
 class SharedRows(_Part):
     """One process's share of a loader's rows; all processes make the same batches in the same order.
 
-    In training each batch is dealt out, so that the batches of all processes together are those of one process alone
-    (a last batch of fewer rows than processes has some twice). In evaluation the rows are, each to one process.
+    In training each batch is divided, so that the batches of all processes together are those of a single process
+    (a last batch of fewer rows than processes has some twice). In evaluation each row belongs to one process.
     """
 
     def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
@@ -195,5 +195,5 @@ class SharedRows(_Part):
 
 @functools.cache
 def shared(loader: type) -> type:
-    """A loader class, each process with its share."""
+    """The class of a loader whose rows are divided among the processes."""
     return type(f"Shared{loader.__name__}", (SharedRows, loader), {})

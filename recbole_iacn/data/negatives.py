@@ -1,4 +1,4 @@
-"""Evaluation negatives that the user brings, so that a published test can be repeated to the item."""
+"""Evaluation negatives from a file of the user's, so that a published test can be reproduced exactly."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
 
     Args:
         path (str): the file.
-        dataset (recbole.data.dataset.Dataset): knows the tokens.
-        own_items (OwnItems): what may not be a negative.
+        dataset (recbole.data.dataset.Dataset): provides the tokens.
+        own_items (OwnItems): items that may not be negatives.
         users (numpy.ndarray): internal user id of each row, shape (rows,).
-        count (int): negatives a row.
+        count (int): negatives per row.
 
     Returns:
         numpy.ndarray: internal item ids, int64, shape (rows, count).
 
     Raises:
-        ConfigError: names file and line: an unknown token, too few or many items, one of the user's own, a user who is
-            evaluated but absent.
+        ConfigError: names file and line: an unknown token, too few or too many items, one of the user's own, a user who
+            is evaluated but absent.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -66,5 +66,5 @@ def _line(text, dataset, own_items, count):
     numbers = np.array([items_known[item] for item in items])
     own = own_items.contains(np.full(count, users_known[user]), numbers)
     if own.any():
-        raise ValueError(f"{items[own.argmax()]!r} is an item of {user!r} itself")
+        raise ValueError(f"{items[own.argmax()]!r} is one of the own items of {user!r}")
     return users_known[user], numbers

@@ -1,7 +1,7 @@
 """Named evaluation protocols: which rows train, which test, and against which negatives.
 
 A protocol is a config value (``protocol: leave_one_out_ctr``) that stands for a set of RecBole's own keys and for
-loaders that draw negatives as the papers do. It works for RecBole's models as well, so that all models meet the
+loaders that draw negatives as the papers do. It works for RecBole's models as well, so that all models have the
 same test.
 """
 
@@ -27,10 +27,10 @@ class Protocol:
 
     Attributes:
         settings (dict): the RecBole keys that it fixes.
-        one_row_a_user (bool): only a user's last item is a target, and the split is a random one of users.
+        one_row_a_user (bool): only a user's last item is a target, and users are split at random.
         ranks_items (bool): the clicked item is ranked among others (RecBole's ``topk`` and ranking metrics); otherwise
             rows are scored (AUC). In training, a negative is then any item outside the user's training items; otherwise
-            none of the user's items, those that test included.
+            any item outside all of the user's items, including those of the test.
         sampled (bool): ranked among ``eval_negatives`` fixed items; otherwise among all.
     """
 
@@ -48,7 +48,7 @@ class Protocol:
         one_row_a_user: bool = False,
         **settings: Any,
     ) -> Protocol:
-        """Every row is a click, beside it stands one negative; metrics are AUC and the like.
+        """Every row is a click with one negative; metrics are AUC and the like.
 
         Args:
             split: RecBole's, such as ``{"LS": "valid_and_test"}`` or ``{"RS": [0.8, 0.1, 0.1]}``, in the order of time.
@@ -89,40 +89,40 @@ class Protocol:
         return cls({"eval_args": eval_args, "repeatable": True, **settings}, ranks_items=True, sampled=sampled)
 
 
-_SHORT = {"uniform": "uni1", "popularity": "pop1"}  # RecBole's words for one negative
+_SHORT = {"uniform": "uni1", "popularity": "pop1"}  # RecBole's names for one negative
 _LAST_TESTS = {"LS": "valid_and_test"}
 
 PROTOCOLS = Named(
     "add_protocol",
     {
-        # Jaiswal & Xiong, RecSys '23: per user the last item tests, the one before validates, every earlier prefix
-        # trains; one negative per positive, none of the user's own items.
+        # Jaiswal & Xiong, RecSys '23: per user the last item is for the test, the one before for validation, every
+        # earlier prefix for training; one negative per positive, from outside the user's own items.
         "leave_one_out_ctr": Protocol.scored(_LAST_TESTS),
         # Zhou et al. (DIN), KDD '18, section 5.1, as IaCN uses it for Electronics: the same with the last 10 items. The
-        # paper trains on the item before the last, too, and names no validation; here that item validates, so that the
-        # test is not what stops the training.
+        # paper also trains on the item before the last and names no validation; here that item is for validation, so
+        # that training is not stopped by the test.
         "din_electronics": Protocol.scored(_LAST_TESTS, MAX_ITEM_LIST_LENGTH=10),
         # Zhou et al. (DIEN), AAAI '19, its published preparation, as IaCN uses it for Books: a user's last item from
-        # the 20 before it; the negative drawn by how often items were reviewed; a tenth of the users tests. The paper
-        # names no validation; here a tenth of the training users validates. It rejects the target alone; here no
-        # negative is any of the user's own items.
+        # the 20 before it; the negative drawn by how often items were reviewed; a tenth of the users tests. The
+        # paper names no validation; here it is a tenth of the training users. The paper's negatives exclude the target
+        # only; here they exclude all of the user's own items.
         "dien_books": Protocol.scored(
             {"RS": [0.81, 0.09, 0.1]}, None, "popularity", one_row_a_user=True, MAX_ITEM_LIST_LENGTH=20
         ),
-        # Wang et al. (TiMiRec), CIKM '22, table 2: the last item tests, the one before validates, every earlier prefix
-        # trains; ranked among 1,000 items that are none of the user's, drawn once, with replacement.
+        # Wang et al. (TiMiRec), CIKM '22, table 2: the last item is for the test, the one before for validation, every
+        # earlier prefix for training; ranked among 1,000 items outside the user's own, drawn once, with replacement.
         "leave_one_out_sampled": Protocol.ranked(_LAST_TESTS, sampled=True),
-        # The same among all items (key mask_history: without those that the user has clicked before).
+        # The same among all items (key mask_history: except those that the user has clicked before).
         "leave_one_out_full": Protocol.ranked(_LAST_TESTS),
     },
 )
 
 
 def add_protocol(name: str, protocol: Protocol) -> Protocol:
-    """Let the setting ``protocol`` name one of one's own, in this process, for every model.
+    """Register a protocol under a name for the setting ``protocol``, in this process, for every model.
 
     Args:
-        name: a plain name.
+        name: an identifier.
         protocol: what it stands for, best made by :meth:`Protocol.scored` or :meth:`Protocol.ranked`.
 
     Returns:
@@ -145,7 +145,7 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
         given (dict): what the user set; it must not contradict the protocol.
 
     Returns:
-        dict: settings to lay over RecBole's defaults.
+        dict: settings that override RecBole's defaults.
 
     Raises:
         ConfigError: unknown name, or a key given that the protocol fixes to another value.
@@ -168,7 +168,7 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
 
 
 def one_row_a_user(config: Config) -> bool:
-    """True if the run's protocol takes only a user's last item for a target and splits by users."""
+    """True if the run's protocol has only a user's last item as a target and splits by users."""
     name = config["protocol"]
     return name is not None and PROTOCOLS[name].one_row_a_user
 

@@ -1,7 +1,7 @@
-"""Ranking the clicked item among others: fixed ones for each test case, or all.
+"""Ranking the clicked item among others: fixed ones per test case, or all.
 
 RecBole's own sampled ranking (``uni1000``) draws anew at every evaluation, counts an item that was drawn twice once,
-excludes the target only, and encodes a user's history once for each candidate. Here all items are scored once for each
+excludes the target only, and encodes a user's history once per candidate. Here all items are scored once per
 user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics.
 """
 
@@ -38,7 +38,7 @@ class Candidates:
         """What RecBole's collector reads its metrics from.
 
         The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first. A
-        model that gives NaN has ranked nothing: wherever one is compared, the clicked item loses.
+        NaN is no evidence for the clicked item: in any comparison with one, the clicked item loses.
 
         Args:
             scores (torch.Tensor): of all items, shape (B, items).
@@ -46,7 +46,7 @@ class Candidates:
 
         Returns:
             tuple: scores (B, N + 2) that fall from place to place, the row numbers, and the place of each clicked item,
-            from 0. The last score is -inf: by its place RecBole's GAUC knows how many items were ranked.
+            from 0. The last score is -inf: RecBole's GAUC takes the number of ranked items from its place.
         """
         items, row, clicked = (values.to(scores.device) for values in (self.items, row, clicked))
         lower = scores.gather(1, items) <= scores[row, clicked].unsqueeze(1)
@@ -89,19 +89,19 @@ class _Earlier:
 
     def __init__(self, dataset, sampler):
         if not hasattr(sampler.dataset, "clicks"):
-            raise ConfigError(f"mask_history: {dataset.config['model']} has a data set of its own; leave it out")
+            raise ConfigError(f"mask_history: {dataset.config['model']} has its own dataset class; leave it out")
         users, items = (column.numpy() for column in clicks(sampler.dataset))
         order = np.argsort(users, kind="stable")
         self.items = items[order]
         count = np.bincount(users)
         end = np.cumsum(count)
         user = dataset.inter_feat[dataset.uid_field].numpy()
-        # One case a user: the last click tests, the one before validates.
+        # One case per user: the last click is for the test, the one before for validation.
         self.begin = end[user] - count[user]
         self.end = end[user] - {"valid": 2, "test": 1}[sampler.phase]
 
     def of(self, index: np.ndarray, clicked: Tensor) -> tuple[Tensor, Tensor]:
-        """Row and item of all that is left out; never the clicked item itself.
+        """Row and item of everything that is left out; never the clicked item itself.
 
         Args:
             index (numpy.ndarray): row numbers.

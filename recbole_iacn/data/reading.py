@@ -25,7 +25,7 @@ _WORD = np.dtype(np.uint64)
 
 @contextlib.contextmanager
 def fast() -> Iterator[None]:
-    """Within: RecBole's ``_load_feat`` reads by the C parser, token columns as categories."""
+    """While active, RecBole's ``_load_feat`` reads with the C parser, and token columns become categories."""
     token = _reading_fast.set(True)
     try:
         yield
@@ -34,10 +34,10 @@ def fast() -> Iterator[None]:
 
 
 class FastPandas(types.ModuleType):
-    """pandas, but for :func:`fast`'s ``read_csv``. Stands where ``recbole.data.dataset.dataset`` has ``pd``.
+    """pandas with the ``read_csv`` of :func:`fast`. It replaces ``pd`` in ``recbole.data.dataset.dataset``.
 
     Args:
-        pandas: the module, or what stands for it already.
+        pandas: the module, or what already replaces it.
     """
 
     def __init__(self, pandas: types.ModuleType) -> None:
@@ -77,7 +77,7 @@ def _is_full(words):
 
 
 def _categorical(words):
-    """Numbers of equal cells, and one text for each."""
+    """One number for all equal cells, and one string per number."""
     number: np.ndarray = np.zeros(len(words), np.int64)
     for word in words.T:
         part, distinct = pd.factorize(word)
@@ -97,7 +97,7 @@ def remap(tokens: Sequence[pd.Series]) -> tuple[list[np.ndarray], list[Any]]:
         tokens (list of pandas.Series): categorical columns that share one numbering, in RecBole's order.
 
     Returns:
-        tuple: list of int32 arrays, one for each column, and the list of tokens by number, ``[PAD]`` first.
+        tuple: list of int32 arrays, one per column, and the list of tokens by number, ``[PAD]`` first.
     """
     union = pd.api.types.union_categoricals(tokens) if len(tokens) > 1 else tokens[0].array
     numbers, known = pd.factorize(union)

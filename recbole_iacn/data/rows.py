@@ -1,4 +1,4 @@
-"""The first users' rows in words, so that anyone can see what trains, what tests, and that nothing leaks."""
+"""The rows of the first users as text: what is for training, what for the test, and that nothing leaks."""
 
 import datetime
 from collections.abc import Iterator, Sequence
@@ -8,17 +8,17 @@ import numpy as np
 
 from recbole_iacn.errors import ConfigError
 
-# A model's settings with which its rows are those of the file.
+# Settings with which a model's rows are those of the file.
 AS_THEY_ARE = {"shuffle": False, "iacn_mode": "off", "normalize_all": False, "normalize_field": None}
 
 
 def rows_in_words(loaders: Sequence[Any], users: int = 2) -> Iterator[str]:
-    """Yields lines of text: of each of the first users every row, with history, target and negatives.
+    """Yields lines of text: every row of each of the first users, with history, target and negatives.
 
     Args:
-        loaders (sequence): for training, validation and test, of a training whose settings are :data:`AS_THEY_ARE`
-            and name a protocol.
-        users (int): how many of the users that have rows, in the order of their numbers.
+        loaders (sequence): for training, validation and test, of a run whose settings include :data:`AS_THEY_ARE`
+            and a protocol.
+        users (int): number of users to show, of those that have rows, in the order of their ids.
 
     Raises:
         ConfigError: fewer than one user.

@@ -22,7 +22,7 @@ class OwnItems:
         self.keys = keys[np.r_[True, keys[1:] != keys[:-1]]]
 
     def contains(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-        """True where an item is the user's own. Arrays of one shape, or that broadcast."""
+        """True where an item is the user's own. The arrays have one shape, or broadcast."""
         wanted = users.astype(np.int64) * self.n_items + items
         place = np.searchsorted(self.keys, wanted)
         return self.keys[np.minimum(place, len(self.keys) - 1)] == wanted
@@ -30,19 +30,19 @@ class OwnItems:
     def sample_others(
         self, users: np.ndarray, count: int, rng: np.random.Generator, distribution: str = "uniform"
     ) -> np.ndarray:
-        """Draw ``count`` items for each row among those that the row's user has not touched.
+        """Draw ``count`` items for each row among those that the row's user has not interacted with.
 
         Args:
             users (numpy.ndarray): user of each row, shape (rows,).
-            count (int): negatives a row.
-            rng (numpy.random.Generator): decides the outcome completely.
-            distribution (str): ``uniform``, each item alike; ``popularity``, in proportion to its number of users.
+            count (int): negatives per row.
+            rng (numpy.random.Generator): determines the outcome completely.
+            distribution (str): ``uniform``, all items equally; ``popularity``, in proportion to their number of users.
 
         Returns:
             numpy.ndarray: item ids, int64, shape (rows, count).
 
         Raises:
-            ConfigError: if a user has touched every item that can be drawn, so that no negative exists.
+            ConfigError: if a user has interacted with every item that can be drawn, so that no negative exists.
         """
         users = np.asarray(users, dtype=np.int64)
         draw = self._by_popularity if distribution == "popularity" else self._uniformly
@@ -59,7 +59,7 @@ class OwnItems:
         return rng.integers(1, self.n_items, size=size)
 
     def _by_popularity(self, rng: np.random.Generator, size: int | tuple[int, ...]) -> np.ndarray:
-        # An item stands in ``keys`` once for each of its users.
+        # An item is in ``keys`` once per user.
         return self.keys[rng.integers(len(self.keys), size=size)] % self.n_items
 
     def _check_others_exist(self, users: np.ndarray, distribution: str) -> None:
@@ -67,9 +67,9 @@ class OwnItems:
         if distribution == "popularity":
             drawable = int(np.count_nonzero(np.bincount(self.keys % self.n_items)))
         owned = np.bincount(self.keys // self.n_items, minlength=int(users.max(initial=0)) + 1)
-        sated = np.unique(users[owned[users] >= drawable])
-        if len(sated):
+        exhausted = np.unique(users[owned[users] >= drawable])
+        if len(exhausted):
             raise ConfigError(
-                f"{len(sated)} user(s) have interacted with all {drawable} items, so no negative item "
+                f"{len(exhausted)} user(s) have interacted with all {drawable} items, so no negative item "
                 f"exists for them. Leave them out, e.g. user_inter_num_interval: '[0,{drawable - 1}]'."
             )

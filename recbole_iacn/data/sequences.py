@@ -1,4 +1,4 @@
-"""Files of sequences, one user a line, as many papers share their data, into RecBole's atomic files.
+"""Converts files of sequences, one user per line, as many papers share their data, into RecBole's atomic files.
 
 ::
 
@@ -19,14 +19,14 @@ def convert(
 ) -> dict[str, int]:
     """Write ``NAME.inter``, ``NAME.item`` and ``NAME.yaml``, the settings that load them.
 
-    ``timestamp`` is the place in the history: such a file has no times.
+    ``timestamp`` is the place in the history: such a file has no timestamps.
 
     Args:
-        sequences (str or pathlib.Path): one user a line: the user's name, then those of the items, oldest first.
+        sequences (str or pathlib.Path): one user per line: the user's name, then those of the items, oldest first.
         attributes (str or pathlib.Path, optional): JSON, an item's name -> list of attributes, which become its
             ``categories``. Without it there is no file of items.
-        target (str or pathlib.Path): the folder to make; its last part names the data set.
-        overwrite (bool): replace these files where there are any.
+        target (str or pathlib.Path): the folder to create; its last part names the dataset.
+        overwrite (bool): replace these files if they exist.
 
     Returns:
         dict: number of ``users``, ``items``, ``interactions``, and of items ``without_attributes``.
@@ -36,7 +36,7 @@ def convert(
     """
     target = Path(target)
     if (target / f"{target.name}.inter").exists() and not overwrite:
-        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it by --overwrite")
+        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
     users = _read_sequences(Path(sequences))
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
@@ -78,7 +78,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is no text in UTF-8'}") from None
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is not valid UTF-8'}") from None
 
 
 def _read_sequences(path: Path) -> dict[str, list[str]]:
@@ -90,22 +90,24 @@ def _read_sequences(path: Path) -> dict[str, list[str]]:
         if not history:
             raise ConfigError(f"{path}, line {number}: user {user!r} has no item; each line is a user, then items")
         if user in users:
-            raise ConfigError(f"{path}, line {number}: user {user!r} has a line already")
+            raise ConfigError(f"{path}, line {number}: user {user!r} already has a line")
         users[user] = history
     if not users:
-        raise ConfigError(f"{path}: has no line")
+        raise ConfigError(f"{path}: has no lines")
     return users
 
 
 def _read_attributes(path: Path) -> dict[str, list[str]]:
     try:
-        told = json.loads(_read(path))
+        content = json.loads(_read(path))
     except ValueError as error:
-        raise ConfigError(f"{path}: no JSON: {error}") from None
-    if not isinstance(told, dict) or not all(isinstance(some, list) for some in told.values()):
+        raise ConfigError(f"{path}: is not valid JSON: {error}") from None
+    if not isinstance(content, dict) or not all(isinstance(some, list) for some in content.values()):
         raise ConfigError(f"{path}: must map each item to a list of attributes")
-    for item, some in told.items():
+    for item, some in content.items():
         for one in some:
             if isinstance(one, list | dict) or not str(one) or len(str(one).split()) != 1:
-                raise ConfigError(f"{path}: item {item!r}: attribute {one!r} is no word, which atomic files need")
-    return {item: [str(one) for one in some] for item, some in told.items()}
+                raise ConfigError(
+                    f"{path}: item {item!r}: attribute {one!r} is not a single word, as atomic files require"
+                )
+    return {item: [str(one) for one in some] for item, some in content.items()}

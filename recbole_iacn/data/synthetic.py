@@ -1,10 +1,10 @@
-"""Data of known structure: users with planted interests over clusters of items, and the best AUC that any model can
-reach on them.
+"""Synthetic data with a known best score: users with planted interests over clusters of items, and the best AUC that
+any model can reach on them.
 
-The planted law is simple enough to be inverted. A user has ``interests`` of the ``clusters``, each set equally likely.
+The distribution is simple enough to be inverted. A user has ``interests`` of the ``clusters``, each set equally likely.
 Every click weighs each item by ``w = (1 - noise) / (items of the interests)`` if it lies in an interest, plus ``noise /
-(all items)``, and takes one, in proportion, among those the user has not clicked yet. So ``noise`` is the knob of
-difficulty: at 0 a user stays within the interests, at 1 clicks at random and nothing can be learned.
+(all items)``, and draws one, in proportion, among those the user has not clicked yet. So ``noise`` sets the
+difficulty: at 0 a user stays within the interests, at 1 a user clicks at random and nothing can be learned.
 """
 
 import itertools
@@ -15,7 +15,7 @@ import numpy as np
 from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 
-_MOST_SETS = 5000  # sets of interests that are weighed one by one
+_MOST_SETS = 5000  # the maximum number of sets of interests to enumerate
 
 
 class PlantedInterests:
@@ -28,7 +28,7 @@ class PlantedInterests:
         interests (int): clusters that each user likes. Defaults to 2.
         events (int): clicks of each user, no item twice. Defaults to 20.
         noise (float): share of clicks that ignore the interests, in [0, 1]. Defaults to 0.2.
-        seed (int): decides everything.
+        seed (int): determines everything.
 
     Attributes:
         cluster (numpy.ndarray): cluster of each item, shape (items,).
@@ -36,7 +36,7 @@ class PlantedInterests:
         clicks (numpy.ndarray): clicked items in order of time, shape (users, events).
 
     Raises:
-        ConfigError: sizes that fit no such data.
+        ConfigError: no such data exist for these sizes.
 
     Example:
         >>> data = PlantedInterests(users=500, noise=0.1)
@@ -74,7 +74,7 @@ class PlantedInterests:
         return inside * (1 - self.noise) / (liked.shape[-1] * self.size) + self.noise / len(self.cluster)
 
     def click_probability(self, known: int | None = None) -> np.ndarray:
-        """How the next click falls, for who knows the law and a user's first clicks, but not the interests.
+        """Distribution of the next click, given the generating process and a user's first clicks, not the interests.
 
         Bayes' rule over all sets of interests: ``P(S | clicks) ~ prod_t w_S(i_t) / (1 - sum_{s<t} w_S(i_s))``.
 
@@ -118,28 +118,28 @@ class PlantedInterests:
         known = self.cluster[self.clicks[:, :-1]]
         free = self.size - (known[..., None] == np.arange(self.clusters)).sum(axis=1)  # (users, clusters)
         chance = click * free
-        other = chance * (free - 1) + (1 - chance) * free  # the click itself is none of the others
+        other = chance * (free - 1) + (1 - chance) * free  # the click itself is not among the others
         return _auc(self._ratio(click).ravel(), chance.ravel(), other.ravel())
 
     def write(self, folder: str | Path, name: str = "planted", categories: bool = False) -> Path:
-        """Write atomic files ``<folder>/<name>/<name>.inter`` and ``.item``, at once or not at all.
+        """Write atomic files ``<folder>/<name>/<name>.inter`` and ``.item``, atomically.
 
         Tokens: user ``u3``, item ``i17``; line 18 of the item table is item 17. Times count seconds.
 
         Args:
-            folder (str or Path): what RecBole's ``data_path`` is to be; made where missing.
-            name (str): data set name.
-            categories (bool): give away each item's cluster as its category. Defaults to False.
+            folder (str or Path): RecBole's ``data_path``; created if missing.
+            name (str): dataset name.
+            categories (bool): write each item's cluster as its category. Defaults to False.
 
         Returns:
-            Path: the data set's folder.
+            Path: the dataset's folder.
 
         Raises:
-            ConfigError: the data set is there already.
+            ConfigError: the dataset already exists.
         """
         target = Path(folder) / name
         if target.exists():
-            raise ConfigError(f"{target}: is there already; choose another name or remove it")
+            raise ConfigError(f"{target}: exists already; choose another name or remove it")
         clicks = [
             f"u{user}\ti{item}\t{time}"
             for user, row in enumerate(self.clicks)
@@ -185,7 +185,7 @@ def _check(clusters, items_per_cluster, interests, events, noise):
 
 
 def _race(weights, count, rng):
-    """``count`` items without repetition, each in proportion to its weight among those left: the first to arrive when
+    """``count`` items without repetition, each in proportion to its weight among those left: the first to arrive if
     item i takes an exponential time of rate ``w_i``."""
     with np.errstate(divide="ignore"):
         arrival = rng.exponential(size=len(weights)) / weights
@@ -194,7 +194,7 @@ def _race(weights, count, rng):
 
 
 def _auc(scores, positive, negative):
-    """AUC of weighted scores: the chance that a positive beats a negative, ties counting half."""
+    """AUC of weighted scores: the probability that a positive beats a negative, ties counting half."""
     values, place = np.unique(scores, return_inverse=True)
     up = np.bincount(place, positive, len(values))
     down = np.bincount(place, negative, len(values))

@@ -1,7 +1,7 @@
-"""Rows whose histories are stretches of columns that all rows share: nothing is copied per row.
+"""Rows whose histories are slices of columns that all rows share: nothing is copied per row.
 
 RecBole writes every history into a matrix of its own, ``(rows, max_length)`` for each column: a table 20 times the
-data. Here a click knows where its history stops and how long it is, a split is a list of clicks, and a batch gathers
+data. Here a click stores where its history stops and how long it is, a split is a list of clicks, and a batch gathers
 what it needs.
 
     column    0 | a b c d e | f g h          (a leading zero, then two users' clicks, oldest first)
@@ -27,7 +27,7 @@ class Windows:
             padding and must be zero; see :meth:`over`.
         stop (torch.Tensor): entry after the last one of each history, int, shape (clicks,).
         length (torch.Tensor): entries of each history, int, shape (clicks,).
-        width (int): L, columns of a gathered history; no length is above it.
+        width (int): L, columns of a gathered history; no length exceeds it.
     """
 
     def __init__(self, columns: dict[str, Tensor], stop: Tensor, length: Tensor, width: int) -> None:
@@ -35,7 +35,7 @@ class Windows:
 
     @staticmethod
     def over(values: Tensor) -> Tensor:
-        """Shared column of ``values``: the same behind a leading zero."""
+        """Shared column of ``values``: a leading zero, then the values."""
         return torch.cat([values.new_zeros((1, *values.shape[1:])), values])
 
     def gather(self, index: Tensor, names: list[str] | None = None) -> dict[str, Tensor]:
@@ -54,7 +54,7 @@ class Windows:
         return {name: self.columns[name][place] for name in names or self.columns}
 
     def without(self, name: str) -> "Windows":
-        """The same, but for one list column."""
+        """The same without one list column."""
         columns = {other: values for other, values in self.columns.items() if other != name}
         return Windows(columns, self.stop, self.length, self.width)
 
@@ -76,13 +76,13 @@ class HistoryInteraction(IndexedInteraction):
     of a batch. Asking for a column by name, or for what only a plain Interaction can do, gathers every row.
 
     Args:
-        values (dict of str to torch.Tensor): the table's columns with one value a click, shape (clicks, …).
+        values (dict of str to torch.Tensor): the table's columns with one value per click, shape (clicks, …).
         windows (list of Windows): its list columns, in one or several sets of windows.
         index (torch.Tensor): which clicks the rows are, int64, shape (rows,).
     """
 
     def __init__(self, values: dict[str, Tensor], windows: list[Windows], index: Tensor) -> None:
-        super().__init__({})  # holds the columns that somebody sets
+        super().__init__({})  # holds columns that are set later
         self.values, self.windows, self.index, self.length = values, windows, index, len(index)
 
     def __getitem__(self, index: str | Index) -> Any:
@@ -170,7 +170,7 @@ def as_index(index: Index) -> slice | Tensor:
     """Whatever RecBole indexes rows by, as a slice or a tensor.
 
     Args:
-        index (int, slice, range, list, numpy.ndarray or torch.Tensor): row numbers, or one truth value a row.
+        index (int, slice, range, list, numpy.ndarray or torch.Tensor): row numbers, or one boolean per row.
     """
     if isinstance(index, slice | torch.Tensor):
         return index

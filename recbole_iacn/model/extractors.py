@@ -11,13 +11,13 @@ from recbole_iacn.names import extractors
 
 
 def add_extractor(name: str, extractor: type[nn.Module]) -> type[nn.Module]:
-    """Let settings name an extractor of one's own, in this process.
+    """Register an extractor of one's own under a name for settings, in this process.
 
     Args:
-        name: by which settings ask for it.
+        name: its name in settings.
         extractor: a module that is made by ``extractor(embedding_size, num_interests, max_length)`` and called with
-            embedded behaviours (B, L, D), histories oldest first and padded behind, and their mask (B, L). It returns
-            interests (B, K, D) and the mask of those that the user has (B, K).
+            embedded behaviours (B, L, D), histories oldest first and padded on the right, and their mask (B, L). It
+            returns interests (B, K, D) and the mask of those that the user has (B, K).
 
     Returns:
         The extractor.

@@ -15,7 +15,7 @@ class LabelAwareAttention(nn.Module):
     - ``scale``: ``p x``, a softmax of inverse temperature p;
     - ``hard``: all weight on the best interest (p to infinity).
 
-    ``p = 0`` weighs all interests alike. Source: Li et al. (MIND), CIKM '19, equation 10; Jaiswal & Xiong
+    ``p = 0`` weights all interests equally. Source: Li et al. (MIND), CIKM '19, equation 10; Jaiswal & Xiong
     (IaCN), RecSys '23, section 2.1, where p is called "user profile information" by mistake.
 
     Args:
@@ -33,7 +33,7 @@ class LabelAwareAttention(nn.Module):
         self.power = power
 
     def forward(self, interests: Tensor, target: Tensor, interest_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Attend.
+        """Attend to the interests.
 
         Args:
             interests (torch.Tensor): shape (B, K, D).

@@ -24,7 +24,7 @@ def squash(vectors: Tensor, dim: int = -1) -> Tensor:
 
 
 def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") -> Tensor:
-    """How many interests a user with that many behaviours has.
+    """Number of interests of a user, from the number of behaviours.
 
     ``K_u = max(1, min(K, round(log2 |history|)))``. The IaCN paper (section 3.2) rounds up; MIND (CIKM '19,
     equation 9) prints a plain log2, for which ``floor`` is the other reading. Exact at powers of two.
@@ -52,9 +52,9 @@ class BehaviorToInterestRouting(nn.Module):
     - ``u_j = squash(sum_i a_ij M e_i)``;
     - ``b_ij <- b_ij + u_j^T M e_i``.
 
-    The logits ``b_ij`` start from a Gaussian draw, one value for each (position, interest), that is never
-    trained and is saved with the model: equal starts would leave all capsules equal for ever. Gradients flow
-    through the last iteration only. Padding has no say; interests beyond a user's own count stay zero vectors.
+    The logits ``b_ij`` start from a Gaussian draw, one value per (position, interest), that is never
+    trained and is saved with the model: with equal starts all capsules would stay equal. Gradients flow through
+    the last iteration only. Padding has no influence; interests beyond a user's own count are zero vectors.
 
     Source: Li et al. (MIND), CIKM '19, algorithm 1; Jaiswal & Xiong (IaCN), RecSys '23, equation 2. Unlike both
     papers' text, the logits accumulate over iterations as in Sabour et al., NIPS '17, procedure 1.
@@ -62,10 +62,10 @@ class BehaviorToInterestRouting(nn.Module):
     Args:
         embedding_size (int): D.
         num_interests (int): K.
-        max_length (int): the longest history.
+        max_length (int): maximum history length.
         iterations (int): routing iterations. Defaults to 3.
-        logit_std (float): standard deviation of the initial logits. Defaults to 0.3: they are to break the tie, and
-            the agreement of behaviours and interests is to decide; with 1 they outlast three iterations.
+        logit_std (float): standard deviation of the initial logits. Defaults to 0.3, which breaks the tie and
+            lets the agreement of behaviours and interests decide; with 1 they still dominate after three iterations.
         rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
         map_scale (float): M starts as this multiple of the identity. Defaults to 40. Embeddings start near zero,
             where squash is flat (``|u| ~ |s|^2``): with a start of 1 the task hardly learns in its first epochs.
@@ -96,7 +96,7 @@ class BehaviorToInterestRouting(nn.Module):
         self.register_buffer("initial_logits", torch.randn(max_length, num_interests) * logit_std)
 
     def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
-        """Route.
+        """Route behaviours to interests.
 
         Args:
             behaviors (torch.Tensor): embedded history, shape (B, L, D), L up to ``max_length``.

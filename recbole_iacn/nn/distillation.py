@@ -1,4 +1,4 @@
-"""The target interest: which of a user's interests the next item belongs to, and learning to foresee it."""
+"""The target interest, which is the one that the next item belongs to, and its prediction."""
 
 import math
 
@@ -7,15 +7,16 @@ from torch import Tensor, nn
 
 
 class InterestForesight(nn.Module):
-    """Which interest is next, told from a state of the user, whatever the order of the interests.
+    """Predicts the next interest from a state of the user, equivariant to the order of the interests.
 
-    Capsules that start from random logits have no lasting places, so that a linear map from the state to K places could
-    learn nothing. Here ``z_k = s^T M sg(V_k) / sqrt(D)``: interests that change places take their logits along.
+    Capsules that start from random logits have no fixed order, so that a linear map from the state to K outputs could
+    learn nothing. Here ``z_k = s^T M sg(V_k) / sqrt(D)``, where sg stops the gradient: permuted interests have permuted
+    logits.
 
     Args:
         state_size (int): width of s.
         embedding_size (int): D.
-        map_scale (float): spread of the start of M. Defaults to 1.
+        map_scale (float): scale of the initial M. Defaults to 1.
     """
 
     def __init__(self, state_size: int, embedding_size: int, map_scale: float = 1.0) -> None:
@@ -24,11 +25,11 @@ class InterestForesight(nn.Module):
         nn.init.normal_(self.bilinear.weight, std=map_scale * state_size**-0.5)
 
     def forward(self, state: Tensor, interests: Tensor) -> Tensor:
-        """Foresee.
+        """Predict the logits.
 
         Args:
             state (torch.Tensor): s, shape (B, state_size).
-            interests (torch.Tensor): V, shape (B, K, D); gets no gradient from here.
+            interests (torch.Tensor): V, shape (B, K, D); receives no gradient.
 
         Returns:
             torch.Tensor: logits z, shape (B, K).
@@ -38,7 +39,7 @@ class InterestForesight(nn.Module):
 
 
 def target_interest(interests: Tensor, active: Tensor, target: Tensor, temperature: float) -> Tensor:
-    """How much each interest is the one that the target belongs to.
+    """The probability of each interest to be the one that the target belongs to.
 
     ``p = softmax(cos(V_k, e) / T)`` over the user's own interests.
     Source: Wang et al. (TiMiRec), CIKM '22, equation 12.
@@ -46,24 +47,24 @@ def target_interest(interests: Tensor, active: Tensor, target: Tensor, temperatu
     Args:
         interests (torch.Tensor): V, shape (B, K, D).
         active (torch.BoolTensor): True for the user's own interests, shape (B, K).
-        target (torch.Tensor): item that was clicked next, shape (B, D).
+        target (torch.Tensor): the item that was clicked next, shape (B, D).
         temperature (float): T > 0.
 
     Returns:
         torch.Tensor: probabilities, shape (B, K).
     """
-    likeness = nn.functional.cosine_similarity(interests, target.unsqueeze(1), dim=-1)
-    return (likeness / temperature).masked_fill(~active, -torch.inf).softmax(dim=-1)
+    similarity = nn.functional.cosine_similarity(interests, target.unsqueeze(1), dim=-1)
+    return (similarity / temperature).masked_fill(~active, -torch.inf).softmax(dim=-1)
 
 
 def distillation_loss(teacher: Tensor, logits: Tensor, active: Tensor, temperature: float) -> Tensor:
-    """``T^2 KL(p || softmax(z / T))``, the mean over the rows.
+    """``T^2 KL(p || softmax(z / T))``, averaged over the rows.
 
     The weight T^2 keeps the size of the gradient as T changes (Hinton et al., 2015).
     Source: Wang et al. (TiMiRec), CIKM '22, equation 13.
 
     Args:
-        teacher (torch.Tensor): p, shape (B, K); detached, unless the teacher is to learn from its student.
+        teacher (torch.Tensor): p, shape (B, K); detach it, unless the teacher is to learn from its student.
         logits (torch.Tensor): z of the student, shape (B, K).
         active (torch.BoolTensor): True for the user's own interests, shape (B, K).
         temperature (float): T > 0.
@@ -72,9 +73,9 @@ def distillation_loss(teacher: Tensor, logits: Tensor, active: Tensor, temperatu
         torch.Tensor: scalar, at least 0; 0 (and differentiable) for B = 0.
     """
     student = (logits / temperature).masked_fill(~active, -torch.inf).log_softmax(dim=-1)
-    # An interest that the user has not is 0 on both sides; the clamp keeps the slope of x log x finite there.
-    told = teacher * teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
-    terms = told - teacher * student.masked_fill(~active, 0.0)
+    # An interest that the user does not have is 0 on both sides; the clamp keeps the slope of x log x finite there.
+    own = teacher * teacher.clamp_min(torch.finfo(teacher.dtype).tiny).log()
+    terms = own - teacher * student.masked_fill(~active, 0.0)
     return temperature**2 * terms.sum() / max(len(terms), 1)
 
 
@@ -89,4 +90,4 @@ def divergence(one: Tensor, other: Tensor) -> Tensor:
     """
     middle = (one + other) / 2
     parts = [part.xlogy(part) - part.xlogy(middle) for part in (one, other)]
-    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0).clamp(0, math.log(2))  # rounding may leave it
+    return (torch.stack(parts).sum(dim=-1) / 2).sum(dim=0).clamp(0, math.log(2))  # rounding may leave the interval

@@ -1,7 +1,7 @@
 """From a history to K interests: the extractors of the multi-interest family.
 
-Every extractor is called with embedded behaviours (B, L, D) and their mask (B, L), histories oldest first and padded
-behind, and gives interests (B, K, D) and the mask of those that the user has (B, K). So does
+Every extractor is called with embedded behaviours (B, L, D) and their mask (B, L), histories oldest first and padded on
+the right, and returns interests (B, K, D) and the mask of those that the user has (B, K). The same holds for
 :class:`recbole_iacn.nn.capsule.BehaviorToInterestRouting`.
 """
 
@@ -12,7 +12,7 @@ from recbole_iacn.nn.capsule import squash
 
 
 def positions_from_now(mask: Tensor) -> Tensor:
-    """How long ago each behaviour was: 1 for the newest, 2 for the one before; 0 for padding.
+    """Position of each behaviour, counted from the newest: 1 for the newest, 2 for the one before; 0 at padding.
 
     Args:
         mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
@@ -55,23 +55,23 @@ class MeanInterest(nn.Module):
 class SelfAttentiveInterests(nn.Module):
     """K interests, each a weighted mean of the behaviours: ``A = softmax_L(W2 tanh(W1 (X + P)))``, ``V = A^T X``.
 
-    P are embeddings of how long ago a behaviour was. They may be left out, or be in the mean, too: ``V = A^T (X + P)``.
-    A ``block`` may mix the behaviours before (ComiRec+ and TiMiRec+); what holds for the attention holds for its, too.
+    P are embeddings of positions, counted from the newest behaviour. They may be left out, or also enter the mean:
+    ``V = A^T (X + P)``. A ``block`` may mix the behaviours first (ComiRec+, TiMiRec+); its attention uses P likewise.
 
     Source: Cen et al. (ComiRec-SA), KDD '20, section 3.2; positions and block: Wang et al. (TiMiRec), CIKM '22.
 
     Args:
         embedding_size (int): D.
         num_interests (int): K.
-        max_length (int): the longest history.
+        max_length (int): maximum history length.
         attention_size (int): width of the hidden layer. Defaults to 8.
-        positions (str): what has P: ``attention``, the weights alone; ``values``, the mean, too; ``none``. Defaults to
-            ``attention``.
+        positions (str): where P is added: ``attention``, for the weights only; ``values``, also in the mean; ``none``,
+            nowhere. Defaults to ``attention``.
         block (torch.nn.Module, optional): called with X, shape (B, L, D), the mask and P, or with X + P, the mask and
             None.
 
     Raises:
-        ValueError: other ``positions``.
+        ValueError: ``positions`` is not one of these.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class SelfAttentiveInterests(nn.Module):
 
 
 class PositionalRouting(nn.Module):
-    """K interests by dynamic routing, with a linear map of its own for each pair of position and interest.
+    """K interests by dynamic routing, with a separate linear map for each pair of position and interest.
 
-    Logits start from zero; the maps tell the interests apart. In every iteration ``a = softmax_K(b)``,
+    Logits start from zero; the maps distinguish the interests. In every iteration ``a = softmax_K(b)``,
     ``u_j = squash(sum_i a_ij e_ij)``, ``b_ij <- b_ij + u_j . e_ij`` with ``e_ij = W_ij e_i``; gradients flow through
     the last one only.
 
@@ -120,7 +120,7 @@ class PositionalRouting(nn.Module):
     Args:
         embedding_size (int): D.
         num_interests (int): K.
-        max_length (int): the longest history.
+        max_length (int): maximum history length.
         iterations (int): routing iterations. Defaults to 3.
     """
 
@@ -136,7 +136,7 @@ class PositionalRouting(nn.Module):
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K), all True.
         """
-        # Positions are counted from the present, so that a behaviour keeps its map as the padding changes.
+        # Positions are counted from the newest, so that a behaviour keeps its map as the padding changes.
         aligned, real = _newest_first(behaviors, mask)
         mapped = torch.einsum("bld,lkde->bkle", aligned, self.maps[: aligned.shape[1]])
         real = real.unsqueeze(1).to(mapped.dtype)
@@ -151,8 +151,8 @@ class PositionalRouting(nn.Module):
 
 
 def _newest_first(behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """The behaviours of each row turned around, padding still behind."""
+    """The behaviours of each row in reverse order, padding still on the right."""
     place = torch.arange(mask.shape[1], device=mask.device)
-    turned = (mask.sum(dim=1, keepdim=True) - 1 - place).clamp_min(0)
+    source = (mask.sum(dim=1, keepdim=True) - 1 - place).clamp_min(0)
     real = place < mask.sum(dim=1, keepdim=True)
-    return behaviors.gather(1, turned.unsqueeze(2).expand_as(behaviors)), real
+    return behaviors.gather(1, source.unsqueeze(2).expand_as(behaviors)), real

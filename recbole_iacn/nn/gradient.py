@@ -23,13 +23,13 @@ def mix_gradient(tensor: Tensor, weight: float | Tensor) -> Tensor:
     Two tasks that read one embedding E through ``mix_gradient(E, delta)`` (the main model) and
     ``mix_gradient(E, 1 - delta)`` (the auxiliary network) give E, in a single backward pass of
     ``L_main + lambda * L_aux``, the gradient ``(1 - delta) * g_aux + delta * g_main`` (Jaiswal & Xiong,
-    RecSys '23, equation 3). Nothing happens between the passes, so gradient clipping, mixed precision and
-    data-parallel training stay as they are.
+    RecSys '23, equation 3). It is one ordinary backward pass, so gradient clipping, mixed precision and
+    data-parallel training work unchanged.
 
     Args:
         tensor (torch.Tensor): any shape.
-        weight (float or torch.Tensor): in [0, 1]; 1 leaves the gradient alone, 0 cuts it off. A tensor, which
-            must broadcast to ``tensor``, gives each part a weight of its own.
+        weight (float or torch.Tensor): in [0, 1]; 1 leaves the gradient unchanged, 0 stops it. A tensor, which
+            must broadcast to ``tensor``, gives each part its own weight.
 
     Returns:
         torch.Tensor: same values, same shape.

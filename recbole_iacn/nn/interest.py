@@ -14,29 +14,29 @@ class InterestAwareNetwork(nn.Module):
 
     Reads a user's history through the auxiliary item embeddings, finds K interests by dynamic routing, lets the
     clicked item attend to them, and learns to pick that item among sampled ones. It holds no item embedding
-    itself: what it learns goes, by gradient, into the embeddings it is given.
+    itself: its gradients train the embeddings that it is given.
 
     Source: Jaiswal & Xiong, RecSys '23, section 2; H-layer after Li et al. (MIND), CIKM '19, section 4.3.
 
     Args:
         embedding_size (int): D.
-        max_length (int): the longest history.
+        max_length (int): maximum history length.
         num_interests (int): K. Defaults to 4.
         iterations (int): routing iterations. Defaults to 3.
         attention (str): ``pow``, ``scale`` or ``hard``, see :class:`LabelAwareAttention`.
         power (float): p of the attention. Defaults to 10.
         temperature (float): divides the scores of the sampled softmax. Defaults to 0.05: capsules are shorter
-            than 1 and embeddings small, so that plain scores could not tell a thousand candidates apart.
+            than 1 and embeddings small, so that unscaled scores could not separate a thousand candidates.
         rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
-        logit_std (float): spread of the initial routing logits.
-        map_scale (float): start of the bilinear map, see :class:`BehaviorToInterestRouting`.
+        logit_std (float): standard deviation of the initial routing logits.
+        map_scale (float): initial scale of the bilinear map, see :class:`BehaviorToInterestRouting`.
         profile_size (int): width of the user profile; 0 (default) for none, and then no H-layer.
-        state_size (int): width of a state of the user. With one, the user vector is that of the interest which is
-            foreseen from it, ``V^T softmax(z)``, in place of label-aware attention, and serving can have it, too; a
-            teacher that knows the target tells which interest it was (TiMiRec's distillation). Defaults to 0: none.
+        state_size (int): width of a state of the user. With one, the user vector is ``V^T softmax(z)``, with the next
+            interest predicted from the state, in place of label-aware attention, and is also available in serving; a
+            teacher that knows the target provides the labels (TiMiRec's distillation). Defaults to 0: none.
         distillation_temperature (float): T > 0 of teacher and student. Defaults to 0.1.
-        extractor (torch.nn.Module, optional): what finds the interests, see :mod:`recbole_iacn.nn.extractor`, in place
-            of routing, to which ``iterations``, ``rounding``, ``logit_std`` and ``map_scale`` belong.
+        extractor (torch.nn.Module, optional): extracts the interests, see :mod:`recbole_iacn.nn.extractor`, in
+            place of routing, to which ``iterations``, ``rounding``, ``logit_std`` and ``map_scale`` belong.
 
     Example:
         >>> network = InterestAwareNetwork(embedding_size=16, max_length=20)
@@ -103,7 +103,7 @@ class InterestAwareNetwork(nn.Module):
         return interests, active
 
     def forward(self, history: Tensor, mask: Tensor, target: Tensor, profile: Tensor | None = None) -> Tensor:
-        """The user as the candidate sees them, ``i_u``.
+        """The user vector given the candidate, ``i_u``.
 
         Args:
             history, mask, profile: as in :meth:`interests`.
@@ -118,7 +118,7 @@ class InterestAwareNetwork(nn.Module):
     def foresee(
         self, history: Tensor, mask: Tensor, state: Tensor, profile: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The user as the interest that is next has it, without any candidate.
+        """The user vector by the predicted next interest, ``V^T softmax(z)``, without any candidate.
 
         Args:
             history, mask, profile: as in :meth:`interests`.
@@ -131,7 +131,7 @@ class InterestAwareNetwork(nn.Module):
             ValueError: the network has no foresight.
         """
         if self.foresight is None:
-            raise ValueError("only a network with a state_size foresees an interest")
+            raise ValueError("only a network with a state_size can predict the next interest")
         interests, active = self.interests(history, mask, profile)
         logits = self.foresight(state, interests)
         weights = logits.masked_fill(~active, -torch.inf).softmax(dim=1)
@@ -169,8 +169,8 @@ class InterestAwareNetwork(nn.Module):
             return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)
         users, logits, interests, active = self.foresee(history, mask, state, profile)
         teacher = target_interest(interests, active, clicked, self.distillation_temperature).detach()
-        told = distillation_loss(teacher, logits, active, self.distillation_temperature)
-        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q), told
+        distillation = distillation_loss(teacher, logits, active, self.distillation_temperature)
+        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q), distillation
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         """As in PyTorch; version 0.5 called the extractor ``routing``."""

@@ -1,4 +1,4 @@
-"""Self-attention that knows how much time lies between two clicks."""
+"""Self-attention with the time intervals between clicks."""
 
 import torch
 from torch import Tensor, nn
@@ -8,15 +8,15 @@ from recbole_iacn.nn.transformer import RealPositions, attention_weights, split_
 
 
 def personal_intervals(seconds: Tensor, mask: Tensor, span: int) -> Tensor:
-    """Time between the clicks of a history, in units of its own shortest one.
+    """Time intervals between the clicks of a history, in units of its own shortest interval.
 
     ``r_ij = min(|t_i - t_j| // t_min, span)``, where ``t_min`` is the shortest time other than 0 between two clicks.
     Source: Li et al. (TiSASRec), WSDM '20, section 3.2.
 
     Args:
-        seconds (torch.LongTensor): when each click was, from any start, shape (B, L).
+        seconds (torch.LongTensor): time of each click, from any origin, shape (B, L).
         mask (torch.BoolTensor): True where a click is real, shape (B, L).
-        span (int): the longest interval that is told from longer ones.
+        span (int): longer intervals are clipped to this value.
 
     Returns:
         torch.LongTensor: shape (B, L, L); 0 at padding.
@@ -24,28 +24,30 @@ def personal_intervals(seconds: Tensor, mask: Tensor, span: int) -> Tensor:
     apart = (seconds.unsqueeze(2) - seconds.unsqueeze(1)).abs()
     apart = apart.masked_fill(~(mask.unsqueeze(2) & mask.unsqueeze(1)), 0)
     longest = torch.iinfo(apart.dtype).max
-    unit = apart.masked_fill(apart == 0, longest).flatten(1).amin(dim=1)  # without any, all is 0 whatever the unit
+    unit = (
+        apart.masked_fill(apart == 0, longest).flatten(1).amin(dim=1)
+    )  # if there is none, all are 0 whatever the unit
     return (apart // unit[:, None, None]).clamp_max(span)
 
 
 class IntervalBlock(nn.Module):
-    """One causal block whose keys and values know positions and intervals, then a feed-forward net.
+    """One causal block whose keys and values include positions and intervals, then a feed-forward network.
 
     ``e_ij = q_i . (k_j + r^K_ij + p^K_j) / sqrt(D)``, ``z_i = sum_j softmax(e_ij) (v_j + r^V_ij + p^V_j)``; both parts
-    are added to their normalised input. The vectors r of an interval are never laid out as (B, L, L, D): queries meet
-    the table of intervals first, and weights are added up by interval before they meet it.
+    are added to their normalised input. The vectors r of intervals are never materialised as (B, L, L, D): queries are
+    multiplied by the table of intervals first, and weights are summed per interval before they are multiplied by it.
 
     Source: Li et al. (TiSASRec), WSDM '20, section 3.4.
 
     Args:
         embedding_size (int): D.
-        max_length (int): the longest history.
-        span (int): the longest interval.
-        heads (int): Defaults to 1.
-        dropout (float): of weights and of what is added. Defaults to 0.
+        max_length (int): maximum history length.
+        span (int): the largest interval.
+        heads (int): number of attention heads. Defaults to 1.
+        dropout (float): dropout rate of the attention weights and of both residual branches. Defaults to 0.
 
     Raises:
-        ValueError: D is no multiple of the heads.
+        ValueError: D is not a multiple of the heads.
     """
 
     def __init__(self, embedding_size: int, max_length: int, span: int, heads: int = 1, dropout: float = 0.0) -> None:
@@ -66,15 +68,15 @@ class IntervalBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, behaviors: Tensor, mask: Tensor, intervals: Tensor) -> Tensor:
-        """Mix.
+        """Mix the behaviours.
 
         Args:
             behaviors (torch.Tensor): shape (B, L, D).
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
-            intervals (torch.LongTensor): of :func:`personal_intervals`, shape (B, L, L).
+            intervals (torch.LongTensor): from :func:`personal_intervals`, shape (B, L, L).
 
         Returns:
-            torch.Tensor: shape (B, L, D), zero where padding.
+            torch.Tensor: shape (B, L, D), zero at padding.
         """
         real = RealPositions(mask)
         x = self.attention_norm(real.pack(behaviors))
@@ -89,7 +91,7 @@ class IntervalBlock(nn.Module):
         key, value = self.key(x) + self.key_position(place), self.value(x) + self.value_position(place)
         parts = real.pad(torch.cat([query, key, value], dim=1)).chunk(3, dim=2)
         padded_query, key, value = (split_heads(part, self.heads) for part in parts)
-        # Queries and intervals meet at real positions: (P, heads, L).
+        # Products of queries and intervals at real positions: (P, heads, L).
         between = intervals.flatten(0, 1)[real.place].unsqueeze(1).expand(-1, self.heads, -1)
         query = query.unflatten(1, (self.heads, -1))
         of_intervals = torch.einsum("phd,shd->phs", query, self._of_heads(self.key_interval)).gather(2, between)

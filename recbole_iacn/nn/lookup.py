@@ -1,8 +1,8 @@
-"""Reading rows of tables, with gradients that a CPU adds up fast, and lists of ids without their padding.
+"""Look-ups in tables, with gradients that a CPU accumulates fast, and lists of ids without padding.
 
-The gradient of ``embedding`` walks through all ids once for every part of the table; that of ``index_select`` adds each
-row where it belongs: 1.6 to 5 times as fast for the sizes here (``benchmarks/README.md``). On a GPU the former keeps
-the order of its sums, and with it a run's figures; the latter does not.
+The gradient of ``embedding`` iterates over all ids once for every part of the table; that of ``index_select`` adds each
+row directly, which is 1.6 to 5 times as fast for the sizes here (``benchmarks/README.md``). On a GPU the former sums in
+a fixed order, so that runs are reproducible; the latter does not.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from torch.nn.functional import embedding, embedding_bag
 
 
 def take(rows: Tensor, index: Tensor) -> Tensor:
-    """Rows by their numbers.
+    """Rows by index.
 
     Args:
         rows (torch.Tensor): shape (U, D).
@@ -28,7 +28,7 @@ def take(rows: Tensor, index: Tensor) -> Tensor:
 
 
 def look_up(ids: Tensor, table: nn.Embedding) -> Tensor:
-    """Rows of an embedding table, whose gradient is as sparse as the table says.
+    """Rows of an embedding table, with a sparse gradient if the table has sparse gradients.
 
     Args:
         ids (torch.LongTensor): any shape.
@@ -41,11 +41,11 @@ def look_up(ids: Tensor, table: nn.Embedding) -> Tensor:
 
 
 class Bags(NamedTuple):
-    """Lists of ids, end to end.
+    """Lists of ids, concatenated.
 
     Attributes:
-        ids (torch.LongTensor): those of the first list, then of the second …, without padding.
-        lengths (torch.LongTensor): of each list, shape (U,).
+        ids (torch.LongTensor): the ids of the first list, then of the second …, without padding.
+        lengths (torch.LongTensor): length of each list, shape (U,).
     """
 
     ids: Tensor
@@ -53,12 +53,12 @@ class Bags(NamedTuple):
 
     @classmethod
     def of(cls, padded: Tensor) -> "Bags":
-        """From lists with 0 where padding, shape (U, C)."""
+        """From lists with 0 at padding, shape (U, C)."""
         real = padded != 0
         return cls(padded[real], real.sum(dim=1))
 
     def select(self, starts: Tensor, lists: Tensor) -> "Bags":
-        """Some of the lists, by number; ``starts`` says where each begins in ``ids``."""
+        """Some of the lists, by index; ``starts`` is where each begins in ``ids``."""
         lengths = self.lengths[lists]
         ends = lengths.cumsum(0)
         shift = torch.repeat_interleave(starts[lists] - (ends - lengths), lengths)
@@ -69,7 +69,7 @@ class Bags(NamedTuple):
 
         Args:
             rows (torch.Tensor): shape (V, D).
-            sparse (bool): whether their gradient is to be sparse.
+            sparse (bool): whether the gradient of ``rows`` is sparse.
 
         Returns:
             torch.Tensor: shape (U, D).
@@ -80,7 +80,7 @@ class Bags(NamedTuple):
 
 
 class _Mean(torch.autograd.Function):
-    """``embedding_bag``, whose own gradient is slow in the way of ``embedding``'s."""
+    """``embedding_bag`` with a fast gradient; PyTorch's is slow for the same reason as that of ``embedding``."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -97,10 +97,10 @@ class _Mean(torch.autograd.Function):
 
 
 class Lists:
-    """A column of lists of ids, from which those of some items are taken: padded, most of it is padding.
+    """A column of lists of ids, stored without its padding, from which the lists of some items are taken.
 
     Args:
-        padded (torch.LongTensor): 0 where padding, shape (items, C).
+        padded (torch.LongTensor): 0 at padding, shape (items, C).
     """
 
     def __init__(self, padded: Tensor) -> None:

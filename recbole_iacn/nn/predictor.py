@@ -1,4 +1,4 @@
-"""Which interest is active now, told from the order of the history."""
+"""Predicts the next interest from the order of the history."""
 
 from torch import Tensor, nn
 
@@ -7,16 +7,16 @@ from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
 class InterestPredictor(nn.Module):
-    """Logits over K interests from the last state of a GRU, which reads the history through an item table of its own.
+    """Logits over K interests from the last state of a GRU, which reads the history through its own item table.
 
-    Source: Wang et al. (TiMiRec), CIKM '22, equations 14 and 15; one layer is what its Beauty runs have.
+    Source: Wang et al. (TiMiRec), CIKM '22, equations 14 and 15; its Beauty runs have one layer.
 
     Args:
         n_items (int): number of item ids, padding included.
         embedding_size (int): D, of the table and the GRU.
         num_interests (int): K.
         layers (int): 1, or 2 with dropout and ReLU between. Defaults to 1.
-        dropout (float): of two layers. Defaults to 0.5.
+        dropout (float): dropout rate between two layers. Defaults to 0.5.
     """
 
     def __init__(
@@ -29,16 +29,16 @@ class InterestPredictor(nn.Module):
         self.output = nn.Sequential(*between, nn.Linear(embedding_size, num_interests))
 
     def forward(self, history: Tensor) -> Tensor:
-        """Predict.
+        """Predict the logits.
 
         Args:
-            history (torch.LongTensor): items, oldest first, padding behind, shape (B, L).
+            history (torch.LongTensor): items, oldest first, padded on the right, shape (B, L).
 
         Returns:
             torch.Tensor: logits z, shape (B, K).
 
         Raises:
-            ValueError: an empty history.
+            ValueError: a history is empty.
         """
         positions = TimeMajor((history != 0).sum(dim=1), history.shape[1])  # real ones only
         items = look_up(positions.of(history), self.item_embedding)

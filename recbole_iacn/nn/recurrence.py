@@ -13,7 +13,7 @@ aten = torch.ops.aten
 
 class TimeMajor:
     """The real positions of a padded batch in order of time: all first steps, then all second ones, …, the rows with
-    the longest histories first, so that the rows that go on are always the first ones.
+    the longest histories first, so that the rows that continue are always the first ones.
 
     PyTorch's PackedSequence has the same order, but its backward pass fills a whole tensor with zeros at every step.
 
@@ -42,18 +42,18 @@ class TimeMajor:
         return take(padded.flatten(0, 1), self.place)
 
     def pad(self, packed: Tensor) -> Tensor:
-        """(positions, H) to (B, T, H), zero where padding."""
+        """(positions, H) to (B, T, H), zero at padding."""
         rows, steps = self.shape
         flat = packed.new_zeros(rows * steps, packed.shape[1])
         return flat.index_copy(0, self.place, packed).view(rows, steps, -1)
 
     def numbers(self) -> Tensor:
-        """Which position stands where: (B, T), -1 where padding."""
+        """The number of each position in this order: (B, T), -1 at padding."""
         places = self.place.new_full((self.shape[0] * self.shape[1],), -1)
         return places.index_copy(0, self.place, torch.arange(len(self.place), device=places.device)).view(self.shape)
 
     def of(self, values: Tensor) -> Tensor:
-        """One value a position: (B, T) to (positions,)."""
+        """One value per position: (B, T) to (positions,)."""
         return values.flatten()[self.place]
 
 
@@ -67,22 +67,22 @@ def recur(x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Ten
     Args:
         x (torch.Tensor): the projected inputs, time-major, shape (positions, 3H), gates in the order r, u, n.
         sizes (list of int): rows that take part in each step, not increasing.
-        weight, bias (torch.Tensor): of the state, (3H, H) and (3H,).
+        weight, bias (torch.Tensor): of the state's projection, (3H, H) and (3H,).
         offset, factor (torch.Tensor): shape (positions, 1).
 
     Returns:
         torch.Tensor: the state after each position, time-major, shape (positions, H).
     """
-    with torch.autocast(x.device.type, enabled=False):  # rounding would add up over the steps
+    with torch.autocast(x.device.type, enabled=False):  # rounding errors would accumulate over the steps
         return _Recurrence.apply(*(part.to(weight.dtype) for part in (x, weight, bias, offset, factor)), sizes)
 
 
 class _Recurrence(torch.autograd.Function):
-    """The loop over the steps, with as little in it as there can be, and its gradient.
+    """The recurrence, with everything that does not depend on the previous step moved out of the loop; its gradient.
 
-    A step's rows fit a processor's cache: what follows from them is computed at once, in place, and never as a tensor
-    of all positions. PyTorch's own gradient joins the gates' gradients anew at every step, twice; here they have
-    their places from the start, and weights get theirs after the loop, in one product.
+    The rows of a step fit into a processor's cache, so what follows from them is computed immediately and in place,
+    never as a tensor of all positions. PyTorch's own gradient concatenates the gates' gradients twice at every step;
+    here they are written where they belong, and the gradient of the weights is one product after the loop.
     """
 
     @staticmethod
@@ -111,7 +111,7 @@ class _Recurrence(torch.autograd.Function):
         weight, offset, factor, projected, candidates, before = ctx.saved_tensors
         width = weight.shape[1]
         # Of h_n, r, u, x_n: the first three are the projected state's, the last three the projected input's.
-        found = gradient.new_empty(len(gradient), 4 * width)
+        gates_gradient = gradient.new_empty(len(gradient), 4 * width)
         of_offset, of_factor = torch.empty_like(offset), torch.empty_like(factor)
         n_first = weight.roll(width, dims=0)
         begin, carried = len(gradient), gradient[:0]
@@ -120,7 +120,7 @@ class _Recurrence(torch.autograd.Function):
             d = gradient[now].clone()
             d[: len(carried)] += carried
             reset, gate, h_n = projected[now].chunk(3, dim=1)
-            of_h_n, of_reset, of_gate, of_x_n = found[now].chunk(4, dim=1)
+            of_h_n, of_reset, of_gate, of_x_n = gates_gradient[now].chunk(4, dim=1)
             of_candidate = d * torch.addcmul(offset[now], factor[now], gate)
             aten.tanh_backward.grad_input(of_candidate, candidates[now], grad_input=of_x_n)
             torch.mul(of_x_n, reset, out=of_h_n)
@@ -129,7 +129,7 @@ class _Recurrence(torch.autograd.Function):
             torch.sum(of_share, dim=1, keepdim=True, out=of_offset[now])
             torch.sum(of_share * gate, dim=1, keepdim=True, out=of_factor[now])
             aten.sigmoid_backward.grad_input(of_share.mul_(factor[now]), gate, grad_input=of_gate)
-            carried = torch.addmm(d.sub_(of_candidate), found[now, : 3 * width], n_first)
-        of_state = found[:, : 3 * width]
+            carried = torch.addmm(d.sub_(of_candidate), gates_gradient[now, : 3 * width], n_first)
+        of_state = gates_gradient[:, : 3 * width]
         of_weight, of_bias = (of_state.T @ before).roll(-width, dims=0), of_state.sum(dim=0).roll(-width)
-        return found[:, width:], of_weight, of_bias, of_offset, of_factor, None
+        return gates_gradient[:, width:], of_weight, of_bias, of_offset, of_factor, None

@@ -7,20 +7,20 @@ from torch import Tensor
 
 
 def expected_log_count(frequency: Tensor, ids: Tensor, num_targets: int, num_negatives: int = 0) -> Tensor:
-    """Log of how often an item is expected among the candidates of one batch.
+    """Log of the expected number of times that an item is among the candidates of one batch.
 
     Candidates are the batch's P targets, drawn by the items' frequency, and N items drawn uniformly:
     ``log Q_c = log(P * f_c / sum(f) + N / items)``. Row 0 is padding and takes no part.
 
     Args:
-        frequency (torch.Tensor): how often each item is a target in the training data, shape (items + 1,).
-        ids (torch.LongTensor): the items asked for, any shape: a batch needs its candidates' only, and there may be
-            millions of items.
+        frequency (torch.Tensor): number of times that each item is a target in the training data, shape (items + 1,).
+        ids (torch.LongTensor): the requested items, any shape: a batch needs only those of its candidates, and there
+            may be millions of items.
         num_targets (int): P.
         num_negatives (int): N.
 
     Returns:
-        torch.Tensor: ``ids``' shape; ``-inf`` where an item can't be met.
+        torch.Tensor: ``ids``' shape; ``-inf`` where an item cannot be drawn.
     """
     share = frequency[ids] / frequency[1:].sum().clamp_min(1)
     counts = num_targets * share + num_negatives / max(len(frequency) - 1, 1)
@@ -30,10 +30,10 @@ def expected_log_count(frequency: Tensor, ids: Tensor, num_targets: int, num_neg
 def sampled_softmax_loss(users: Tensor, candidates: Tensor, candidate_ids: Tensor, log_q: Tensor) -> Tensor:
     """``-log P(e_t | i_u)`` over sampled candidates, averaged over the rows.
 
-    All rows share the candidates: their own targets, and what stands behind these (targets of other processes, uniform
-    negatives). Each score is corrected by the candidate's chance to be sampled, ``v^T e_c - log Q_c``, so that
-    frequent items are not punished for standing in many batches (Yi et al., RecSys '19); candidates that are the
-    row's own target once more are masked.
+    All rows share the candidates: their own targets, and what follows these (targets of other processes, uniform
+    negatives). Each score is corrected by the candidate's sampling probability, ``v^T e_c - log Q_c``, so that frequent
+    items are not penalised for appearing in many batches (Yi et al., RecSys '19); further candidates with the id of the
+    row's own target are masked.
 
     Args:
         users (torch.Tensor): user vectors ``i_u``, shape (P, D).
@@ -56,8 +56,8 @@ def sampled_softmax_loss(users: Tensor, candidates: Tensor, candidate_ids: Tenso
 class _OwnCandidate(torch.autograd.Function):
     """Mean over the rows of ``-log softmax(users @ candidates.T + bias)`` at candidate i of row i.
 
-    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, the backward pass is
-    two products; PyTorch's parts would keep and fill three such matrices.
+    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, and the backward pass
+    is two products; composed of PyTorch's functions, it would keep three such matrices.
     """
 
     @staticmethod
@@ -65,7 +65,7 @@ class _OwnCandidate(torch.autograd.Function):
         scores = torch.addmm(bias, users, candidates.T).masked_fill_(masked, -torch.inf)
         own = scores.diagonal().clone()
         top = scores.amax(dim=1, keepdim=True)
-        # No share is felt below e^-80, but on a CPU numbers too small to be normal are many times slower.
+        # Shares below e^-80 have no effect, but on a CPU subnormal numbers are many times slower.
         shares = scores.sub_(top).clamp_(min=-80).exp_()
         total = shares.sum(dim=1, keepdim=True)
         ctx.save_for_backward(users, candidates, shares.div_(total))

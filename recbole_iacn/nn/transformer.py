@@ -1,4 +1,4 @@
-"""A transformer block that computes real positions only."""
+"""A transformer block, computed at real positions only."""
 
 import torch
 from torch import Tensor, nn
@@ -7,7 +7,7 @@ from recbole_iacn.nn.lookup import take
 
 
 class RealPositions:
-    """The real positions of a padded batch, end to end.
+    """The real positions of a padded batch, concatenated.
 
     Args:
         mask (torch.BoolTensor): True where a position is real, shape (B, L).
@@ -22,7 +22,7 @@ class RealPositions:
         return take(padded.reshape(-1, padded.shape[2]), self.place)
 
     def pad(self, packed: Tensor) -> Tensor:
-        """(P, D) to (B, L, D), zero where padding."""
+        """(P, D) to (B, L, D), zero at padding."""
         flat = packed.new_zeros(self.shape[0] * self.shape[1], packed.shape[1])
         return flat.index_copy(0, self.place, packed).view(*self.shape, -1)
 
@@ -30,19 +30,19 @@ class RealPositions:
 class TransformerBlock(nn.Module):
     """One bidirectional block: attention, then a feed-forward net of width D, each added to its input and normalised.
 
-    The same as ``torch.nn.TransformerEncoderLayer`` at real positions, but that what the heads found is added as it is,
-    without a linear layer of its own. Histories are mostly padding, and the linear layers, which are most of the work,
-    do not see it.
+    The same as ``torch.nn.TransformerEncoderLayer`` at real positions, except that the heads' output is added as it is,
+    without an output projection. Histories are mostly padding, and the linear layers, which are most of the work,
+    skip it.
 
-    Source: Kang and McAuley (SASRec), ICDM '18, section 3.2, both ways; as TiMiRec's authors have it in TiMiRec+.
+    Source: Kang and McAuley (SASRec), ICDM '18, section 3.2, but bidirectional, as in TiMiRec+ by TiMiRec's authors.
 
     Args:
         embedding_size (int): D.
-        heads (int): Defaults to 1.
-        dropout (float): of what is added. Defaults to 0.
+        heads (int): number of attention heads. Defaults to 1.
+        dropout (float): dropout rate of both residual branches. Defaults to 0.
 
     Raises:
-        ValueError: D is no multiple of the heads.
+        ValueError: D is not a multiple of the heads.
     """
 
     def __init__(self, embedding_size: int, heads: int = 1, dropout: float = 0.0) -> None:
@@ -56,16 +56,16 @@ class TransformerBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, behaviors: Tensor, mask: Tensor, places: Tensor | None = None) -> Tensor:
-        """Mix.
+        """Mix the behaviours.
 
         Args:
             behaviors (torch.Tensor): shape (B, L, D).
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
-            places (torch.Tensor, optional): embedded positions, shape (B, L, D): added where behaviours are compared
-                (queries and keys), not where they are added up.
+            places (torch.Tensor, optional): embedded positions, shape (B, L, D): added to queries and keys,
+                not to values.
 
         Returns:
-            torch.Tensor: shape (B, L, D), zero where padding.
+            torch.Tensor: shape (B, L, D), zero at padding.
         """
         real = RealPositions(mask)
         x = real.pack(behaviors)
@@ -77,11 +77,11 @@ class TransformerBlock(nn.Module):
         x = self.attention_norm(x + self.dropout(mixed))
         return real.pad(self.forward_norm(x + self.dropout(self.back(self.hidden(x).relu()))))
 
-    def _project(self, told: Tensor, compared: Tensor) -> Tensor:
-        """Queries and keys of one, values of the other."""
-        sizes = [2 * told.shape[1], told.shape[1]]
+    def _project(self, values: Tensor, compared: Tensor) -> Tensor:
+        """Queries and keys of ``compared``, values of ``values``."""
+        sizes = [2 * values.shape[1], values.shape[1]]
         weights, biases = self.projection.weight.split(sizes), self.projection.bias.split(sizes)
-        parts = [nn.functional.linear(x, *own) for x, *own in zip((compared, told), weights, biases)]
+        parts = [nn.functional.linear(x, *own) for x, *own in zip((compared, values), weights, biases)]
         return torch.cat(parts, dim=1)
 
 
@@ -91,11 +91,11 @@ def split_heads(vectors: Tensor, heads: int) -> Tensor:
 
 
 def attention_weights(products: Tensor, seen: Tensor) -> Tensor:
-    """Softmax over what is seen; over all, where nothing is.
+    """Softmax over the visible keys; over all keys where none is visible.
 
     Args:
         products (torch.Tensor): of queries and keys, already divided, shape (B, heads, L, L).
         seen (torch.BoolTensor): which keys a query may see, of a shape that broadcasts.
     """
-    # Finite in the precision at hand, or a row that sees nothing would be NaN.
+    # Finite in the given precision; otherwise a row without visible keys would be NaN.
     return products.masked_fill(~seen, torch.finfo(products.dtype).min).softmax(dim=3)

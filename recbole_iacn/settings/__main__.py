@@ -1,4 +1,4 @@
-"""``python -m recbole_iacn.settings``: write ``properties/*.yaml`` and ``docs/settings.md`` of a checkout anew."""
+"""``python -m recbole_iacn.settings``: rewrite ``properties/*.yaml`` and ``docs/settings.md`` of a checkout."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from recbole_iacn.settings.documents import document, yaml_files
 
 
 def main() -> None:
-    """Write every file; those of a setting that is gone are left, and a test names them."""
+    """Write every file. A file that is no longer generated is kept; a test names it."""
     root = Path(__file__).parent.parent.parent
     for name, text in yaml_files().items():
         (root / "properties" / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is written from the settings: ``properties/*.yaml`` and ``docs/settings.md``."""
+"""Generates ``properties/*.yaml`` and ``docs/settings.md`` from the settings."""
 
 import textwrap
 
@@ -10,15 +10,15 @@ _COMMAND = "python -m recbole_iacn.settings"
 
 _HEADS = {
     "IaCN": (
-        "Every <Backbone>_IaCN: laid over RecBole's own settings of the backbone (embedding_size, mlp_hidden_size, …). "
-        "Paper: Jaiswal & Xiong, RecSys '23."
+        "Every <Backbone>_IaCN, in addition to RecBole's settings of the backbone (embedding_size, mlp_hidden_size, …)."
+        " Paper: Jaiswal & Xiong, RecSys '23."
     ),
     "MultiInterest": (
-        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, TiSASRec, TiMiRec, TiMiRecPlus): laid over "
-        "RecBole's own defaults, before the model's own file. The values are those of the TiMiRec paper's Beauty runs "
-        "(CIKM '22)."
+        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, TiSASRec, TiMiRec, TiMiRecPlus): overrides "
+        "RecBole's defaults, and is overridden by the model's own file. The values are those of the TiMiRec paper's "
+        "Beauty runs (CIKM '22)."
     ),
-    "YouTubeDNN": "Beside MultiInterest.yaml: nothing. It has one interest, whatever num_interests says.",
+    "YouTubeDNN": "Nothing beyond MultiInterest.yaml. The model has one interest, whatever num_interests is.",
 }
 
 
@@ -32,8 +32,8 @@ def yaml_files() -> dict[str, str]:
 
 
 def _yaml(name, groups):
-    head = _HEADS.get(name, "Beside MultiInterest.yaml.")
-    lines = _comment(f"{head} Written from recbole_iacn/settings by {_COMMAND}.", "# ")
+    head = _HEADS.get(name, "In addition to MultiInterest.yaml.")
+    lines = _comment(f"{head} Generated from recbole_iacn/settings by {_COMMAND}.", "# ")
     for group in groups:
         if len(groups) > 1 and group.__doc__:
             lines += ["", f"# {group.__doc__}"]
@@ -75,7 +75,7 @@ def _literal(value):
 def document() -> str:
     """The text of ``docs/settings.md``."""
     parts = [_INTRODUCTION]
-    parts += [_section("This package's, for every model", (general.General,))]
+    parts += [_section("This package's settings for every model", (general.General,))]
     parts += [_section("Interest-aware models, `<Backbone>_IaCN`", table.FILES["IaCN"])]
     parts += [_section("The multi-interest family", table.FILES["MultiInterest"])]
     own = {name: groups for name, groups in table.FILES.items() if groups and name not in ("IaCN", "MultiInterest")}
@@ -87,25 +87,25 @@ def document() -> str:
 
 _INTRODUCTION = f"""# Settings
 
-Written from `recbole_iacn/settings` by `{_COMMAND}`; a test compares the two. Every value is checked before any
-data are read: a wrong one is one line that names the key, and exit code 2.
+Generated from `recbole_iacn/settings` by `{_COMMAND}`; a test compares the two. Every value is checked before
+any data are read: a wrong one ends the run with one line that names the key, and exit code 2.
 
-- In a YAML file, numbers and truth values stand without quotes: `1e-3` and `0.001` are the same number, `'1'` is text.
-  `~` is None. `off`, `no`, `on` and `yes` without quotes are truth values; `iacn_mode: off` still means the mode.
-- On the command line (`--key=value`) and in the strings of a `config_dict`, literals of Python are read:
-  `--topk=[5,10]`, `--epochs=5`, `--protocol=None`; `true` and `false`, too. Everything else is text. Expressions are
+- In a YAML file, numbers and booleans are written without quotes: `1e-3` and `0.001` are the same number, `'1'` is
+  text. `~` is None. `off`, `no`, `on` and `yes` without quotes are booleans; `iacn_mode: off` still means the mode.
+- On the command line (`--key=value`) and in the strings of a `config_dict`, Python literals are read:
+  `--topk=[5,10]`, `--epochs=5`, `--protocol=None`; also `true` and `false`. Everything else is text. Expressions are
   not evaluated: `--epochs=2*3` is rejected.
 - True is not 1, and 5.0 is not an integer.
-- Beyond its range, a value has a limit that only a slip exceeds: 65,536 for widths and history lengths, 1,000 for
-  layers, iterations and rates, 256 for `worker`, a million for weights, 2,147,483,647 for other integers.
+- In addition to its range, a value has a limit that only a mistake exceeds: 65,536 for widths and history lengths,
+  1,000 for layers, iterations and rates, 256 for `worker`, a million for weights, 2,147,483,647 for other integers.
 """
 
 _RECBOLE = """
-## RecBole's
+## RecBole's settings
 
-The settings that models of this package, RecBole's click models, SASRec and GRU4Rec read. The defaults are RecBole's;
+The settings that this package's models, RecBole's click models, SASRec and GRU4Rec read. The defaults are RecBole's;
 where its models differ, or a kind of model has its own, none is given here. Hyper-parameters of RecBole's other models
-are known by name, and not checked.
+are known by name, but not checked.
 """
 
 
@@ -125,7 +125,7 @@ def _section(title, groups, level="##", recbole=None):
 
 
 def _recbole_defaults():
-    """Of the settings that have one default for all of RecBole's models: key to default."""
+    """Key to default, of the settings that have one default for all of RecBole's models."""
     from recbole_iacn.names import recbole_folder
     from recbole_iacn.settings.sources import read_config_file
 

@@ -1,5 +1,5 @@
-"""Settings of the multi-interest family: what all share, and each model's own. Values are those of the TiMiRec paper's
-Beauty runs (CIKM '22)."""
+"""Settings of the multi-interest family: the shared ones, and each model's own. The values are those of the TiMiRec
+paper's Beauty runs (CIKM '22)."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ class RankingProtocol(Group):
     """Protocol"""
 
     protocol: Text | None = "leave_one_out_sampled"
-    """leave_one_out_sampled: ranked among eval_negatives fixed items; leave_one_out_full: among all."""
+    """leave_one_out_sampled: rank among eval_negatives fixed items; leave_one_out_full: among all."""
 
     metrics: Names = ["Hit", "NDCG"]
     """RecBole's ranking metrics."""
@@ -40,7 +40,7 @@ class RankingProtocol(Group):
     """Cutoffs k of the metrics."""
 
     valid_metric: Text = "NDCG@5"
-    """What early stopping and the best checkpoint go by."""
+    """The metric for early stopping and for the best checkpoint."""
 
     MAX_ITEM_LIST_LENGTH: Width = 20
     """History length L."""
@@ -56,19 +56,19 @@ class Training(Group):
     """Users per batch; each is scored against all items."""
 
     epochs: Count = 200
-    """At most."""
+    """Maximum number of epochs."""
 
     stopping_step: Natural = 20
     """Patience of early stopping, in validations."""
 
     learning_rate: Rate = 0.001
-    """Adam's."""
+    """Learning rate of Adam."""
 
     weight_decay: Decay = 0.000001
-    """Coupled; biases are left out. It reaches the rows that a batch did not touch, too."""
+    """L2 penalty (coupled) on all weights except biases. It also reaches the rows that a batch did not touch."""
 
     sparse_embedding_rows: Annotated[Natural | None, Null("for never")] = None
-    """No lazy Adam, for that reason."""
+    """Without lazy Adam, since weight_decay reaches all rows."""
 
     train_neg_sample_args: Negatives | None = {
         "distribution": "uniform",
@@ -77,21 +77,21 @@ class Training(Group):
         "dynamic": False,
         "candidate_num": 0,
     }
-    """BPR: one uniform negative per click, from outside the user's training items, drawn anew in every epoch."""
+    """BPR: one uniform negative per click, from outside the user's training items, drawn again in every epoch."""
 
 
 class MultiInterest(Group):
     """Model"""
 
     embedding_size: Width = 64
-    """D."""
+    """D, width of embeddings."""
 
     num_interests: Width = 4
-    """K."""
+    """K, number of interests."""
 
 
 class MIND(Group):
-    """The user's own number of interests: ⌈log2 |history|⌉, at most num_interests."""
+    """A user's own number of interests is ⌈log2 |history|⌉, at most num_interests."""
 
     interest_rounding: Literal["ceil", "floor"] = "ceil"
     """Rounding of log2."""
@@ -100,7 +100,7 @@ class MIND(Group):
     """Iterations of dynamic routing."""
 
     routing_logit_std: LogitStd = 0.3
-    """Spread of the fixed random initial routing logits."""
+    """Standard deviation of the fixed random initial routing logits."""
 
     routing_map_scale: Positive = 40.0
     """The bilinear map of the routing starts as this multiple of the identity."""
@@ -123,7 +123,7 @@ class ComiRec(Group):
     """sa: width of the attention's hidden layer."""
 
     interest_positions: Positions = "attention"
-    """sa: what has positions: attention, its weights alone; values, what it adds up, too; none."""
+    """sa: where positions are added: attention, for its weights only; values, also to what it sums; none, nowhere."""
 
     routing_iterations: Repeats = 3
     """dr: iterations of dynamic routing."""
@@ -134,31 +134,31 @@ class Plus(Group):
     """Width of the attention's hidden layer."""
 
     interest_positions: Positions = "attention"
-    """What has positions: attention, the weights of both attentions alone; values, what they add up, too, as in the
-    paper; none."""
+    """Where positions are added: attention, for the weights of both attentions only; values, also to what they sum, as
+    in the paper; none, nowhere."""
 
     dropout_prob: Dropout = 0.0
     """Dropout of the transformer block."""
 
     learning_rate: Rate = 0.0001
-    """Adam's."""
+    """Learning rate of Adam."""
 
 
 class Distilled(Group):
     stages: Literal["two", "joint", "extractor_twice"] = "two"
-    """two: extractor, then both; joint: both from the start; extractor_twice: the extractor alone, twice."""
+    """two: first the extractor, then both; joint: both from the start; extractor_twice: the extractor alone, twice."""
 
     distillation_temperature: Positive = 0.1
-    """T, of teacher and student."""
+    """T, temperature of teacher and student."""
 
     distillation_weight: Weight = 1.0
     """Weight of T²·KL beside BPR; 0 for no distillation."""
 
     stop_gradient: bool = True
-    """The teacher does not learn from its student."""
+    """Keep the teacher from learning from its student."""
 
     predictor_layers: Literal[1, 2] = 1
-    """Layers of the predictor."""
+    """Number of layers of the predictor."""
 
 
 class TiMiRec(Group):
@@ -166,24 +166,25 @@ class TiMiRec(Group):
     """Width of the attention's hidden layer."""
 
     interest_positions: Positions = "attention"
-    """What has positions: attention, its weights alone; values, what it adds up, too, as in the paper; none."""
+    """Where positions are added: attention, for its weights only; values, also to what it sums, as in the paper; none,
+    nowhere."""
 
     learning_rate: Rate = 0.001
-    """Adam's, in both stages."""
+    """Learning rate of Adam, in both stages."""
 
 
 class TiSASRec(Group):
     time_span: Rows = 256
-    """The longest interval that is told from longer ones, in units of a history's shortest."""
+    """Longer intervals are clipped to this value, in units of a history's shortest interval."""
 
     n_layers: Repeats = 1
-    """Blocks."""
+    """Number of blocks."""
 
     n_heads: Width = 1
-    """Attention heads; they divide embedding_size."""
+    """Number of attention heads; must divide embedding_size."""
 
     dropout_prob: Dropout = 0.0
     """Dropout of embeddings and blocks."""
 
     learning_rate: Rate = 0.0001
-    """Adam's."""
+    """Learning rate of Adam."""

@@ -1,4 +1,4 @@
-"""Settings of this package's for every model, RecBole's own included."""
+"""This package's settings for every model, including RecBole's own."""
 
 from typing import Annotated
 
@@ -12,25 +12,25 @@ class General(Group):
     """For every model"""
 
     protocol: Annotated[Text | None, Null("for RecBole's eval_args")] = None
-    """The evaluation, see the README's section on protocols; models of this package have one of their own."""
+    """The evaluation, see the README's section on protocols; models of this package have their own default."""
 
     history_dataset: Flag = None
-    """Histories as windows over one table instead of copies (sequential models); by default with a protocol."""
+    """Keep histories as windows over one table instead of copies (sequential models); by default with a protocol."""
 
     last_state_only: Flag = None
-    """GRU4Rec and SASRec without what their last state does not depend on."""
+    """Skip what the last state of GRU4Rec or SASRec does not depend on."""
 
     eval_negatives: Annotated[Annotated[int, Ge(1), Cap(2**20)] | None, Null("")] = None
-    """Candidates per test case beside the clicked item (protocol leave_one_out_sampled); ~ is 1,000."""
+    """Candidates per test case in addition to the clicked item (protocol leave_one_out_sampled); ~ is 1,000."""
 
     mask_history: Flag = None
     """Rank without the items that the user clicked before (protocol leave_one_out_full)."""
 
     valid_negatives_file: Path | None = None
-    """Negatives of your own for validation (with a protocol)."""
+    """File of your own negatives for validation (with a protocol)."""
 
     test_negatives_file: Path | None = None
-    """Negatives of your own for the test (with a protocol)."""
+    """File of your own negatives for the test (with a protocol)."""
 
     log_tensorboard: Flag = None
-    """RecBole's curves in log_tensorboard/."""
+    """Write RecBole's curves to log_tensorboard/."""

@@ -12,17 +12,17 @@ from recbole_iacn.settings import kinds, wording
 
 
 class Group(BaseModel):
-    """Settings that belong together. A subclass names each in a line, with the meaning in the text under it:
+    """Settings that belong together. A subclass defines each in one line, with the meaning in the text under it:
 
         class Speed(Group):
             tf32: bool = False
             '''Let a GPU round the factors of float32 products to 10 bits.'''
 
-    A setting without a default belongs to RecBole, which has the default. The class's docstring is the head of the
+    A setting without a default belongs to RecBole, which defines the default. The class's docstring is the head of the
     group in the YAML file and in the documentation.
 
     Attributes:
-        models (tuple of str): the backbones that alone read the settings in this way; empty (default): all.
+        models (tuple of str): the only backbones that read the settings in this way; empty (default): all.
     """
 
     model_config = ConfigDict(use_attribute_docstrings=True, protected_namespaces=(), arbitrary_types_allowed=True)
@@ -38,7 +38,7 @@ class Setting:
         kind: its type hint, see :mod:`recbole_iacn.settings.kinds`.
         default: its default; ``...`` if RecBole has it.
         text (str): its meaning.
-        owner (str): whose it is, for messages.
+        owner (str): who defines it, for messages.
     """
 
     key: str
@@ -64,7 +64,7 @@ class Setting:
 
     @property
     def words(self) -> str:
-        """What it must be, in words: 'a number in [0, 1]'."""
+        """What it must be, as text: 'a number in [0, 1]'."""
         return wording.words(self.kind)
 
     @property
@@ -80,7 +80,7 @@ def settings_of(group: type[Group], owner: str = "recbole_iacn's") -> tuple[Sett
 
     Args:
         group (type): subclass of :class:`Group`.
-        owner (str): whose it is.
+        owner (str): who defines it.
 
     Returns:
         tuple of Setting
@@ -114,8 +114,8 @@ def check_group(group: Any, owner: str) -> None:
     """Reject a group that cannot be checked or read.
 
     Args:
-        group (type): what was given for a group.
-        owner (str): whose it is.
+        group (type): the value given as a group.
+        owner (str): who defines it.
 
     Raises:
         ConfigError: not a group, a type that pydantic cannot check, a default outside its own range.

@@ -1,4 +1,4 @@
-"""Settings of every interest-aware model ``<Backbone>_IaCN``, which are laid over RecBole's own of the backbone."""
+"""Settings of every interest-aware model ``<Backbone>_IaCN``, in addition to RecBole's own of the backbone."""
 
 from typing import Annotated, Literal
 
@@ -29,15 +29,15 @@ class TaskProtocol(Group):
     """Protocol"""
 
     protocol: Text | None = "leave_one_out_ctr"
-    """leave_one_out_ctr: the last item tests, the one before validates, every earlier prefix trains, one fixed negative
-    per row from outside the user's items; din_electronics, dien_books: the papers' protocols for these data; ~:
-    RecBole's eval_args."""
+    """leave_one_out_ctr: the last item is for the test, the one before for validation, every earlier prefix for
+    training, with one fixed negative per row from outside the user's items; din_electronics, dien_books: the papers'
+    protocols for these data; ~: RecBole's eval_args."""
 
     metrics: Names = ["AUC", "GAUC", "LogLoss"]
     """GAUC is the AUC within a user, weighted by the user's positives."""
 
     valid_metric: Text = "AUC"
-    """What early stopping and the best checkpoint go by."""
+    """The metric for early stopping and for the best checkpoint."""
 
     MAX_ITEM_LIST_LENGTH: Annotated[Width, Paper("10 (Electronics), 20 (Books)")] = 20
     """History length L."""
@@ -50,7 +50,7 @@ class Task(Group):
     """off: plain backbone; width: auxiliary embedding, no capsule task; full: both."""
 
     auxiliary_tasks: Annotated[list[Text], MinLen(1)] = ["iacn"]
-    """Tasks of mode full: iacn is the capsule task of the papers; yours by add_task."""
+    """Tasks of mode full: iacn is the capsule task of the papers; your own by add_task."""
 
     iacn_lambda: Annotated[Weight, Paper(1)] = 1.0
     """λ, weight of the auxiliary loss."""
@@ -59,10 +59,10 @@ class Task(Group):
     """δ, share of the main task in the gradient of E_auxiliary."""
 
     iacn_extractor: Text = "routing"
-    """What finds the interests: routing, as in the papers, or yours by add_extractor."""
+    """The extractor of interests: routing, as in the papers, or your own by add_extractor."""
 
     iacn_interests: Width = 4
-    """K, the most interests a user may have. The user's own number: ⌈log2 |history|⌉."""
+    """K, maximum number of interests per user. A user's own number is ⌈log2 |history|⌉."""
 
     iacn_interest_rounding: Annotated[Literal["ceil", "floor"], Paper("ceil")] = "ceil"
     """Rounding of log2."""
@@ -71,7 +71,7 @@ class Task(Group):
     """Iterations of dynamic routing."""
 
     iacn_logit_std: LogitStd = 0.3
-    """Spread of the fixed random initial routing logits."""
+    """Standard deviation of the fixed random initial routing logits."""
 
     iacn_map_scale: Positive = 40.0
     """The bilinear map of the routing starts as this multiple of the identity."""
@@ -84,13 +84,13 @@ class Task(Group):
 
     iacn_target: Literal["label", "distilled"] = "label"
     """label: the clicked item attends to the interests, as in the papers. distilled: the next interest is predicted
-    from the history, taught by the clicked item (after TiMiRec, CIKM '22)."""
+    from the history, with the clicked item as teacher (after TiMiRec, CIKM '22)."""
 
     iacn_distillation_weight: Weight = 1.0
     """μ, weight of the distillation loss (distilled)."""
 
     iacn_distillation_temperature: Positive = 0.1
-    """T of teacher and student (distilled)."""
+    """T, temperature of teacher and student (distilled)."""
 
     iacn_distillation_warmup: Natural = 1
     """Epochs before distillation starts (distilled)."""
@@ -99,11 +99,11 @@ class Task(Group):
     """Divides the scores of the sampled softmax."""
 
     iacn_negatives: Annotated[int, Ge(0), Cap(2**20)] = 0
-    """Uniform negatives of the sampled softmax, beside the batch's own targets."""
+    """Uniform negatives of the sampled softmax, in addition to the batch's own targets."""
 
     iacn_item_features: Literal["all"] | Columns = "all"
-    """Token columns of the item table that get an auxiliary embedding, too, mean-pooled into the item's; all: every
-    loaded one; []: the item alone."""
+    """Token columns of the item table that also get an auxiliary embedding, mean-pooled into the item's; all: every
+    loaded one; []: the item only."""
 
     iacn_user_profile: Columns = []
     """Token columns of the user table that form the user profile u_p."""
@@ -113,14 +113,14 @@ class Speed(Group):
     """Speed"""
 
     sparse_embedding_rows: Annotated[Natural | None, Null("for never")] = 200000
-    """Embedding tables of at least that many rows are updated by lazy Adam, where a batch touched them (learner adam
-    without weight_decay and clip_grad_norm)."""
+    """Embedding tables of at least this many rows are updated by lazy Adam, only in the rows that a batch touched
+    (learner adam without weight_decay and clip_grad_norm)."""
 
     amp_dtype: Literal["bfloat16", "float16"] | None = "bfloat16"
-    """What enable_amp computes in; ~ is bfloat16."""
+    """Data type of enable_amp; ~ is bfloat16."""
 
-    pin_memory: Annotated[bool | None, Null("for on a GPU")] = None
-    """Batches in pinned memory, which a GPU copies without waiting."""
+    pin_memory: Annotated[bool | None, Null("for True on a GPU")] = None
+    """Keep batches in pinned memory, from which a GPU copies without waiting."""
 
     tf32: bool | None = False
     """Let a GPU round the factors of float32 products to 10 bits."""

@@ -1,7 +1,7 @@
-"""What a setting may be: types with their ranges, named once, to annotate settings with.
+"""The values that a setting accepts: types with their ranges, named once, to annotate settings with.
 
 A kind is an ordinary type hint for pydantic, strict: True is not a number, 1 is a float, '1' is not. Markers add what a
-type hint cannot say: :class:`Rule` a test and its words, :class:`Cap` a limit that only a slip or a joke exceeds,
+type hint cannot say: :class:`Rule` a test and its text, :class:`Cap` a limit that only a mistake exceeds,
 :class:`Null` what ``~`` stands for, :class:`Paper` the papers' value."""
 
 import codecs
@@ -19,7 +19,7 @@ STRICT = ConfigDict(strict=True, extra="forbid")
 
 @dataclass(frozen=True)
 class Paper:
-    """The value of the paper that a setting is from, for the documentation."""
+    """The paper's value of a setting, for the documentation."""
 
     value: Any
 
@@ -54,7 +54,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Cap:
-    """A limit that no sensible value meets; beyond it memory ends, or a float32 does.
+    """A limit that no sensible value reaches; beyond it memory or the range of float32 is exceeded.
 
     Args:
         most (float): the largest value.
@@ -113,7 +113,7 @@ def _is_encoding(text):
 
 Encoding = Annotated[str, Rule(_is_encoding, "the name of a text encoding, such as utf-8")]
 
-# True or False, or absent, which ~ is, too.
+# True, False or absent; ~ means absent.
 Flag = Annotated[bool | None, Null("")]
 
 # ``off`` without quotes is False in YAML.
@@ -200,7 +200,7 @@ Candidates = Annotated[
 
 
 class Modes(TypedDict, total=False):
-    """``eval_args.mode``, one for each of the two."""
+    """``eval_args.mode``, one per part."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]
     valid: Candidates

@@ -1,4 +1,4 @@
-"""RecBole's hyper-parameters of its click models, of SASRec and of GRU4Rec. Each model's YAML file has the defaults."""
+"""Hyper-parameters of RecBole's click models, SASRec and GRU4Rec. Each model's YAML file has the defaults."""
 
 from typing import Annotated, Any, Literal
 
@@ -42,13 +42,13 @@ class Backbones(Group):
     """Number of layers."""
 
     num_layers: Repeats
-    """Number of the GRU's layers."""
+    """Number of layers of the GRU."""
 
     n_heads: Width
-    """Attention heads; they divide hidden_size (SASRec)."""
+    """Number of attention heads; must divide hidden_size (SASRec)."""
 
     num_heads: Width
-    """Attention heads; they divide attention_size."""
+    """Number of attention heads; must divide attention_size."""
 
     hidden_size: Width
     """Width of the hidden state."""
@@ -72,7 +72,7 @@ class Backbones(Group):
     """Keeps layer normalisation from dividing by 0."""
 
     initializer_range: Annotated[Number, Rule(lambda std: 0 < std <= 1000, "a number in (0, 1000]")]
-    """Spread of initial weights."""
+    """Standard deviation of initial weights."""
 
     loss_type: Literal["BPR", "CE"]
     """BPR: pairs; CE: softmax over all items, without train_neg_sample_args."""
@@ -102,7 +102,7 @@ class Backbones(Group):
     """DCNV2: rank of the experts' matrices."""
 
     double_tower: bool
-    """DSSM: user and item in a tower each."""
+    """DSSM: separate towers for user and item."""
 
     order_list: Widths
     """EulerNet: number of order vectors, layer by layer."""
@@ -126,7 +126,7 @@ class Backbones(Group):
     """PNN: outer products."""
 
     direct: bool
-    """xDeepFM: a CIN layer's whole output goes on."""
+    """xDeepFM: pass a CIN layer's whole output on."""
 
     cin_layer_size: Annotated[list[Annotated[Width, Rule(lambda size: size >= 2, "an integer >= 2")]], MinLen(1)]
     """xDeepFM: feature maps of the CIN layers, even numbers if direct is False."""
@@ -142,7 +142,7 @@ class Backbones(Group):
 
 
 class TwoPenalties(Group):
-    """HGN's and SHAN's alone"""
+    """HGN and SHAN only"""
 
     models = ("HGN", "SHAN")
 
@@ -151,16 +151,16 @@ class TwoPenalties(Group):
 
 
 class CDAE(Group):
-    """CDAE's alone"""
+    """CDAE only"""
 
     models = ("CDAE",)
 
     loss_type: Literal["MSE", "BCE"]
-    """Loss."""
+    """Loss function."""
 
 
 class KDDAGFM(Group):
-    """KD_DAGFM's alone"""
+    """KD_DAGFM only"""
 
     models = ("KD_DAGFM",)
 

@@ -1,4 +1,4 @@
-"""RecBole's settings of data: columns, what is loaded, filtered and prepared. Its YAML files have the defaults."""
+"""RecBole's settings of data: columns, loading, filtering and preparation. Its YAML files have the defaults."""
 
 from typing import Annotated, Literal
 
@@ -26,13 +26,13 @@ class Data(Group):
     """Data"""
 
     field_separator: Separator
-    """Between the columns of atomic files."""
+    """Separator of the columns of atomic files."""
 
     seq_separator: Separator
-    """Between the values of a list."""
+    """Separator of the values of a list."""
 
     encoding: Encoding | None
-    """Of atomic files; ~ is utf-8."""
+    """Encoding of atomic files; ~ is utf-8."""
 
     USER_ID_FIELD: Column
     """Column of users."""
@@ -47,7 +47,7 @@ class Data(Group):
     """Column of times."""
 
     seq_len: dict[Column, Width] | None
-    """Longest lists, by column."""
+    """Maximum length of lists, by column."""
 
     LABEL_FIELD: Column
     """Column of labels."""
@@ -55,22 +55,22 @@ class Data(Group):
     threshold: (
         Annotated[dict[Column, Number], Rule(lambda one: len(one) == 1, "a dict with one column and a number")] | None
     )
-    """Makes labels: 1 where the column is at least the number."""
+    """Create labels: 1 where the column is at least the number."""
 
     NEG_PREFIX: Text
-    """Of the columns of negatives."""
+    """Prefix of the columns of negatives."""
 
     numerical_features: Columns
     """Float columns that are features."""
 
     load_col: Loaded | None
-    """Columns to load by file: inter, item, user. '*' and ~ for all."""
+    """Columns to load, by file: inter, item, user; '*' or ~ for all."""
 
     unload_col: Unloaded | None
-    """Columns not to load by file; for files that load_col does not name."""
+    """Columns not to load, by file; for files that load_col does not name."""
 
     unused_col: Unloaded | None
-    """Columns by file that are loaded to prepare the data, and dropped before training."""
+    """Columns, by file, that are loaded to prepare the data and dropped before training."""
 
     additional_feat_suffix: Names | None
     """Further atomic files, by suffix."""
@@ -91,16 +91,16 @@ class Data(Group):
     """Items to keep, by number of interactions: '[5,inf)'."""
 
     alias_of_user_id: Columns | None
-    """Columns that hold users, too."""
+    """Further columns that hold users."""
 
     alias_of_item_id: Columns | None
-    """Columns that hold items, too."""
+    """Further columns that hold items."""
 
     alias_of_entity_id: Columns | None
-    """Columns that hold entities, too."""
+    """Further columns that hold entities."""
 
     alias_of_relation_id: Columns | None
-    """Columns that hold relations, too."""
+    """Further columns that hold relations."""
 
     preload_weight: dict[Column, Column] | None
     """Columns of vectors, by the column of ids that they belong to."""
@@ -118,10 +118,10 @@ class Data(Group):
     """Name for the column of history lengths."""
 
     LIST_SUFFIX: Text
-    """Of the columns of histories."""
+    """Suffix of the columns of histories."""
 
     MAX_ITEM_LIST_LENGTH: Width
-    """Longest history."""
+    """Maximum history length."""
 
     POSITION_FIELD: Column
     """Name for the column of positions."""
@@ -148,4 +148,4 @@ class Data(Group):
     """Relations to keep, by number of triples."""
 
     benchmark_filename: Benchmark | None
-    """Parts of a dataset that comes divided: [train, valid, test] for NAME.train.inter and so on."""
+    """Parts of a dataset that is already split: [train, valid, test] for NAME.train.inter and so on."""

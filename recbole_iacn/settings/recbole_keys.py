@@ -1,4 +1,4 @@
-"""Which settings RecBole reads."""
+"""The settings that RecBole reads."""
 
 import functools
 import re
@@ -14,7 +14,7 @@ _OTHER_KEYS = {"model", "dataset", "config_files", "config_file", "nproc", "ip",
 @functools.cache
 def recbole_keys() -> frozenset[str]:
     """Every setting that RecBole reads. It has no list of them: they are gathered from its code and its YAML files, so
-    that the answer is true for the version at hand."""
+    that the answer holds for the installed version."""
     import recbole
 
     root = Path(recbole.__file__).parent
@@ -22,7 +22,7 @@ def recbole_keys() -> frozenset[str]:
     for source in root.rglob("*.py"):
         keys.update(KEY_READ.findall(source.read_text(encoding="utf-8")))
     for defaults in (root / "properties").rglob("*.yaml"):
-        if "url" not in defaults.name:  # lists of data sets, not settings
+        if "url" not in defaults.name:  # lists of datasets, not settings
             keys.update(_KEY_IN_YAML.findall(defaults.read_text(encoding="utf-8")))
     from recbole.utils import argument_list
 

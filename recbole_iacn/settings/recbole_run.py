@@ -36,56 +36,56 @@ class Environment(Group):
     """The GPUs that the run may see."""
 
     use_gpu: bool
-    """Report GPU memory in the log; gpu_id: '' is what keeps a run on the CPU."""
+    """Report GPU memory in the log; to run on the CPU, set gpu_id: ''."""
 
     worker: Annotated[int, Ge(0), Cap(256)]
-    """Processes that make batches; 0: the run's own."""
+    """Number of processes that build batches; 0: the main process builds them."""
 
     seed: Annotated[int, Ge(0), Le(2**32 - 1)]
-    """Of all random numbers."""
+    """Seed of all random numbers."""
 
     state: Annotated[str, one_of("debug", "info", "warning", "error", "critical")] | None
-    """Least level of what is logged."""
+    """Minimum level of log messages."""
 
     reproducibility: bool
-    """Only deterministic algorithms of cuDNN."""
+    """Use only deterministic algorithms of cuDNN."""
 
     data_path: Path
-    """Folder of the datasets' folders."""
+    """Folder that holds the datasets' folders."""
 
     checkpoint_dir: Path
     """Folder of checkpoints, and of saved datasets and loaders."""
 
     show_progress: bool
-    """Progress bars."""
+    """Show progress bars."""
 
     save_dataset: bool
     """Save the dataset after filtering."""
 
     dataset_save_path: Path | None
-    """A saved dataset, which is opened in place of the atomic files; it is unpickled, so it must be one of your own."""
+    """A saved dataset to open instead of the atomic files; it is unpickled, so it must be your own."""
 
     save_dataloaders: bool
     """Save the loaders."""
 
     dataloaders_save_path: Path | None
-    """Saved loaders, which are opened in place of the dataset; they are unpickled, so they must be your own."""
+    """Saved loaders to open instead of the dataset; they are unpickled, so they must be your own."""
 
     log_wandb: bool
     """Report to Weights & Biases; needs the package wandb."""
 
     wandb_project: Text
-    """Its project."""
+    """Project in Weights & Biases."""
 
     shuffle: bool
-    """Draw the training rows in a new order in each epoch."""
+    """Shuffle the training rows in each epoch."""
 
 
 class Training(Group):
     """Training"""
 
     epochs: Count
-    """At most."""
+    """Maximum number of epochs."""
 
     train_batch_size: Count
     """Rows per batch; negatives count."""
@@ -94,20 +94,20 @@ class Training(Group):
     """Optimizer."""
 
     learning_rate: Rate
-    """The optimizer's."""
+    """Learning rate of the optimizer."""
 
     train_neg_sample_args: Negatives | None
     """Negatives in training: distribution (uniform or popularity), sample_num per positive, alpha (power of
-    popularity), dynamic and candidate_num (the hardest of so many candidates); ~ for none."""
+    popularity), dynamic and candidate_num (the hardest of that many candidates); ~ for none."""
 
     eval_step: Count
-    """Epochs from one validation to the next."""
+    """Epochs between validations."""
 
     stopping_step: Natural
-    """Validations without a better score after which training stops; 0: at the first."""
+    """Validations without improvement after which training stops; 0: at the first."""
 
     clip_grad_norm: ClipGradNorm | None
-    """Largest norm of the gradient: a dict with max_norm, and norm_type if it is not 2."""
+    """Maximum norm of the gradient: a dict with max_norm, and norm_type if it is not 2."""
 
     weight_decay: Decay
     """L2 penalty."""
@@ -119,28 +119,28 @@ class Training(Group):
     """Penalise squared norms instead of norms (models with RecBole's EmbLoss)."""
 
     enable_amp: bool
-    """Mixed precision."""
+    """Train in mixed precision."""
 
     enable_scaler: bool
     """Scale losses in mixed precision, which float16 needs."""
 
     transform: Transform | None
-    """Change each batch's histories before they are read."""
+    """Transformation of each batch's histories before they are read."""
 
     mask_ratio: Share
     """Share of a history that mask_itemseq masks."""
 
     ft_ratio: Share
-    """Share of training rows in which mask_itemseq masks the last item alone."""
+    """Share of training rows in which mask_itemseq masks only the last item."""
 
     eta: Share
     """Share of a history that crop_itemseq keeps."""
 
     save_step: Count
-    """Epochs from one pretraining checkpoint to the next."""
+    """Epochs between pretraining checkpoints."""
 
     pretrain_epochs: Count
-    """Epochs of pretraining."""
+    """Number of epochs of pretraining."""
 
 
 class Evaluation(Group):
@@ -154,16 +154,16 @@ class Evaluation(Group):
     """A user's earlier items may be recommended; sequential models need it."""
 
     metrics: Names
-    """What is measured."""
+    """Metrics to compute."""
 
     topk: TopK
     """Cutoffs k of ranking metrics."""
 
     valid_metric: Text
-    """What early stopping and the best checkpoint go by, such as AUC or NDCG@10."""
+    """The metric for early stopping and for the best checkpoint, such as AUC or NDCG@10."""
 
     valid_metric_bigger: bool
-    """RecBole derives it from valid_metric."""
+    """Whether larger is better; RecBole derives it from valid_metric."""
 
     eval_batch_size: Count
     """Rows per batch in evaluation."""
@@ -172,4 +172,5 @@ class Evaluation(Group):
     """Decimals of metrics."""
 
     tail_ratio: Positive | None
-    """TailPercentage: share of items that are the tail if at most 1, else the most clicks of a tail item; ~ is 0.1."""
+    """TailPercentage: share of items that are the tail if at most 1, else the maximum number of clicks of a tail item;
+    ~ is 0.1."""

@@ -1,4 +1,4 @@
-"""How settings are read: from YAML files, from the command line, from strings."""
+"""Reads settings from YAML files, from the command line and from strings."""
 
 import ast
 import os
@@ -56,10 +56,10 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def value_of(text: str) -> Any:
-    """The value that a string of the command line stands for: a literal of Python, true or false, or the text itself.
+    """The value of a string of the command line: a Python literal, true or false, or the text itself.
 
-    RecBole evaluates the string as an expression. A literal gives the same; but ``9**9**9`` does not keep the run busy
-    for ever, ``exit()`` does not end it, and a column called ``key`` is not mistaken for RecBole's variable of that
+    RecBole evaluates the string as an expression. For a literal the result is the same; but ``9**9**9`` does not block
+    the run, ``exit()`` does not end it, and a column called ``key`` is not mistaken for RecBole's variable of that
     name.
 
     Args:
@@ -72,7 +72,7 @@ def value_of(text: str) -> Any:
 
 
 def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with each string replaced by what it stands for.
+    """Settings with each string replaced by its value.
 
     Args:
         settings (dict): key to value.
@@ -94,11 +94,11 @@ def command_line() -> dict[str, Any]:
     """
     if sys.argv and "ipykernel_launcher" in sys.argv[0]:
         return {}
-    found: dict[str, str] = {}
+    given: dict[str, str] = {}
     for argument in sys.argv[1:]:
         if not argument.startswith("--") or argument.count("=") != 1:
             continue
         key, _, value = argument[2:].partition("=")
-        if found.setdefault(key, value) != value:
-            raise ConfigError(f"{key}: given twice on the command line, as {found[key]} and as {value}")
-    return values_of(found)
+        if given.setdefault(key, value) != value:
+            raise ConfigError(f"{key}: given twice on the command line, as {given[key]} and as {value}")
+    return values_of(given)

@@ -1,4 +1,4 @@
-"""Which groups there are, whose they are, and which of them a model has defaults from."""
+"""The groups of settings, their owners, and which of them a model takes its defaults from."""
 
 import functools
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from recbole_iacn.settings.recbole_keys import recbole_keys
 
 OWNER = "recbole_iacn's"
 
-# A file of defaults in properties/ -> its head and its groups. A later group goes over an earlier one.
+# A file of defaults in properties/ -> its groups. A later group overrides an earlier one.
 FILES: dict[str, tuple[type[Group], ...]] = {
     "IaCN": (iacn.TaskProtocol, iacn.Task, iacn.Speed),
     "MultiInterest": (family.RankingProtocol, family.Training, family.MultiInterest),
@@ -25,7 +25,7 @@ FILES: dict[str, tuple[type[Group], ...]] = {
     "TiMiRecPlus": (family.Plus, family.Distilled),
 }
 
-# Of RecBole's own settings: what they may be. Their defaults are RecBole's.
+# RecBole's own settings: the values that they accept. Their defaults are RecBole's.
 RECBOLE = (
     recbole_run.Environment,
     recbole_run.Training,
@@ -37,15 +37,15 @@ RECBOLE = (
     recbole_backbones.CDAE,
 )
 
-added: dict[str, type[Group]] = {}  # owner -> group, of the user's; see :func:`add`
+added: dict[str, type[Group]] = {}  # owner -> the user's group; see :func:`add`
 
 
 def add(group: type[Group], owner: str) -> None:
-    """Give a model or a task of one's own settings: they are then known, checked and have defaults.
+    """Add the settings of a model or a task of one's own: they are then known, checked and have defaults.
 
     Args:
         group (type): subclass of :class:`~recbole_iacn.settings.group.Group`; every setting has a default.
-        owner (str): whose it is, for messages: "task 'x'". A second call for an owner replaces its first.
+        owner (str): who defines it, for messages: "task 'x'". A second call for an owner replaces the first.
 
     Raises:
         ConfigError: a name that exists already; a default outside its range.
@@ -59,11 +59,11 @@ def add(group: type[Group], owner: str) -> None:
 
 
 def owner_of(key: str, but: str | None = None) -> str | None:
-    """Whose setting ``key`` is: ``recbole_iacn's``, ``RecBole's`` or an owner's name; None if nobody's.
+    """Whose setting ``key`` is: ``recbole_iacn's``, ``RecBole's`` or an owner's name; None if there is no such setting.
 
     Args:
         key (str): name of a setting.
-        but (str, optional): an owner who does not count.
+        but (str, optional): an owner to ignore.
     """
     for owner, group in added.items():
         if owner != but and key in group.model_fields:
@@ -74,10 +74,10 @@ def owner_of(key: str, but: str | None = None) -> str | None:
 
 
 def own_groups(model_class: type) -> tuple[type[Group], ...]:
-    """The groups that a model of this package has defaults from, the later over the earlier.
+    """The groups that a model of this package takes its defaults from; a later one overrides an earlier one.
 
     Args:
-        model_class (type): its class; a class of the user's has the settings of the nearest ancestor in the family.
+        model_class (type): its class; a class of the user's has the settings of its nearest ancestor in the family.
 
     Returns:
         tuple of type: empty for RecBole's own models.
@@ -152,7 +152,7 @@ def keys_of(group: type) -> set[str]:
 
 
 def keys() -> set[str]:
-    """All names that have a home here, the user's included."""
+    """All names that are defined here, including the user's."""
     return {*_homes(), *(key for group in added.values() for key in group.model_fields)}
 
 

@@ -1,4 +1,4 @@
-"""Type hints in words, and the one line that rejects a value."""
+"""Type hints as text, and the one line that rejects a value."""
 
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -21,7 +21,7 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def allows(kind: Any, value: Any) -> Any:
-    """pydantic's first objection to a value, as it names it; None if there is none."""
+    """pydantic's first error for a value; None if there is none."""
     try:
         adapter(kind).validate_python(value)
     except ValidationError as error:
@@ -64,7 +64,7 @@ def words(kind: Any) -> str:
 
 
 def complaint(key: str, kind: Any, value: Any) -> str:
-    """Why a value is rejected: the key, or the key within it, what it must be, and what it is.
+    """The message that rejects a value: the key, or the key within it, what it must be, and what it is.
 
     Args:
         key (str): the setting.
@@ -112,7 +112,7 @@ def _first(marks, kind):
 
 
 def _arms(kind):
-    """What a hint may be, one by one, without None: the members of a union, or the hint itself."""
+    """The alternatives of a hint, without None: the members of a union, or the hint itself."""
     base, _ = unwrap(kind)
     if get_origin(base) in (Union, types.UnionType):
         return [arm for arm in get_args(base) if arm is not type(None)]
@@ -120,7 +120,7 @@ def _arms(kind):
 
 
 def _parts(kind):
-    """What a hint that is no union may be, in one or several phrases."""
+    """What a value of a hint that is not a union must be, in one or several phrases."""
     base, marks = unwrap(kind)
     rule, inner = _first(marks, Rule), get_args(base)
     if rule:

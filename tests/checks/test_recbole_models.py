@@ -1,6 +1,6 @@
-"""Every model of RecBole trains for an epoch and is tested, or says what it lacks: the list in docs/recbole_models.md.
+"""Every model of RecBole trains for an epoch and is tested, or names what it lacks: the list in docs/recbole_models.md.
 
-``python tests/checks/test_recbole_models.py`` writes that page anew.
+``python tests/checks/test_recbole_models.py`` rewrites that page.
 """
 
 import os
@@ -67,7 +67,7 @@ _VECTORS_TEXT = (
 )
 _RERANK = ({"reranker_CAN_NUM": 5}, "more items than `reranker_CAN_NUM` (100); ranks all items, never a sample")
 
-# What single models need, and in words.
+# What single models need, as settings and as text.
 BY_MODEL = {
     "DIN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
     "DIEN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
@@ -156,7 +156,7 @@ the models runs on today's stack: the quick start cannot be imported. Once that 
 """
 
 
-# --- Small data with everything that a model may ask for
+# --- A small dataset with everything that a model may need
 
 
 def _write(path, header, rows):
@@ -220,13 +220,13 @@ def no_waiting(monkeypatch):
     monkeypatch.setattr(psutil, "cpu_percent", lambda *args, **kwargs: 0.0)
 
 
-# --- The list is true
+# --- The list is correct
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("model", all_models())
-def test_every_model_runs_or_says_what_it_lacks(model, small, no_waiting):
+def test_every_model_runs_or_names_what_it_lacks(model, small, no_waiting):
     from recbole.quick_start import run_recbole
 
     given = {"model": model, "dataset": "small", "config_dict": settings_for(model, small), "saved": False}
@@ -277,7 +277,7 @@ def test_several_missing_packages_are_named_together(monkeypatch):
 
 
 @pytest.mark.parametrize("version, missing", [("0.9.1", False), ("1.0", True), ("2.1.0", True)])
-def test_a_version_that_came_too_late_is_missing(monkeypatch, version, missing):
+def test_a_version_that_is_too_new_counts_as_missing(monkeypatch, version, missing):
     monkeypatch.setattr(recbole_models.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setattr(recbole_models.importlib.metadata, "version", lambda name: version)
     assert Extra("dgl", "dgl<1", before=1).missing() is missing
@@ -315,7 +315,7 @@ def test_an_unknown_name_is_one_line_whatever_is_installed(error):
 @pytest.mark.parametrize(
     "error", [ValueError("size"), AttributeError("x", name="x"), ModuleNotFoundError("No module", name="their_module")]
 )
-def test_an_error_inside_a_models_module_stays(error):
+def test_an_error_inside_a_models_module_is_kept(error):
     with pytest.raises(type(error)) as caught:
         _configurator_that_raises(error).Config()._get_model_and_dataset("Theirs", "any")
     assert caught.value is error

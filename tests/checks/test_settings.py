@@ -1,4 +1,4 @@
-"""Wrong input: one clear error that names the key or the file and the mend, before any training."""
+"""Wrong input: one clear error that names the key or the file and how to fix it, before any training."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from recbole_iacn.checks.settings import known_keys
 SCRIPT = Path(__file__).parents[2] / "run_recbole_iacn.py"
 
 
-def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
+def assert_rejected(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
     with pytest.raises(ConfigError, match=message) as caught:
         recbole_iacn.run(model, dataset, config_dict=settings(**changes))
     assert not list(Path(".").glob("saved/*")), "nothing may be written"
@@ -64,7 +64,7 @@ def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **change
         ({"mlp_hidden_size": 3}, "mlp_hidden_size: must be a non-empty list of integers >= 1, got 3"),
         ({"mlp_hidden_size": [8, 10**9]}, r"mlp_hidden_size: each item must be at most 65536, got \[8, 1000000000\]"),
         ({"metrics": 5}, "metrics: must be a non-empty list of names or a name, got 5"),
-        ({"metrics": ["Hit", "AUC"]}, "metrics: AUC is of scores and Hit of ranks; a run measures either"),
+        ({"metrics": ["Hit", "AUC"]}, "metrics: AUC needs scores and Hit ranks; a run measures one kind"),
         ({"clip_grad_norm": {"max_nrom": 1}}, "clip_grad_norm: there is no 'max_nrom'. Did you mean 'max_norm'"),
         ({"clip_grad_norm": {"norm_type": 2}}, "clip_grad_norm: max_norm is missing"),
         ({"clip_grad_norm": {"max_norm": -1}}, "clip_grad_norm.max_norm: must be a number > 0, got -1"),
@@ -82,20 +82,20 @@ def assert_refused(message, settings, model="DIN_IaCN", dataset="tiny", **change
         ({"val_interval": {"categories": "[0,1]"}}, "val_interval.categories: must be a list of tokens"),
         ({"alias_of_item_id": ["timestamp"]}, "alias_of_item_id: 'timestamp' must be of type token or token_seq"),
         ({"additional_feat_suffix": "ent"}, "additional_feat_suffix: .*tiny.ent: atomic file not found"),
-        ({"MODEL_TYPE": 1}, "MODEL_TYPE: is not for setting, the run derives it; leave it out"),
+        ({"MODEL_TYPE": 1}, "MODEL_TYPE: cannot be set, the run derives it; leave it out"),
         ({"USER_ID_FIELD": "item_id"}, "ITEM_ID_FIELD: 'item_id' is USER_ID_FIELD already"),
         ({"lgb_params": object()}, "lgb_params: must be text, a number, .* got a object"),
         ({"benchmark_filename": ["train"], "protocol": None}, "tiny.train.inter: atomic file not found. .*tiny.inter"),
     ],
 )
 def test_wrong_settings_are_named(settings, changes, message):
-    assert_refused(message, settings, **changes)
+    assert_rejected(message, settings, **changes)
 
 
 def test_recboles_own_models_are_checked_too(settings):
     load = {"inter": ["user_id", "item_id", "timestamp"]}
     for model, changes, message in (
-        ("DIN", {"metrics": ["AUC", "GAUC"]}, "metrics: AUC is of scores and GAUC of ranks"),
+        ("DIN", {"metrics": ["AUC", "GAUC"]}, "metrics: AUC needs scores and GAUC ranks"),
         ("DIN", {"repeatable": False}, "repeatable: must be True for a sequential model, got False"),
         (
             "DIN",
@@ -118,29 +118,29 @@ def test_recboles_own_models_are_checked_too(settings):
         ),
         ("WideDeep", {"mlp_hidden_size": []}, "mlp_hidden_size: must be a non-empty list of integers >= 1, got"),
     ):
-        assert_refused(message, settings, model=model, **{"load_col": load, **changes})
+        assert_rejected(message, settings, model=model, **{"load_col": load, **changes})
 
 
 def test_unknown_model_lists_the_nearest(settings):
-    assert "'DIN_IaCN'" in str(assert_refused("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
-    assert "'WideDeep'" in str(assert_refused("model: there is no 'WideDepp'", settings, model="WideDepp"))
+    assert "'DIN_IaCN'" in str(assert_rejected("model: there is no 'DIM_IaCN'", settings, model="DIM_IaCN"))
+    assert "'WideDeep'" in str(assert_rejected("model: there is no 'WideDepp'", settings, model="WideDepp"))
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIN", "BPR"])
-def test_unknown_data_set_lists_the_nearest(settings, model):
-    error = assert_refused("dataset: no folder", settings, model=model, dataset="tinny", load_col=...)
+def test_unknown_dataset_lists_the_nearest(settings, model):
+    error = assert_rejected("dataset: no folder", settings, model=model, dataset="tinny", load_col=...)
     assert "Did you mean 'tiny'" in str(error)
 
 
 def test_missing_interaction_file(settings, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert_refused("empty.inter: atomic file not found", settings, dataset="empty", data_path=str(tmp_path))
+    assert_rejected("empty.inter: atomic file not found", settings, dataset="empty", data_path=str(tmp_path))
 
 
 def test_header_without_types(settings, tmp_path):
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "plain.inter").write_text("user_id,item_id\n1,2\n")
-    assert_refused(
+    assert_rejected(
         "plain.inter, line 1: 'user_id,item_id' is not 'field:type'", settings, dataset="plain", data_path=str(tmp_path)
     )
 
@@ -165,31 +165,31 @@ def labelled(tmp_path, history=True, labels=(1, 0)):
     }
 
 
-def test_history_column_absent(settings, tmp_path):
+def test_missing_history_column(settings, tmp_path):
     options = labelled(tmp_path, history=False)
-    assert_refused("split.train.inter: no column 'item_id_list' .*the history", settings, **options)
+    assert_rejected("split.train.inter: no column 'item_id_list' .*the history", settings, **options)
 
 
 def test_all_labels_equal(settings, tmp_path):
-    assert_refused("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
+    assert_rejected("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
 
 
 def test_no_labels_and_no_negatives(settings, tmp_path):
     options = labelled(tmp_path)
     options["load_col"] = {"inter": ["user_id", "item_id", "item_id_list"]}
-    assert_refused("label: no such column is loaded and no negatives are drawn", settings, **options)
+    assert_rejected("label: no such column is loaded and no negatives are drawn", settings, **options)
 
 
 def test_labels_beside_drawn_negatives(settings, tmp_path):
     options = {**labelled(tmp_path), "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
-    assert_refused("label: the data brings labels, but train_neg_sample_args draws", settings, **options)
+    assert_rejected("label: the data contains labels, but train_neg_sample_args draws", settings, **options)
 
 
 def test_labels_under_a_protocol_that_makes_its_own(settings):
     load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
-    message = "rating: protocol 'leave_one_out_ctr' takes every row for a click"
-    assert_refused(message, settings, load_col=load, LABEL_FIELD="rating")
-    assert_refused("threshold: protocol 'leave_one_out_ctr' fixes it to None", settings, threshold={"rating": 3})
+    message = "rating: protocol 'leave_one_out_ctr' treats every row as a click"
+    assert_rejected(message, settings, load_col=load, LABEL_FIELD="rating")
+    assert_rejected("threshold: protocol 'leave_one_out_ctr' fixes it to None", settings, threshold={"rating": 3})
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A file or folder is the old one or the new one, and what failed leaves nothing behind."""
+"""A file or folder is the old one or the new one, and a failure leaves nothing behind."""
 
 import os
 
@@ -45,7 +45,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert names(tmp_path) == ["made"] and names(tmp_path / "made") == ["deep"]
 
 
-def test_a_folder_that_cannot_take_its_place_gives_it_back(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_renamed_restores_the_old_one(tmp_path, monkeypatch):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "old").write_text("old")
     rename = os.replace
@@ -87,7 +87,7 @@ def test_scratch_is_hidden_and_always_removed(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_what_an_earlier_process_of_that_number_left_is_not_mixed_in(tmp_path):
+def test_leftovers_of_an_earlier_process_with_that_id_are_removed(tmp_path):
     left = tmp_path / f".x.partial-{os.getpid()}"
     left.mkdir()
     (left / "stale").write_text("")

@@ -1,4 +1,4 @@
-"""The data set of the interest-aware models: auxiliary columns, and data of other shapes."""
+"""The dataset of the interest-aware models: auxiliary columns, and data of other shapes."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def test_auxiliary_columns_repeat_their_originals(build, features):
     assert [name for name in alone._dataset.get_item_feature() if name.endswith("_auxiliary")] == ["item_id_auxiliary"]
 
 
-def test_data_without_an_item_table_work(build):
+def test_data_without_an_item_table_works(build):
     *_, train, _, _, model = build(load_col={"inter": ["user_id", "item_id", "timestamp"]})
     assert torch.isfinite(sum(model.calculate_loss(next(iter(train)))))
 

@@ -1,4 +1,4 @@
-"""HistoryDataset yields what RecBole's sequential data set yields, to the last value, without its copies."""
+"""HistoryDataset yields what RecBole's sequential dataset yields, to the last value, without its copies."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def make_config(model="SASRec", dataset="ml-100k", **changes):
 
 
 def both(config):
-    """RecBole's data set and ours of the same settings."""
+    """RecBole's dataset and ours with the same settings."""
     from recbole.data.dataset import SequentialDataset
 
     from recbole_iacn.data.history import HistoryDataset
@@ -24,7 +24,7 @@ def both(config):
 
 
 def assert_same_rows(stock, ours):
-    """Equal columns, types and values of two data sets' rows, and of a batch with its items' features."""
+    """Equal columns, types and values of two datasets' rows, and of a batch with its items' features."""
     rows = ours.inter_feat.gather()
     assert sorted(rows.columns) == sorted(ours.inter_feat.columns) == sorted(stock.inter_feat.columns)
     for name in stock.inter_feat:
@@ -64,7 +64,7 @@ def write_rich(folder, rows=400):
     "split", [{"LS": "valid_and_test"}, {"LS": "test_only"}, {"RS": [0.8, 0.1, 0.1]}], ids=["LS", "test_only", "RS"]
 )
 def test_same_windows_as_recbole_on_ml_100k(split, length):
-    """In ml-100k users have up to 737 films, and many at one second."""
+    """In ml-100k users have up to 737 films, many of them in the same second."""
     evaluation = {"split": split, "order": "TO", "group_by": "user", "mode": "full"}
     config = make_config(eval_args=evaluation, MAX_ITEM_LIST_LENGTH=length)
     stock, ours = both(config)
@@ -108,8 +108,8 @@ def test_same_rows_as_recbole_on_data_with_everything(tmp_path, changes):
 
 
 @pytest.mark.parametrize("separator", ["\t", ",", "::"])
-def test_tokens_of_every_kind_get_recboles_numbers(tmp_path, separator):
-    """Long ones, accents, quotes, one that begins with another, and those that pandas takes for an empty cell."""
+def test_tokens_of_every_kind_get_recboles_ids(tmp_path, separator):
+    """Long ones, accents, quotes, one that begins with another, and those that pandas reads as an empty cell."""
     folder = tmp_path / "odd"
     folder.mkdir()
     users = [
@@ -142,7 +142,7 @@ def test_tokens_of_every_kind_get_recboles_numbers(tmp_path, separator):
         assert_same_rows(part, ours_part)
 
 
-def test_benchmark_files_lie_end_to_end_and_yield_the_same_rows(tmp_path):
+def test_benchmark_files_are_concatenated_and_yield_the_same_rows(tmp_path):
     folder = tmp_path / "split"
     folder.mkdir()
     rng = np.random.default_rng(3)
@@ -219,7 +219,7 @@ def test_dien_gets_a_negative_beside_each_item_of_a_history(build):
         assert ((negatives > 0) == (history > 0)).all()
         assert (negatives != history)[history > 0].all()
     assert torch.isfinite(model.calculate_loss(next(iter(train))))
-    # One negative a click: a longer history of the same user begins with the same ones.
+    # One negative per click: a longer history of the same user begins with the same ones.
     rows = train._dataset.inter_feat.gather()
     user = rows["user_id"] == 1
     longest = rows["item_length"][user].argmax()
@@ -227,12 +227,12 @@ def test_dien_gets_a_negative_beside_each_item_of_a_history(build):
         assert torch.equal(own[:length], rows["neg_item_id_list"][user][longest][:length])
 
 
-def test_a_model_with_a_data_set_of_its_own_is_refused(build):
+def test_a_model_with_its_own_dataset_is_rejected(build):
     with pytest.raises(ConfigError, match="history_dataset: GRU4RecKG needs RecBole's own GRU4RecKGDataset"):
         build("GRU4RecKG", history_dataset=True, train_neg_sample_args=None, **RANKING)
 
 
-def test_without_the_setting_recbole_keeps_its_own_data_set(build):
+def test_without_the_setting_recbole_keeps_its_own_dataset(build):
     from recbole.data.dataset import SequentialDataset
 
     _, train, *_ = build("SASRec", train_neg_sample_args=None, **RANKING)

@@ -30,14 +30,14 @@ def test_one_negative_per_positive_and_every_prefix_trains(build):
     assert sum(len(batch) for batch in train) == 2 * users * (events - 3)
 
 
-def test_batches_hold_as_many_rows_as_recbole_means(build):
+def test_batches_hold_as_many_rows_as_in_recbole(build):
     _, train, valid, _, _ = build(train_batch_size=64, eval_batch_size=32)
     assert len(next(iter(train))) == 64
     assert len(next(iter(valid))[0]) == 32
 
 
 @pytest.mark.slow
-def test_saved_loaders_and_data_sets_give_the_same_run(settings):
+def test_saved_loaders_and_datasets_give_the_same_run(settings):
     import recbole_iacn
 
     def figures(**changes):
@@ -60,8 +60,8 @@ def test_an_evaluation_batch_holds_whole_cases_and_at_least_one(build, size, bat
     assert sizes == [batch] * (2 * 60 // batch)
 
 
-def test_order_and_negatives_of_an_epoch_are_the_seeds_and_the_epochs(build):
-    """Of the same clicks another seed, or another epoch, makes another order and other negatives."""
+def test_order_and_negatives_depend_on_seed_and_epoch(build):
+    """For the same clicks, another seed or epoch gives another order and other negatives."""
     _, one, *_ = build()
     _, other, *_ = build(seed=8)
     passes = [token_rows(one), token_rows(one), token_rows(other)]

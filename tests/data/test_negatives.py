@@ -1,4 +1,4 @@
-"""Negatives of one's own, from a file, and what is wrong with such a file."""
+"""Negatives of one's own from a file, and errors in such a file."""
 
 from types import SimpleNamespace
 
@@ -48,7 +48,7 @@ def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_
     _, train, *_ = build()
     own = own_sets(train._dataset)
     write_negatives(tmp_path / "own", train._dataset, lambda user, item: f"{user}\t{min(own[user])}")
-    with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is an item of 'u0' itself"):
+    with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is one of the own items of 'u0'"):
         build(test_negatives_file=str(tmp_path / "own"))
     head = "user_id:token\titem_id_list:token_seq\n"
     (tmp_path / "empty").write_text(head)
@@ -73,5 +73,5 @@ def test_one_own_item_among_others_is_an_error(tmp_path):
     assert read_negatives(path, data, own, np.array([2, 1, 1]), 2).tolist() == [[3, 3], [1, 2], [1, 2]]
     for items, named in (("x z", "z"), ("z y", "z"), ("z z", "z")):
         path.write_text(f"{head}b\tz z\na\t{items}\n")
-        with pytest.raises(ConfigError, match=f"mine, line 3: '{named}' is an item of 'a' itself"):
+        with pytest.raises(ConfigError, match=f"mine, line 3: '{named}' is one of the own items of 'a'"):
             read_negatives(path, data, own, np.array([1]), 2)

@@ -1,4 +1,4 @@
-"""Negatives, loaders, order in time: what the protocol promises, for our models and RecBole's."""
+"""Negatives, loaders and order in time under a protocol, for our models and RecBole's."""
 
 import pytest
 from helpers import file_rows, own_sets, token_rows
@@ -33,7 +33,7 @@ def test_evaluation_negatives_stay_and_are_the_same_for_every_model(build):
     assert negatives != [item for _, item, label in token_rows(valid) if not label]
 
 
-def test_last_item_tests_and_the_one_before_validates(build):
+def test_the_last_item_is_for_the_test_and_the_one_before_for_validation(build):
     _, _, valid, test, _ = build()
     last = {}
     for user, item, time, _ in file_rows(test._dataset):
@@ -118,11 +118,11 @@ def test_a_model_without_a_history_cannot_follow_dien_books(build):
         ("DIN", {"test_negatives_file": "x"}, "test_negatives_file: only a protocol draws fixed negatives"),
         ("DIN_IaCN", {"valid_negatives_file": "absent"}, "valid_negatives_file: absent: No such file"),
         ("DIN", {"history_dataset": "maybe"}, "history_dataset: must be True or False, got 'maybe'"),
-        ("DIN_IaCN", {"history_dataset": False}, "history_dataset: DIN_IaCN always reads histories so"),
+        ("DIN_IaCN", {"history_dataset": False}, "history_dataset: DIN_IaCN always reads histories as windows"),
         ("WideDeep", {"history_dataset": True}, "history_dataset: WideDeep reads no histories"),
     ],
 )
-def test_wrong_data_settings_are_told_before_any_data_are_read(build, monkeypatch, model, changes, message):
+def test_wrong_data_settings_are_rejected_before_any_data_are_read(build, monkeypatch, model, changes, message):
     from recbole.data.dataset import Dataset
 
     monkeypatch.setattr(Dataset, "_load_data", lambda *args: pytest.fail("data were read"))
@@ -132,7 +132,7 @@ def test_wrong_data_settings_are_told_before_any_data_are_read(build, monkeypatc
 
 @pytest.mark.parametrize("users, protocol", [(1, "dien_books"), (2, "dien_books"), (0, "leave_one_out_ctr")])
 def test_too_few_histories_are_an_error(build, tmp_path, users, protocol):
-    """So many users with three interactions, five with one; RecBole gives each part one of three rows, not of fewer."""
+    """So many users have three interactions, five have one; RecBole splits three rows, not fewer."""
     folder = tmp_path / "few"
     folder.mkdir()
     lines = [f"u{user}\ti{step}\t{step}" for user in range(users) for step in range(3)]
@@ -144,7 +144,7 @@ def test_too_few_histories_are_an_error(build, tmp_path, users, protocol):
         build("DIN", "few", **changes)
 
 
-def test_a_protocol_fills_in_and_refuses_contradiction():
+def test_a_protocol_fills_in_settings_and_rejects_contradictions():
     assert protocol_settings(None, {"eval_args": {}}) == {}
     settings = protocol_settings("leave_one_out_ctr", {"eval_args": {"order": "TO"}})
     assert settings["eval_args"]["mode"] == {"valid": "uni1", "test": "uni1"}

@@ -22,7 +22,7 @@ def test_a_candidate_drawn_twice_counts_twice_and_a_tie_is_won():
     assert falling.shape == (2, 6) and (falling.diff() < 0).all()
 
 
-def test_who_gives_nan_has_ranked_nothing():
+def test_a_nan_never_helps_the_clicked_item():
     nan = torch.nan
     scores = torch.tensor([[0.0, nan, 0.9, 0.5], [0.0, 0.3, nan, 0.1], [0.0, nan, nan, nan]])
     drawn = Candidates(torch.tensor([[2, 3], [2, 3], [2, 3]]))
@@ -41,7 +41,7 @@ def test_gauc_by_numpy(build):
 
 
 def trained(build, model, **changes):
-    """(config, train, valid, test, model, trainer), the model with weights that tell items apart."""
+    """(config, train, valid, test, model, trainer), the model with weights that distinguish items."""
     parts = build(model, **changes)
     torch.manual_seed(0)
     for parameter in parts[-1].parameters():
@@ -50,7 +50,7 @@ def trained(build, model, **changes):
 
 
 def own_metrics(ranks, k):
-    """Hit, NDCG and MRR of one clicked item a row."""
+    """Hit, NDCG and MRR of one clicked item per row."""
     hit = ranks <= k
     return hit.mean(), (hit / np.log2(ranks + 1)).mean(), (hit / ranks).mean()
 
@@ -74,8 +74,8 @@ def test_metrics_by_numpy(build, model):
                 assert found[f"{name}@{k}"] == pytest.approx(wanted, abs=6e-5)  # RecBole rounds to four places
 
 
-def test_candidates_are_fixed_and_nobodys_own(build):
-    """Same for every model and pass; other seeds and validation have others."""
+def test_candidates_are_fixed_and_outside_the_users_own_items(build):
+    """They are the same for every model and pass; other seeds and validation have others."""
     _, _, valid, test, *_ = build("ComiRec", **SAMPLED)
     again = build("SASRec", **{**SAMPLED, **STOCK})[3]
     other = build("ComiRec", **SAMPLED, seed=8)[3]
@@ -88,8 +88,8 @@ def test_candidates_are_fixed_and_nobodys_own(build):
         assert not clicks[user] & set(drawn) and min(drawn) > 0
 
 
-def test_training_negatives_may_be_the_items_that_test(build):
-    """But none of the user's training items, the first one, which is nobody's target, included."""
+def test_training_negatives_may_be_test_items(build):
+    """But none of the user's training items, including the first one, which is not a target."""
     _, train, valid, test, _ = build("ComiRec", **SAMPLED)
     training, later = {}, {}
     for part, into in ((train, training), (valid, later), (test, later)):
@@ -158,13 +158,13 @@ def test_the_users_own_candidates(build, tmp_path):
         ("ComiRec", {"eval_negatives": 0}, "eval_negatives: must be an integer >= 1"),
         ("ComiRec", {"protocol": "leave_one_out_full"}, "eval_negatives: is for protocol leave_one_out_sampled"),
         ("ComiRec", {"mask_history": True}, "mask_history: is for protocol leave_one_out_full"),
-        ("ComiRec", {"metrics": ["Hit", "NDCG", "ItemCoverage"]}, "metrics: ItemCoverage is about all items"),
-        ("SASRec", {**STOCK, "metrics": ["Hit", "NDCG", "GiniIndex"]}, "metrics: GiniIndex is about all items"),
+        ("ComiRec", {"metrics": ["Hit", "NDCG", "ItemCoverage"]}, "metrics: ItemCoverage is computed over all items"),
+        ("SASRec", {**STOCK, "metrics": ["Hit", "NDCG", "GiniIndex"]}, "metrics: GiniIndex is computed over all items"),
         ("ComiRec", {"topk": [3, 14]}, r"topk: 14 is more than the 13 items that are ranked \(eval_negatives\)"),
         ("SASRec", {**STOCK, "topk": 14}, "topk: 14 is more than the 13 items"),
         ("ComiRec", {"valid_metric": "NDCG@10"}, "valid_metric: 'NDCG@10' is not measured; .* NDCG@3, NDCG@5"),
         ("ComiRec", {"valid_metric": "NDCG"}, "valid_metric: 'NDCG' is not measured"),
-        ("ComiRec", {"metrics": ["GAUC"], "valid_metric": "GAUC@3"}, "valid_metric: GAUC is of no k"),
+        ("ComiRec", {"metrics": ["GAUC"], "valid_metric": "GAUC@3"}, "valid_metric: GAUC takes no cutoff"),
         ("ComiRec", {"train_neg_sample_args": None}, "train_neg_sample_args: ComiRec learns from pairs"),
         ("SASRec", {**STOCK, "train_neg_sample_args": None}, "train_neg_sample_args: SASRec learns from pairs"),
         ("ComiRec", {"train_neg_sample_args": {**DRAWN, "dynamic": True}}, "train_neg_sample_args: dynamic"),
@@ -176,7 +176,7 @@ def test_the_users_own_candidates(build, tmp_path):
         ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is not one"),
     ],
 )
-def test_what_cannot_be_ranked_is_told(build, model, changes, message):
+def test_impossible_rankings_are_rejected(build, model, changes, message):
     with pytest.raises(ConfigError, match=message):
         build(model, **{**SAMPLED, "valid_metric": "NDCG@3", **changes})
 

@@ -1,4 +1,4 @@
-"""Sampling against counts: uniform, by popularity, decided by the generator."""
+"""Sampling against counts: uniform, by popularity, determined by the generator."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
 
-def test_sampling_is_exact_uniform_and_decided_by_the_generator():
+def test_sampling_is_exact_uniform_and_determined_by_the_generator():
     own = OwnItems(np.array([1, 1, 1, 2]), np.array([1, 2, 3, 5]), n_items=7)
     users = np.repeat([1, 2], 30_000)
     drawn = own.sample_others(users, 1, np.random.default_rng(0))[:, 0]
@@ -21,10 +21,10 @@ def test_sampling_is_exact_uniform_and_decided_by_the_generator():
 
 def test_sampling_by_popularity_draws_an_item_as_often_as_it_has_users():
     users, items = np.array([1, 2, 3, 1, 2, 3, 4, 1, 1]), np.array([1, 1, 1, 2, 2, 3, 3, 2, 4])
-    own = OwnItems(users, items, n_items=9)  # users of items 1 to 4: 3, 2, 2, 1; nobody has 5 to 8
+    own = OwnItems(users, items, n_items=9)  # users of items 1 to 4: 3, 2, 2, 1; no user has 5 to 8
     drawn = own.sample_others(np.full(70_000, 4), 1, np.random.default_rng(0), "popularity")
     counts = np.bincount(drawn[:, 0], minlength=9)
-    assert counts[3] == counts[5:].sum() == 0  # user 4's own, and what nobody has
+    assert counts[3] == counts[5:].sum() == 0  # user 4's own, and what no user has
     assert abs(counts[[1, 2, 4]] / 70_000 - np.array([3, 2, 1]) / 6).max() < 0.007  # 4 standard deviations
     with pytest.raises(ConfigError, match="all 2 items"):
         OwnItems(np.array([1, 1, 2]), np.array([1, 2, 1]), 9).sample_others(

@@ -1,4 +1,4 @@
-"""Files of sequences to atomic files: by hand, and what is wrong with them in one line."""
+"""Conversion of sequences to atomic files: by hand, and one line for each error."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_the_command_and_a_second_time(given, tmp_path, capsys):
     assert "2 users, 2 items, 4 interactions; 1 items have no attributes" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(command)
-    assert "exists already; name another (--out, --name), or replace it by --overwrite" in capsys.readouterr().err
+    assert "exists already; name another (--out, --name), or replace it with --overwrite" in capsys.readouterr().err
     main([*command, "--overwrite"])
     made = tmp_path / "out" / "some"
     assert sorted(path.name for path in made.iterdir()) == ["some.inter", "some.yaml"]  # no items of the first time
@@ -45,7 +45,7 @@ def test_the_command_and_a_second_time(given, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_what_it_makes_trains(given, tmp_path):
+def test_a_model_trains_on_the_result(given, tmp_path):
     import recbole_iacn
 
     lines = "".join(f"u{user} {' '.join(str((user + step) % 9) for step in range(6))}\n" for user in range(20))
@@ -60,21 +60,21 @@ def test_what_it_makes_trains(given, tmp_path):
     ("changes", "message"),
     [
         ({"lines": "ann 7\nbob\n"}, "some.txt, line 2: user 'bob' has no item"),
-        ({"lines": "ann 7\nann 3\n"}, "some.txt, line 2: user 'ann' has a line already"),
-        ({"lines": "\n"}, "some.txt: has no line"),
-        ({"attributes": "{"}, "some.json: no JSON"),
+        ({"lines": "ann 7\nann 3\n"}, "some.txt, line 2: user 'ann' already has a line"),
+        ({"lines": "\n"}, "some.txt: has no lines"),
+        ({"attributes": "{"}, "some.json: is not valid JSON"),
         ({"attributes": '{"7": 3}'}, "some.json: must map each item to a list of attributes"),
-        ({"attributes": '{"7": ["dark red"]}'}, "some.json: item '7': attribute 'dark red' is no word"),
+        ({"attributes": '{"7": ["dark red"]}'}, "some.json: item '7': attribute 'dark red' is not a single word"),
     ],
 )
-def test_what_is_wrong_is_told_and_nothing_left(given, tmp_path, changes, message):
+def test_an_error_is_one_line_and_leaves_nothing(given, tmp_path, changes, message):
     with pytest.raises(ConfigError, match=message):
         convert(*given(**changes), tmp_path / "out" / "some")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("taken", ["out", "out/some"])
-def test_a_file_in_the_folders_place_is_told(given, tmp_path, taken):
+def test_a_file_in_the_folders_place_is_rejected(given, tmp_path, taken):
     (tmp_path / taken).parent.mkdir(exist_ok=True)
     (tmp_path / taken).write_text("mine")
     with pytest.raises(ConfigError, match=r"some: cannot be written \(.*\); name another"):

@@ -1,4 +1,4 @@
-"""The generator of planted interests: its law, its optimum, its files."""
+"""The generator of planted interests: its distribution, its optimum, its files."""
 
 import itertools
 
@@ -85,11 +85,11 @@ def test_the_optimal_score_reaches_the_bayes_auc(noise):
 
 
 def test_knowing_the_interests_is_no_better_than_the_optimum_once_they_show():
-    """An oracle told the interests themselves ranks by one bit; the optimum works from the clicks and comes near."""
+    """An oracle that knows the interests ranks by one bit; the optimum works from the clicks and comes near."""
     data = PlantedInterests(users=4000, noise=0.1)
     rng = np.random.default_rng(5)
-    told = [(data.cluster[items][:, None] == data.liked).any(1) for items in (data.clicks[:, -1], others(data, rng))]
-    assert rank_auc(*(scores.astype(float) for scores in told)) == pytest.approx(data.bayes_auc(), abs=0.02)
+    oracle = [(data.cluster[items][:, None] == data.liked).any(1) for items in (data.clicks[:, -1], others(data, rng))]
+    assert rank_auc(*(scores.astype(float) for scores in oracle)) == pytest.approx(data.bayes_auc(), abs=0.02)
 
 
 def test_more_noise_is_harder():
@@ -98,7 +98,7 @@ def test_more_noise_is_harder():
     assert values[0] - values[-1] > 0.25
 
 
-def test_files_say_what_was_planted(tmp_path):
+def test_files_hold_what_was_planted(tmp_path):
     data = PlantedInterests(users=5, events=4)
     folder = data.write(tmp_path / "new", "toy", categories=True)
     head, *lines = (folder / "toy.inter").read_text().splitlines()
@@ -109,7 +109,7 @@ def test_files_say_what_was_planted(tmp_path):
     assert items[0] == "item_id:token\tcategories:token_seq"
     assert items[1 + 41] == "i41\tc1"
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["toy"]
-    with pytest.raises(ConfigError, match="toy: is there already"):
+    with pytest.raises(ConfigError, match="toy: exists already"):
         data.write(tmp_path / "new", "toy")
 
 
@@ -123,6 +123,6 @@ def test_files_say_what_was_planted(tmp_path):
         ({"clusters": 40, "interests": 10}, "interests: 10 of 40 clusters are"),
     ],
 )
-def test_sizes_that_fit_no_data(sizes, message):
+def test_impossible_sizes_are_rejected(sizes, message):
     with pytest.raises(ConfigError, match=message):
         PlantedInterests(**sizes)

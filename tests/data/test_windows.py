@@ -1,10 +1,10 @@
-"""Windows: what is gathered is what a loop says."""
+"""Gathered windows against a plain loop."""
 
 import numpy as np
 import torch
 
 
-def test_gathered_windows_are_what_a_loop_says():
+def test_gathered_windows_equal_a_plain_loop():
     from recbole_iacn.data.windows import Windows
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""An adopted layer keeps what it has and computes as its new class does."""
+"""An adopted layer keeps its parameters and computes as its new class does."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def test_parameters_names_and_references_stay():
     adopt(layer, Doubling)  # again, as a reloaded model does
 
 
-def test_a_stranger_is_rejected():
+def test_an_unrelated_class_is_rejected():
     layer = nn.Conv1d(2, 3, 1)
     with pytest.raises(TypeError, match="adopt: Doubling does not derive from Conv1d"):
         adopt(layer, Doubling)

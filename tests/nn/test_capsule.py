@@ -61,7 +61,7 @@ def test_routing_equals_numpy(iterations):
 
 
 def test_couplings_divide_each_behaviour_among_interests():
-    """A softmax over the history instead of the interests is the commonest public mistake."""
+    """A softmax over the history instead of the interests is the most common mistake in public code."""
     history, mask, _ = example()
     _, _, couplings = routing()(history, mask, return_couplings=True)
     assert torch.allclose(couplings.sum(dim=2)[mask], torch.ones(int(mask.sum())))
@@ -128,7 +128,7 @@ def test_permuting_the_history_permutes_the_couplings():
 @pytest.mark.parametrize("map_scale", [1.0, 40.0])
 def test_gradients_flow_through_the_last_iteration_only(map_scale):
     """With the couplings of the last iteration held fixed, the gradient must be the same; at a scale of 40 they are
-    nearly 0 or 1, and what flowed through the others could hardly be seen."""
+    nearly 0 or 1, and gradients through the other iterations could hardly be seen."""
     layer = routing(iterations=3, map_scale=map_scale)
     history, mask, _ = example()
     history.requires_grad_()

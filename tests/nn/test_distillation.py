@@ -37,11 +37,11 @@ def test_a_student_that_agrees_has_nothing_to_learn(interests):
     loss = distillation_loss(teacher, logits, ACTIVE, 0.5)
     loss.backward()
     assert loss.item() == pytest.approx(0, abs=1e-6) and logits.grad.abs().max() < 1e-6
-    assert logits.grad[1, 2] == 0  # nor has anybody to learn of an interest that the user has not
+    assert logits.grad[1, 2] == 0  # nor from an interest that the user does not have
     assert interests.grad.isfinite().all()
 
 
-def test_the_teacher_learns_only_if_it_may(interests):
+def test_the_teacher_learns_unless_it_is_detached(interests):
     target = torch.randn(2, 4)
     teacher = target_interest(interests, ACTIVE, target, 0.5)
     distillation_loss(teacher.detach(), torch.zeros(2, 3, requires_grad=True), ACTIVE, 0.5).backward()

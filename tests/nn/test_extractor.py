@@ -1,4 +1,4 @@
-"""The multi-interest family's extractors against NumPy, and what padding may not change."""
+"""The multi-interest family's extractors against NumPy, and their independence of padding."""
 
 import numpy as np
 import pytest
@@ -48,8 +48,8 @@ def test_positions_count_back_from_the_newest():
     assert positions_from_now(mask).tolist() == [[3, 2, 1], [1, 0, 0]]
 
 
-def test_padding_has_no_say(extractor, rows):
-    """Neither what stands there, nor how much of it there is."""
+def test_padding_has_no_influence(extractor, rows):
+    """Neither the values at padding nor the amount of padding matters."""
     behaviors, mask = rows
     interests, active = extractor(behaviors, mask)
     assert interests.shape == (B, 1 if isinstance(extractor, MeanInterest) else K, D) and active.all()
@@ -102,7 +102,7 @@ def test_self_attention_by_numpy(rows, positions, with_block):
         assert np.allclose(interests[row], weights.T @ x, atol=1e-6)
 
 
-def test_positions_have_three_places():
+def test_wrong_positions_are_rejected():
     with pytest.raises(ValueError, match="positions must be attention, values or none, got 'value'"):
         SelfAttentiveInterests(D, K, L, positions="value")
 
@@ -149,7 +149,7 @@ def test_gradients_of_positional_routing_flow_through_the_last_iteration_only(ro
 
 def test_the_order_matters_where_positions_are(rows):
     behaviors, mask = rows
-    turned = behaviors[:1].flip(1)
+    reverse = behaviors[:1].flip(1)
     for name, extractor in extractors().items():
-        same = torch.allclose(extractor.eval()(turned, mask[:1])[0], extractor(behaviors[:1], mask[:1])[0], atol=1e-5)
+        same = torch.allclose(extractor.eval()(reverse, mask[:1])[0], extractor(behaviors[:1], mask[:1])[0], atol=1e-5)
         assert same == (name in ("mean", "without positions")), name

@@ -62,16 +62,16 @@ def test_gradcheck_of_the_whole_network(attention, power, profile_size):
     ],
 )
 def test_profile_and_state_go_with_their_sizes(sizes, given, message):
-    """A profile or state that the network has no layer for would be ignored, a missing one end in an AttributeError."""
+    """A profile or state without a layer for it would be ignored, and a missing one would end in an AttributeError."""
     history, mask, target = example()
     inputs = {name: torch.randn(B, size) for name, size in given.items()}
     with pytest.raises(ValueError, match=message):
         InterestAwareNetwork(D, L, K, **sizes).loss(history, mask, target, torch.arange(B), torch.zeros(B), **inputs)
 
 
-def test_only_a_network_with_a_state_foresees():
+def test_only_a_network_with_a_state_predicts_the_next_interest():
     history, mask, _ = example()
-    with pytest.raises(ValueError, match="only a network with a state_size foresees an interest"):
+    with pytest.raises(ValueError, match="only a network with a state_size can predict the next interest"):
         InterestAwareNetwork(D, L, K).foresee(history, mask, torch.randn(B, 3))
 
 

@@ -1,4 +1,4 @@
-"""The network with a foreseen interest against NumPy."""
+"""The network that predicts the next interest, against NumPy."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ B, L, K, D, S = 5, 8, 3, 6, 4
 
 @pytest.fixture
 def task():
-    """A network with foresight, and arguments of its loss: 5 clicked items and 3 more."""
+    """A network with foresight, and the arguments of its loss: 5 clicked items and 3 more."""
     torch.manual_seed(0)
     network = InterestAwareNetwork(D, L, K, state_size=S, map_scale=2.0, temperature=0.5)
     history = torch.randn(B, L, D)
@@ -24,7 +24,7 @@ def task():
 
 def test_loss_by_numpy(task):
     network, arguments, state = task
-    main, told = network.loss(*arguments, state=state)
+    main, distillation = network.loss(*arguments, state=state)
     interests, active = network.interests(*arguments[:2])
     users, divergences = [], []
     for row in range(B):
@@ -35,12 +35,12 @@ def test_loss_by_numpy(task):
         users.append(softmax(z) @ v)
         p = softmax(v @ e / np.linalg.norm(v, axis=1) / np.linalg.norm(e) / 0.1)
         divergences.append((p * np.log(p / softmax(z / 0.1))).sum())
-    assert told.item() == pytest.approx(0.01 * np.mean(divergences), abs=1e-5)
+    assert distillation.item() == pytest.approx(0.01 * np.mean(divergences), abs=1e-5)
     wanted = sampled_softmax_loss(torch.tensor(np.array(users)).float() / 0.5, *arguments[2:])
     assert main.item() == pytest.approx(wanted.item(), abs=1e-5)
 
 
-def test_capsules_may_change_places(task):
+def test_the_order_of_the_capsules_does_not_matter(task):
     """Another order of the starts gives the interests in another order, and the same losses and user vectors."""
     network, arguments, state = task
     everyone = torch.ones(B, L, dtype=torch.bool)
@@ -52,7 +52,7 @@ def test_capsules_may_change_places(task):
     assert torch.allclose(network.foresee(arguments[0], everyone, state)[0], user, atol=1e-6)
 
 
-def test_the_lesson_reaches_the_student_alone(task):
+def test_the_distillation_loss_trains_the_student_only(task):
     network, (history, *rest), state = task
     history.requires_grad_()
     network.loss(history, *rest, state=state)[1].backward()

@@ -1,4 +1,4 @@
-"""Reading rows and lists: values and gradients against plain loops."""
+"""Look-ups of rows and lists: values and gradients against plain loops."""
 
 import numpy as np
 import pytest

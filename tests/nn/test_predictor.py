@@ -1,4 +1,4 @@
-"""The interest predictor: what it reads, and PyTorch's GRU."""
+"""The interest predictor: its input, and its recurrence against PyTorch's GRU."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_the_predictors_recurrence_is_pytorchs():
 
 
 def test_two_layers_by_numpy():
-    """A hidden layer with ReLU stands between the state and the interests; dropout acts in training alone."""
+    """A hidden layer with ReLU stands between the state and the interests; dropout acts in training only."""
     torch.manual_seed(0)
     predictor, history = InterestPredictor(9, 4, 3, layers=2, dropout=0.5), torch.tensor([[3, 5, 7]])
     w, state = numpy_of(predictor), predictor.gru(predictor.item_embedding(history))[1][0].detach().double().numpy()

@@ -8,7 +8,7 @@ from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 @pytest.mark.parametrize("seed", range(3))
 def test_time_major_order_and_recurrence_against_plain_loops(seed):
-    """A GRU of PyTorch, row by row; the packed order by hand."""
+    """Against PyTorch's GRU, row by row; the packed order by hand."""
     torch.manual_seed(seed)
     lengths = torch.tensor([2, 4, 1, 4, 3])
     padded, gru = torch.randn(5, 4, 3), torch.nn.GRU(3, 6, batch_first=True)

@@ -28,7 +28,7 @@ def test_sampled_softmax_equals_numpy(count):
 
 @pytest.mark.parametrize("spread", [1, 100])
 def test_sampled_softmax_has_the_gradients_of_its_parts(spread):
-    """Against PyTorch's own cross entropy, also where most shares are far too small to be felt."""
+    """Against PyTorch's own cross entropy, also where most shares are far too small to have an effect."""
     torch.manual_seed(0)
     users, targets = (torch.randn(40, D, dtype=torch.float64) * spread**0.5 for _ in range(2))
     others, ids = torch.randn(7, D, dtype=torch.float64), torch.randint(1, 20, (40,))
@@ -68,15 +68,15 @@ def test_sampled_softmax_of_no_rows_is_zero_with_a_gradient():
     assert loss == 0
 
 
-def test_padding_is_never_met():
-    """However often id 0 stands in the frequencies. Of the two items P f / sum(f) + N / 2 are 2/3 + 3/2, 4/3 + 3/2."""
+def test_padding_is_never_drawn():
+    """Whatever the frequency of id 0. Of the two items P f / sum(f) + N / 2 are 2/3 + 3/2, 4/3 + 3/2."""
     found = expected_log_count(torch.tensor([7.0, 1.0, 2.0]), torch.tensor([[0, 1], [2, 0]]), 2, 3)
     expected = [[-np.inf, np.log(2 / 3 + 3 / 2)], [np.log(4 / 3 + 3 / 2), -np.inf]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_sampled_softmax_of_half_precision_is_summed_in_float32():
-    """The vectors are rounded, a sum of a thousand exponentials is not."""
+    """The vectors are rounded; a sum of a thousand exponentials is not."""
     torch.manual_seed(0)
     users, candidates = (torch.randn(count, D).bfloat16() for count in (20, 1000))
     ids, log_q = torch.arange(1, 1001), torch.zeros(1000)

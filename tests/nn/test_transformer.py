@@ -31,7 +31,7 @@ def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
         "norm1.": "attention_norm.",
         "norm2.": "forward_norm.",
     }
-    torch.nn.init.eye_(theirs["self_attn.out_proj.weight"])  # ours has none
+    torch.nn.init.eye_(theirs["self_attn.out_proj.weight"])  # ours has no output projection
     torch.nn.init.zeros_(theirs["self_attn.out_proj.bias"])
     for own, other in {v: k for k, v in names.items()}.items():
         for part in ("weight", "bias"):
@@ -42,8 +42,8 @@ def test_the_block_is_pytorchs_encoder_layer_at_real_positions(rows, heads):
     assert torch.allclose(found[mask], wanted[mask], atol=1e-5) and not found[~mask].any()
 
 
-def test_the_block_compares_with_places_and_adds_up_without(rows):
-    """By NumPy: queries and keys of X + P, values of X, which is also what is added to."""
+def test_positions_are_added_to_queries_and_keys_only(rows):
+    """By NumPy: queries and keys of X + P, values of X, and the residual branch is added to X."""
     behaviors, mask = rows
     block, places = TransformerBlock(D), torch.randn(B, L, D)
     for norm in (block.attention_norm, block.forward_norm):

@@ -1,4 +1,4 @@
-"""The home of settings: what is written from it, what it allows and says, and settings of one's own."""
+"""The definitions of settings: the files generated from them, values and messages, and settings of one's own."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def added():
     table.added.clear()
 
 
-def test_written_files_are_those_of_the_table():
+def test_generated_files_are_up_to_date():
     """``python -m recbole_iacn.settings`` has been run since the last change."""
     texts = yaml_files()
     assert {path.name for path in (ROOT / "properties").glob("*.yaml")} == set(texts)
@@ -47,7 +47,7 @@ def test_written_files_are_those_of_the_table():
 
 
 @pytest.mark.parametrize("name", table.FILES)
-def test_yaml_says_what_the_table_says(name):
+def test_yaml_files_hold_the_defaults_of_the_table(name):
     content = yaml.safe_load(yaml_files()[f"{name}.yaml"]) or {}
     assert content == table.defaults_of(name)
     assert list(content) == list(table.defaults_of(name))
@@ -68,7 +68,7 @@ def test_docs_have_every_setting():
         assert f"| `{key}` |" in text
 
 
-def test_recboles_own_settings_pass():
+def test_recboles_own_defaults_are_accepted():
     """Every model of RecBole with its defaults, and every dataset's."""
     from recbole_iacn.names import defaults_name, recbole_folder, recbole_models
 
@@ -83,7 +83,7 @@ def test_recboles_own_settings_pass():
             check_values(sources.read_config_file(path), "DIN")
 
 
-def test_pydantic_comes_with_the_first_config():
+def test_pydantic_is_imported_with_the_first_config():
     code = "import sys, recbole_iacn, recbole_iacn.cli; print({'pydantic', 'recbole', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "set()"
@@ -105,7 +105,7 @@ def test_pydantic_comes_with_the_first_config():
         (dict[str, Width], "a dict from texts to integers >= 1"),
     ],
 )
-def test_a_kind_in_words(kind, text):
+def test_a_kind_as_text(kind, text):
     assert words(kind) == text
 
 
@@ -133,13 +133,13 @@ def test_a_complaint_is_one_short_line():
     assert complaint("k", int, {"a": 10**5000}) == "k: must be an integer, got a dict that cannot be printed"
 
 
-def test_numpys_numbers_are_numbers():
+def test_numbers_of_numpy_are_accepted():
     check_values({"iacn_delta": np.float32(0.5), "embedding_size": np.int64(4)}, "DIN_IaCN")
     with pytest.raises(ConfigError, match="embedding_size: must be an integer >= 1, got 0"):
         check_values({"embedding_size": np.int64(0)}, "DIN_IaCN")
 
 
-def test_a_setting_of_one_backbone_is_read_so_there_alone():
+def test_a_setting_of_one_backbone_is_checked_for_it_only():
     check_values({"type": "ED"}, "SGL")
     with pytest.raises(ConfigError, match="type: must be inner or outer, got 'ED'"):
         check_values({"type": "ED"}, "KD_DAGFM")
@@ -171,7 +171,7 @@ def test_yaml_reads_numbers_as_recboles_config_does(number, tmp_path):
     assert type(sources.read_config_file(str(path))["key"]) is type(theirs["key"])
 
 
-def test_an_empty_file_of_settings_is_no_setting(tmp_path, settings):
+def test_an_empty_file_sets_nothing(tmp_path, settings):
     from recbole.config import Config
 
     path = tmp_path / "empty.yaml"
@@ -213,14 +213,14 @@ def group_of(key, kind=int, default=1):
         (dict, "^task 'x': settings must be a subclass of recbole_iacn.settings.Group"),
     ],
 )
-def test_settings_of_ones_own_that_cannot_be(added, group, message):
+def test_wrong_settings_of_ones_own_are_rejected(added, group, message):
     add(Own, "task 'own'")
     with pytest.raises(ConfigError, match=message):
         add(group, "task 'x'")
     assert list(added) == ["task 'own'"]
 
 
-def test_papers_values_are_written():
+def test_values_of_the_papers_are_documented():
     (delta,) = [one for one in settings_of(iacn.Task) if one.key == "iacn_delta"]
     assert delta.paper == 0.3
     line = next(line for line in yaml_files()["IaCN.yaml"].splitlines() if line.startswith("iacn_delta"))

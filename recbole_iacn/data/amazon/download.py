@@ -1,7 +1,7 @@
-"""Fetches Amazon's raw files, going on where an interrupted download stopped.
+"""Downloads Amazon's raw files, and resumes interrupted downloads.
 
-Addresses stand in one table. The publishers give no checksums: the SHA-256 of a finished download is written beside the
-file, and ``prepare`` copies it into its manifest, so that two people can compare.
+All addresses are in one table. The publishers give no checksums: the SHA-256 of a finished download is written beside
+the file, and ``prepare`` copies it into its manifest, so that two people can compare.
 """
 
 import hashlib
@@ -39,11 +39,11 @@ ADDRESSES = {
 KINDS = tuple(dict.fromkeys(kind for _, kind in ADDRESSES))
 
 _BLOCK = 1 << 20
-_TIMEOUT = 60  # seconds without a byte
+_TIMEOUT = 60  # seconds without receiving a byte
 
 
 def address(year: int, kind: str, category: str) -> str:
-    """Where a file lies.
+    """The address of a file.
 
     Args:
         year (int): 2014, 2018 or 2023.
@@ -51,7 +51,7 @@ def address(year: int, kind: str, category: str) -> str:
         category (str): as the publishers write it, e.g. ``Electronics``, ``Sports_and_Outdoors``.
 
     Raises:
-        ConfigError: no such year or kind, or no name of a category.
+        ConfigError: no such year or kind, or the category is not a name.
     """
     if (year, kind) not in ADDRESSES:
         raise ConfigError(f"kind: there is no {kind!r} of {year}.{did_you_mean(kind, KINDS)}")
@@ -61,40 +61,40 @@ def address(year: int, kind: str, category: str) -> str:
 
 
 def download(url: str, folder: str | Path, sha256: str | None = None, progress: bool = True) -> Path:
-    """Fetch one file; call it again after an interruption, and it goes on.
+    """Download one file; a call after an interruption resumes it.
 
-    What is not complete stands in ``<file>.part``, with the server's version of the file in ``<file>.part.json``: if
-    that has changed meanwhile, the download begins anew. A file that is there already is checked and kept.
+    An incomplete file is kept as ``<file>.part``, with the server's version of it in ``<file>.part.json``: if that has
+    changed in the meantime, the download starts again. A file that already exists is checked and kept.
 
     Args:
         url (str): its address.
-        folder (str or pathlib.Path): where it goes, under its own name.
-        sha256 (str, optional): what its checksum must be; by default what was noted when it was first fetched.
-        progress (bool): show a bar with rate and time left.
+        folder (str or pathlib.Path): where the file is written, under its own name.
+        sha256 (str, optional): the required checksum; by default the one recorded at the first download.
+        progress (bool): show a bar with the rate and the time left.
 
     Returns:
-        pathlib.Path: the file. Its checksum stands beside it, in ``<file>.sha256``.
+        pathlib.Path: the file. Its checksum is written beside it, to ``<file>.sha256``.
 
     Raises:
-        ConfigError: no connection, no such file, fewer bytes than announced (what came is kept), wrong checksum.
+        ConfigError: no connection, no such file, fewer bytes than announced (those received are kept), wrong checksum.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / url.rpartition("/")[2]
-    noted = path.with_name(path.name + ".sha256")
+    recorded = path.with_name(path.name + ".sha256")
     if path.exists():
-        expected = sha256 or (noted.read_text().split()[0] if noted.exists() else None)
+        expected = sha256 or (recorded.read_text().split()[0] if recorded.exists() else None)
         _check(path, _sha256(path), expected, "remove it and download it again")
         return path
     part = path.with_name(path.name + ".part")
     _fetch(url, part, progress)
-    found = _sha256(part)
+    digest = _sha256(part)
     try:
-        _check(part, found, sha256, "it was removed, download it again")
+        _check(part, digest, sha256, "it was removed, download it again")
     except ConfigError:
         _forget(part)
         raise
-    write_text(noted, f"{found}  {path.name}\n")
+    write_text(recorded, f"{digest}  {path.name}\n")
     put_in_place(part, path)
     _forget(part)
     return path
@@ -128,14 +128,16 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
                     out.write(block)
                     bar.update(len(block))
     except urllib.error.HTTPError as error:
-        raise ConfigError(f"{url}: the server says {error.code} {error.reason}; is that the category's name?") from None
+        raise ConfigError(
+            f"{url}: the server reports {error.code} {error.reason}; is that the category's name?"
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         came = part.stat().st_size if part.exists() else 0
         problem = getattr(error, "reason", None) or error
-        raise ConfigError(f"{url}: {problem}; {came:,} bytes are kept, the same command goes on from there") from None
+        raise ConfigError(f"{url}: {problem}; {came:,} bytes are kept, the same command resumes from there") from None
     came = part.stat().st_size
     if size and came != size:
-        raise ConfigError(f"{url}: {came:,} of {size:,} bytes came; the same command goes on from there")
+        raise ConfigError(f"{url}: received {came:,} of {size:,} bytes; the same command resumes from there")
 
 
 def _sha256(path: Path) -> str:
@@ -146,9 +148,9 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check(path: Path, found: str, expected: str | None, mend: str) -> None:
-    if expected and found != expected.lower():
-        raise ConfigError(f"{path}: SHA-256 is {found}, but should be {expected}; {mend}")
+def _check(path: Path, digest: str, expected: str | None, fix: str) -> None:
+    if expected and digest != expected.lower():
+        raise ConfigError(f"{path}: SHA-256 is {digest}, but should be {expected}; {fix}")
 
 
 def _forget(part: Path) -> None:

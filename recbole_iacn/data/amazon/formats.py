@@ -1,12 +1,12 @@
-"""What a line of each dump says.
+"""The content of a line of each dump.
 
 | year | reviews | ratings only, columns | items |
 |---|---|---|---|
 | 2014 | JSON lines | user, item, rating, time | Python literals, ``categories`` a list of paths |
 | 2018 | JSON lines | item, user, rating, time | JSON lines, ``category`` one path |
-| 2023 | JSON lines, times in ms | user, item, rating, time; a head line | JSON lines, ``categories`` one path |
+| 2023 | JSON lines, times in ms | user, item, rating, time; a header line | JSON lines, ``categories`` one path |
 
-A line that says something else is a ``ValueError`` with the reason. Sources: McAuley et al., SIGIR '15 (2014); Ni et
+Any other line raises a ``ValueError`` with the reason. Sources: McAuley et al., SIGIR '15 (2014); Ni et
 al., EMNLP '19 (2018); Hou et al., arXiv 2403.03952 (2023).
 """
 
@@ -31,9 +31,9 @@ class Dump:
 
     Attributes:
         review, rating (callable): a line (bytes) -> user, item, stars, time in milliseconds since 1970.
-        item (callable): a line -> item; its categories, each once, root first, in one text; the last part of its
-            last path (DIN's choice).
-        head (bytes): first line of a ratings file; empty where there is none.
+        item (callable): a line -> item; its categories, each once, root first, as one string; the last part of its
+            last path (as in DIN).
+        head (bytes): header line of a ratings file; empty if there is none.
     """
 
     review: Callable[[bytes], tuple[str, str, float, int]]
@@ -48,12 +48,12 @@ def _token(text, what):
     if text in READ_AS_EMPTY:
         raise ValueError(f"{what} {text!r} reads as an empty cell")
     if not text.isalnum() and (not text.isprintable() or " " in text or '"' in text):
-        raise ValueError(f"{what} {text!r} cannot stand in an atomic file")
+        raise ValueError(f"{what} {text!r} is not allowed in an atomic file")
     return text
 
 
 def _checked(user, item, rating, time, per_second):
-    # Nearly every id is plain; the others are looked at closely.
+    # Nearly every id is plain; the others are checked in detail.
     if not (type(user) is type(item) is str and len(user) > 4 < len(item) and user.isalnum() and item.isalnum()):
         _token(user, "user")
         _token(item, "item")
@@ -112,7 +112,7 @@ def _rating_2023(line):
 def _name(text):
     """A category's name as a token: one word, entities such as ``&amp;`` resolved."""
     if type(text) is not str:
-        raise ValueError(f"category {text!r} is not a text")
+        raise ValueError(f"category {text!r} is not text")
     text = "_".join(html.unescape(text).replace('"', "'").split())
     return "".join(letter for letter in text if letter.isprintable())
 

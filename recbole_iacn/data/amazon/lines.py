@@ -1,4 +1,4 @@
-"""The lines of a large file, plain or gzip, in blocks, with what there is to say of the file itself."""
+"""The lines of a large file, plain or gzip, in blocks, with the size and checksum of the file."""
 
 import gzip
 import hashlib
@@ -29,7 +29,7 @@ class LineFile:
     """A file of lines, read once from front to end.
 
     Args:
-        path (str or pathlib.Path): the file; gzip is told by its first bytes, not by its name.
+        path (str or pathlib.Path): the file; gzip is recognised by its first bytes, not by its name.
         progress (callable, optional): called with the number of bytes (as stored) read since the last call.
 
     Attributes:
@@ -38,7 +38,7 @@ class LineFile:
         line (int): lines handed out so far.
 
     Raises:
-        ConfigError: the file is missing, cut short or damaged; names the line where that shows.
+        ConfigError: the file is missing, cut short or damaged; names the line where this is detected.
     """
 
     def __init__(self, path: str | Path, progress: Callable[[int], object] | None = None) -> None:
@@ -52,7 +52,7 @@ class LineFile:
 
     @property
     def sha256(self) -> str:
-        """Of the bytes as stored; complete when all lines have been read."""
+        """SHA-256 of the bytes as stored; complete when all lines have been read."""
         return self._raw.sha256.hexdigest()
 
     def blocks(self) -> Iterator[tuple[int, list[bytes]]]:
@@ -68,7 +68,7 @@ class LineFile:
                     yield self._counted(lines)
                 elif len(rest) > _LONGEST_LINE:
                     raise ConfigError(
-                        f"{self.path}, line {self.line + 1}: longer than 64 MiB; this is no file of lines"
+                        f"{self.path}, line {self.line + 1}: longer than 64 MiB; this is not a file of lines"
                     )
             if rest:
                 yield self._counted([rest])

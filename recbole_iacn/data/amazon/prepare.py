@@ -1,4 +1,4 @@
-"""Amazon's raw files become a folder of atomic files, or one error and nothing.
+"""Converts Amazon's raw files into a folder of atomic files; after an error nothing is left.
 
     dataset/Electronics/
       Electronics.inter    user_id, item_id, rating, timestamp (seconds)
@@ -33,11 +33,11 @@ class Options:
 
     Attributes:
         year (int): of the dump: 2014, 2018 or 2023.
-        core (int): fewest reviews of a user and of an item, applied until nothing changes; 1 keeps all.
+        core (int): minimum number of reviews per user and per item, applied until nothing changes; 1 keeps all.
         min_rating (float): reviews with fewer stars are dropped first.
-        duplicates (str): of a user's several reviews of an item keep the ``first``, the ``last`` or ``all``.
+        duplicates (str): of several reviews of an item by one user, keep the ``first``, the ``last`` or ``all``.
         missing_meta (str): ``keep`` items without metadata, with empty categories, or ``drop`` their reviews.
-        max_bad_lines (int): more lines that cannot be read than this, in one file, are an error.
+        max_bad_lines (int): maximum number of unreadable lines in one file; more are an error.
     """
 
     year: int
@@ -48,7 +48,7 @@ class Options:
     max_bad_lines: int = 100
 
     def __post_init__(self) -> None:
-        for name, fine, meaning in (
+        for name, valid, meaning in (
             ("year", self.year in DUMPS, f"one of {', '.join(map(str, DUMPS))}"),
             ("core", self.core >= 1, "at least 1"),
             ("min_rating", 0 <= self.min_rating <= 1e9, "at least 0"),
@@ -56,7 +56,7 @@ class Options:
             ("missing_meta", self.missing_meta in ("keep", "drop"), "keep or drop"),
             ("max_bad_lines", self.max_bad_lines >= 0, "at least 0"),
         ):
-            if not fine:
+            if not valid:
                 raise ConfigError(f"{name.replace('_', '-')}: must be {meaning}, got {getattr(self, name)!r}")
 
 
@@ -75,12 +75,12 @@ def prepare(
     Args:
         reviews (str or pathlib.Path): reviews (JSON lines) or ratings only (``.csv``), gzip or plain.
         meta (str or pathlib.Path or None): items; None leaves categories empty.
-        target (str or pathlib.Path): the folder to make; its last part names the data set.
+        target (str or pathlib.Path): the folder to create; its last part names the dataset.
         options (Options): what to keep.
-        memory (int): MiB that the process may take; what needs more is done on disk, below ``target``'s parent.
-        threads (int, optional): for the data base; by default every core.
-        overwrite (bool): replace ``target`` where it exists.
-        progress (bool): show bars, with lines a second and time left.
+        memory (int): MiB that the process may take; what needs more is done on disk, in ``target``'s parent folder.
+        threads (int, optional): threads of the database; by default one per core.
+        overwrite (bool): replace ``target`` if it exists.
+        progress (bool): show bars with lines per second and the time left.
 
     Returns:
         dict: the manifest.
@@ -110,13 +110,13 @@ def _check(files, target, options, memory, threads, overwrite):
     if not target.exists():
         return
     if not overwrite:
-        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it by --overwrite")
+        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
     if not (target / "manifest.json").is_file():
         raise ConfigError(f"{target}: was not made by prepare (no manifest.json), so --overwrite leaves it alone")
 
 
 def _remove_abandoned(target):
-    """What a killed process has left: only an ended one's, another may be at work."""
+    """Remove what killed processes have left; a process that still runs may be at work."""
     for partial in target.parent.glob(f".{target.name}.partial-*"):
         with contextlib.suppress(ValueError, ProcessLookupError):
             os.kill(int(partial.name.rpartition("-")[2]), 0)
@@ -146,7 +146,7 @@ def _convert(files, folder, name, options, memory, threads, progress):
 
 
 def _filter(staging, read, meta, options):
-    """Apply the options in their order; the dict says where each line of the review file went."""
+    """Apply the options in their order; the dict counts where each line of the review file went."""
     staging.number_ids()
     counts = dict(read)
     counts["duplicate"] = staging.drop_duplicates(options.duplicates) if options.duplicates != "all" else 0
@@ -191,7 +191,7 @@ def _settings(name, with_items):
         f"# python run_recbole_iacn.py --model=DIN_IaCN --dataset={name} --data_path=<the folder above this one> "
         f"--config_files=<this file>\n"
         f"load_col: {{inter: [user_id, item_id, timestamp]{items}}}\n"
-        "# rating (float) and category (token, the last of the last path, DIN's choice) are there, too.\n"
+        "# Further columns: rating (float) and category (token, the last of the last path, as in DIN).\n"
     )
 
 

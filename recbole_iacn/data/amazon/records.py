@@ -1,4 +1,4 @@
-"""A raw file's lines parsed, counted, and handed to the data base in batches."""
+"""Parses and counts the lines of a raw file, and adds them to the database in batches."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:  # the first imports this module
     from recbole_iacn.data.amazon.prepare import Options
     from recbole_iacn.data.amazon.staging import Staging
 
-_ROWS = 100_000  # to the data base at once
+_ROWS = 100_000  # per batch
 _ASIN_LENGTH = 10  # of every item's id; users' are longer
 _REPORTED = 10  # bad lines that are quoted
 
 
 class Records:
-    """One raw file on its way into the data base.
+    """One raw file on its way into the database.
 
     Args:
         path (pathlib.Path): the file.
-        options (recbole_iacn.data.amazon.prepare.Options): year, least rating, most bad lines.
+        options (recbole_iacn.data.amazon.prepare.Options): year, minimum rating, maximum number of bad lines.
         progress (bool): show a bar.
 
     Attributes:
@@ -56,12 +56,12 @@ class Records:
         return self
 
     def _check_order(self, rows):
-        """2014 and 2018 differ in the order of two columns, and nothing else would show it."""
+        """2014 and 2018 differ only in the order of two columns."""
         swapped = sum(len(item) != _ASIN_LENGTH == len(user) for user, item, *_ in rows)
         if swapped > len(rows) / 2:
             raise ConfigError(
                 f"{self.file.path}, line {rows[0][-1]}: {rows[0][0]!r} looks like an item and {rows[0][1]!r} like a "
-                f"user. Is it of another year than {self.options.year}? (2014: user, item, …; 2018: item, user, …)"
+                f"user. Is it from another year than {self.options.year}? (2014: user, item, …; 2018: item, user, …)"
             )
 
     def items_to(self, staging: Staging) -> Records:
@@ -72,7 +72,7 @@ class Records:
         return self
 
     def _parsed(self, parse, head):
-        """Yields lists of parsed lines, each with its number behind."""
+        """Yields lists of parsed lines, each followed by its number."""
         rows = []
         with self.bar:
             for first, lines in self.file.blocks():
@@ -99,5 +99,5 @@ class Records:
             raise ConfigError(
                 f"{self.file.path}, line {number}: {str(error)[:200]}. This is bad line number {self.counts['bad']}, "
                 f"the first is line {self.bad[0]['line']}; more than --max-bad-lines={self.options.max_bad_lines}. "
-                f"Is the file of another year than {self.options.year}, or of another kind?"
+                f"Is the file from another year than {self.options.year}, or of another kind?"
             )

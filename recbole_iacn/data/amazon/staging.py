@@ -1,6 +1,6 @@
-"""Reviews in a DuckDB file beside the output: filtered there, within a bound of memory, whatever their number.
+"""Reviews in a DuckDB file beside the output, filtered there within a limit of memory, whatever their number.
 
-Ids become numbers: the line where a user or an item first stands. All orders follow from lines and times, so the same
+Ids become numbers: the line where a user or an item first appears. All orders follow from lines and times, so the same
 input gives the same output.
 """
 
@@ -12,15 +12,15 @@ import pandas as pd
 
 from recbole_iacn.errors import ConfigError
 
-# Python, one block of lines and one batch of rows take about this much beside DuckDB.
+# Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
 
 
 class Staging:
-    """A temporary data base of reviews and items.
+    """A temporary database of reviews and items.
 
     Args:
-        folder (pathlib.Path): where its files go; removed by the caller.
+        folder (pathlib.Path): where its files are written; removed by the caller.
         memory (int): MiB for the whole process; more goes to disk.
         threads (int): for DuckDB.
     """
@@ -41,7 +41,7 @@ class Staging:
         self._do("create table items (item varchar, categories varchar, category varchar, line bigint)")
 
     def close(self) -> None:
-        """Release the data base's files."""
+        """Release the database's files."""
         self._base.close()
 
     def _do(self, statement: str) -> Any:
@@ -49,7 +49,7 @@ class Staging:
             return self._base.execute(statement)
         except self._failures as error:
             what = str(error).splitlines()[0]
-            raise ConfigError(f"the data base failed: {what}. More --memory, or a disk with more room?") from None
+            raise ConfigError(f"the database failed: {what}. More --memory, or a disk with more room?") from None
 
     def _number(self, statement: str) -> int:
         return self._do(statement).fetchone()[0]
@@ -68,7 +68,7 @@ class Staging:
             self._base.unregister("batch")
 
     def number_ids(self) -> None:
-        """From here on reviews are numbers: a user's, an item's, stars, milliseconds, line."""
+        """Replace ids by numbers: from here on a review is user, item, stars, milliseconds and line."""
         self._do('create table users as select "user", min(line) as u from reviews group by "user"')
         self._do("create table named as select item, min(line) as i from reviews group by item")
         self._do(
@@ -78,7 +78,7 @@ class Staging:
         self._do("drop table reviews")
 
     def drop_duplicates(self, keep: str) -> int:
-        """Of a user's several reviews of one item keep the ``first`` or ``last`` in time; returns how many went."""
+        """Of a user's several reviews of an item, keep the ``first`` or ``last`` in time; returns how many go."""
         self._do("create table twice as select u, i from clicks group by u, i having count(*) > 1")
         order = "time, line" if keep == "first" else "time desc, line desc"
         return self._delete(
@@ -87,7 +87,7 @@ class Staging:
         )
 
     def drop_without_meta(self) -> int:
-        """Drop reviews of items that no line of the item file names; returns how many went."""
+        """Drop reviews of items that no line of the item file names; returns how many are dropped."""
         return self._delete("i not in (select i from named semi join items using (item))")
 
     def count_without_meta(self) -> int:
@@ -97,7 +97,7 @@ class Staging:
         )
 
     def core(self, k: int) -> int:
-        """Drop users and items with fewer than ``k`` reviews until none is left; returns how many reviews went."""
+        """Drop users and items with fewer than ``k`` reviews until none is left; returns the reviews dropped."""
         dropped = 0
         while True:
             self._do(f"create or replace temp table bad_users as select u from clicks group by u having count(*) < {k}")

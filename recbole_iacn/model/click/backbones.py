@@ -1,4 +1,4 @@
-"""Makes a click-through-rate model interest-aware: one rule for all of them."""
+"""Makes a click-through-rate model interest-aware, by one rule for all of them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from recbole_iacn.model.click.ffm import FieldAwareItems
 from recbole_iacn.model.click.interest_aware import InterestAware
 from recbole_iacn.names import SUFFIX, backbone, click_models, registered, remember
 
-# Backbones that the rule does not reach, and why.
-_UNABLE = {LR: "LR scores by one weight a feature and has no item embedding that E_auxiliary could extend"}
+# Backbones that the rule does not cover, and why.
+_UNABLE = {LR: "LR has one weight per feature and no item embedding that E_auxiliary could extend"}
 
 
 @functools.cache
@@ -29,14 +29,14 @@ def interest_aware(model: type) -> type[InterestAware]:
     """The interest-aware version of a CTR model, under the name ``<model>_IaCN``.
 
     Args:
-        model (type): RecBole's DIN or DIEN, a model of RecBole's context-aware ones, or a subclass of yours.
+        model (type): RecBole's DIN or DIEN, one of RecBole's context-aware models, or a subclass of yours.
 
     Returns:
         type: a RecBole model. From now on RecBole knows it by name as well; a process that loads its checkpoint must
-        have made it before, as it must have imported ``model``.
+        have created it before, as it must have imported ``model``.
 
     Raises:
-        ConfigError: the model has no item embedding to extend; says why.
+        ConfigError: the model has no item embedding to extend; gives the reason.
 
     Example:
         >>> from recbole.model.context_aware_recommender.deepfm import DeepFM
@@ -72,7 +72,7 @@ def _bases(model):
     if issubclass(model, ContextRecommender):
         return InterestAware, model, HistoryContext
     raise ConfigError(
-        f"{name}{SUFFIX}: {name} is no click-through-rate model; the rule takes DIN, DIEN, RecBole's "
+        f"{name}{SUFFIX}: {name} is not a click-through-rate model; the rule takes DIN, DIEN, RecBole's "
         "context-aware models and their subclasses"
     )
 
@@ -86,7 +86,7 @@ def model_class(name: str) -> type:
 
     Raises:
         AttributeError: not one of ours.
-        ConfigError: the backbone can't be made interest-aware; says why.
+        ConfigError: the backbone cannot be made interest-aware; gives the reason.
     """
     if name in registered:
         return registered[name]
@@ -94,12 +94,12 @@ def model_class(name: str) -> type:
     if base is None:
         raise AttributeError(f"there is no model {name!r}")
     if base not in click_models():
-        raise ConfigError(f"{name}: {base} is no click-through-rate model; there are {', '.join(click_models())}")
+        raise ConfigError(f"{name}: {base} is not a click-through-rate model; there are {', '.join(click_models())}")
     return interest_aware(get_model(base))
 
 
 def __getattr__(name: str) -> Any:
-    # So that a class made by the rule can be pickled: it is found where it says it is.
+    # Makes the rule's classes picklable: pickle finds them in the module that they name.
     if name.endswith(SUFFIX):
         return model_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The papers' auxiliary task: interests from the history, by which the clicked item is to be picked."""
+"""The papers' auxiliary task: extract interests from the history, and predict the clicked item with them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class CapsuleTask(AuxiliaryTask):
-    """``L_IaCN``, weighted by λ; with ``iacn_target: distilled`` also what the teacher has to say.
+    """``L_IaCN``, weighted by λ; with ``iacn_target: distilled`` also the distillation loss.
 
     Source: Jaiswal & Xiong (IaCN), RecSys '23, section 2. Settings: those whose names begin with ``iacn_``.
     """
@@ -60,7 +60,7 @@ class CapsuleTask(AuxiliaryTask):
 
     @property
     def foresees(self) -> bool:
-        """Whether the interest that is next is foreseen from the history."""
+        """Whether the next interest is predicted from the history."""
         return self.network.foresight is not None
 
     @property
@@ -73,7 +73,7 @@ class CapsuleTask(AuxiliaryTask):
 
     def losses(self, model: InterestAware, batch: Interaction, clicked: Tensor) -> Tensor | tuple[Tensor, ...]:
         """``λ·L_IaCN`` over the clicked rows of a batch, whichever processes hold them; with ``iacn_target: distilled``
-        also the teacher's loss, once its epochs of warm-up are over."""
+        also the distillation loss, after its epochs of warm-up."""
         history = batch[model.ITEM_SEQ][clicked]
         own = batch[model.POS_ITEM_ID][clicked]
         targets = parallel.own_first(own)
@@ -92,8 +92,8 @@ class CapsuleTask(AuxiliaryTask):
         )
         if not self.foresees:
             return self.weight * loss
-        teaches = self.distillation_weight if model.epoch >= self.distillation_warmup else 0.0
-        return self.weight * loss[0], teaches * loss[1]
+        weight = self.distillation_weight if model.epoch >= self.distillation_warmup else 0.0
+        return self.weight * loss[0], weight * loss[1]
 
     def interests(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor]:
         """Interests of each row (B, K, D) and their mask (B, K)."""
@@ -102,7 +102,7 @@ class CapsuleTask(AuxiliaryTask):
         return self.network.interests(behaviors, history != 0, self._profile(batch[model.USER_ID]))
 
     def foresee(self, model: InterestAware, batch: Interaction) -> Tensor:
-        """The user as the interest that is next has it, shape (B, D)."""
+        """The user vector by the predicted next interest, shape (B, D)."""
         history = batch[model.ITEM_SEQ]
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         every = torch.ones(len(history), dtype=torch.bool, device=history.device)
@@ -113,7 +113,7 @@ class CapsuleTask(AuxiliaryTask):
         """Which interest each behaviour belongs to, shape (B, L, K)."""
         extractor, history = self.network.extractor, batch[model.ITEM_SEQ]
         if not isinstance(extractor, BehaviorToInterestRouting):
-            raise ConfigError("iacn_extractor: couplings are those of routing; this model has another extractor")
+            raise ConfigError("iacn_extractor: couplings exist for routing only; this model has another extractor")
         return extractor(model.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
 
     def _profile(self, user_ids):
@@ -139,7 +139,7 @@ def _clicked_items(dataset, model):
 
 
 def _user_state(model, batch, behaviors, mask, rows):
-    """What is known of the users of some rows: the backbone's state, or else the mean of their histories."""
+    """The state of the users of some rows: the backbone's, or else the mean of their histories."""
     if hasattr(model, "user_state"):
         return model.user_state(batch)[rows]
     real = mask.unsqueeze(2).to(behaviors.dtype)
@@ -147,7 +147,7 @@ def _user_state(model, batch, behaviors, mask, rows):
 
 
 def _profile_tables(config, dataset):
-    """An embedding table and the column of ids for every field of ``iacn_user_profile``."""
+    """An embedding table and the column of ids of every field of ``iacn_user_profile``."""
     users = dataset.get_user_feature()
     known = [name for name in users if dataset.field2type[name] is FeatureType.TOKEN]
     tables, columns = nn.ModuleDict(), {}

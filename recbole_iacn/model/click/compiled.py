@@ -1,4 +1,4 @@
-"""Compiles a model's dense layers by ``torch.compile``; what looks up and packs rows stays as it is."""
+"""Compiles a model's dense layers by ``torch.compile``; look-ups and the packing of rows are not compiled."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from recbole_iacn.nn import BehaviorToInterestRouting
 
 
 def compile_parts(model: nn.Module, backend: Literal[True] | str) -> None:
-    """Compile deep layers, attention and routing, in place: names and values of the weights stay.
+    """Compile deep layers, attention and routing, in place; weights keep names and values.
 
     The whole step would break into pieces at every look-up, whose sizes depend on the data.
 
     Args:
         model (torch.nn.Module): an interest-aware model.
-        backend (bool or str): True for PyTorch's own (inductor, which needs a C++ compiler), or another's name.
+        backend (bool or str): True for PyTorch's default (inductor, which needs a C++ compiler), or another's name.
     """
     backend = "inductor" if backend is True else backend
     for module in model.modules():

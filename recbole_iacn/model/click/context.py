@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 class HistoryContext(ItemTables, ContextRecommender):
-    """RecBole's ``ContextRecommender`` with a history: stands *behind* the backbone.
+    """RecBole's ``ContextRecommender`` with a history: comes *after* the backbone among the bases.
 
     For each item column that the backbone embeds (the item, its features, their auxiliary aliases) there is one more
     field: the mean of that column's vectors over the items of the history, from the **same** table. Since this
     constructor runs within the backbone's, before it sizes its layers by ``num_feature_field``, every backbone that
-    reads its fields through RecBole's ``embed_input_fields`` widens by itself: ``class X(InterestAware, WideDeep,
+    reads its fields through RecBole's ``embed_input_fields`` widens automatically: ``class X(InterestAware, WideDeep,
     HistoryContext)``. RecBole alone would embed the history's column in a table of its own.
 
     The first-order part has no history and no auxiliary columns: the one would add the same number to every candidate
@@ -64,9 +64,11 @@ class HistoryContext(ItemTables, ContextRecommender):
         of_item = (FeatureSource.ITEM, FeatureSource.ITEM_ID)
         self.history_columns = [name for name in embedded if dataset.field2source[name] in of_item]
         self.history_fields = [name + self.LIST_SUFFIX for name in self.history_columns]
-        # In front, where two-tower models look for the user's.
+        # At the front, where two-tower models look for the user's.
         self.token_seq_field_names[:0] = self.history_fields
-        self.token_seq_field_dims[:0] = [1] * len(self.history_fields)  # FFM makes tables of that size, never read
+        self.token_seq_field_dims[:0] = [1] * len(
+            self.history_fields
+        )  # FFM creates tables of that size, which are never read
         self.num_feature_field += len(self.history_fields)
         if self.double_tower:
             self.user_token_seq_field_num += len(self.history_fields)
@@ -104,7 +106,7 @@ class HistoryContext(ItemTables, ContextRecommender):
 
     @contextlib.contextmanager
     def pooled_already(self, pooled: Tensor) -> Iterator[None]:
-        """Within: a row's history is the number of its line in ``pooled``, what :meth:`pool_history` gave before."""
+        """While active, a row's history is its row number in ``pooled``, a result of :meth:`pool_history`."""
         self._pooled = pooled
         try:
             yield
@@ -134,7 +136,7 @@ class HistoryContext(ItemTables, ContextRecommender):
         """Mean over the real items of a history, for every item column.
 
         Args:
-            history (torch.LongTensor): item ids, 0 where padding, shape (B, L).
+            history (torch.LongTensor): item ids, 0 at padding, shape (B, L).
 
         Returns:
             torch.Tensor: shape (B, columns, D); zeros where the history is empty.
@@ -151,14 +153,14 @@ class HistoryContext(ItemTables, ContextRecommender):
 
 
 def _without_auxiliary(dataset):
-    """The data set as the first-order part is to see it."""
+    """The dataset as the first-order part sees it."""
     view = copy.copy(dataset)
     view.hidden_fields = dataset.hidden_fields | dataset.auxiliary_fields
     return view
 
 
 def _join_groups(groups, columns, suffix):
-    """Where the user grouped columns for FFM and FwFM (``fields``), aliases and histories join their column's group."""
+    """If the user grouped columns for FFM and FwFM (``fields``), aliases and histories join their column's group."""
     for names in (groups or {}).values():
         for column in columns:
             if column.removesuffix(AUXILIARY_SUFFIX) in names:

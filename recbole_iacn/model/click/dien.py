@@ -1,4 +1,4 @@
-"""What DIEN needs beside DIN: negative histories, and recurrences that do not crawl."""
+"""What DIEN needs in addition to DIN: negative histories, and fast recurrences."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class EvolvingItems(SequenceItems):
-    """For DIEN: stands before the backbone.
+    """For DIEN: comes before the backbone among the bases.
 
-    DIEN's own auxiliary loss sets, at every step of the history, the item that came next against one that did not.
+    DIEN's own auxiliary loss compares, at every step of the history, the item that came next with one that did not.
     RecBole draws these negatives once, before it sorts the interactions they belong to. Here every training batch
-    draws its own, by the generator that the trainer seeds from (seed, epoch): one for each position, uniformly from all
-    items but the one that stands there. A data set that brings negative histories (RecBole's field) is believed.
+    draws its own, by the generator that the trainer seeds from (seed, epoch): one per position, uniformly from all
+    items except the one at that position. Negative histories of the dataset's own (RecBole's field) are kept.
 
     Source: Zhou et al. (DIEN), AAAI '19, section 4.2, equation 7.
     """
@@ -45,7 +45,7 @@ class EvolvingItems(SequenceItems):
         return self.interset_extractor.gru.hidden_size
 
     def user_state(self, interaction: Interaction) -> Tensor:
-        """What the interest extractor's GRU knows of each row's user in the end, shape (B, state_size)."""
+        """The last state of the interest extractor's GRU for each row, shape (B, state_size)."""
         left = self.item_tables.left or {}
         if "state" in left:
             return left["state"]
@@ -58,21 +58,21 @@ class EvolvingItems(SequenceItems):
         """The rows, with a negative history if they have none."""
         if self.NEG_ITEM_SEQ not in interaction:
             history = interaction[self.ITEM_SEQ]
-            # Without training there is no auxiliary loss, and the negatives are only to be the right shape.
+            # Outside training there is no auxiliary loss, and only the shape of the negatives matters.
             negatives = self._other_items(history) if self.training else history
             interaction = interaction.to(history.device)  # a copy: the loader's rows stay as they were
             interaction[self.NEG_ITEM_SEQ] = negatives
         return interaction
 
     def _other_items(self, history):
-        """Uniform over ``1 … n_items - 1`` but the item in place: one number fewer, and a step over the gap."""
+        """Uniform over ``1 … n_items - 1`` except the item in place: one number fewer, then a shift past it."""
         drawn = torch.randint(1, self.n_items - 1, history.shape, device=history.device)
         return torch.where(history == 0, 0, drawn + (drawn >= history))
 
 
 class PackedEvolution(Part):
-    """DIEN's forward pass from the table of a batch's distinct items: no history, and no state, is laid out as a padded
-    whole. Stands before :class:`EvolvingItems` where the backbone computes as RecBole's DIEN does."""
+    """DIEN's forward pass from the table of a batch's distinct items: neither histories nor states are ever
+    padded. Comes before :class:`EvolvingItems` if the backbone computes as RecBole's DIEN does."""
 
     def forward(
         self, user: Tensor, item_seq: Tensor, neg_item_seq: Tensor, item_seq_len: Tensor, next_items: Tensor
@@ -143,7 +143,7 @@ class LeanExtractor(InterestExtractorNetwork):
 
         Args:
             table (torch.Tensor): vectors of items, shape (U, H).
-            history, negatives (torch.LongTensor): which of them stands where, shape (B, T).
+            history, negatives (torch.LongTensor): index of the item at each position, shape (B, T).
             positions (TimeMajor): the real ones.
 
         Returns:
@@ -157,7 +157,7 @@ class LeanExtractor(InterestExtractorNetwork):
             return states, states.new_zeros(())
         row, step = positions.place // history.shape[1], positions.place % history.shape[1]
         now = (step + 1 < positions.lengths[row]).nonzero().squeeze(1)
-        share = self._share(len(now), len(history), states.device)  # all processes must get here
+        share = self._share(len(now), len(history), states.device)  # all processes must reach this line
         if not len(now):  # RecBole's would be 0/0
             return states, states.new_zeros(())
         weight, bias = _affine(self.auxiliary_net)
@@ -171,7 +171,7 @@ class LeanExtractor(InterestExtractorNetwork):
 
     @staticmethod
     def _share(pairs, rows, device):
-        """The main loss, of which this one is a part, counts a process by its rows; this one is a mean over pairs."""
+        """The main loss, of which this one is a part, weights a process by its rows; this one is a mean over pairs."""
         if not parallel.active():
             return 1.0
         pairs = parallel.share(pairs, parallel.total(pairs, device))
@@ -179,8 +179,8 @@ class LeanExtractor(InterestExtractorNetwork):
 
 
 def _affine(net):
-    """The weight and bias of a chain of layers without activations, which RecBole's auxiliary net is: what it finds for
-    a state and an item is then a sum, of which each is computed once instead of once for every pair."""
+    """The weight and bias of a chain of layers without activations, such as RecBole's auxiliary net: its output for
+    a state and an item is then a sum of two terms, each computed once instead of once per pair."""
     weight: Tensor | None = None
     bias: Tensor | None = None
     for layer in net.mlp_layers:
@@ -205,7 +205,7 @@ class LeanEvolution(InterestEvolvingLayer):
         Args:
             queries (torch.Tensor): shape (B, H).
             states (torch.Tensor): the extractor's, time-major, shape (positions, H).
-            positions (TimeMajor): where they stand.
+            positions (TimeMajor): their positions.
 
         Returns:
             torch.Tensor: shape (B, H).

@@ -1,4 +1,4 @@
-"""DIN's and DIEN's embedding layer, computed once per distinct item, with a known auxiliary part."""
+"""DIN's and DIEN's embedding layer, computed once per distinct item, with a separate auxiliary part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     - Every distinct item of a batch is embedded and pooled once, then gathered. Stock RecBole pools all categories
       of every history position, which is most of DIN's step.
     - The auxiliary fields (``*_auxiliary``) pass the main model's gradient on with weight ``main_weight`` only, and
-      :meth:`auxiliary` reads them alone.
+      :meth:`auxiliary` reads only them.
     """
 
     _catalogue: tuple[Any, Any]
@@ -37,7 +37,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     def adopt(cls, layer: Any) -> InterestAwareSeqEmbLayer:
         """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
         adopt(layer, cls)
-        layer.dataset = None  # only the constructor needs it; else every copy of the model copies the data set
+        layer.dataset = None  # only the constructor needs it; else every copy of the model copies the dataset
         layer._catalogue = None, None
         return layer
 
@@ -93,7 +93,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
 
     def _whole_catalogue(self):
         """The vectors of all items, kept through an evaluation: they cost as much as a few batches' distinct items, and
-        nobody has to look for these."""
+        these need not be searched for."""
         version = [parameter._version for parameter in self.parameters()]
         if self._catalogue[0] != version:
             items = torch.arange(len(self.item_feat), device=self.device)
@@ -127,7 +127,7 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
 
 
 class SequenceItems(Part):
-    """For DIN and DIEN: stands before the backbone and adopts its embedding layer."""
+    """For DIN and DIEN: comes before the backbone among the bases and adopts its embedding layer."""
 
     reads_items = True
 
@@ -137,7 +137,7 @@ class SequenceItems(Part):
         for module in self.modules():
             if type(module) is SequenceAttLayer:
                 adopt(module, PackedSequenceAttention)
-        # Stock DIN hands its embedding layer, data set included, to the checkpoint, and on resume swaps in a
+        # Stock DIN hands its embedding layer, dataset included, to the checkpoint, and on resume swaps in a
         # module that the optimizer does not hold. Its weights are in the state dict anyway.
         self.other_parameter_name: list[str] = []
 
@@ -147,7 +147,7 @@ class SequenceItems(Part):
         return self.embedding_layer
 
     def with_history(self, interaction: Interaction) -> Interaction:
-        """The rows as the backbone wants them: as they are, the history is among them."""
+        """The rows as the backbone needs them: unchanged, since they include the history."""
         return interaction
 
     def scorer(self, interaction: Interaction) -> Any:
@@ -156,9 +156,9 @@ class SequenceItems(Part):
 
 
 class PackedScore(Part):
-    """DIN's score from the table of a batch's distinct items: no history is gathered as a padded whole.
+    """DIN's score from the table of a batch's distinct items: no history is materialised with padding.
 
-    Stands before :class:`SequenceItems` where the backbone scores as RecBole's DIN does.
+    Comes before :class:`SequenceItems` if the backbone scores as RecBole's DIN does.
     """
 
     def forward(self, user: Tensor, item_seq: Tensor, item_seq_len: Tensor, next_items: Tensor) -> Tensor:

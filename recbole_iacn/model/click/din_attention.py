@@ -14,11 +14,11 @@ from recbole_iacn.nn.recurrence import TimeMajor
 
 
 class PackedSequenceAttention(SequenceAttLayer):
-    """RecBole's layer with the same weights and the same result, at a fraction of the products.
+    """RecBole's layer with the same weights and the same result, with a fraction of the multiplications.
 
     - Computed at real positions only: on Amazon's 5-core data, three in four are padding.
     - Its first layer W reads [q, k, q - k, q * k]. That is ``(W_q + W_d) q + (W_k - W_d) k + W_m (q * k)``: the
-      first term once a row instead of once a position, the others half as wide, and nothing is concatenated.
+      first term once per row instead of once per position, the others half as wide, and nothing is concatenated.
     """
 
     def forward(self, queries: Tensor, keys: Tensor, keys_length: Tensor) -> Tensor:
@@ -36,12 +36,12 @@ class PackedSequenceAttention(SequenceAttLayer):
         return weights if self.return_seq_weight else weights @ keys
 
     def over(self, queries: Tensor, table: Tensor, place: Tensor, lengths: Tensor) -> Tensor:
-        """The weighted sum of keys that are rows of a table, which is never gathered as a whole.
+        """The weighted sum of keys that are rows of a table, without gathering them as a whole.
 
         Args:
             queries (torch.Tensor): shape (B, H).
             table (torch.Tensor): the distinct keys, shape (U, H).
-            place (torch.LongTensor): which of them stands where, shape (B, T).
+            place (torch.LongTensor): index of the key at each position, shape (B, T).
             lengths (torch.LongTensor): real positions, shape (B,).
 
         Returns:
@@ -49,8 +49,8 @@ class PackedSequenceAttention(SequenceAttLayer):
         """
         if self.softmax_stag or self.return_seq_weight:
             keys = take(table, place)
-            found = self(queries, keys, lengths)
-            return (found @ keys if self.return_seq_weight else found).squeeze(1)
+            result = self(queries, keys, lengths)
+            return (result @ keys if self.return_seq_weight else result).squeeze(1)
         real = torch.arange(place.shape[1], device=place.device) < lengths.unsqueeze(1)
         row, item = real.nonzero()[:, 0], place[real]
         key = take(table, item)
@@ -63,7 +63,7 @@ class PackedSequenceAttention(SequenceAttLayer):
         Args:
             queries (torch.Tensor): shape (B, H).
             key (torch.Tensor): time-major, shape (positions, H).
-            positions (TimeMajor): where they stand.
+            positions (TimeMajor): their positions.
 
         Returns:
             torch.Tensor: shape (positions,).
@@ -102,12 +102,12 @@ class PackedSequenceAttention(SequenceAttLayer):
 
     def _split(self, width):
         """The first layer, the ones after it, and the first's weights for q, k and q * k."""
-        _, first, *rest = self.att_mlp_layers.mlp_layers  # a dropout of 0 leads
+        _, first, *rest = self.att_mlp_layers.mlp_layers  # the first is a dropout of 0
         of_query, of_key, of_difference, of_product = first.weight.split(width, dim=1)
         return first, rest, of_query + of_difference, of_key - of_difference, of_product
 
     def _scores(self, queries, key, row, table=None, item=None):
-        """The scaled output for each position, (positions,); ``key`` is ``table[item]``, where there is a table."""
+        """The scaled output for each position, (positions,); ``key`` is ``table[item]``, if there is a table."""
         first, rest, of_query, of_key, of_product = self._split(queries.shape[1])
         hidden = take(linear(queries, of_query, first.bias), row)
         of_keys = (key if table is None else table) @ of_key.T

@@ -1,4 +1,4 @@
-"""FFM keeps an item's vectors apart for each field that they meet: the same history, over its own tables."""
+"""FFM has separate item vectors per field: the history is pooled from each field's own tables."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class FieldAwareItems(Part):
-    """For FFM: stands before the backbone.
+    """For FFM: comes before the backbone among the bases.
 
-    There is one table for each field, so ``E_auxiliary`` has a part in each; the capsule task reads their mean.
+    There is one table per field, so ``E_auxiliary`` has a part in each; the capsule task reads their mean.
     """
 
     reads_items = True

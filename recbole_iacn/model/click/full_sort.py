@@ -1,4 +1,4 @@
-"""Scores of every item for each row, a history encoded once and the items streamed past it.
+"""Scores of every item for each row: a history is encoded once, and the items are scored in chunks.
 
 A *scorer* is made from rows without candidates. It is called with item ids and returns their scores, (B, items).
 """
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
 
-_CANDIDATES = 2048  # beyond, a history's hidden layers for all of them leave the cache: half the speed at twice as many
+_CANDIDATES = 2048  # with more, a history's hidden layers leave the cache: half the speed at twice as many
 
 
 def score_all(model: Any, interaction: Interaction) -> Tensor:
@@ -33,10 +33,10 @@ def score_all(model: Any, interaction: Interaction) -> Tensor:
     items = torch.arange(model.n_items, device=interaction[model.USER_ID].device)
     scores: Any = None
     for part in items.split(score.items_at_once):
-        found = score(part)
+        chunk = score(part)
         if scores is None:
-            scores = found.new_empty(len(interaction), model.n_items)
-        scores[:, part[0] : part[-1] + 1] = found
+            scores = chunk.new_empty(len(interaction), model.n_items)
+        scores[:, part[0] : part[-1] + 1] = chunk
     return scores
 
 
@@ -46,7 +46,7 @@ class RowScorer:
     Args:
         model (InterestAware): the model.
         interaction (recbole.data.interaction.Interaction): the rows.
-        history (torch.Tensor, optional): what stands for each row's history, shape (B, …).
+        history (torch.Tensor, optional): replaces each row's history, shape (B, …).
     """
 
     def __init__(self, model: Any, interaction: Interaction, history: Tensor | None = None) -> None:
@@ -75,7 +75,7 @@ class PooledScorer(RowScorer):
 
 
 class AttentionScorer:
-    """For DIN and DIEN: one row after the other, to all of the items at once.
+    """For DIN and DIEN: one row after the other, with all of the items at once.
 
     Args:
         model (InterestAware): its backbone's ``dnn_mlp_layers`` read what ``read`` returns.
@@ -90,7 +90,7 @@ class AttentionScorer:
 
     def __call__(self, items: Tensor) -> Tensor:
         model, layer = self.model, self.model.embedding_layer
-        users = items.new_zeros(1)  # only the items' part is asked for
+        users = items.new_zeros(1)  # only the items' part is used
         _, table, place = layer.tables_of(users, items)
         candidates = table[place]
         scores = [self.finish(model.dnn_mlp_layers(self.read(row, candidates))) for row in range(self.rows)]

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class InterestAware(Part):
-    """Gives a click-through-rate model an auxiliary item embedding and, in training, the tasks that shape it.
+    """Gives a click-through-rate model an auxiliary item embedding and, in training, the tasks that train it.
 
     The item embedding becomes ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and
     ``calculate_loss`` returns ``(L_main, lambda * L_IaCN)``; RecBole adds the parts. ``E_auxiliary`` receives the
     gradient ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule.
 
-    Stands first among the bases that :func:`recbole_iacn.interest_aware` gives a class; another of them owns the item
+    Comes first among the bases that :func:`recbole_iacn.interest_aware` gives a class; another of them owns the item
     tables: :class:`SequenceItems` before DIN and DIEN, :class:`HistoryContext` behind a context-aware model. They
     provide ``item_tables``, ``with_history``, ``scorer``, ``reads_items`` and the names of the columns.
 
-    ``iacn_mode``: ``off`` is the plain backbone, ``width`` has ``E_auxiliary`` without any task (the honest control),
+    ``iacn_mode``: ``off`` is the plain backbone, ``width`` has ``E_auxiliary`` without any task (the control),
     ``full`` has both. ``auxiliary_tasks`` names the tasks: by default the papers' alone,
     :class:`recbole_iacn.model.click.capsule_task.CapsuleTask`.
 
@@ -41,7 +41,7 @@ class InterestAware(Part):
 
     dataset_class = "recbole_iacn.data.dataset.InterestAwareDataset"
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
-    backbone: type  # what the rule was given
+    backbone: type  # the class that the rule was applied to
     epoch = 0  # set by the trainer
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
@@ -57,15 +57,15 @@ class InterestAware(Part):
         self._keep_loose_weights()
 
     def _keep_loose_weights(self) -> None:
-        """RecBole's FwFM has weights in a plain tensor, which is never trained and never saved: a loaded model had new
-        random ones. As a buffer they are saved, and still not trained."""
+        """RecBole's FwFM has weights in a plain tensor, which is never trained and never saved: a loaded model would
+        have new random ones. As a buffer they are saved, and still not trained."""
         self.loose_weights = [n for n, value in vars(self).items() if torch.is_tensor(value) and value.requires_grad]
         for name in self.loose_weights:
             self.register_buffer(name, self.__dict__.pop(name).detach())
 
     @property
     def loss_names(self) -> tuple[str, ...]:
-        """What the log calls the losses, in the order in which :meth:`calculate_loss` returns them."""
+        """The names of the losses in the log, in the order in which :meth:`calculate_loss` returns them."""
         return ("main", *(name for task in self.tasks.values() for name in task.loss_names))
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
@@ -91,8 +91,8 @@ class InterestAware(Part):
         if parallel.active():
             count = int(clicked.sum())
             share = parallel.share(count, parallel.total(count, clicked.device))
-        found = [task.losses(self, interaction, clicked) for task in self.tasks.values()]
-        return tuple(part * share for losses in found for part in (losses if isinstance(losses, tuple) else (losses,)))
+        parts = [task.losses(self, interaction, clicked) for task in self.tasks.values()]
+        return tuple(part * share for losses in parts for part in (losses if isinstance(losses, tuple) else (losses,)))
 
     def auxiliary_embedding(self, items: Tensor) -> Tensor:
         """``E_auxiliary`` of items as a task reads it: with ``1 - delta`` of the task's gradient.
@@ -106,7 +106,7 @@ class InterestAware(Part):
         return mix_gradient(self.item_tables.auxiliary(items), 1 - self.iacn_delta)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """As in PyTorch; also of a checkpoint of version 0.5. A backbone that loads weights while it is built
+        """As in PyTorch; also from a checkpoint of version 0.5. A backbone that loads weights while it is built
         (KD_DAGFM's ``warm_up``) has no task yet: then the tasks' weights are left out."""
         state_dict = {_name_since_0_6(name): value for name, value in state_dict.items()}
         for name in getattr(self, "loose_weights", ()):  # 0.5 did not save them
@@ -120,8 +120,8 @@ class InterestAware(Part):
         return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
     def foresee(self, interaction: Interaction) -> Tensor:
-        """The user as the interest that is next has it: a vector to retrieve items with, by its product with their
-        auxiliary embeddings.
+        """The user vector by the predicted next interest, which retrieves items by its product with their auxiliary
+        embeddings.
 
         Args:
             interaction (recbole.data.interaction.Interaction): rows with a history.
@@ -133,11 +133,11 @@ class InterestAware(Part):
             ConfigError: the model was not trained with ``iacn_target: distilled``.
         """
         if "iacn" not in self.tasks or not self.tasks["iacn"].foresees:
-            raise ConfigError("iacn_target: only a model with iacn_target: distilled foresees an interest")
+            raise ConfigError("iacn_target: only a model with iacn_target: distilled can predict the next interest")
         return self.tasks["iacn"].foresee(self, interaction)
 
     def interests_and_items(self, interaction: Interaction) -> tuple[Tensor, Tensor, Callable[[Tensor], Tensor]]:
-        """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares, of a model with capsules.
+        """What :func:`recbole_iacn.experiments.divergence.interest_divergence` compares, for a model with capsules.
 
         Returns:
             tuple: interests (B, K, D), their mask (B, K), and the function that embeds items.
@@ -145,13 +145,13 @@ class InterestAware(Part):
         return *self._capsules("interests").interests(self, interaction), self.item_tables.auxiliary
 
     def couplings(self, interaction: Interaction) -> Tensor:
-        """Which interest each behaviour of a history belongs to, as the trained capsules see it.
+        """Which interest each behaviour of a history belongs to, according to the trained capsules.
 
         Args:
             interaction (recbole.data.interaction.Interaction): rows with a history.
 
         Returns:
-            torch.Tensor: couplings ``a_ij``, each real position's adding up to 1 over the interests, shape (B, L, K).
+            torch.Tensor: couplings ``a_ij``, shape (B, L, K); at each real position they add up to 1 over K.
 
         Raises:
             ConfigError: the model has no capsules (``iacn_mode`` is not ``full``, or ``auxiliary_tasks`` without iacn).
@@ -175,7 +175,7 @@ class InterestAware(Part):
 
 
 def _name_since_0_6(name: str) -> str:
-    """A weight's name today, given that of version 0.5, which had one task, as a part of the model itself."""
+    """The current name of a weight, from that in version 0.5, which had one task, as a part of the model itself."""
     if name.startswith("iacn."):
         return "tasks.iacn.network." + name.removeprefix("iacn.")
     return "tasks.iacn." + name if name.startswith("profile_embedding.") else name

@@ -13,20 +13,20 @@ from torch import Tensor, nn
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.nn.lookup import Bags, Lists, look_up, take
 
-# The base of a class that stands before or behind a backbone: to a checker it has whatever the whole model has.
+# The base of a class that comes before or after a backbone: to a type checker it has every attribute of the model.
 Part: Any = object
 
 
 class ItemTables(Part):
     """For the module that owns the embedding tables of the item columns.
 
-    It must have ``item_feat``, the table of item columns with one line an item, and :meth:`item_table`.
+    It must have ``item_feat``, the table of item columns with one row per item, and :meth:`item_table`.
     """
 
     main_weight = 1.0  # weight of the main model's gradient on the auxiliary tables
-    # While a loss is computed: what the backbone's forward pass leaves for the tasks, by name.
+    # While a loss is computed, what the backbone's forward pass leaves for the tasks, by name.
     left: dict[str, Any] | None = None
-    _columns_of_lists: dict[str, Lists] | None = None  # by name; aliases have their original's
+    _columns_of_lists: dict[str, Lists] | None = None  # by name; aliases share their original's
 
     def item_table(self, name: str) -> tuple[nn.Embedding, int, FeatureType]:
         """Where column ``name`` is embedded: ``(table, first row, feature type)``."""
@@ -77,8 +77,8 @@ class ItemTables(Part):
 
     @contextlib.contextmanager
     def sharing(self) -> Iterator[None]:
-        """Within: the backbone's forward pass may leave something in ``left``. What it embeds serves :meth:`auxiliary`,
-        too, where it has all the items asked for."""
+        """While active, the backbone's forward pass may leave something in ``left``. What it embeds also serves
+        :meth:`auxiliary`, if it has all the requested items."""
         self.left = {}
         try:
             yield
@@ -109,7 +109,7 @@ def embed_column(values: Tensor, table: nn.Embedding, start: int, kind: FeatureT
     """The vectors of one column's values.
 
     Args:
-        values (torch.Tensor): ids (U,) or lists of ids (U, C); numbers as RecBole pairs them with the id of their
+        values (torch.Tensor): ids (U,) or lists of ids (U, C); numbers, paired by RecBole with the id of their
             column, (U, 2) or (U, C, 2).
         table (torch.nn.Embedding): where they are embedded.
         start (int): its row of id 0.
@@ -131,7 +131,7 @@ def mean_of_lists(ids: Tensor, table: nn.Embedding, numbers: Tensor | None = Non
     """Mean embedding of lists of ids, computed at real entries only: lists are padded to the longest of all items.
 
     Args:
-        ids (torch.LongTensor): 0 where padding, shape (U, C).
+        ids (torch.LongTensor): 0 at padding, shape (U, C).
         table (torch.nn.Embedding): where they are embedded.
         numbers (torch.Tensor, optional): what each vector is multiplied by, shape (U, C).
 
@@ -150,7 +150,7 @@ def mean_over_history(history: Tensor, vectors_of: Callable[[Tensor], Tensor]) -
     """Mean of the items' vectors over a history; each distinct item is embedded once.
 
     Args:
-        history (torch.LongTensor): item ids, 0 where padding, shape (B, L).
+        history (torch.LongTensor): item ids, 0 at padding, shape (B, L).
         vectors_of (Callable): from item ids (U,) to their vectors (U, D').
 
     Returns:

@@ -1,4 +1,4 @@
-"""The seam for auxiliary tasks: losses beside the main one, which train the auxiliary item embeddings."""
+"""The interface of auxiliary tasks: further losses, which train the auxiliary item embeddings."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 
 class AuxiliaryTask(nn.Module):
-    """A loss, or several, that an interest-aware model learns by beside its own. It exists in training only.
+    """One or several losses that an interest-aware model learns from in addition to its own, in training only.
 
     A model has the tasks that ``auxiliary_tasks`` names, each as the module ``model.tasks[name]``. A task reads items
     by ``model.auxiliary_embedding``, through which ``E_auxiliary`` receives ``1 - iacn_delta`` of its gradient.
 
     Attributes:
-        name (str): by which ``auxiliary_tasks`` asks for it.
+        name (str): its name in ``auxiliary_tasks``.
         settings (type, optional): the group of settings that it adds; none by default.
-        loss_names (tuple of str): what the log calls its losses; ``(name,)`` by default.
-        reads_state (bool): whether it asks for ``model.user_state``, so that a backbone that has computed it keeps it.
+        loss_names (tuple of str): the names of its losses in the log; ``(name,)`` by default.
+        reads_state (bool): whether it reads ``model.user_state``, so that a backbone that has computed it keeps it.
 
     Args:
         config: the run's settings.
         dataset: the training data.
-        model: the model that is being built; its item tables are there.
+        model: the model that is being built; its item tables exist already.
     """
 
     name = ""
@@ -60,19 +60,19 @@ class AuxiliaryTask(nn.Module):
             clicked: True for the rows labelled 1, shape (B,).
 
         Returns:
-            A scalar for each of ``loss_names``, the mean over the clicked rows; differentiable if there is none.
+            A scalar for each of ``loss_names``, the mean over the clicked rows; differentiable even if there are none.
         """
         raise NotImplementedError
 
 
 def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
-    """Let ``auxiliary_tasks`` name a task of one's own, in this process.
+    """Register a task of one's own for the setting ``auxiliary_tasks``, in this process.
 
     Args:
-        task: with a name.
+        task: the class, with a name.
 
     Returns:
-        The same, so that it serves as a decorator.
+        The same class, so that the function serves as a decorator.
 
     Raises:
         ConfigError: it is not a task, its name is taken, or one of its settings is.
@@ -89,13 +89,13 @@ def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
 
 
 def find_task(name: str) -> type[AuxiliaryTask]:
-    """The class behind a name that ``auxiliary_tasks`` may have.
+    """The class behind a name in ``auxiliary_tasks``.
 
     Args:
-        name: of a task.
+        name: the name of a task.
     """
-    found = tasks[name]
-    if isinstance(found, str):
-        source, _, attribute = found.rpartition(".")
+    task = tasks[name]
+    if isinstance(task, str):
+        source, _, attribute = task.rpartition(".")
         return getattr(importlib.import_module(source), attribute)
-    return found
+    return task

@@ -23,11 +23,11 @@ _START = 0.01  # standard deviation of embeddings and linear layers, as in the T
 
 
 class InterestRecommender(SequentialRecommender):
-    """A sequential recommender with K vectors a user: an item's score is the largest ``v_k . e``.
+    """A sequential recommender with K vectors per user: an item's score is the largest ``v_k . e``.
 
-    One table embeds the items of histories and the candidates; items have no bias. A subclass says where the interests
-    come from (:meth:`make_extractor`), and may say which vector training scores with (:meth:`reader`) and which serving
-    does (:meth:`users`).
+    One table embeds the items of histories and the candidates; items have no bias. A subclass defines where the
+    interests come from (:meth:`make_extractor`), and may define the vector that training scores with (:meth:`reader`)
+    and those that serving scores with (:meth:`users`).
 
     Settings: ``properties/MultiInterest.yaml``.
     """
@@ -94,7 +94,8 @@ class InterestRecommender(SequentialRecommender):
         return self.interests(interaction)
 
     def reader(self, interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
-        """The vector that training scores with, shape (B, D): the interest that likes the clicked item best."""
+        """The vector that training scores with, shape (B, D): the interest with the highest score for the clicked
+        item."""
         return best_interest(interests, active, target)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
@@ -106,7 +107,7 @@ class InterestRecommender(SequentialRecommender):
     def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of each row's history (B, L, D), of its clicked item and of its negative, (B, D) each.
 
-        Read in one go: every reading of the table has a gradient of the table's size.
+        They are read in one look-up, since each look-up has a gradient of the table's size.
         """
         history, pair = interaction[self.ITEM_SEQ], (interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID])
         vectors = self.embed(torch.cat([history, torch.stack(pair, dim=1)], dim=1))
@@ -114,7 +115,7 @@ class InterestRecommender(SequentialRecommender):
         return behaviors, clicked.squeeze(1), other.squeeze(1)
 
     def of_whole(self, loss: Tensor, interaction: Interaction) -> Tensor:
-        """A mean over rows, weighed so that its mean over processes is the mean over all their rows."""
+        """A mean over rows, weighted so that its mean over processes is the mean over all their rows."""
         rows = len(interaction)
         return loss * parallel.share(rows, parallel.total(rows, loss.device))
 
@@ -128,7 +129,7 @@ class InterestRecommender(SequentialRecommender):
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
         """The scores of all items, shape (B, items), padding item included; without gradient."""
         users, active = self.users(interaction)
-        # Everybody has the first interest: it stands in for those that a user has not.
+        # Every user has the first interest: it replaces those that the user does not have.
         users = torch.where(active.unsqueeze(2), users, users[:, :1])
         return largest_products(users, self.item_embedding.weight)
 
@@ -136,7 +137,7 @@ class InterestRecommender(SequentialRecommender):
 def largest_products(users: Tensor, items: Tensor) -> Tensor:
     """For each user and item the largest ``v_k . e``.
 
-    In place and, on a CPU, block by block: all products at once would be K times the memory, and out of every cache.
+    In place and, on a CPU, block by block: all products at once would take K times the memory and exceed every cache.
 
     Args:
         users (torch.Tensor): shape (B, K, D), without gradient.
@@ -149,16 +150,16 @@ def largest_products(users: Tensor, items: Tensor) -> Tensor:
     block = _BLOCK if users.device.type == "cpu" else max(best.shape)
     vectors = [some.transpose(0, 1).contiguous() for some in users.split(block)]
     for strip, some in zip(best.split(block, dim=1), items.split(block)):
-        turned = some.T.contiguous()
+        transposed = some.T.contiguous()
         for part, (first, *others) in zip(strip.split(block), vectors):
-            torch.mm(first, turned, out=part)
+            torch.mm(first, transposed, out=part)
             for other in others:
-                torch.maximum(part, other @ turned, out=part)
+                torch.maximum(part, other @ transposed, out=part)
     return best
 
 
 def start_small(module: nn.Module) -> None:
-    """Start of embeddings and linear layers; a padding row stays zero."""
+    """Initialise embeddings and linear layers; a padding row stays zero."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=_START)
         bias = getattr(module, "bias", None)
@@ -169,7 +170,7 @@ def start_small(module: nn.Module) -> None:
 
 
 def best_interest(interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
-    """The interest of largest ``v_k . e``.
+    """The interest with the largest ``v_k . e``.
 
     Args:
         interests (torch.Tensor): shape (B, K, D).
@@ -184,7 +185,7 @@ def best_interest(interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
 
 
 def bpr(users: Tensor, clicked: Tensor, others: Tensor) -> Tensor:
-    """``-log sigmoid(v . e+ - v . e-)``, the mean over rows. Source: Rendle et al., UAI '09.
+    """``-log sigmoid(v . e+ - v . e-)``, averaged over the rows. Source: Rendle et al., UAI '09.
 
     Args:
         users, clicked, others (torch.Tensor): shape (B, D) each.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class YouTubeDNN(InterestRecommender):
-    """One vector a user: an affine map of the mean of the history.
+    """One vector per user: an affine map of the mean of the history.
 
     Source: Covington et al., RecSys '16, as a retrieval model with BPR (TiMiRec paper, table 2).
     """
@@ -30,8 +30,8 @@ class YouTubeDNN(InterestRecommender):
 class MIND(InterestRecommender):
     """Interests by dynamic routing, as many as the history's length warrants; label-aware attention in training.
 
-    Unlike the public versions, the couplings are a softmax over the interests and a user has ``K_u`` of them, as the
-    paper has it. ``h_layer`` puts the paper's ReLU layer behind the capsules.
+    Unlike the public versions, the couplings are a softmax over the interests and a user has ``K_u`` of them, as in
+    the paper. ``h_layer`` puts the paper's ReLU layer behind the capsules.
 
     Source: Li et al., CIKM '19.
     """
@@ -73,7 +73,7 @@ class _Widened(nn.Module):
 class ComiRec(InterestRecommender):
     """K interests by self-attention (``extractor: sa``), by dynamic routing (``dr``), or by an extractor of one's own
     (:func:`recbole_iacn.add_extractor`); trained with the interest that has the highest score for the clicked item.
-    ``interest_positions`` says what has positions, the attention's weights alone by default.
+    ``interest_positions`` sets where positions are added, by default for the attention's weights only.
 
     Source: Cen et al., KDD '20.
     """
@@ -102,8 +102,8 @@ def self_attentive(config: Config, max_length: int, block: bool = False) -> Self
 
     Args:
         config (recbole.config.Config): the run's settings.
-        max_length (int): the longest history.
-        block (bool): a transformer block first. Defaults to False.
+        max_length (int): maximum history length.
+        block (bool): start with a transformer block. Defaults to False.
     """
     size = config["embedding_size"]
     return SelfAttentiveInterests(

@@ -1,4 +1,4 @@
-"""TiMiRec and TiMiRec+: foresee which interest the next item belongs to, and score with that."""
+"""TiMiRec and TiMiRec+: predict which interest the next item belongs to, and score with it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ EXTRACTOR, PREDICTOR, EXTRACTOR_AGAIN = range(3)  # what is trained
 
 
 class TiMiRec(InterestRecommender):
-    """K interests, and a predictor that weighs them by how likely each is the target's.
+    """K interests, and a predictor that weights them by the probability of each to be the target's.
 
     First the extractor learns alone, like ComiRec's. Then both learn: the user vector is ``v = V^T softmax(z)`` with
     the predictor's logits z, the loss ``L_rec + T^2 KL(p || softmax(z / T))``, where the teacher
     ``p = softmax(cos(V_k, e) / T)`` knows the target e.
-    :class:`recbole_iacn.training.two_stages.TiMiRecTrainer` does so.
+    :class:`recbole_iacn.training.two_stages.TiMiRecTrainer` runs the two stages.
 
     ``stages: joint`` trains both from the start, ``extractor_twice`` the extractor alone for both lengths (the control
     for the time that the second stage takes); ``stop_gradient: False`` lets the teacher learn from its student.
@@ -47,11 +47,11 @@ class TiMiRec(InterestRecommender):
             self.n_items, self.embedding_size, config["num_interests"], config["predictor_layers"]
         )
         self.predictor.apply(start_small)
-        # A buffer, so that a checkpoint tells which stage it is of.
+        # A buffer, so that a checkpoint records its stage.
         self.register_buffer("stage", torch.tensor(PREDICTOR if self.stages == "joint" else EXTRACTOR))
 
     @property
-    def loss_names(self) -> tuple[str, ...]:  # type: ignore[override]  # nobody sets it
+    def loss_names(self) -> tuple[str, ...]:  # type: ignore[override]  # read-only here
         return ("main", "distillation") if self.predicts else ("main",)
 
     @property
@@ -60,7 +60,7 @@ class TiMiRec(InterestRecommender):
         return int(self.stage) == PREDICTOR
 
     def start_second_stage(self) -> None:
-        """From here on: both parts, or, as a control, the extractor once more."""
+        """Start the second stage: train both parts or, as a control, the extractor again."""
         self.stage.fill_(EXTRACTOR_AGAIN if self.stages == "extractor_twice" else PREDICTOR)
 
     def make_extractor(self, config: Config) -> nn.Module:
@@ -86,8 +86,8 @@ class TiMiRec(InterestRecommender):
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()
-        told = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
-        return tuple(self.of_whole(loss, interaction) for loss in (bpr(user, clicked, other), told))
+        distillation = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
+        return tuple(self.of_whole(loss, interaction) for loss in (bpr(user, clicked, other), distillation))
 
 
 class TiMiRecPlus(TiMiRec):

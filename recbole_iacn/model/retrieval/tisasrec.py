@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class TiSASRec(InterestRecommender):
-    """One vector a user: the last state of causal blocks whose keys and values know intervals.
+    """One vector per user: the last state of causal blocks whose keys and values include time intervals.
 
-    Needs real time stamps; they are read to the second, which RecBole's float32 would not do.
+    It needs real timestamps, which are read to the second; RecBole's float32 is too coarse for that.
 
     Source: Li et al., WSDM '20. Settings: ``properties/TiSASRec.yaml``.
     """

@@ -1,4 +1,4 @@
-"""Downloads against a server on the loopback address: resumed, checked, refused."""
+"""Downloads against a server on the loopback address: resumed, checked, rejected."""
 
 import hashlib
 import http.server
@@ -13,7 +13,7 @@ CONTENT = bytes(range(256)) * 12_000
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves CONTENT at /file.gz; ``stop_after`` bytes of an answer the connection breaks; keeps each Range asked."""
+    """Serves CONTENT at /file.gz; after ``stop_after`` bytes the connection breaks; records each requested Range."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -60,17 +60,17 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_comes_with_its_checksum_and_stays(server, tmp_path):
+def test_a_file_is_downloaded_with_its_checksum_and_kept(server, tmp_path):
     path = download(server.url, tmp_path, progress=False)
     assert path.read_bytes() == CONTENT and names(tmp_path) == ["file.gz", "file.gz.sha256"]
     assert (tmp_path / "file.gz.sha256").read_text() == f"{hashlib.sha256(CONTENT).hexdigest()}  file.gz\n"
     assert download(server.url, tmp_path, progress=False) == path and server.ranges == [None]
 
 
-def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
+def test_an_interrupted_download_resumes_where_it_stopped(server, tmp_path):
     server.stop_after = 1_000_000
     for _ in range(2):
-        with pytest.raises(ConfigError, match="the same command goes on from there"):
+        with pytest.raises(ConfigError, match="the same command resumes from there"):
             download(server.url, tmp_path, progress=False)
         assert names(tmp_path) == ["file.gz.part", "file.gz.part.json"]
     server.stop_after = None
@@ -80,7 +80,7 @@ def test_an_interrupted_download_goes_on_where_it_stopped(server, tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"tag": '"two"', "content": CONTENT[::-1]}, {"knows_ranges": False}])
-def test_a_file_that_changed_or_cannot_be_resumed_begins_anew(server, tmp_path, change):
+def test_a_file_that_changed_or_cannot_be_resumed_starts_again(server, tmp_path, change):
     server.stop_after = 1_000_000
     with pytest.raises(ConfigError):
         download(server.url, tmp_path, progress=False)
@@ -89,7 +89,7 @@ def test_a_file_that_changed_or_cannot_be_resumed_begins_anew(server, tmp_path, 
     assert download(server.url, tmp_path, progress=False).read_bytes() == server.content
 
 
-def test_a_download_that_was_only_not_renamed_is_not_asked_for_again(server, tmp_path):
+def test_a_complete_part_is_only_renamed(server, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT)
     (tmp_path / "file.gz.part.json").write_text(f'{{"size": {len(CONTENT)}, "tag": "x"}}')
     assert download(server.url, tmp_path, progress=False).read_bytes() == CONTENT and server.ranges == []
@@ -107,15 +107,15 @@ def test_a_wrong_checksum_is_an_error(server, tmp_path):
         download(server.url, tmp_path, progress=False)
 
 
-def test_absent_files_and_servers(server, tmp_path):
-    with pytest.raises(ConfigError, match=r"the server says 404 .* is that the category's name"):
+def test_missing_files_and_servers(server, tmp_path):
+    with pytest.raises(ConfigError, match=r"the server reports 404 .* is that the category's name"):
         download(server.url.replace("file", "flie"), tmp_path, progress=False)
     with pytest.raises(ConfigError, match="refused"):
         download("http://127.0.0.1:9/file.gz", tmp_path, progress=False)
     assert names(tmp_path) == []
 
 
-def test_every_address_names_the_category_once_and_others_are_refused():
+def test_every_address_names_the_category_once_and_others_are_rejected():
     for year, kind in ADDRESSES:
         assert address(year, kind, "Home_and_Kitchen").count("Home_and_Kitchen") == 1
     with pytest.raises(ConfigError, match=r"kind: there is no 'rating' of 2014\. Did you mean 'ratings'"):

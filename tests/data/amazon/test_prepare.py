@@ -1,4 +1,4 @@
-"""Amazon's dumps become atomic files: formats, filters, counts, and what is said of a wrong file."""
+"""Amazon's dumps become atomic files: formats, filters, counts, and errors in the files."""
 
 import gzip
 import json
@@ -113,7 +113,7 @@ def test_ratings_only_files(convert, year, line, head, suffix):
 
 
 def test_the_core_is_reached_by_repeated_removal(convert):
-    """U3 goes for one review, then B3 has one left and goes, then U4 has one left and goes."""
+    """U3 is dropped for one review, then B3, with one left, then U4, with one left."""
     pairs = ["U1 B1", "U1 B2", "U2 B1", "U2 B2", "U3 B3", "U4 B3", "U4 B1"]
     manifest, inter, item = convert([review(*pair.split()) for pair in pairs], core=2)
     assert [line.split("\t")[:2] for line in inter[1:]] == [pair.split() for pair in pairs[:4]]
@@ -137,7 +137,7 @@ def test_equal_times_keep_the_order_of_the_dump(convert):
     assert [line.split("\t")[1] for line in inter[1:]] == ["B3", "B1", "B2"]
 
 
-def test_low_ratings_go_before_the_core_is_taken(convert):
+def test_low_ratings_are_dropped_before_the_core_is_taken(convert):
     reviews = [review(user, item, 1.0 if user == "U2" else 4.0) for user in ("U1", "U2", "U3") for item in ("B1", "B2")]
     manifest, inter, _ = convert(reviews, min_rating=4, core=2)
     assert len(inter) == 5 and manifest["review_lines"]["below_min_rating"] == 2
@@ -158,7 +158,7 @@ def test_the_same_input_gives_the_same_bytes(convert, tmp_path):
     assert len(first[0]["inputs"][0]["sha256"]) == 64
 
 
-def test_what_is_written_is_what_recbole_reads(convert, tmp_path):
+def test_recbole_reads_what_is_written(convert, tmp_path):
     from recbole.data import create_dataset
 
     from recbole_iacn.building import configure
@@ -180,7 +180,7 @@ def test_what_is_written_is_what_recbole_reads(convert, tmp_path):
 
 
 @pytest.fixture
-def refused(convert, tmp_path):
+def rejected(convert, tmp_path):
     """Conversion must fail with the message and leave nothing."""
 
     def check(message, reviews=None, **changes):
@@ -198,12 +198,12 @@ BAD_LINES = {
     "cut off": (GOOD[:-5], "line 2"),
     "no user": (review(None, "B1"), "no user"),
     "an empty item": (review("U1", ""), "no item"),
-    "a tab in an id": (review("U\t1", "B1"), "cannot stand in an atomic file"),
-    "a blank in an id": (review("U 1", "B1"), "cannot stand in an atomic file"),
-    "a quote in an id": (review("U1", 'B"1'), "cannot stand in an atomic file"),
+    "a tab in an id": (review("U\t1", "B1"), "is not allowed in an atomic file"),
+    "a blank in an id": (review("U 1", "B1"), "is not allowed in an atomic file"),
+    "a quote in an id": (review("U1", 'B"1'), "is not allowed in an atomic file"),
     "an id that reads as empty": (review("NA", "B1"), "'NA' reads as an empty cell"),
     "a rating in words": (review("U1", "B1", "five"), "rating 'five' is not a number"),
-    "a rating that is no number": (GOOD.replace("5.0", "NaN"), "line 2"),
+    "a rating that is not a number": (GOOD.replace("5.0", "NaN"), "line 2"),
     "a true rating": (review("U1", "B1", True), "rating True is not a number"),
     "a time in words": (review("U1", "B1", 5.0, "2011"), "time '2011' is not a whole number"),
     "half a second": (review("U1", "B1", 5.0, 0.5), "time 0.5 is not a whole number"),
@@ -214,8 +214,8 @@ BAD_LINES = {
 
 
 @pytest.mark.parametrize("line, message", BAD_LINES.values(), ids=BAD_LINES)
-def test_bad_lines_are_counted_up_to_a_limit(convert, refused, line, message):
-    refused(f"reviews.json.gz, line 2: .*{message if message != 'line 2' else ''}", [GOOD, line], max_bad_lines=0)
+def test_bad_lines_are_counted_up_to_a_limit(convert, rejected, line, message):
+    rejected(f"reviews.json.gz, line 2: .*{message if message != 'line 2' else ''}", [GOOD, line], max_bad_lines=0)
     manifest, inter, _ = convert([GOOD, line, GOOD], max_bad_lines=1)
     assert manifest["review_lines"]["bad"] == 1 and len(inter) == 2
     assert [bad["line"] for bad in manifest["inputs"][0]["first_bad_lines"]] == [2]
@@ -229,7 +229,7 @@ BAD_META = {
     "no item": ("{'title': 'x'}", 2014, "no item"),
     "one path": ("{'asin': 'B1', 'categories': ['A']}", 2014, "categories are a str, not a list"),
     "no list": ("{'asin': 'B1', 'categories': 'A'}", 2014, "categories are a str, not a list of paths"),
-    "a number's name": ("{'asin': 'B1', 'categories': [[1]]}", 2014, "category 1 is not a text"),
+    "a number's name": ("{'asin': 'B1', 'categories': [[1]]}", 2014, "category 1 is not text"),
     "JSON for a literal": ('{"asin": "B1", "categories": null, "x": true}', 2014, "not a Python literal"),
     "a literal for JSON": ("{'asin': 'B1'}", 2018, ""),
     "a dictionary": ('{"asin": "B1", "category": {}}', 2018, "categories are a dict, not a list"),
@@ -238,9 +238,9 @@ BAD_META = {
 
 
 @pytest.mark.parametrize("line, year, message", BAD_META.values(), ids=BAD_META)
-def test_bad_metadata_is_counted_and_never_run(refused, tmp_path, line, year, message):
+def test_bad_metadata_is_counted_and_never_run(rejected, tmp_path, line, year, message):
     time = 1_300_000_000_000 if year == 2023 else 1_300_000_000
-    refused(
+    rejected(
         f"meta.json.gz, line 1: .*({message})",
         [review("U1", "B1", 5.0, time, year)],
         meta=[line],
@@ -251,8 +251,8 @@ def test_bad_metadata_is_counted_and_never_run(refused, tmp_path, line, year, me
 
 
 @pytest.mark.parametrize("cell", ["U1,B1,5.0", "U1,B1,x,1", "U1,B1,5.0,1.5", ",B1,5.0,1", "U1,B1,inf,1", "\x80"])
-def test_bad_cells_of_a_ratings_file(refused, cell):
-    refused("ratings.csv, line 1: ", [cell], name="ratings.csv", max_bad_lines=0)
+def test_bad_cells_of_a_ratings_file(rejected, cell):
+    rejected("ratings.csv, line 1: ", [cell], name="ratings.csv", max_bad_lines=0)
 
 
 def test_a_file_cut_short_is_an_error_that_names_the_line(tmp_path):
@@ -284,19 +284,19 @@ def test_a_file_cut_short_is_an_error_that_names_the_line(tmp_path):
         ({"min_rating": 6}, "no review is left of 1 lines: 1 below min rating"),
     ],
 )
-def test_wrong_options(refused, changes, message):
-    refused(message, **changes)
+def test_wrong_options(rejected, changes, message):
+    rejected(message, **changes)
 
 
 def test_missing_and_present_files(tmp_path, convert):
     with pytest.raises(ConfigError, match=r"absent.json: No such file"):
         prepare(tmp_path / "absent.json", None, tmp_path / "out" / "Shop", Options(2014), progress=False)
     convert([GOOD])
-    with pytest.raises(ConfigError, match=r"Shop: exists already; name another .* or replace it by --overwrite"):
+    with pytest.raises(ConfigError, match=r"Shop: exists already; name another .* or replace it with --overwrite"):
         convert([GOOD], overwrite=False)
 
 
-def test_a_folder_of_somebody_else_is_left_alone(tmp_path, convert):
+def test_a_folder_that_prepare_did_not_make_is_kept(tmp_path, convert):
     (tmp_path / "out" / "Shop").mkdir(parents=True)
     (tmp_path / "out" / "Shop" / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigError, match="was not made by prepare"):
@@ -304,7 +304,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path, convert):
     assert (tmp_path / "out" / "Shop" / "thesis.txt").exists()
 
 
-def test_what_a_killed_process_left_goes_and_a_running_one_keeps_its_own(tmp_path, convert):
+def test_leftovers_of_killed_processes_are_removed_and_those_of_running_ones_kept(tmp_path, convert):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     abandoned, running = (tmp_path / "out" / f".Shop.partial-{pid}" for pid in (ended.pid, os.getppid()))
@@ -315,16 +315,16 @@ def test_what_a_killed_process_left_goes_and_a_running_one_keeps_its_own(tmp_pat
 
 
 @pytest.mark.parametrize("year, other", [(2014, 2018), (2018, 2014)])
-def test_ratings_of_the_other_year_are_told_by_their_columns(convert, refused, year, other):
+def test_ratings_of_the_other_year_are_recognised_by_their_columns(convert, rejected, year, other):
     cells = ["A2SUAM1J3GNN3B", "0000013714"] if year == 2014 else ["0000013714", "A2SUAM1J3GNN3B"]
     line = ",".join([*cells, "5.0", "1000"])
-    refused(
+    rejected(
         "line 1: '0000013714' looks like an item and 'A2SUAM1J3GNN3B' like a user", [line], year=other, name="r.csv"
     )
     assert convert([line], year=year, name="r.csv")[1][1].startswith("A2SUAM1J3GNN3B\t0000013714")
 
 
-def test_a_failure_of_the_data_base_is_one_line(refused, monkeypatch):
+def test_a_failure_of_the_database_is_one_line(rejected, monkeypatch):
     import duckdb
 
     from recbole_iacn.data.amazon.staging import Staging
@@ -338,10 +338,10 @@ def test_a_failure_of_the_data_base_is_one_line(refused, monkeypatch):
 
     monkeypatch.setattr(Staging, "fail", staticmethod(raising), raising=False)
     monkeypatch.setattr(Staging, "core", fail)
-    refused("the data base failed: Out of Memory Error: could not allocate. More --memory", core=2)
+    rejected("the database failed: Out of Memory Error: could not allocate. More --memory", core=2)
 
 
-def test_a_failure_leaves_what_was_there(tmp_path, convert):
+def test_a_failure_keeps_what_was_there(tmp_path, convert):
     convert([GOOD])
     before = lines_of(tmp_path / "out" / "Shop" / "Shop.inter")
     with pytest.raises(ConfigError):

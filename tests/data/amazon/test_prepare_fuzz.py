@@ -1,4 +1,4 @@
-"""Whatever stands in the files: one error, or a folder whose counts add up; never a crash, never half a folder."""
+"""Whatever the files contain: one error, or a folder whose counts add up; never a crash, never half a folder."""
 
 import gzip
 import json
@@ -130,7 +130,7 @@ def test_one_error_or_a_folder_whose_counts_add_up(source, meta, options):
 
 
 @pytest.mark.slow
-def test_the_fuzz_has_seen_both_outcomes():
+def test_the_fuzz_meets_both_outcomes():
     assert min(outcomes["error"], outcomes["folder"]) > sum(outcomes.values()) / 5
 
 

@@ -1,4 +1,4 @@
-"""Every click-through-rate backbone of RecBole, made interest-aware by the one rule, in all three modes."""
+"""Every click-through-rate backbone of RecBole, made interest-aware by one rule, in all three modes."""
 
 from pathlib import Path
 
@@ -83,13 +83,13 @@ def test_auxiliary_embedding_moves_as_delta_and_lambda_say(make, backbone, delta
 
 
 @every_backbone
-def test_nothing_but_the_auxiliary_embedding_hears_of_the_auxiliary_loss(make, backbone):
+def test_the_auxiliary_loss_trains_the_auxiliary_embedding_only(make, backbone):
     train, _, model = make(backbone)
     losses(model, next(iter(train)))[1].backward()
-    heard = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    touched = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     tables = {name for name, p in model.named_parameters() if any(p is weight for weight, _ in auxiliary_tables(model))}
-    assert tables <= heard
-    assert all(name in tables or name.startswith("tasks.iacn.") for name in heard), heard
+    assert tables <= touched
+    assert all(name in tables or name.startswith("tasks.iacn.") for name in touched), touched
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_full_sort_of_every_dien(build, gru):
     assert_full_sort_is_item_by_item(test, model)
 
 
-def test_full_sort_of_a_model_that_scores_in_its_own_way(build):
+def test_full_sort_of_a_model_with_its_own_score(build):
     from recbole.model.sequential_recommender.din import DIN
 
     from recbole_iacn import interest_aware
@@ -176,7 +176,7 @@ def test_full_sort_of_a_model_that_scores_in_its_own_way(build):
 
 
 @every_backbone
-def test_the_history_speaks_and_its_padding_does_not(make, backbone):
+def test_the_history_changes_scores_and_its_padding_does_not(make, backbone):
     _, test, model = make(backbone, MAX_ITEM_LIST_LENGTH=12)
     batch = next(iter(test))[0]
     model.eval()
@@ -188,13 +188,13 @@ def test_the_history_speaks_and_its_padding_does_not(make, backbone):
     assert not torch.allclose(model.predict(others), scores, atol=1e-7)
 
 
-def test_a_model_without_item_embedding_says_why():
-    with pytest.raises(recbole_iacn.ConfigError, match=r"^LR_IaCN: LR scores by one weight a feature .* no item"):
+def test_a_model_without_item_embedding_is_rejected():
+    with pytest.raises(recbole_iacn.ConfigError, match=r"^LR_IaCN: LR has one weight per feature .* no item"):
         recbole_iacn.run("LR_IaCN", "planted")
 
 
-def test_a_model_that_is_no_click_model_says_so():
-    with pytest.raises(recbole_iacn.ConfigError, match=r"^SASRec_IaCN: SASRec is no click-through-rate model"):
+def test_a_model_that_is_not_a_click_model_is_rejected():
+    with pytest.raises(recbole_iacn.ConfigError, match=r"^SASRec_IaCN: SASRec is not a click-through-rate model"):
         recbole_iacn.run("SASRec_IaCN", "planted")
 
 

@@ -1,4 +1,4 @@
-"""The history of context-aware models, by hand; backbones of the user's own; what cannot work says so."""
+"""The history of context-aware models, by hand; backbones of the user's own; errors for what cannot work."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from recbole_iacn import ConfigError, interest_aware
 
 @pytest.fixture
 def priced(tmp_path):
-    """Settings of a data set whose items have a number and a list of numbers, too."""
+    """Settings of a dataset whose items also have a number and a list of numbers."""
     write_atomic(tmp_path, "prices")
     path = tmp_path / "prices" / "prices.item"
     head, *lines = path.read_text().splitlines()
@@ -29,7 +29,7 @@ def priced(tmp_path):
 
 
 def test_pooled_history_is_the_mean_of_the_items_own_vectors(build, priced):
-    """Every kind of column, in NumPy, from the very tables that embed the candidate."""
+    """Every kind of column, in NumPy, from the same tables that embed the candidate."""
     *_, train, _, _, model = build("WideDeep_IaCN", iacn_mode="off", **priced)
     assert model.history_columns == ["item_id", "categories", "price", "sizes"]
     history = next(iter(train))["item_id_list"][:5]
@@ -64,7 +64,7 @@ def test_pooled_history_is_the_mean_of_the_items_own_vectors(build, priced):
 
 
 def test_history_adds_no_table(build):
-    """Stock WideDeep's parameters and, of the layers, the first one's wider input: one field an item column more."""
+    """Stock WideDeep's parameters and, of the layers, the first one's wider input: one field more per item column."""
     *_, stock = build("WideDeep", protocol="leave_one_out_ctr")
     *_, ours = build("WideDeep_IaCN", iacn_mode="off")
     shapes, wanted = ({n: tuple(p.shape) for n, p in m.named_parameters()} for m in (ours, stock))
@@ -93,7 +93,7 @@ def test_a_two_tower_model_has_the_history_in_the_users_tower(build):
 
 
 @pytest.mark.parametrize("backbone", ["FFM", "FwFM"])
-def test_groups_of_columns_take_their_aliases_and_histories_in(build, backbone):
+def test_groups_of_columns_include_their_aliases_and_histories(build, backbone):
     groups = {0: ["user_id", "age"], 1: ["item_id"], 2: ["categories"]}
     *_, train, _, _, model = build(f"{backbone}_IaCN", fields=groups)
     assert model.num_fields == 3
@@ -140,7 +140,7 @@ class Attentive(DIN):
 
 
 class Blind(DeepFM):
-    """Reads ids on its own way."""
+    """Reads ids in its own way."""
 
     def forward(self, interaction):
         return self.first_order_linear(interaction).squeeze(-1)
@@ -179,7 +179,7 @@ def test_made_classes_can_be_pickled():
         assert pickle.loads(pickle.dumps(made)) is made is interest_aware(made)
 
 
-def test_a_backbone_that_reads_no_fields_says_so_before_it_learns(settings):
+def test_a_backbone_that_reads_no_fields_is_rejected_before_it_learns(settings):
     with pytest.raises(ConfigError, match=r"^Blind_IaCN: Blind does not read its fields by embed_input_fields"):
         recbole_iacn.run(interest_aware(Blind), "tiny", config_dict=settings())
 
@@ -194,7 +194,7 @@ def test_data_without_times_have_no_history(settings, tmp_path, model):
     load = {"inter": ["user_id", "item_id"]}
     with pytest.raises(ConfigError, match=message):
         recbole_iacn.run(model, "tiny", config_dict=settings(data_path=str(folder), load_col=load))
-    with pytest.raises(ConfigError, match=message):  # RecBole's own way in
+    with pytest.raises(ConfigError, match=message):  # through RecBole's own function
         from recbole.quick_start import run_recbole
 
         run_recbole(model=model, dataset="tiny", config_dict=settings(data_path=str(folder), load_col=load))
@@ -211,7 +211,7 @@ def test_couplings_need_capsules(build):
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep_IaCN"])
-def test_couplings_share_out_every_behaviour(build, model):
+def test_couplings_of_each_behaviour_add_up_to_one(build, model):
     *_, test, network = build(model)
     rows = next(iter(test))[0]
     couplings = network.couplings(rows)
@@ -221,7 +221,7 @@ def test_couplings_share_out_every_behaviour(build, model):
 
 
 def test_each_list_column_is_embedded_in_its_own_table(build, tmp_path):
-    """Two columns of lists and their aliases, in NumPy; what the rows hold stands behind the histories."""
+    """Two columns of lists and their aliases, in NumPy; the rows' own lists come after the histories."""
     write_atomic(tmp_path, "tagged")
     path = tmp_path / "tagged" / "tagged.item"
     head, *lines = path.read_text().splitlines()

@@ -60,14 +60,14 @@ def test_histories_of_one_item_have_no_auxiliary_loss(pair):
     assert torch.isfinite(ours.calculate_loss(rows))
 
 
-def test_an_empty_history_is_refused_in_words(pair):
+def test_an_empty_history_is_rejected(pair):
     batch, _, ours = pair()
     batch["item_length"][3] = 0
     with pytest.raises(ValueError, match="at least one item in every history"):
         ours.predict(batch)
 
 
-def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build):
+def test_negative_histories_are_at_real_positions_and_differ_from_the_item_there(build):
     *_, train, _, _, model = build("DIEN_IaCN")
     history = next(iter(train))["item_id_list"].repeat(200, 1)
     negatives = model._other_items(history)
@@ -76,7 +76,7 @@ def test_negative_histories_lie_on_real_positions_and_miss_the_item_there(build)
     assert (negatives[real] != history[real]).all()
     counts = torch.bincount(negatives[real], minlength=model.n_items)[1:].float()
     expected = real.sum() / (model.n_items - 1)
-    # Each item has the same chance, short of the places where it stands itself.
+    # Each item has the same probability, except at the positions where it is the item itself.
     own = torch.bincount(history[real], minlength=model.n_items)[1:] / (model.n_items - 2)
     assert torch.allclose(counts, expected * (model.n_items - 1) / (model.n_items - 2) - own, rtol=0.15)
 
@@ -104,8 +104,8 @@ def test_negative_histories_are_drawn_afresh_each_epoch_from_the_seed(build):
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 0, 1, 2], [3, 0, 3, 1, 3, 0], [2]])
-def test_a_history_that_comes_again_changes_no_score(build, rows):
-    """In evaluation equal histories are read once, wherever they stand; those of one user may differ."""
+def test_a_repeated_history_changes_no_score(build, rows):
+    """In evaluation equal histories are read once, wherever they are in the batch; those of one user may differ."""
     *_, test, model = build("DIEN_IaCN")
     give_other_weights(model)
     model.eval()

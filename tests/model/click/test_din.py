@@ -1,4 +1,4 @@
-"""DIN_IaCN: equal to stock DIN when off; the gradient rule; the auxiliary task learns what it should."""
+"""DIN_IaCN: equal to stock DIN when off; the gradient rule; the auxiliary task learns the planted interests."""
 
 import pytest
 import torch
@@ -87,7 +87,7 @@ def test_gradient_of_the_auxiliary_embedding_is_the_papers_mixture(build, delta,
         assert torch.allclose(table.grad[rows], mixture, atol=1e-6)
 
 
-def test_original_embedding_gets_nothing_from_the_auxiliary_task(build):
+def test_the_original_embedding_gets_no_gradient_from_the_auxiliary_task(build):
     *_, train, _, _, model = build(iacn_item_features=["categories"], iacn_delta=0.3)
     batch = first_batch(train)
     auxiliary = model.calculate_loss(batch)[1]
@@ -145,7 +145,7 @@ def test_prediction_needs_no_capsule(build):
     assert torch.equal(model.predict(batch), scores)
 
 
-def test_prediction_ignores_what_stands_beyond_the_history(build):
+def test_prediction_ignores_what_is_beyond_the_history(build):
     *_, test, model = build(MAX_ITEM_LIST_LENGTH=20)
     batch = next(iter(test))[0]
     model.eval()
@@ -174,7 +174,7 @@ def test_copying_the_model_does_not_copy_the_data(build):
 
 @pytest.mark.slow
 def test_training_learns_the_planted_interests(build):
-    """Users click in two of four item clusters: E_auxiliary must tell the clusters apart, without categories."""
+    """Users click in two of four item clusters: E_auxiliary must separate the clusters, without categories."""
     from recbole.utils import get_trainer
 
     config, train, valid, _, model = build(
@@ -194,7 +194,7 @@ def test_training_learns_the_planted_interests(build):
 
 @pytest.mark.parametrize("backbone", ["DIN", "DIEN"])
 def test_a_backbone_with_a_score_of_its_own_keeps_it(build, backbone):
-    """The packed forward pass stands in for RecBole's alone."""
+    """The packed forward pass replaces only RecBole's."""
     from recbole.utils import get_model
 
     import recbole_iacn
@@ -202,8 +202,8 @@ def test_a_backbone_with_a_score_of_its_own_keeps_it(build, backbone):
     base = get_model(backbone)
 
     def louder(self, *rows):
-        found = base.forward(self, *rows)
-        return (found[0] + 1, found[1]) if isinstance(found, tuple) else found + 1
+        result = base.forward(self, *rows)
+        return (result[0] + 1, result[1]) if isinstance(result, tuple) else result + 1
 
     *_, test, model = build(recbole_iacn.interest_aware(type(f"Louder{backbone}", (base,), {"forward": louder})))
     *_, train, _, _, plain = build(f"{backbone}_IaCN")
@@ -237,7 +237,7 @@ def test_what_the_backbone_embedded_serves_the_task_within_a_step_only(build, ba
 
 @pytest.mark.parametrize("change", ["step", "load", "set"])
 def test_scores_follow_the_weights(build, change):
-    """In evaluation the vectors of all items are kept; not beyond a change of the weights."""
+    """In evaluation the vectors of all items are kept, but only until the weights change."""
     *_, test, model = build()
     batch = next(iter(test))[0]
     model.eval()
@@ -253,7 +253,7 @@ def test_scores_follow_the_weights(build, change):
     elif change == "load":
         model.load_state_dict(changed)
     else:
-        weight.data += 1  # unseen by PyTorch's count of changes
+        weight.data += 1  # not counted by PyTorch's version counter
         model.eval()
     with torch.no_grad():
         after = model.predict(batch)

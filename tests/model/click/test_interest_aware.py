@@ -1,4 +1,4 @@
-"""The auxiliary task in a built model: what the settings make of the gradients, and whose clicks are counted."""
+"""The auxiliary task in a built model: what the settings do to the gradients, and whose clicks are counted."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def gradients(model, batch, part):
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIEN_IaCN", "WideDeep_IaCN", "FFM_IaCN"])
 def test_the_settings_delta_and_lambda_mix_the_gradients_of_e_auxiliary(build, model, delta):
     """Equation (3), with nothing set by hand: (1 - delta) lambda g_IaCN + delta g_main. g_main is that of the ``width``
-    model, which has no auxiliary task; g_IaCN that of a model whose delta is 0, which leaves it whole."""
+    model, which has no auxiliary task; g_IaCN that of a model whose delta is 0, which leaves it unscaled."""
     changes = {"iacn_lambda": 0.7, "iacn_negatives": 5}
     _, train, _, _, full = build(model, iacn_delta=delta, **changes)
     *_, width = build(model, iacn_mode="width", iacn_delta=delta, **changes)
@@ -38,8 +38,8 @@ def test_the_settings_delta_and_lambda_mix_the_gradients_of_e_auxiliary(build, m
         torch.testing.assert_close(weight.grad[rows], mixture, rtol=1e-4, atol=1e-5 * float(mixture.abs().max()))
 
 
-def test_in_mode_width_the_main_task_trains_e_auxiliary_whole(build):
-    """Whatever delta says: there is nothing to mix with."""
+def test_in_mode_width_e_auxiliary_gets_the_whole_gradient_of_the_main_task(build):
+    """Whatever delta is: there is nothing to mix with."""
     _, train, _, _, one = build(iacn_mode="width", iacn_delta=0.25)
     *_, other = build(iacn_mode="width", iacn_delta=1.0)
     other.load_state_dict(one.state_dict())

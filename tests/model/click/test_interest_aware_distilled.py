@@ -1,4 +1,4 @@
-"""IaCN with a foreseen interest in DIN, DIEN and the rest."""
+"""IaCN with a predicted next interest in DIN, DIEN and context-aware models."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def test_three_losses_and_a_vector_to_retrieve_with(build, model):
     assert network.loss_names == ("main", "iacn", "distillation")
     rows = next(iter(train))
     torch.manual_seed(1)
-    untold = network.calculate_loss(rows)
+    warmup = network.calculate_loss(rows)
     network.epoch = 1
     torch.manual_seed(1)
-    told = network.calculate_loss(rows)
-    assert untold[2] == 0 and told[2] > 0 and torch.equal(untold[1], told[1])
-    sum(told).backward()
+    later = network.calculate_loss(rows)
+    assert warmup[2] == 0 and later[2] > 0 and torch.equal(warmup[1], later[1])
+    sum(later).backward()
     assert network.tasks["iacn"].network.foresight.bilinear.weight.grad.any()
     with torch.no_grad():
         vectors = network.eval().foresee(test._dataset[np.arange(6)])
@@ -29,7 +29,7 @@ def test_three_losses_and_a_vector_to_retrieve_with(build, model):
 
 
 def test_diens_state_is_that_of_its_own_pass(build):
-    """The one that the forward pass leaves, and the one computed for it alone."""
+    """The state that the forward pass leaves, and the state computed on its own."""
     _, train, _, _, network = build("DIEN_IaCN", **DISTILLED)
     rows = next(iter(train))
     with network.item_tables.sharing():
@@ -42,12 +42,12 @@ def test_diens_state_is_that_of_its_own_pass(build):
 
 def test_the_papers_task_has_no_foresight(build):
     *_, test, network = build("DIN_IaCN")
-    with pytest.raises(ConfigError, match="iacn_target: distilled foresees an interest"):
+    with pytest.raises(ConfigError, match="iacn_target: distilled can predict the next interest"):
         network.foresee(test._dataset[np.arange(2)])
     assert network.loss_names == ("main", "iacn")
 
 
-def test_without_a_state_of_its_own_a_backbone_gives_the_mean_of_the_history(build, monkeypatch):
+def test_a_backbone_without_a_state_uses_the_mean_of_the_history(build, monkeypatch):
     """By NumPy, over real positions; an empty history is 0."""
     *_, test, network = build("WideDeep_IaCN", **DISTILLED)
     rows = test._dataset[np.arange(4)]

@@ -16,7 +16,7 @@ def test_means_of_lists_by_hand():
 
 
 def test_means_of_lists_of_numbers_by_hand():
-    """Each vector times its number: (2 (1, 2) + 4 (3, 4)) / 2; what a number at padding says is not heard."""
+    """Each vector times its number: (2 (1, 2) + 4 (3, 4)) / 2; numbers at padding have no effect."""
     ids = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 0, 0]])
     numbers = torch.tensor([[2.0, 4.0, 7.0], [0.5, 7.0, 7.0], [7.0, 7.0, 7.0]])
     assert mean_of_lists(ids, table(), numbers).tolist() == [[7.0, 10.0], [2.5, 4.0], [0.0, 0.0]]

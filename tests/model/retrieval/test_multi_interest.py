@@ -1,4 +1,4 @@
-"""The multi-interest family: formulas against NumPy, a planted band for each, RecBole's own functions."""
+"""The multi-interest family: formulas against NumPy, bounds on planted data, RecBole's own functions."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ every_model = pytest.mark.parametrize("name", list(FAMILY))
 
 @pytest.fixture
 def network(build):
-    """A model with weights that tell items apart, and rows of the test data."""
+    """A model with weights that distinguish items, and rows of the test data."""
 
     def make(name, **changes):
         *_, test, model = build(name, **SHORT, **changes)
@@ -64,10 +64,10 @@ def test_full_sort_is_predict_for_every_item(network, name):
 
 
 @every_model
-def test_padding_has_no_say(network, name):
+def test_padding_has_no_influence(network, name):
     """A longer window of the same histories gives the same scores."""
     model, rows = network(name)
-    if name == "MIND":  # its routing starts from one value a place
+    if name == "MIND":  # its routing starts from one value per position
         model.extractor.initial_logits = torch.randn(len(model.extractor.initial_logits) + 2, 4)
     scores = model.full_sort_predict(rows)
     model.max_seq_length += 2
@@ -168,7 +168,7 @@ def test_planted_interests_are_found(build, planted, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ComiRec", "TiSASRec", "TiMiRec"])
-def test_recboles_own_functions(tmp_path, settings, name):
+def test_recboles_own_functions_work(tmp_path, settings, name):
     """run, a checkpoint that opens without running code, load_data_and_model and full_sort_topk."""
     from recbole.quick_start import load_data_and_model
     from recbole.utils.case_study import full_sort_topk
@@ -188,8 +188,8 @@ def test_recboles_own_functions(tmp_path, settings, name):
 
 @pytest.mark.parametrize("scaled", [False, True])
 def test_timed_histories_are_exact(build, tmp_path, scaled):
-    """Two clicks a second apart in 2026, which float32 holds as one; what came first is the start. Also where RecBole
-    scales every float column to [0, 1], as it does for ml-100k."""
+    """Two clicks a second apart in 2026, which are equal in float32; times count from the first click. Also where
+    RecBole scales every float column to [0, 1], as it does for ml-100k."""
     (tmp_path / "timed").mkdir()
     times = {"a": [1_790_000_000, 1_790_000_001, 1_790_000_004, 1_790_500_000], "b": [5, 6, 7, 1_790_000_000]}
     lines = ["user_id:token\titem_id:token\ttimestamp:float"]
@@ -211,7 +211,7 @@ def test_timed_histories_are_exact(build, tmp_path, scaled):
         ("TiMiRec", {"interest_positions": "value"}, "interest_positions: must be attention, values or none"),
         ("ComiRecPlus", {"interest_positions": True}, "interest_positions: must be attention, values or none"),
         ("TiMiRec", {"num_interest": 3}, "num_interest: no such setting .*Did you mean 'num_interests'"),
-        ("MIND", {"history_dataset": False}, "MIND always reads histories so"),
+        ("MIND", {"history_dataset": False}, "MIND always reads histories as windows"),
         ("TiSASRec", {"n_heads": 3}, r"n_heads: must divide embedding_size \(8\), got 3"),
         ("TiSASRec", {"n_layers": 0}, "n_layers: must be an integer >= 1"),
         ("TiMiRec", {"stages": None}, "stages: must be two, joint or extractor_twice, got None"),
@@ -221,13 +221,13 @@ def test_timed_histories_are_exact(build, tmp_path, scaled):
         ("ComiRec", {"embedding_size": 0}, "embedding_size: must be an integer >= 1"),
     ],
 )
-def test_wrong_settings_are_told(build, name, changes, message):
+def test_wrong_settings_are_rejected(build, name, changes, message):
     with pytest.raises(ConfigError, match=message):
         build(name, **SHORT, **changes)
 
 
 @pytest.mark.parametrize("name", ["MND", "TiMiReC"])
-def test_misspelt_names_are_told(name):
+def test_misspelt_names_are_rejected(name):
     import recbole_iacn
 
     with pytest.raises(ConfigError, match=r"Did you mean '(MIND|TiMiRec)"):
@@ -287,12 +287,12 @@ def test_a_setting_reaches_the_model(build, name, key, value, read):
     assert read(model) == value != read(plain)
 
 
-def test_mind_draws_its_logits_as_wide_as_asked(build):
+def test_minds_initial_logits_have_the_given_deviation(build):
     *_, model = build("MIND", **SHORT, routing_logit_std=5.0)
     assert model.extractor.initial_logits.std() > 2  # 24 draws of deviation 5; the default is .3
 
 
-def test_comirec_routes_as_often_as_asked(build):
+def test_comirec_routes_as_often_as_set(build):
     for iterations in (1, 4):
         *_, model = build("ComiRec", **SHORT, extractor="dr", routing_iterations=iterations)
         assert model.extractor.iterations == iterations

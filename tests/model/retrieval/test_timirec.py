@@ -1,4 +1,4 @@
-"""TiMiRec: its loss against NumPy, and what it can see that ComiRec cannot."""
+"""TiMiRec: its loss against NumPy, and what it can learn that ComiRec cannot."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def test_the_loss_by_numpy(build):
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     rows = next(iter(training))
-    main, told = model.calculate_loss(rows)
+    main, distillation = model.calculate_loss(rows)
     with torch.no_grad():
         interests, z = model.interests(rows)[0].double().numpy(), model.predictor(rows["item_id_list"]).double().numpy()
         clicked, other = (model.item_embedding(rows[name]).double().numpy() for name in ("item_id", "neg_item_id"))
@@ -26,10 +26,10 @@ def test_the_loss_by_numpy(build):
     length = np.linalg.norm(interests, axis=2) * np.linalg.norm(clicked, axis=1)[:, None]
     p = softmax(np.einsum("bkd,bd->bk", interests, clicked) / length / 0.1)
     divergence = (p * (np.log(p) - np.log(softmax(z / 0.1)))).sum(1).mean()
-    assert told.item() == pytest.approx(0.7 * 0.01 * divergence, abs=1e-5)
+    assert distillation.item() == pytest.approx(0.7 * 0.01 * divergence, abs=1e-5)
 
 
-def test_serving_scores_with_the_foreseen_interest(build):
+def test_serving_scores_with_the_predicted_interest(build):
     *_, test, model = build("TiMiRec", **SHORT_RANKING, stages="joint")
     rows = test._dataset[np.arange(5)]
     with torch.no_grad():
@@ -49,7 +49,7 @@ def test_the_teacher_learns_only_without_the_stop(build):
 
 
 def write_doors(folder, users=400, clusters=4, size=12, events=16, seed=0):
-    """Users with two of four interests; an even item is a door: the next click is of the other interest."""
+    """Users have two of four interests; after an even item, a door, the next click is of the other interest."""
     rng = np.random.default_rng(seed)
     (folder / "doors").mkdir()
     lines = ["user_id:token\titem_id:token\ttimestamp:float"]
@@ -64,10 +64,10 @@ def write_doors(folder, users=400, clusters=4, size=12, events=16, seed=0):
 
 
 @pytest.mark.slow
-def test_timirec_sees_which_interest_is_next(train_ranking, tmp_path):
-    """Ranked among all 48 items: who knows the cluster has the item among its first five in 5 / 12 = .42 of all cases,
-    who knows the two clusters only in .21, who knows nothing in .10. Seen over four seeds: ComiRec .19 to .23, TiMiRec
-    .38 to .42."""
+def test_timirec_predicts_the_next_interest(train_ranking, tmp_path):
+    """Ranked among all 48 items: a model that knows the cluster has the item among its first five in 5 / 12 = .42 of
+    all cases, one that knows the two clusters in .21, one that knows nothing in .10. Seen over four seeds: ComiRec .19
+    to .23, TiMiRec .38 to .42."""
     folder = write_doors(tmp_path)
     changes = {
         **SHORT_RANKING,
