@@ -64,10 +64,7 @@ def test_all_that_is_imported_is_required(built, python):
     extras = ("", "amazon", "pictures", "search", "testing")
     environments = [{"python_version": python, "extra": extra} for extra in extras]
     known = {one.name for one in required if not one.marker or any(map(one.marker.evaluate, environments))}
-    elsewhere = {
-        "ray",
-        "recbole",
-    }  # --ray needs one of the user's; RecBole is installed by hand on Python 3.12 and later
+    elsewhere = {"ray", "recbole"}  # users install ray themselves, and from Python 3.12 on RecBole, too
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "recbole_iacn").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]

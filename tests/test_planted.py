@@ -64,13 +64,12 @@ def agreement(data, model, rows):
 
 
 def test_capsules_find_the_planted_clusters(train, hidden):
-    """The adjusted mutual information of couplings and clusters exceeds .55; measured: .65 to .69, with noisy clicks."""
+    """The adjusted mutual information of couplings and clusters exceeds .55; measured: .65 to .69."""
     data, folder = hidden
     options = {"load_col": {"inter": COLUMNS["inter"]}, "MAX_ITEM_LIST_LENGTH": 20, "embedding_size": 16}
     model, rows, auc = train("DIN_IaCN", folder, learning_rate=0.003, train_batch_size=1024, **options)
     assert agreement(data, model, rows) > 0.55
     assert data.bayes_auc() - 0.06 < auc < data.bayes_auc() + 0.03
-    model.tasks[
-        "iacn"
-    ].network.extractor.bilinear.data.zero_()  # the couplings are then those of the random initialisation
+    # With a bilinear matrix of 0 the couplings are those of the random initialisation.
+    model.tasks["iacn"].network.extractor.bilinear.data.zero_()
     assert abs(agreement(data, model, rows)) < 0.05
