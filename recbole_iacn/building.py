@@ -1,11 +1,11 @@
-"""The one door: from a model's name and a dataset's to everything that a training needs, checked before any work.
+"""Build a training from the names of a model and a dataset: all its parts, with settings checked before any work.
 
     training = recbole_iacn.build("DIN_IaCN", "ml-100k", config_dict={"epochs": 2})
     training.fit()
     training.test()                      # {'auc': …, 'gauc': …, 'logloss': …}
     training.model.couplings(rows)       # the trained model
 
-``run``, the experiments, the benchmarks and the tests all come through here.
+``run``, the experiments, the benchmarks and the tests all use this module.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from recbole.model.abstract_recommender import AbstractRecommender
     from recbole.trainer import AbstractTrainer
 
-_log_handlers: list[logging.Handler] = []  # those of the last run that wrote RecBole's log
+_log_handlers: list[logging.Handler] = []  # the handlers of the last run that wrote RecBole's log
 
 
 @dataclass
 class Training:
-    """All parts of one training, as :func:`build` makes them; each may be used on its own.
+    """All parts of a training, as :func:`build` returns them; each may be used on its own.
 
     Attributes:
-        config (recbole.config.Config): final settings.
-        dataset (recbole.data.dataset.Dataset): tokens and their numbers, columns of items and users; its rows are
-            those that RecBole's splitting has left of the interactions.
-        train_data, valid_data, test_data: RecBole's loaders; ``valid_data`` has no rows to offer where nothing is split
-            off for validation.
-        model (recbole.model.abstract_recommender.AbstractRecommender): on ``config["device"]``.
-        trainer (recbole.trainer.Trainer): has the optimizer, and the path of the checkpoint.
-        checkpoint (str or None): the best epoch's checkpoint; None until :meth:`fit` has written it.
+        config (recbole.config.Config): the final settings.
+        dataset (recbole.data.dataset.Dataset): the mapping between tokens and numbers, and the columns of items and
+            users; its rows are the interactions that remain after RecBole's splitting.
+        train_data, valid_data, test_data: RecBole's loaders; ``valid_data`` is empty if nothing is split off for
+            validation.
+        model (recbole.model.abstract_recommender.AbstractRecommender): the model, on ``config["device"]``.
+        trainer (recbole.trainer.Trainer): the trainer, with the optimizer and the path of the checkpoint.
+        checkpoint (str or None): path of the best epoch's checkpoint; None until :meth:`fit` has written it.
     """
 
     config: Config
@@ -63,17 +63,17 @@ class Training:
         show_progress: bool | None = None,
         callback_fn: Callable[[int, float], None] | None = None,
     ) -> tuple[float, dict[str, float]]:
-        """Train; afterwards :attr:`model` is that of the best epoch by validation.
+        """Train; afterwards :attr:`model` has the weights of the best epoch by validation.
 
         Args:
-            saved: write the best epoch's checkpoint to ``checkpoint_dir``. Without it the model stays that of the last
-                epoch.
-            verbose: log each epoch.
-            show_progress: show a bar over the batches; by default the setting of that name says.
-            callback_fn: called after each validation with (epoch, score); may raise to end the training.
+            saved: write the best epoch's checkpoint to ``checkpoint_dir``. If False, the model keeps the weights of the
+                last epoch. Defaults to True.
+            verbose: log each epoch. Defaults to True.
+            show_progress: show a progress bar over the batches. Defaults to the setting ``show_progress``.
+            callback_fn: called after each validation with (epoch, score); may raise an exception to end the training.
 
         Returns:
-            The best validation score, and all validation metrics of its epoch.
+            The best validation score, and all validation metrics of that epoch.
         """
         progress = self.config["show_progress"] if show_progress is None else show_progress
         best, metrics = self.trainer.fit(
@@ -85,29 +85,29 @@ class Training:
             callback_fn=callback_fn,
         )
         self.checkpoint = self.trainer.saved_model_file if saved else None
-        if self.checkpoint and not self._is_of_trees():
+        if self.checkpoint and not self._is_decision_tree():
             self._load_best(self.checkpoint)
         return best, metrics
 
     def test(self, show_progress: bool | None = None) -> dict[str, float]:
-        """Metrics of :attr:`model`, as it is, on the test rows.
+        """Evaluate :attr:`model` with its current weights on the test rows.
 
         Args:
             show_progress: as in :meth:`fit`.
 
         Returns:
-            Metric name to value.
+            The values of the metrics, by name.
         """
         progress = self.config["show_progress"] if show_progress is None else show_progress
-        loads = self._is_of_trees() and self.checkpoint is not None
-        return self.trainer.evaluate(self.test_data, load_best_model=loads, show_progress=progress)
+        load_best = self._is_decision_tree() and self.checkpoint is not None
+        return self.trainer.evaluate(self.test_data, load_best_model=load_best, show_progress=progress)
 
     def save(self, path: str) -> str:
-        """Write the model as it is to a checkpoint of plain values and tensors, which RecBole's
-        ``load_data_and_model`` reads. (A training is resumed from :attr:`checkpoint`.)
+        """Write the model with its current weights to a checkpoint of plain values and tensors, which RecBole's
+        ``load_data_and_model`` reads. (To resume a training, use :attr:`checkpoint`.)
 
         Args:
-            path: the file; its folder is made.
+            path: the file; its folder is created.
 
         Returns:
             The path.
@@ -117,8 +117,8 @@ class Training:
         checkpoint.save_model(self.trainer, self.model, self.config, path)
         return path
 
-    def _is_of_trees(self) -> bool:
-        # RecBole's decision trees have files of their own, which their trainer alone can read.
+    def _is_decision_tree(self) -> bool:
+        # RecBole's decision trees have their own file format, which only their trainer can read.
         return self.config["MODEL_TYPE"].name == "DECISIONTREE"
 
     def _load_best(self, path: str) -> None:
@@ -137,21 +137,21 @@ def build(
     config_dict: Mapping[str, Any] | None = None,
     log: bool = False,
 ) -> Training:
-    """Make all parts of a training, of this package's models or of RecBole's, after checking all settings.
+    """Check all settings, then build all parts of a training, for this package's models or RecBole's.
 
-    The settings are those given and nothing else: unlike RecBole's own functions this one does not read the command
-    line of the process, which may have flags of its own.
+    Only the given settings are used: unlike RecBole's own functions, this one does not read the command line of the
+    process, which may have its own flags.
 
     Args:
-        model: a model's name; or a class, which is registered (:func:`register`).
-        dataset: a dataset's name; ``<data_path>/<dataset>/`` holds its atomic files. ``ml-100k`` is built in.
-        config_file_list: YAML files, the later over the earlier.
-        config_dict: settings, over the files'.
-        log: set RecBole's logging up, to the console and below ``log/``, as :func:`run` does. By default logging is
-            left as it is.
+        model: a model's name, or a class, which is then registered (:func:`register`).
+        dataset: a dataset's name; ``<data_path>/<dataset>/`` contains its atomic files. ``ml-100k`` is built in.
+        config_file_list: YAML files; later files override earlier ones.
+        config_dict: settings; they override those of the files.
+        log: set up RecBole's logging, to the console and below ``log/``, as :func:`run` does. By default logging is
+            not changed.
 
     Returns:
-        The parts, not trained yet.
+        The parts of the training, not trained yet.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any data are read.
@@ -160,14 +160,14 @@ def build(
 
 
 def assemble(config: Config, log: bool = False) -> Training:
-    """Read the data and make the model: what :func:`build` does once the settings are checked.
+    """Read the data and construct the model; the second half of :func:`build`, after the checks of the settings.
 
     Args:
-        config: of :func:`configure`.
+        config: the settings, as :func:`configure` returns them.
         log: as in :func:`build`.
 
     Returns:
-        The parts.
+        The parts of the training.
     """
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
@@ -192,13 +192,13 @@ def configure(
     config_file_list: Sequence[str] | None = None,
     config_dict: Mapping[str, Any] | None = None,
 ) -> Config:
-    """The final settings, checked as far as can be without reading data.
+    """Compute the final settings and check them as far as possible without reading data.
 
     Args:
         model, dataset, config_file_list, config_dict: as in :func:`build`.
 
     Returns:
-        RecBole's settings.
+        The settings, as RecBole's Config.
 
     Raises:
         ConfigError: a setting, file or column is wrong.
@@ -210,22 +210,22 @@ def configure(
         from recbole.config import Config
 
         config = Config.__new__(Config)
-        config.checked = True  # in full, a model of RecBole's, too: see bridge.config
+        config.checked = True  # bridge.config then checks all settings, for RecBole's own models, too
         config.__init__(model, dataset, list(config_file_list or []), given)
     return config
 
 
 @contextlib.contextmanager
 def _unread_command_line(model_class):
-    """Within: RecBole, which takes ``--key=value`` of whatever program this is for settings, finds none."""
+    """While active, hide the command line from RecBole, which would read any program's ``--key=value`` as settings."""
     before = sys.argv
     flags = [flag for flag in before[1:] if flag.startswith("--") and "=" in flag]
     known = settings.known_keys(model_class) if flags else ()
     unread = [flag for flag in flags if flag[2:].partition("=")[0] in known]
     if unread:
         warnings.warn(
-            f"{' '.join(unread)}: build and run do not read the command line; put settings into config_dict, "
-            "or train by the command recbole-iacn train",
+            f"{' '.join(unread)}: build and run do not read the command line; pass settings in config_dict, "
+            "or train with the command recbole-iacn train",
             stacklevel=4,
         )
     sys.argv = before[:1]
@@ -236,7 +236,7 @@ def _unread_command_line(model_class):
 
 
 def _start_log(config):
-    """RecBole's logging; handlers of an earlier run, to whose file this one's lines would go, are closed."""
+    """Set up RecBole's logging; close the handlers of an earlier run, so that its file does not get these lines."""
     from recbole.utils import init_logger
 
     root = logging.getLogger()

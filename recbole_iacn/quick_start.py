@@ -1,4 +1,4 @@
-"""Run a model: build, fit, test; in one process or in several."""
+"""Run a model in one process or in several: build, fit, test."""
 
 import logging
 import os
@@ -24,23 +24,24 @@ def run(
     port: str = "5678",
     group_offset: int = 0,
 ) -> dict[str, Any] | None:
-    """Train, validate and test a model, ours or RecBole's, after checking all settings.
+    """Train, validate and test a model, this package's or RecBole's, after checking all settings.
 
     Args:
         model, dataset, config_file_list, config_dict: as in :func:`recbole_iacn.build`.
-        saved (bool): write the best model to ``checkpoint_dir``.
-        nproc (int): processes on this machine, each with its share of every batch; on GPUs one each.
-        world_size (int): processes on all machines; -1 (default) for ``nproc``.
-        ip, port (str): of the first machine.
-        group_offset (int): number of this machine's first process among all.
+        saved (bool): write the best model to ``checkpoint_dir``. Defaults to True.
+        nproc (int): number of processes on this machine; each processes its share of every batch, on GPUs with one GPU
+            per process. Defaults to 1.
+        world_size (int): number of processes on all machines; -1 (default) for ``nproc``.
+        ip, port (str): address of the first machine. Defaults to localhost:5678.
+        group_offset (int): rank of this machine's first process among all. Defaults to 0.
 
-    Started by ``torchrun``, this process is one of several as torchrun says.
+    If ``torchrun`` started this process, it is one of several, with the rank that torchrun assigned to it.
 
     Returns:
-        dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; beside
-        them ``model``, that of the best epoch (None with ``nproc`` > 1: it lived in a process that has ended), and
-        ``checkpoint``, its path (None if not saved). None on machines other than the first, and from all but torchrun's
-        first process.
+        dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; also
+        ``model``, with the weights of the best epoch (None with ``nproc`` > 1, since its process has ended), and
+        ``checkpoint``, its path (None if not saved). None on machines other than the first, and in all processes of
+        torchrun but the first.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
@@ -52,24 +53,24 @@ def run(
     model_class = find_model(model)
     if several and not hasattr(model_class, "dataset_class"):
         raise ConfigError(
-            f"nproc, world_size: several processes train this package's models only, {model} is RecBole's own"
-            + (f"; {model}_IaCN with iacn_mode: off is its like" if model in click_models() else "")
+            f"nproc, world_size: several processes train this package's models only, not RecBole's {model}"
+            + (f"; use {model}_IaCN with iacn_mode: off instead" if model in click_models() else "")
         )
-    what = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
+    inputs = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
     if launched:
-        return _work(launched.pop("local_rank"), what, saved, launched)
+        return _work(launched.pop("local_rank"), inputs, saved, launched)
     if several:
-        _check_ahead(what, ip, port, group_offset)
+        _check_ahead(inputs, ip, port, group_offset)
         place = {"nproc": nproc, "world_size": max(world_size, nproc), "ip": ip, "port": port}
-        return _spawn(what, saved, {**place, "offset": group_offset})
-    return _train(what, saved)
+        return _spawn(inputs, saved, {**place, "offset": group_offset})
+    return _train(inputs, saved)
 
 
-def _train(what, saved):
-    """Build, fit, test."""
+def _train(inputs, saved):
+    """Build, fit and test in this process."""
     from recbole.utils import get_environment, set_color
 
-    training = build(**what, log=True)
+    training = build(**inputs, log=True)
     best, metrics = training.fit(saved=saved)
     tested = training.test()
     logger = logging.getLogger()
@@ -87,26 +88,26 @@ def _train(what, saved):
 
 
 def _place_by_torchrun():
-    """RecBole's settings for what torchrun says in the environment; None without it."""
-    given = os.environ
-    if "TORCHELASTIC_RUN_ID" not in given or given["WORLD_SIZE"] == "1":
+    """RecBole's settings for torchrun's environment variables; None if torchrun did not start this process."""
+    environment = os.environ
+    if "TORCHELASTIC_RUN_ID" not in environment or environment["WORLD_SIZE"] == "1":
         return None
-    local = int(given["LOCAL_RANK"])
+    local = int(environment["LOCAL_RANK"])
     return {
         "local_rank": local,
-        "offset": int(given["RANK"]) - local,
-        "nproc": int(given["LOCAL_WORLD_SIZE"]),
-        "world_size": int(given["WORLD_SIZE"]),
-        "ip": given["MASTER_ADDR"],
-        "port": given["MASTER_PORT"],
+        "offset": int(environment["RANK"]) - local,
+        "nproc": int(environment["LOCAL_WORLD_SIZE"]),
+        "world_size": int(environment["WORLD_SIZE"]),
+        "ip": environment["MASTER_ADDR"],
+        "port": environment["MASTER_PORT"],
     }
 
 
-def _check_ahead(what, ip, port, group_offset):
-    """What the processes would all complain of, said once, before there are any."""
+def _check_ahead(inputs, ip, port, group_offset):
+    """Check once, before any process starts, what every process would otherwise report."""
     if not str(port).isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"port: must be a number from 1 to 65535, got {port!r}")
-    configure(**what)
+    configure(**inputs)
     if group_offset == 0:
         with socket.socket() as probe:
             try:
@@ -117,37 +118,40 @@ def _check_ahead(what, ip, port, group_offset):
                 ) from None
 
 
-def _spawn(what, saved, place):
+def _spawn(inputs, saved, place):
     import torch.multiprocessing as mp
 
-    answers = mp.get_context("spawn").SimpleQueue()
+    results = mp.get_context("spawn").SimpleQueue()
     try:
-        mp.spawn(_work, args=(what, saved, place, answers), nprocs=place["nproc"], join=True)
+        mp.spawn(_work, args=(inputs, saved, place, results), nprocs=place["nproc"], join=True)
     except mp.ProcessExitedException:
-        if answers.empty():
+        if results.empty():
             raise
-        raise ConfigError(answers.get()) from None
-    return None if answers.empty() else answers.get()
+        raise ConfigError(results.get()) from None
+    return None if results.empty() else results.get()
 
 
-def _work(local_rank, what, saved, place, answers=None):
-    """One of several processes: a training that knows its place."""
+def _work(local_rank, inputs, saved, place, results=None):
+    """Train as one of several processes.
+
+    Its result, or its ConfigError as text, goes to the queue ``results`` if there is one.
+    """
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
-    config_dict = {**(what["config_dict"] or {}), **place, "local_rank": local_rank}
+    config_dict = {**(inputs["config_dict"] or {}), **place, "local_rank": local_rank}
     try:
-        result = _train({**what, "config_dict": config_dict}, saved)
+        result = _train({**inputs, "config_dict": config_dict}, saved)
     except ConfigError as error:
-        if answers is None:
+        if results is None:
             raise
-        answers.put(str(error))
+        results.put(str(error))
         sys.exit(2)
     torch.distributed.destroy_process_group()
     if local_rank + place["offset"] != 0:
         return None
-    if answers is None:
+    if results is None:
         return result
-    answers.put({**result, "model": None})  # it lives in this process, which ends
+    results.put({**result, "model": None})  # the model belongs to this process, which ends
     return None

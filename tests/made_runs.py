@@ -1,4 +1,4 @@
-"""Results of runs, as `recbole-iacn experiment` writes them, made by hand for the tests of reports."""
+"""Made-up results of runs in the format of `recbole-iacn experiment`, for the tests of reports."""
 
 from recbole_iacn.report import tables
 
@@ -12,9 +12,9 @@ def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beaut
         }
         for step, s in enumerate((5.0, 7.0, 9.0))
     ]
-    told = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed, "settings": {}}
+    fields = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed, "settings": {}}
     return {
-        **told,
+        **fields,
         "valid": {"auc": auc},
         "test": {"auc": auc},
         "epochs": epochs,
@@ -25,11 +25,11 @@ def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beaut
 
 
 def swept(changes, key="iacn_delta", base=0.3):
-    """Rows: the default at .8 for seeds 1 to 3, and for every other value what it changes."""
-    found = [result(sweep={key: base}, seed=seed) for seed in (1, 2, 3)]
+    """Rows with an AUC of .8 for the default, with seeds 1 to 3, and the given differences for every other value."""
+    results = [result(sweep={key: base}, seed=seed) for seed in (1, 2, 3)]
     for value, of_seeds in changes.items():
-        found += [result(sweep={key: value}, seed=seed, auc=0.8 + x) for seed, x in enumerate(of_seeds, 1)]
-    return tables.rows_of(found)
+        results += [result(sweep={key: value}, seed=seed, auc=0.8 + x) for seed, x in enumerate(of_seeds, 1)]
+    return tables.rows_of(results)
 
 
 def ranked(model, seed, ndcg, dataset="Beauty", sweep=None):

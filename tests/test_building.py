@@ -1,4 +1,4 @@
-"""The one door: what it makes, what it leaves alone, and what it rejects before any data are read."""
+"""Building a training: its parts, what stays unchanged, and what is rejected before any data are read."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ def no_data(monkeypatch):
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "MIND", "SASRec"])
-def test_it_holds_all_parts(settings, model):
+def test_a_training_has_all_parts(settings, model):
     changes = {} if model == "DIN_IaCN" else {"mlp_hidden_size": ...}
     changes.update({"SASRec": {"loss_type": "BPR"}, "MIND": {"topk": [5]}}.get(model, {}))
     made = recbole_iacn.build(model, "tiny", config_dict=settings(**changes))
@@ -32,8 +32,8 @@ def test_it_holds_all_parts(settings, model):
     assert all(len(loader) > 0 for loader in (made.train_data, made.valid_data, made.test_data))
 
 
-def test_fit_leaves_the_best_epoch_and_test_measures_what_is_there(settings):
-    """Of three epochs the middle one is made the best: the weights after it are those of the model."""
+def test_fit_restores_the_best_epoch_and_test_evaluates_the_current_weights(settings):
+    """The second of three epochs is made the best, so that the model has the weights after that epoch."""
     made = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=settings(epochs=3))
     after, scores = [], iter([0.2, 0.9, 0.4])
 
@@ -60,8 +60,9 @@ def test_an_unsaved_training_writes_nothing(settings):
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIN"])
-def test_a_saved_model_opens_by_recboles_function(settings, model):
-    """Also a model of RecBole's, whose own checkpoint pickles the dataset; with its weights of now."""
+def test_recboles_function_loads_a_saved_model(settings, model):
+    """This holds for a model of RecBole's, too, whose own checkpoint pickles the dataset. The current weights are
+    saved."""
     from recbole.quick_start import load_data_and_model
 
     made = recbole_iacn.build(model, "tiny", config_dict=settings(epochs=1))
@@ -78,10 +79,10 @@ def test_a_saved_model_opens_by_recboles_function(settings, model):
 def test_run_is_build_fit_test(settings):
     made = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=settings())
     best, metrics = made.fit()
-    wanted = {"best_valid_score": best, "valid_score_bigger": True, "best_valid_result": metrics}
+    expected = {"best_valid_score": best, "valid_score_bigger": True, "best_valid_result": metrics}
     result = recbole_iacn.run("WideDeep_IaCN", "tiny", config_dict=settings(checkpoint_dir="other"))
     model, checkpoint = result.pop("model"), result.pop("checkpoint")
-    assert result == {**wanted, "test_result": made.test()}
+    assert result == {**expected, "test_result": made.test()}
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), made.model.parameters()))
     assert Path(checkpoint).parent == Path("other")
     assert recbole_iacn.run("WideDeep_IaCN", "tiny", config_dict=settings(), saved=False)["checkpoint"] is None
@@ -89,9 +90,9 @@ def test_run_is_build_fit_test(settings):
 
 def test_the_command_line_is_not_read(settings, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["mine.py", "--out=here", "--epochs=9"])
-    with pytest.warns(UserWarning, match=r"^--epochs=9: build and run do not read the command line") as said:
+    with pytest.warns(UserWarning, match=r"^--epochs=9: build and run do not read the command line") as caught:
         config = configure("DIN_IaCN", "tiny", config_dict=settings())
-    assert config["epochs"] == 2 and config["out"] is None and len(said) == 1
+    assert config["epochs"] == 2 and config["out"] is None and len(caught) == 1
     assert sys.argv == ["mine.py", "--out=here", "--epochs=9"]
     monkeypatch.setattr(sys, "argv", ["mine.py", "--out=here"])
     with warnings.catch_warnings():
@@ -99,7 +100,7 @@ def test_the_command_line_is_not_read(settings, monkeypatch):
         configure("DIN_IaCN", "tiny", config_dict=settings())
 
 
-def test_what_is_given_stays_as_it_was(settings):
+def test_the_given_settings_are_not_modified(settings):
     given = settings()
     before = repr(given)
     recbole_iacn.build("DIN_IaCN", "tiny", config_dict=given)
@@ -107,7 +108,7 @@ def test_what_is_given_stays_as_it_was(settings):
 
 
 def test_two_runs_write_two_logs(settings):
-    """RecBole's set-up of logging does nothing the second time: its lines would stand in the first run's file."""
+    """RecBole sets up logging only once, so that the second run's lines would go to the first run's file."""
     root = logging.getLogger()
     before = list(root.handlers)
     root.handlers[:] = []
@@ -144,14 +145,14 @@ def test_two_runs_write_two_logs(settings):
         ("LR_IaCN", {}, "LR_IaCN: LR has one weight per feature"),
     ],
 )
-def test_what_is_wrong_is_rejected_before_data_are_read(no_data, settings, model, changes, message):
-    with pytest.raises(ConfigError) as told:
+def test_wrong_input_is_rejected_before_data_are_read(no_data, settings, model, changes, message):
+    with pytest.raises(ConfigError) as error:
         recbole_iacn.build(model, "tiny", config_dict=settings(**changes))
-    assert message in str(told.value) and "\n" not in str(told.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
     assert not Path("saved").exists() and not Path("log").exists()
 
 
-def test_everything_public_is_named():
+def test_dir_lists_all_public_names():
     names = dir(recbole_iacn)
     assert set(recbole_iacn.__all__) <= set(names) and {"DIN_IaCN", "MIND", "build", "run", "register"} <= set(names)
     for name in recbole_iacn.__all__:

@@ -1,4 +1,4 @@
-"""Wheel, source archive and checkout all carry the YAML files; what importing the package imports."""
+"""Wheel, source archive and checkout contain the YAML files; what is imported is required."""
 
 import ast
 import email
@@ -39,13 +39,13 @@ def built(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_wheel_and_sdist_carry_the_properties(built):
+def test_wheel_and_sdist_contain_the_properties(built):
     wheel, archive = built
-    wanted = {str(path.relative_to(properties_folder())) for path in own_properties()}
+    expected = {str(path.relative_to(properties_folder())) for path in own_properties()}
     in_wheel = zipfile.ZipFile(wheel).namelist()
     with tarfile.open(archive) as opened:
         in_archive = opened.getnames()
-    for name in wanted:
+    for name in expected:
         assert f"recbole_iacn/properties/{name}" in in_wheel
         assert any(entry.endswith(f"/properties/{name}") for entry in in_archive)
     assert "recbole_iacn/nn/capsule.py" in in_wheel
@@ -57,7 +57,7 @@ def test_wheel_and_sdist_carry_the_properties(built):
 @pytest.mark.slow
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.14"])
 def test_all_that_is_imported_is_required(built, python):
-    """For every Python by this package itself, not by way of RecBole; what an extra brings needs that extra."""
+    """This package itself requires what it imports, for every Python; the packages of an extra need that extra."""
     archive = zipfile.ZipFile(built[0])
     (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
     required = [Requirement(text) for text in email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist")]
@@ -78,8 +78,8 @@ def test_all_that_is_imported_is_required(built, python):
 
 
 @pytest.mark.slow
-def test_the_wheels_package_finds_its_properties(tmp_path):
-    """As installed: the folder stands inside the package."""
+def test_the_installed_package_finds_its_properties(tmp_path):
+    """In an installed package the folder is inside the package."""
     shutil.copytree(ROOT / "recbole_iacn", tmp_path / "recbole_iacn", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "properties", tmp_path / "recbole_iacn" / "properties")
     code = "from recbole_iacn.checks.properties import own_properties; print(own_properties())"

@@ -1,4 +1,4 @@
-"""The Amazon data of ../shared/data, where they are at hand: counts, and one step on real rows."""
+"""The Amazon data in ../shared/data, if available: counts, and one step on real rows."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from recbole_iacn.data.sequences import convert
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not at hand")
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not available")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Workers, pinned memory, mixed precision, torch.compile: other speeds, the same figures."""
+"""Workers, pinned memory, mixed precision, torch.compile: they change the speed, not the results."""
 
 import itertools
 
@@ -26,8 +26,8 @@ def run(build):
 
 
 def freeze_idle_biases(network):
-    """Batch normalisation takes away what the layer before it adds: that bias's gradient is rounding alone, which Adam
-    turns into whole steps, and by which two runs of the same arithmetic part."""
+    """Batch normalisation cancels the bias of the layer before it: that bias's gradient is rounding error alone, which
+    Adam scales to full steps, so that two runs with the same arithmetic would diverge."""
     for parts in network.modules():
         layers = list(parts) if isinstance(parts, torch.nn.Sequential) else []
         for layer, following in itertools.pairwise(layers):
@@ -43,12 +43,12 @@ def test_workers_change_nothing(run, model):
 
 @pytest.mark.slow
 def test_pinned_memory_changes_nothing(run, recwarn):
-    """Without a GPU PyTorch says that it does not pin, and does not; a batch can be pinned all the same."""
+    """Without a GPU, PyTorch warns that it does not pin memory, and does not; training works nevertheless."""
     assert run("DIN_IaCN", pin_memory=True) == run("DIN_IaCN")
 
 
-def test_batches_know_how_to_be_pinned(build, monkeypatch):
-    """PyTorch's loaders pin whatever has that method; here memory is not really pinned, which takes a GPU."""
+def test_batches_have_the_method_pin_memory(build, monkeypatch):
+    """PyTorch's loaders pin every object with this method. Pinning itself needs a GPU and is replaced by a copy."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 0)
     *_, test, _ = build()
     rows = next(iter(test))[0]
@@ -72,8 +72,8 @@ def test_bfloat16_gives_nearly_the_same(run, model):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_compiled_gives_the_same(run, model):
-    """By the backend that traces forward and backward pass, but generates no code: that takes half a minute. Sums in
-    another order may change the order of two rows: one pair in 3,600 of an AUC, one user in 60 of a GAUC."""
+    """The backend traces forward and backward pass, but generates no code, which would take half a minute. Sums in
+    another order may swap two rows: one pair in 3,600 of an AUC, one user in 60 of a GAUC."""
     losses, result = run(model, torch_compile="aot_eager")
     exact_losses, exact = run(model)
     assert losses == pytest.approx(exact_losses, abs=1e-5)
@@ -82,7 +82,7 @@ def test_compiled_gives_the_same(run, model):
 
 
 def test_compiling_reaches_the_dense_layers(build):
-    """Each of them is compiled, and the weights keep their names."""
+    """Each of these layers is compiled, and the weights keep their names."""
     from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build("DIN_IaCN", torch_compile="eager")
@@ -98,13 +98,13 @@ def test_an_unknown_backend_is_named(build):
         build(torch_compile="inducter")
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_tf32_is_off_unless_asked_for(build, asked):
+@pytest.mark.parametrize("setting", [True, False])
+def test_tf32_is_off_by_default(build, setting):
     from recbole_iacn.training.trainer import IaCNTrainer
 
-    config, *_, model = build(tf32=asked)
+    config, *_, model = build(tf32=setting)
     IaCNTrainer(config, model)
-    assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == asked
+    assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == setting
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,6 @@ def test_tf32_is_off_unless_asked_for(build, asked):
         ("sparse_embedding_rows", -1, "an integer >= 0"),
     ],
 )
-def test_wrong_values_are_refused(build, key, value, message):
+def test_wrong_values_are_rejected(build, key, value, message):
     with pytest.raises(ConfigError, match=f"{key}: must be .*{message}"):
         build(**{key: value})

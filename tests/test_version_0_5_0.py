@@ -1,4 +1,4 @@
-"""What 0.5.0 wrote still opens, with the same scores."""
+"""Files that version 0.5.0 wrote can still be read, and give the same scores."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ EXPECTED = json.loads((OLD / "scores.json").read_text())
 
 @pytest.fixture
 def old_place(data_path, tmp_path):
-    """The checkpoints name their data by the folder ``data``."""
+    """A folder with the data at ``data``, the path that the checkpoints contain."""
     shutil.copytree(data_path, tmp_path / "data")
     return tmp_path
 
@@ -29,14 +29,14 @@ def test_a_checkpoint_gives_the_same_scores(old_place, name):
     rows = test._dataset[torch.arange(6)]
     with torch.no_grad():
         scores = model.full_sort_predict(rows).view(6, -1)[:, :12]
-    # To the bit on the machine that wrote them; another processor adds in another order.
+    # They are equal to the bit on the machine that wrote them; another processor adds in another order.
     torch.testing.assert_close(scores, torch.tensor(EXPECTED[name]["scores"]), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["DIN_IaCN", "WideDeep_IaCN", "MIND"])
-def test_a_resumed_training_is_that_of_one_that_was_not_interrupted(old_place, settings, name):
-    """Weights that have moved, and the optimizer's moments, which know parameters by their order alone."""
+def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, name):
+    """The state includes the optimizer's moments, which refer to parameters by their order alone."""
     given = settings(epochs=4, embedding_size=4, data_path="data")
     if name == "MIND":
         given.update(topk=[5], eval_negatives=9, valid_metric="NDCG@5")
@@ -46,7 +46,7 @@ def test_a_resumed_training_is_that_of_one_that_was_not_interrupted(old_place, s
     whole = recbole_iacn.build(name, "tiny", config_dict=given)
     whole.fit()
     resumed = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "other"})
-    shutil.copy(OLD / f"{name}.pth", "old.pth")  # RecBole goes on writing to the file that it resumed from
+    shutil.copy(OLD / f"{name}.pth", "old.pth")  # RecBole writes to the file that it resumed from
     resumed.trainer.resume_checkpoint("old.pth")
     resumed.fit()
     assert {k: float(v) for k, v in resumed.test().items()} == pytest.approx(
@@ -57,7 +57,7 @@ def test_a_resumed_training_is_that_of_one_that_was_not_interrupted(old_place, s
 
 
 def test_a_saved_dataset_is_read(old_place, settings):
-    """It is a pickle that names its class by the place that it had."""
+    """It is a pickle that refers to its class by the old module name."""
     shutil.copytree(OLD, old_place / "saved")
     given = settings(embedding_size=4, mlp_hidden_size=[8], iacn_user_profile=["age"], data_path="data")
     made = recbole_iacn.build("DIN_IaCN", "tiny", config_dict={**given, "checkpoint_dir": "saved"})

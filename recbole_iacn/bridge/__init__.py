@@ -1,5 +1,5 @@
-"""How our settings, protocols and loaders enter RecBole's own Config, data sets and data preparation.
+"""All that touches RecBole: the patches that add this package's models, settings, protocols and loaders to it.
 
-Each function takes the RecBole class or module and wraps what it must; without ``protocol`` and for RecBole's own
-models the wrapped code does exactly what it did.
+Each patch receives a module of RecBole and wraps as little of it as possible; without ``protocol`` and for RecBole's
+own models the wrapped code behaves exactly as before.
 """

@@ -1,4 +1,4 @@
-"""Our settings in RecBole's Config."""
+"""Patches of RecBole's Config: this package's default settings, protocols and checks."""
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
@@ -9,7 +9,7 @@ from recbole_iacn.settings import sources
 
 
 def patch_tree_defaults(module):
-    """Read the defaults of LightGBM and XGBoost from ``lightgbm.yaml`` and ``xgboost.yaml``, as the files are called.
+    """Read the defaults of LightGBM and XGBoost from the existing files, ``lightgbm.yaml`` and ``xgboost.yaml``.
 
     Args:
         module: ``recbole.config.configurator``.
@@ -21,7 +21,7 @@ def patch_tree_defaults(module):
 
 
 def patch_config(module):
-    """Lay our defaults over RecBole's for our models, apply protocols, check settings.
+    """For this package's models override RecBole's defaults by ours, apply protocols and check settings.
 
     Args:
         module: ``recbole.config.configurator``.
@@ -66,14 +66,14 @@ def patch_config(module):
             return original(config)
         from recbole_iacn import parallel
 
-        # RecBole takes nccl, and with it a GPU, for granted.
+        # RecBole always uses nccl, which needs a GPU.
         parallel.start(config.final_config_dict)
 
     @wrap(module.Config, "_set_default_parameters")
     def set_defaults(original, config):
         final = config.final_config_dict
         ours = is_ours(config.model)
-        checked = getattr(config, "checked", False)  # by our door
+        checked = getattr(config, "checked", False)  # set by building.configure
         if ours or checked:
             settings.check_values(final, config.model_class)
             together.check_together(final, config.model_class)
@@ -81,7 +81,7 @@ def patch_config(module):
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
-            if final.get("iacn_mode") is False:  # YAML reads a bare `off` as a truth value
+            if final.get("iacn_mode") is False:  # YAML reads an unquoted `off` as a boolean
                 final["iacn_mode"] = "off"
             settings.check_backend(final)
             check_extensions(final)
@@ -99,14 +99,14 @@ def patch_config(module):
 
 
 def _with_defaults(model_class):
-    """The name of the nearest RecBole model among a class's ancestors that has a file of defaults; else its own."""
+    """The name of the nearest ancestor of a class that is a RecBole model; the class's own name if there is none."""
     names = [base.__name__ for base in model_class.__mro__]
     return next((name for name in names if name in recbole_models()), model_class.__name__)
 
 
 def _evaluated_as(stock, dataset):
-    """The files of RecBole's that a backbone, which now has a history, is evaluated by: those of DIN, then the columns
-    for a model of the backbone's kind."""
+    """RecBole's files with the evaluation settings of a backbone that now reads a history: DIN's file, then the one
+    with the columns for a model of the backbone's kind."""
     columns = "sequential_DIN_on" if stock in ("DIN", "DIEN") else "context-aware"
     names = ["sequential_DIN.yaml", f"{columns}_{dataset}.yaml"]
     paths = [recbole_folder() / "properties" / "quick_start_config" / name for name in names]
@@ -114,8 +114,8 @@ def _evaluated_as(stock, dataset):
 
 
 def _take_gauc(final):
-    """Hide GAUC from RecBole where it stands beside value metrics, which RecBole refuses to mix; our trainer computes
-    it from scores. Alone, or beside ranking metrics, it is RecBole's own."""
+    """Hide GAUC from RecBole if it is combined with value metrics, which RecBole rejects; our trainer computes it from
+    scores. Alone, or combined with ranking metrics, GAUC is RecBole's own."""
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 

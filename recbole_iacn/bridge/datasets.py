@@ -1,4 +1,4 @@
-"""Our data sets and loaders in RecBole's data preparation."""
+"""Patches of RecBole's data preparation: this package's datasets and loaders."""
 
 import types
 
@@ -11,9 +11,9 @@ from recbole_iacn.names import is_ours
 
 
 def patch_sorting(module):
-    """Under a protocol, order interactions by time before RecBole rounds time stamps to float32.
+    """Under a protocol, sort interactions by time before RecBole rounds timestamps to float32.
 
-    Unix times lose up to 128 s in float32; RecBole's later sorts are stable and keep the exact order.
+    In float32, Unix times are off by up to 128 s; RecBole's later sorts are stable and keep the exact order.
 
     Args:
         module: ``recbole.data.dataset.sequential_dataset``.
@@ -30,7 +30,7 @@ def patch_sorting(module):
 
 
 def patch_reading(module):
-    """Let data sets of windows read their files by pandas' C parser.
+    """Let datasets with windowed histories read their files with pandas' C parser.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
@@ -41,8 +41,8 @@ def patch_reading(module):
 
 
 def patch_loaders(module):
-    """Under a protocol, ``create_dataset`` and ``data_preparation`` use our data set and loaders, for every model; and
-    a saved data set is read again only if our settings that shape it are unchanged, too.
+    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model;
+    and reuse a saved dataset only if our settings that determine it are unchanged, too.
 
     Args:
         module: ``recbole.data.utils``.
@@ -57,7 +57,7 @@ def patch_loaders(module):
             return original(config)
         import recbole.data.dataset as datasets
 
-        # RecBole looks for a data set of the model's own by name: for the length of this call it finds this one.
+        # RecBole looks up a model's own dataset by name; during this call it finds the windowed one.
         name = f"{config['model']}Dataset"
         before = vars(datasets).get(name)
         setattr(datasets, name, windowed)
@@ -73,7 +73,7 @@ def patch_loaders(module):
     def create_samplers(original, config, dataset, built_datasets):
         if not config["protocol"]:
             return original(config, dataset, built_datasets)
-        # Our loaders draw for themselves; RecBole's samplers would first build a set for each user.
+        # Our loaders draw their own negatives; RecBole's samplers would first build a set per user.
         return tuple(types.SimpleNamespace(phase=phase, dataset=dataset) for phase in ("train", "valid", "test"))
 
     @wrap(module, "get_dataloader")
@@ -93,15 +93,15 @@ def patch_loaders(module):
 
 
 def _windowed_dataset(config):
-    """The dataset with windowed histories for a RecBole model, None where it keeps its own."""
+    """The dataset with windowed histories for a RecBole model; None if the model keeps its own dataset."""
     from recbole.data import dataset as datasets
     from recbole.utils import ModelType
 
     from recbole_iacn.data.history import DIENHistoryDataset, HistoryDataset
 
-    model, asked = config["model"], config["history_dataset"]
-    wanted = asked or (asked is None and config["protocol"])
-    if is_ours(model) or config["MODEL_TYPE"] != ModelType.SEQUENTIAL or not wanted:
+    model, setting = config["model"], config["history_dataset"]
+    windowed = setting or (setting is None and config["protocol"])
+    if is_ours(model) or config["MODEL_TYPE"] != ModelType.SEQUENTIAL or not windowed:
         return None
     if vars(datasets).get("DIENDataset") is getattr(datasets, f"{model}Dataset", None):
         return DIENHistoryDataset
@@ -109,7 +109,7 @@ def _windowed_dataset(config):
 
 
 def patch_row_numbers(module):
-    """RecBole's loaders make a list of all row numbers, 36 bytes each; a range says the same.
+    """Keep the row numbers of RecBole's loaders as a range; as a list they take 36 bytes per row.
 
     Args:
         module: ``recbole.data.dataloader.abstract_dataloader``.
@@ -118,7 +118,7 @@ def patch_row_numbers(module):
 
 
 def patch_full_sort(module):
-    """Let a full sort rank the clicked item among the candidates that a loader of ours names.
+    """Let a full sort rank the clicked item among the candidates that one of our loaders supplies.
 
     Args:
         module: ``recbole.trainer.trainer``.

@@ -1,7 +1,7 @@
-"""What one pastes into a bug report: versions, extras, devices, patches, and advice where something is amiss.
+"""A diagnosis for a bug report: versions, extras, devices, patches, and advice on each problem.
 
-Nothing here needs RecBole or PyTorch to be there, or whole. The text holds no path of the machine, no name of a user or
-a host, and of the environment's variables only those that choose devices and threads.
+Nothing here needs a working RecBole or PyTorch. The text contains no path of the machine and no name of a user or a
+host, and of the environment variables only those that select devices and threads.
 """
 
 import importlib
@@ -18,10 +18,10 @@ from pathlib import Path
 from recbole_iacn.bridge.patches import BREAK, PATCHES, Patch
 from recbole_iacn.version import __version__
 
-RECBOLE = "1.2.1"  # what the patches are made for
-TORCH = (2, 5)  # as setup.py has it, which says why
+RECBOLE = "1.2.1"  # the version that the patches are made for
+TORCH = (2, 5)  # the least that setup.py admits, which says why
 
-# Beside RecBole's and ours, those whose changes have broken RecBole before.
+# Besides RecBole and this package, those whose changes have broken RecBole before.
 _PACKAGES = ("recbole", "torch", "numpy", "pandas", "scipy", "scikit-learn", "ray", "setuptools", "PyYAML")
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 _PATH = re.compile(r"""(?:[A-Za-z]:)?(?:[/\\][^\s/\\'":,;()]+)+[/\\]""")
@@ -29,11 +29,11 @@ _PATH = re.compile(r"""(?:[A-Za-z]:)?(?:[/\\][^\s/\\'":,;()]+)+[/\\]""")
 
 @dataclass(frozen=True)
 class Advice:
-    """Something that is amiss.
+    """A problem and its solution.
 
     Attributes:
-        text (str): what, and how to mend it, in one line.
-        prevents (bool): as it is, no training runs.
+        text (str): the problem and how to solve it, in one line.
+        prevents (bool): the problem prevents every training.
     """
 
     text: str
@@ -42,11 +42,11 @@ class Advice:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """The result of :func:`diagnose`.
 
     Attributes:
-        text (str): Markdown.
-        runs (bool): nothing was found that keeps RecBole from running.
+        text (str): the diagnosis, in Markdown.
+        runs (bool): no problem prevents RecBole from running.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Diagnosis:
 
 
 def diagnose(all_patches: bool = False) -> Diagnosis:
-    """Look at the Python that this is called in.
+    """Examine the environment of the running Python.
 
     Args:
         all_patches: list every change in RecBole, with its reason; by default only those that depend on the machine.
@@ -62,18 +62,18 @@ def diagnose(all_patches: bool = False) -> Diagnosis:
     Returns:
         The text, and whether RecBole runs.
     """
-    # RecBole first, as every run does: what it breaks when it is imported shows in what follows.
+    # RecBole is imported first, as in every run: the checks that follow then show what its import breaks.
     advice = [*_about_recbole(), *_about_torch(), *_about_ray(), *_about_this_package()]
     lines = ["## Versions", "", *_table(["package", "version"], _versions())]
     lines += ["", "## Extras", "", *_extras()]
     lines += ["", "## Devices", "", *_devices()]
     lines += ["", "## Changes in RecBole", "", *_patches(all_patches)]
-    lines += ["", "## Advice", "", *([f"- {one.text}" for one in advice] or ["Nothing is amiss."])]
-    return Diagnosis("\n".join(lines), not any(one.prevents for one in advice))
+    lines += ["", "## Advice", "", *([f"- {item.text}" for item in advice] or ["No problem was found."])]
+    return Diagnosis("\n".join(lines), not any(item.prevents for item in advice))
 
 
 def _version(package: str) -> str | None:
-    """A package's version; None where it is not installed."""
+    """A package's version; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -81,12 +81,12 @@ def _version(package: str) -> str | None:
 
 
 def _import_error(module: str) -> str | None:
-    """Why a module cannot be imported, in one line without paths; None if it can."""
+    """The reason why a module cannot be imported, in one line without paths; None if it can."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importlib.import_module(module)
-    except Exception as error:  # whatever breaks in it is what is asked for
+    except Exception as error:  # any error in it is the result
         return _in_one_line(error)
     return None
 
@@ -96,7 +96,7 @@ def _in_one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {_PATH.sub('…/', first)}"[:200]
 
 
-# --- What is amiss
+# --- Problems
 
 
 def _about_recbole() -> Iterator[Advice]:
@@ -109,7 +109,8 @@ def _about_recbole() -> Iterator[Advice]:
         yield Advice(f"RecBole is {version}; the changes below are made for {RECBOLE}: {how}")
     error = _import_error("recbole.quick_start")
     if error:
-        yield Advice(f"RecBole cannot be imported ({error}): install what is named, or report this text", prevents=True)
+        advice = "install the package that it names, or report this text"
+        yield Advice(f"RecBole cannot be imported ({error}): {advice}", prevents=True)
 
 
 def _about_torch() -> Iterator[Advice]:
@@ -120,13 +121,13 @@ def _about_torch() -> Iterator[Advice]:
     version = _version("torch") or ""
     if _numbers(version) < TORCH:
         least = ".".join(map(str, TORCH))
-        yield Advice(f"PyTorch is {version}, and {least} is the least: pip install 'torch>={least}'", prevents=True)
+        yield Advice(f"PyTorch is {version}, but must be at least {least}: pip install 'torch>={least}'", prevents=True)
     import torch
 
     if _has_nvidia_gpu() and not torch.cuda.is_available():
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-        mend = "CUDA_VISIBLE_DEVICES hides it" if hidden else "install a build of PyTorch for CUDA, or a newer driver"
-        yield Advice(f"an NVIDIA GPU is there, and PyTorch {version} does not see it: {mend}")
+        reason = "CUDA_VISIBLE_DEVICES hides it" if hidden else "install a build of PyTorch for CUDA, or a newer driver"
+        yield Advice(f"the machine has an NVIDIA GPU, but PyTorch {version} does not see it: {reason}")
 
 
 def _about_ray() -> Iterator[Advice]:
@@ -135,15 +136,15 @@ def _about_ray() -> Iterator[Advice]:
     version = _version("ray")
     if version and not ray_works():
         yield Advice(
-            f"ray {version} cannot be imported; only experiment --ray needs it: pip install --upgrade ray, in spite of "
-            "what pip says about RecBole's pin"
+            f"ray {version} cannot be imported; only experiment --ray needs it: pip install --upgrade ray, and ignore "
+            "pip's message about RecBole's pin"
         )
 
 
 def _about_this_package() -> Iterator[Advice]:
     version = _version("recbole_iacn")
     if version not in (None, __version__):
-        yield Advice(f"recbole_iacn is {__version__}, and was installed as {version}: install it again")
+        yield Advice(f"recbole_iacn is {__version__}, but was installed as {version}: install it again")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -155,7 +156,7 @@ def _has_nvidia_gpu() -> bool:
     return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
 
 
-# --- What is there
+# --- The environment
 
 
 def _versions() -> list[tuple[str, str]]:
@@ -166,25 +167,26 @@ def _versions() -> list[tuple[str, str]]:
 
 
 def _extras() -> list[str]:
-    """Of each extra of the installed package, what is there and what is not."""
+    """For each extra of the installed package, which of its packages are installed and which are missing."""
     try:
         names = metadata.metadata("recbole_iacn").get_all("Provides-Extra") or []
         requirements = metadata.requires("recbole_iacn") or []
     except metadata.PackageNotFoundError:
-        return ["recbole_iacn is not installed, but run from its folder."]
+        return ["recbole_iacn is not installed; it runs from its source folder."]
     rows = []
     for extra in sorted(set(names) - {"test"}):
         marked = [line for line in requirements if re.search(rf"""extra\s*==\s*["']{re.escape(extra)}["']""", line)]
-        found = {name: _version(name) for name in (re.split(r"[\s;<>=!~\[(]", line)[0] for line in marked)}
-        missing = [name for name, version in found.items() if version is None]
-        there = ", ".join(f"{name} {version}" for name, version in found.items() if version)
-        rows.append((extra, there, f"{', '.join(missing)}: pip install 'recbole_iacn[{extra}]'" if missing else ""))
-    return _table(["extra", "there", "missing"], rows)
+        versions = {name: _version(name) for name in (re.split(r"[\s;<>=!~\[(]", line)[0] for line in marked)}
+        missing = [name for name, version in versions.items() if version is None]
+        installed = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+        advice = f"{', '.join(missing)}: pip install 'recbole_iacn[{extra}]'" if missing else ""
+        rows.append((extra, installed, advice))
+    return _table(["extra", "installed", "missing"], rows)
 
 
 def _devices() -> list[str]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    lines = [f"- CPU: {cores} of {os.cpu_count()} cores may be used"]
+    lines = [f"- CPU: {cores} of {os.cpu_count()} cores are available"]
     if _import_error("torch") is None:
         import torch
 
@@ -193,7 +195,7 @@ def _devices() -> list[str]:
         gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         lines.append(f"- GPU, as PyTorch sees it ({cuda}): {', '.join(gpus) or 'none'}")
     variables = [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
-    return [*lines, f"- variables: {', '.join(variables) or 'none'}"]
+    return [*lines, f"- environment variables: {', '.join(variables) or 'none'}"]
 
 
 def _patches(whole: bool) -> list[str]:
@@ -209,7 +211,7 @@ def _patch_row(patch: Patch, whole: bool) -> tuple[str, ...]:
     try:
         acts = patch.acts()
         here = acts if isinstance(acts, str) else "yes" if acts else "no"
-    except Exception as error:  # a broken package must not hide the rest
+    except Exception as error:  # a broken package must not hide the remaining rows
         here = f"unknown ({_in_one_line(error)})"
     issues = ", ".join(f"RUCAIBox/RecBole#{issue}" for issue in patch.issues)
     return (patch.module, here, patch.what, *((patch.why, issues) if whole else ()))

@@ -1,7 +1,7 @@
 """Run code around the import of a module, without importing it now.
 
-RecBole takes seconds to import. What has to be mended or added in its modules is therefore registered here, and done
-at the moment a module is imported by whoever needs it; a process that never imports RecBole never pays.
+RecBole takes seconds to import. Changes of its modules are therefore registered here and made when a module is first
+imported; a process that never imports RecBole has no cost.
 """
 
 import importlib.abc
@@ -16,9 +16,9 @@ _searching = threading.local()
 def around_import(name):
     """Decorator: run a generator function around the import of module ``name``.
 
-    The function has one ``yield``. What stands before it runs just before the module's code; ``module = yield``
-    receives the module just after. Of several functions, both the first parts and the second parts run in the order in
-    which they were registered. If the module is imported already, both parts run at once.
+    The function has one ``yield``. The part before it runs just before the module's code; ``module = yield`` receives
+    the module just after. With several functions, both the first parts and the second parts run in the order of
+    registration. If the module is already imported, both parts run immediately.
 
     Args:
         name (str): full module name.
@@ -54,7 +54,7 @@ def _finish(running, module):
             generator.send(module)
         except StopIteration:
             continue
-        raise RuntimeError(f"{generator.__name__}: a function around an import yields once")
+        raise RuntimeError(f"{generator.__name__}: a function around an import must have exactly one yield")
 
 
 def _abandon(running):
@@ -63,7 +63,7 @@ def _abandon(running):
 
 
 class _AroundFinder(importlib.abc.MetaPathFinder):
-    """Asks the other finders, then wraps the ``exec_module`` of the loader they name."""
+    """Asks the other finders for a module's spec and wraps ``exec_module`` of its loader."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in _around or fullname in _searching.__dict__:

@@ -1,7 +1,7 @@
-"""The setting ``last_state_only``: RecBole's GRU4Rec and SASRec without what their last state does not depend on.
+"""The setting ``last_state_only``: RecBole's GRU4Rec and SASRec compute only what their last state depends on.
 
-RecBole computes the states of all positions, padding included, and takes one of them. Same numbers here, but for the
-order of additions; with dropout, the same distribution.
+RecBole computes the states of all positions, padding included, and uses one of them. The results here are equal up to
+the order of additions; with dropout, their distribution is the same.
 """
 
 import torch
@@ -14,10 +14,10 @@ from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
 def patch_last_state(module):
-    """Let a model compute, where the setting asks for it, only what its last state depends on.
+    """Let a model compute only what its last state depends on, if ``last_state_only`` is set.
 
     Args:
-        module: RecBole's, of one of ``LAST_STATE_MODELS``.
+        module: the module of RecBole with one of ``LAST_STATE_MODELS``.
     """
     name = next(name for name in LAST_STATE_MODELS if hasattr(module, name))
     model_class = getattr(module, name)
@@ -35,18 +35,18 @@ def patch_last_state(module):
 
 
 def gru4rec(model, history, length):
-    """GRU4Rec's ``forward``: the recurrence at real positions, the linear layer at the last ones.
+    """GRU4Rec's ``forward``, with the recurrence at real positions only and the linear layer at the last ones only.
 
     Args:
-        model (recbole.model.sequential_recommender.GRU4Rec): its layers.
-        history (torch.LongTensor): items, oldest first, padding behind, shape (B, L).
-        length (torch.LongTensor): real positions, at least 1, shape (B,).
+        model (recbole.model.sequential_recommender.GRU4Rec): the model whose layers are used.
+        history (torch.LongTensor): items, oldest first, padded at the end, shape (B, L).
+        length (torch.LongTensor): numbers of real positions, at least 1, shape (B,).
 
     Returns:
-        torch.Tensor: shape (B, D).
+        torch.Tensor: the last state, shape (B, D).
 
     Raises:
-        ValueError: an empty history.
+        ValueError: a history is empty.
     """
     positions = TimeMajor(length, history.shape[1])
     states = model.emb_dropout(look_up(positions.of(history), model.item_embedding))
@@ -58,14 +58,15 @@ def gru4rec(model, history, length):
 
 
 def sasrec(model, history, length):
-    """SASRec's ``forward``: in the last block, the last position alone asks, and alone goes through the layers behind.
+    """SASRec's ``forward``, with only the last position as a query of the last block and as input of its feed-forward
+    layers.
 
     Args:
-        model (recbole.model.sequential_recommender.SASRec): its layers.
+        model (recbole.model.sequential_recommender.SASRec): the model whose layers are used.
         history, length: as in :func:`gru4rec`.
 
     Returns:
-        torch.Tensor: shape (B, D).
+        torch.Tensor: the last state, shape (B, D).
     """
     place = model.position_embedding.weight[: history.shape[1]]
     hidden = model.dropout(model.LayerNorm(look_up(history, model.item_embedding) + place))
@@ -78,7 +79,7 @@ def sasrec(model, history, length):
 
 
 def _attend(attention, last, hidden, real):
-    """RecBole's MultiHeadAttention for one query a row, (B, D), which sees all that is real."""
+    """RecBole's MultiHeadAttention for one query per row, (B, D), which attends to all real positions."""
     heads = (attention.num_attention_heads, attention.attention_head_size)
     query = attention.query(last).view(len(last), *heads, 1)
     key, value = (part(hidden).unflatten(2, heads).transpose(1, 2) for part in (attention.key, attention.value))

@@ -1,4 +1,4 @@
-"""Modules of version 0.5 by their names of then: saved datasets and code of others' import them so."""
+"""The module names of version 0.5, which saved datasets and other people's code still import."""
 
 import importlib
 import importlib.abc
@@ -8,7 +8,7 @@ import types
 import warnings
 from collections.abc import Sequence
 
-# What a pickle of 0.5 names stays without a word; for the others there is a warning, which names the new place.
+# Modules that a pickle of version 0.5 names are imported silently; the others give a warning with the new name.
 _MOVED = {
     "atomic_files": "checks.files",
     "checkpoint": "training.checkpoint",
@@ -36,7 +36,7 @@ _PICKLED = {"model.backbones", "model.multi_interest", "model.timirec", "model.t
 
 
 class _MovedFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves the module of today under its old name."""
+    """Serves a module under its old name."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
@@ -50,11 +50,11 @@ class _MovedFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         package, _, old = module.__name__.partition(".")
         new = f"{package}.{_MOVED[old]}"
         if old not in _PICKLED:
-            warnings.warn(f"{module.__name__} is {new} now", DeprecationWarning, stacklevel=2)
+            warnings.warn(f"{module.__name__} has moved to {new}", DeprecationWarning, stacklevel=2)
         sys.modules[module.__name__] = importlib.import_module(new)
 
 
 def install() -> None:
-    """Register the old names; imports nothing."""
+    """Register the old names, without importing any module."""
     if not any(isinstance(finder, _MovedFinder) for finder in sys.meta_path):
         sys.meta_path.append(_MovedFinder())

@@ -1,11 +1,12 @@
 """What this package changes in RecBole 1.2.1: one table, in the order in which it is applied.
 
 A patch acts when the module of RecBole that it names is imported (see ``imports``), so importing this package imports
-neither RecBole nor PyTorch; a module that is there already is patched at once. **Several patches of one module are
-applied in the order of this table**, each on what those before it have left.
+neither RecBole nor PyTorch; a module that is already imported is patched immediately. **Several patches of one module
+are applied in the order of this table**, each to the result of those before it.
 
-A new patch is a function ``patch_…(module)`` in this room and a line here. It looks for the break itself, never for a
-version number. A generator function without arguments, with one ``yield``, acts before the module's code, too.
+A new patch is a function ``patch_…(module)`` in this package and an entry here. It detects the break itself and never
+compares version numbers. A generator function without arguments and with one ``yield`` also acts before the module's
+code.
 """
 
 import importlib
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from recbole_iacn.bridge.imports import around_import
 
 ALWAYS = "always"
-BREAK = "where it breaks"  # ``condition`` names the function that finds out
-SETTING = "with a setting"  # ``condition`` names it
+BREAK = "where it breaks"  # ``condition`` names the function that detects the break
+SETTING = "with a setting"  # ``condition`` names the setting
 PROTOCOL = "under a protocol"
 
 
@@ -26,14 +27,14 @@ class Patch:
     """One change.
 
     Attributes:
-        module (str): of RecBole, at whose import it acts.
-        function (str): what does it, below ``recbole_iacn.bridge``.
+        module (str): the module of RecBole at whose import the patch acts.
+        function (str): the function that makes the change, below ``recbole_iacn.bridge``.
         what (str): what is changed.
         why (str): what would happen otherwise.
         when (str): ``ALWAYS``, ``BREAK``, ``SETTING`` or ``PROTOCOL``.
-        condition (str): of ``BREAK`` the function that looks for the break, below ``recbole_iacn.bridge``; of
+        condition (str): with ``BREAK`` the function that detects the break, below ``recbole_iacn.bridge``; with
             ``SETTING`` the setting.
-        issues (tuple of int): RecBole's issues and pull requests; none where none was found.
+        issues (tuple of int): RecBole's issues and pull requests; empty if none is known.
     """
 
     module: str
@@ -45,7 +46,7 @@ class Patch:
     issues: tuple[int, ...] = ()
 
     def acts(self) -> bool | str:
-        """Whether it changes anything on this machine: True or False; for a setting or a protocol, the condition."""
+        """Whether the patch changes anything on this machine; for a setting or a protocol, the condition as text."""
         if self.when == BREAK:
             return resolve(self.condition)()
         return True if self.when == ALWAYS else f"with {self.condition}" if self.when == SETTING else self.when
@@ -69,7 +70,7 @@ def _len(module: str) -> Patch:
 
 
 PATCHES = (
-    # What breaks on today's stack.
+    # What today's stack breaks.
     Patch(
         "recbole",
         "compat.pytorch.patch_checkpoints",
@@ -80,14 +81,14 @@ PATCHES = (
     Patch(
         "recbole.quick_start.quick_start",
         "compat.extras.patch_ray",
-        "ray.tune is used where it runs the trial, and imported nowhere else; it gets the metrics as it takes them",
+        "ray.tune is used if it runs the trial, and otherwise not imported; it gets the metrics in its own format",
         "this import needs a ray that today's Python and NumPy cannot import; a current one rejects RecBole's report",
         issues=(1518, 1820, 2078),
     ),
     Patch(
         _CONFIG,
         "compat.arrays.patch_numpy_names",
-        "np.float_, np.complex_ and np.unicode_ are back",
+        "np.float_, np.complex_ and np.unicode_ are restored",
         "Config reads them; NumPy 2 dropped them",
         BREAK,
         "compat.arrays.numpy_names_are_gone",
@@ -96,17 +97,17 @@ PATCHES = (
     Patch(
         "recbole.model.abstract_recommender",
         "compat.arrays.patch_dok_update",
-        "dok_matrix._update is back",
+        "dok_matrix._update is restored",
         "LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK call it; SciPy 1.13 dropped it",
         BREAK,
         "compat.arrays.dok_update_is_gone",
         (2090, 2185),
     ),
-    # The reader that is fast stands below the one that fills empty cells, which must see what was read.
+    # The fast reader comes before the patch that fills empty cells, which must see what was read.
     Patch(
         _DATASET,
         "datasets.patch_reading",
-        "pandas' C parser reads the files of histories kept as windows",
+        "pandas' C parser reads the files of datasets with windowed histories",
         "the Python parser takes four times as long and keeps a string for every cell",
         SETTING,
         "history_dataset",
@@ -114,13 +115,13 @@ PATCHES = (
     Patch(
         _DATASET,
         "compat.noise.patch_data_warnings",
-        "no warnings of pandas and PyTorch about RecBole's own lines",
-        "a user can mend none of them",
+        "pandas and PyTorch give no warnings about RecBole's own code",
+        "a user can do nothing about them",
     ),
     Patch(
         _DATASET,
         "compat.arrays.patch_missing_values",
-        "empty cells are filled in the table itself",
+        "empty cells are filled in the table itself, not in a copy",
         "fillna(inplace=True) of a column does nothing since pandas 3: no split, index out of range",
         BREAK,
         "compat.arrays.fillna_is_lost",
@@ -132,13 +133,13 @@ PATCHES = (
         "recbole.model.sequential_recommender.sine",
         "compat.pytorch.patch_anomaly_detection",
         "autograd's anomaly detection stays as it was",
-        "every look-up of a sequential model imports SINE, which turns it on: steps take 1.7 to 2.8 times as long",
+        "every look-up of a sequential model imports SINE, which enables it: steps take 1.7 to 2.8 times as long",
     ),
     Patch(
         _TRAINER,
         "compat.noise.patch_scaler_warnings",
-        "no warnings of torch.cuda.amp",
-        "it warns in every epoch that it has moved",
+        "torch.cuda.amp gives no warnings",
+        "in every epoch it warns that it has moved",
     ),
     # What RecBole does to its users on any stack.
     Patch(
@@ -151,7 +152,7 @@ PATCHES = (
     Patch(
         _CONFIG,
         "compat.extras.patch_model_look_up",
-        "a model that cannot run here, or does not exist, is one line before the data are read",
+        "a model that cannot run here, or does not exist, is reported in one line before the data are read",
         "a traceback after that, or 'No module named lightgbm' for any unknown name",
         issues=(2105,),
     ),
@@ -159,50 +160,50 @@ PATCHES = (
         "recbole.quick_start.quick_start",
         "compat.pytorch.patch_flops",
         "FLOPs that cannot be counted are nan in the log",
-        "SASRecCPR and GRU4RecCPR end there: their predict is an assertion that fails",
+        "SASRecCPR and GRU4RecCPR abort there: their predict is an assertion that fails",
     ),
     Patch(
         _DATASET,
         "compat.pytorch.patch_preloaded_weights",
         "pre-trained vectors are float32",
-        "KSR multiplies them, in float64, with float32",
+        "KSR multiplies them, in float64, by float32",
     ),
     Patch(
         _CONFIG,
         "config.patch_tree_defaults",
         "LightGBM and XGBoost find their defaults",
-        "the files are called lightgbm.yaml and xgboost.yaml, which is another name where case counts",
+        "the files are called lightgbm.yaml and xgboost.yaml, which a case-sensitive file system does not find",
         issues=(1883,),
     ),
     # What makes RecBole know this package.
     Patch(
         _CONFIG,
         "config.patch_config",
-        "defaults of this package's models; protocols; settings are checked",
-        "RecBole reads its own folder of defaults only, and no setting is checked",
+        "the defaults of this package's models and its protocols are applied; settings are checked",
+        "RecBole reads only its own folder of defaults and checks no setting",
     ),
     Patch(
         "recbole.model.sequential_recommender",
         "registry.patch_models",
-        "modules with this package's models, by name",
+        "modules with this package's models can be imported by name",
         "RecBole finds a model by the name of a module in its own folders",
     ),
     Patch(
         "recbole.data.dataset",
         "registry.patch_dataset_names",
-        "NAMEDataset, for this package's models",
+        "NAMEDataset exists for this package's models",
         "RecBole finds a model's dataset by this name",
     ),
     Patch(
         "recbole.trainer",
         "registry.patch_trainer_names",
-        "NAMETrainer, for this package's models",
+        "NAMETrainer exists for this package's models",
         "RecBole finds a model's trainer by this name",
     ),
     Patch(
         "recbole.data.utils",
         "datasets.patch_loaders",
-        "datasets of windows, and loaders of the protocols, for RecBole's models, too",
+        "RecBole's models, too, use datasets with windowed histories and the protocols' loaders",
         "negatives are drawn anew in every evaluation, and every prefix of a history is copied",
         PROTOCOL,
         issues=(1865, 2077),
@@ -211,20 +212,20 @@ PATCHES = (
         _SEQUENTIAL,
         "datasets.patch_sorting",
         "interactions are sorted before times are rounded to float32",
-        "Unix times lose up to 128 s, and with it the order",
+        "Unix times are off by up to 128 s, which changes the order",
         PROTOCOL,
         issues=(1653, 2204),
     ),
     Patch(
         "recbole.data.dataloader.abstract_dataloader",
         "datasets.patch_row_numbers",
-        "the numbers of all rows stay a range",
+        "the row numbers stay a range",
         "as a list they take 36 bytes per row",
     ),
     Patch(
         _TRAINER,
         "datasets.patch_full_sort",
-        "a full sort ranks among the candidates that a protocol's loader names",
+        "a full sort ranks among the candidates that a protocol's loader supplies",
         "RecBole scores sampled candidates row by row",
         PROTOCOL,
     ),
@@ -248,24 +249,24 @@ PATCHES = (
     Patch(
         "recbole.data.interaction",
         "processes.patch_pinning",
-        "Interaction.pin_memory",
-        "PyTorch's loaders pin what has such a method",
+        "Interaction has the method pin_memory",
+        "PyTorch's loaders pin only objects with such a method",
         SETTING,
         "pin_memory",
     ),
     Patch(
         "recbole.utils.logger",
         "processes.patch_logger",
-        "the first of several processes writes the log",
-        "each would write one",
+        "only the first of several processes writes a log",
+        "each process would write one",
         SETTING,
         "nproc",
     ),
     Patch(
         "recbole.utils.utils",
         "processes.patch_folders",
-        "a folder that another process has just made is no error",
-        "RecBole looks first and makes it then",
+        "a folder that another process has just created is not an error",
+        "RecBole first checks whether the folder exists and then creates it",
     ),
 )
 
@@ -273,7 +274,7 @@ _installed = False
 
 
 def install() -> None:
-    """Register the whole table. Imports nothing of RecBole; may be called again."""
+    """Register the whole table, without importing anything of RecBole; a second call does nothing."""
     global _installed
     if not _installed:
         _installed = True

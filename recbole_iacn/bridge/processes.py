@@ -1,4 +1,4 @@
-"""What several processes and pinned memory need of RecBole."""
+"""Patches of RecBole for several processes and for pinned memory."""
 
 import copy
 import functools
@@ -8,7 +8,7 @@ from recbole_iacn.bridge.wrapping import wrap
 
 
 def patch_logger(module):
-    """Of several processes, the first alone writes a log.
+    """Let only the first of several processes write a log.
 
     Args:
         module: ``recbole.utils.logger``.
@@ -23,7 +23,8 @@ def patch_logger(module):
 
 
 def patch_folders(module):
-    """RecBole looks whether a folder is there and then makes it: of several processes, one is told that it exists.
+    """Create a folder without an error if it exists. RecBole checks first and creates then, so that one of several
+    processes may fail.
 
     Args:
         module: ``recbole.utils.utils``.
@@ -32,7 +33,7 @@ def patch_folders(module):
 
 
 def patch_pinning(module):
-    """Lets PyTorch's loaders hand on batches in pinned memory (``pin_memory``).
+    """Let PyTorch's loaders return batches in pinned memory (``pin_memory``).
 
     Args:
         module: ``recbole.data.interaction``.

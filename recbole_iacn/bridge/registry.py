@@ -1,8 +1,8 @@
-"""Makes RecBole know this package's models: the answers to RecBole's look-ups.
+"""Registers this package's models, and custom ones, with RecBole.
 
 RecBole finds everything by name: the module ``recbole.model.<kind>.<name>``, the attribute ``<Name>Dataset`` of
 ``recbole.data.dataset``, ``<Name>Trainer`` of ``recbole.trainer``, the file ``properties/model/<Name>.yaml``, and
-the loaders by a function. Each of these questions gets an answer here for our names, and RecBole's own for all others.
+the loaders by a function. For registered names each of these look-ups is answered here, for all others by RecBole.
 """
 
 import importlib
@@ -17,7 +17,7 @@ _KIND = "recbole.model.sequential_recommender"
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Serves ``recbole.model.sequential_recommender.<name>`` as a module that holds our model of that name.
+    """Serves ``recbole.model.sequential_recommender.<name>`` as a module that contains our model of that name.
 
     The class keeps its own ``__module__``, so it can be pickled and its source found.
     """
@@ -36,11 +36,11 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def own_class(name):
-    """The class behind a name of ours, or of a class that was registered.
+    """The class of one of this package's models, or of a registered one, by its name.
 
     Raises:
-        AttributeError: neither.
-        ConfigError: the backbone can't be made interest-aware; says why.
+        AttributeError: there is no such model.
+        ConfigError: the backbone cannot be made interest-aware; the message gives the reason.
     """
     if name in registered:
         return registered[name]
@@ -52,16 +52,16 @@ def own_class(name):
 
 
 def find_model(model):
-    """Find a model by its name; register a class that is given.
+    """Find a model by its name, or register a class.
 
     Args:
-        model (str or type): name or class.
+        model (str or type): the model's name or class.
 
     Returns:
-        type or None: the class; None for the name of a model of RecBole's.
+        type or None: the class; None for the name of one of RecBole's models.
 
     Raises:
-        ConfigError: there is no such model, or the class can't be registered.
+        ConfigError: there is no such model, or the class cannot be registered.
     """
     if not isinstance(model, str):
         return register(model)
@@ -74,22 +74,22 @@ def find_model(model):
 
 
 def register(model_class):
-    """Make RecBole know a model class of one's own, by its name, in this process. :func:`recbole_iacn.run` and
-    :func:`recbole_iacn.build` do so for any class that they are given.
+    """Register a custom model class with RecBole, by its name, in this process. :func:`recbole_iacn.run` and
+    :func:`recbole_iacn.build` register every class that they are given.
 
-    The class inherits what its nearest ancestor has, this package's or RecBole's: default settings, dataset, trainer.
-    Its attributes ``settings`` (a group of settings that it adds), ``dataset_class`` and ``trainer_class`` (a class, or
-    its dotted name) say otherwise.
+    The class inherits default settings, dataset and trainer of its nearest ancestor, this package's or RecBole's. Its
+    attributes ``settings`` (a group of settings that it adds), ``dataset_class`` and ``trainer_class`` (a class, or its
+    dotted name) override them.
 
     Args:
-        model_class (type): derived from a model of RecBole's or of this package.
+        model_class (type): a class derived from a model of RecBole or of this package.
 
     Returns:
-        type: the same, so that it serves as a decorator.
+        type: the class itself, so that the function can be used as a decorator.
 
     Raises:
-        ConfigError: it is not a RecBole model; it is context-aware without history and task; its name is taken, or one
-            of its settings is.
+        ConfigError: the class is not a RecBole model, or is context-aware and reads no history; or its name or one of
+            its settings is taken.
 
     Example:
         >>> from recbole_iacn.model.retrieval.multi_interest import ComiRec
@@ -127,21 +127,22 @@ def _names_by_file():
 
 
 def _attribute(module, suffix):
-    """Let ``module``, RecBole's with all datasets or trainers, answer for ``<our model><suffix>``, too."""
+    """Let ``module``, RecBole's module of all datasets or trainers, also have ``<our model><suffix>``."""
 
     def answer(name):
         model = name.removesuffix(suffix)
         if name.endswith(suffix) and (is_ours(model) or model in registered):
-            found = _of_class(own_class(model), module, suffix)
-            if found is not None:
-                return found
+            result = _of_class(own_class(model), module, suffix)
+            if result is not None:
+                return result
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
     module.__getattr__ = answer
 
 
 def _of_class(model_class, module, suffix):
-    """What a model class, or its nearest ancestor that says, goes with; None if RecBole is to choose by type."""
+    """The dataset or trainer of a model class or of its nearest ancestor that has one; None if RecBole is to choose by
+    the model's type."""
     for base in model_class.__mro__:
         own = vars(base).get(f"{suffix.lower()}_class")
         if isinstance(own, str):
@@ -154,17 +155,17 @@ def _of_class(model_class, module, suffix):
 
 
 def patch_models(package):
-    """Let RecBole find our models beside its own sequential ones.
+    """Let RecBole find this package's models among its own sequential ones.
 
     Args:
-        package: ``recbole.model.sequential_recommender``; its modules are looked up after it is imported.
+        package: ``recbole.model.sequential_recommender``, whose modules are looked up after its import.
     """
     if not any(isinstance(finder, _ModelFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ModelFinder())
 
 
 def patch_dataset_names(module):
-    """Answer for ``<our model>Dataset``.
+    """Provide ``<our model>Dataset``.
 
     Args:
         module: ``recbole.data.dataset``.
@@ -173,7 +174,7 @@ def patch_dataset_names(module):
 
 
 def patch_trainer_names(module):
-    """Answer for ``<our model>Trainer``.
+    """Provide ``<our model>Trainer``.
 
     Args:
         module: ``recbole.trainer``.

@@ -1,10 +1,10 @@
-"""One function in place of another that it may call."""
+"""Replace a function by one that may call the original."""
 
 import functools
 
 
 def wrap(owner, name):
-    """Decorator: replace ``owner.name`` by a function that gets the original as its first argument."""
+    """Decorator: replace ``owner.name`` by a function that receives the original as its first argument."""
 
     def decorate(function):
         original = getattr(owner, name)

@@ -10,7 +10,7 @@
     recbole-iacn report results/table1
     recbole-iacn doctor
 
-Modules are imported by the command that needs them.
+Each command imports the modules that it needs.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from recbole_iacn.errors import ConfigError
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; ends with exit code 2 and one line on wrong input.
+    """Run one command; on wrong input, print one line and exit with code 2.
 
     Args:
-        arguments (list of str, optional): the command line without the program's name; by default that of the process.
+        arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["train"]:
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # whoever read, such as head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to flush at the end
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
         sys.exit(1)
 
 
@@ -56,17 +56,23 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    commands.add_parser("train", help="train a model; RecBole's flags, see: recbole-iacn train --help")
-    data.download_parser(commands.add_parser("download", help="fetch Amazon's raw files", allow_abbrev=False))
+    commands.add_parser("train", help="train a model with RecBole's flags, see recbole-iacn train --help")
+    data.download_parser(commands.add_parser("download", help="download Amazon's raw files", allow_abbrev=False))
     data.prepare_parser(
-        commands.add_parser("prepare", help="raw files to atomic files; or show a data set's rows", allow_abbrev=False)
+        commands.add_parser(
+            "prepare", help="convert raw files to atomic files; or show a dataset's rows", allow_abbrev=False
+        )
     )
-    experiments.experiment_parser(commands.add_parser("experiment", help="many runs from one file", allow_abbrev=False))
-    experiments.search_parser(commands.add_parser("search", help="hyper-parameters, on validation", allow_abbrev=False))
+    experiments.experiment_parser(
+        commands.add_parser("experiment", help="carry out many runs described by one file", allow_abbrev=False)
+    )
+    experiments.search_parser(
+        commands.add_parser("search", help="search hyperparameters, on validation data", allow_abbrev=False)
+    )
     experiments.report_parser(
-        commands.add_parser("report", help="an experiment's tables and curves", allow_abbrev=False)
+        commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
     )
     doctor.doctor_parser(
-        commands.add_parser("doctor", help="versions, devices and patches, for a bug report", allow_abbrev=False)
+        commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)
     )
     return parser

@@ -1,4 +1,4 @@
-"""The commands ``recbole-iacn experiment``, ``search`` and ``report``: many runs, and what they found."""
+"""The commands ``recbole-iacn experiment``, ``search`` and ``report``: many runs, and reports of their results."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,76 +8,84 @@ from recbole_iacn.errors import ConfigError
 
 def _file_arguments(parser, meaning):
     parser.add_argument("file", help=meaning)
-    parser.add_argument("--data_path", help="folder that holds the data sets (default: the file's data_path)")
-    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's data sets (default: all)")
+    parser.add_argument("--data_path", help="folder that contains the datasets (default: the file's data_path)")
+    parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's datasets (default: all)")
 
 
-def _reuse_argument(parser, whose="NAME/runs.jsonl and NAME/trials.jsonl have"):
-    parser.add_argument("--reuse", action="store_true", help=f"don't run again what {whose}")
+def _reuse_argument(parser, files="NAME/runs.jsonl and NAME/trials.jsonl"):
+    parser.add_argument("--reuse", action="store_true", help=f"do not repeat runs recorded in {files}")
 
 
 def experiment_parser(parser: ArgumentParser) -> None:
-    """Arguments of ``recbole-iacn experiment``."""
+    """Add the arguments of ``recbole-iacn experiment``."""
     parser.set_defaults(run=_experiment)
-    _file_arguments(parser, "YAML: models, data sets, modes, seeds, settings, sweep")
-    parser.add_argument("--out", default="results", help="folder that gets NAME/runs/ (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, one thread each (default: %(default)s)")
-    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of by --jobs")
-    _reuse_argument(parser, "runs.jsonl and trials.jsonl have, in NAME/ or in another folder beside it")
-    parser.add_argument("--plan", action="store_true", help="say what would be run, and run nothing")
+    _file_arguments(parser, "YAML file with models, datasets, modes, seeds, settings, sweep")
+    parser.add_argument("--out", default="results", help="folder in which NAME/runs/ is created (default: %(default)s)")
     parser.add_argument(
-        "--rehearse", action="store_true", help="one epoch of each kind of run: how long will all take?"
+        "--jobs", type=int, default=1, help="runs at the same time, one thread each (default: %(default)s)"
+    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of with --jobs")
+    _reuse_argument(parser, "runs.jsonl and trials.jsonl, in NAME/ or in another folder beside it")
+    parser.add_argument("--plan", action="store_true", help="list the runs without carrying them out")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="estimate the duration from one epoch of each kind of run"
     )
 
 
 def _experiment(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
     from recbole_iacn.experiments.runner import run_all
-    from recbole_iacn.experiments.store import gathered, lay_out, result_path
+    from recbole_iacn.experiments.store import published_runs, restore_runs, result_path
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
     plan = read_plan(given.file, given.data_path, given.datasets)
     folder = Path(given.out, plan.name)
-    known = gathered(folder, plan.runs) if given.reuse else ()
+    known = published_runs(folder, plan.runs) if given.reuse else ()
     if given.plan:
         done = [run.id in known or result_path(folder, run).is_file() for run in plan.runs]
-        print("\n".join(f"{'done' if there else 'to do'}  {run.title}" for run, there in zip(plan.runs, done)))
+        print("\n".join(f"{'done' if is_done else 'to do'}  {run.title}" for run, is_done in zip(plan.runs, done)))
         return
     check_data(plan)
     if given.rehearse:
         if given.ray:
-            raise ConfigError("ray: a rehearsal runs on this machine; leave --ray or --rehearse out")
+            raise ConfigError("ray: a rehearsal runs on this machine; omit --ray or --rehearse")
         from recbole_iacn.experiments.rehearsal import rehearse
         from recbole_iacn.report.tables import markdown
 
-        table, told = rehearse(plan, given.jobs)
-        print(markdown(*table) + "\n" + told)
+        table, estimate = rehearse(plan, given.jobs)
+        print(markdown(*table) + "\n" + estimate)
         return
     if given.reuse:
-        lay_out(folder, plan.runs)
+        restore_runs(folder, plan.runs)
     failed = run_all(plan, folder, given.jobs, ray=given.ray)
     if failed:
-        raise ConfigError(f"{len(failed)} of {len(plan.runs)} runs failed; what each said: {folder / 'runs'}/*.error")
+        raise ConfigError(
+            f"{len(failed)} of {len(plan.runs)} runs failed; see their errors in {folder / 'runs'}/*.error"
+        )
     print(f"{folder}: {len(plan.runs)} runs")
 
 
 def search_parser(parser: ArgumentParser) -> None:
-    """Arguments of ``recbole-iacn search``."""
+    """Add the arguments of ``recbole-iacn search``."""
     parser.set_defaults(run=_search)
-    _file_arguments(parser, "an experiment's YAML, with the key search")
-    parser.add_argument("--out", default="results", help="folder that gets NAME/best.yaml (default: %(default)s)")
-    _reuse_argument(parser)
-    parser.add_argument("--trials", type=int, default=10, help="of each model and mode (default: %(default)s)")
+    _file_arguments(parser, "an experiment's YAML file, with the key search")
     parser.add_argument(
-        "--jobs", type=int, default=1, help="models or modes at a time, one thread each (default: %(default)s)"
+        "--out", default="results", help="folder in which NAME/best.yaml is written (default: %(default)s)"
+    )
+    _reuse_argument(parser)
+    parser.add_argument(
+        "--trials", type=int, default=10, help="trials per dataset, model and mode (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="searches at the same time, one thread each (default: %(default)s)"
     )
 
 
 def _search(given):
     from recbole_iacn.experiments.plan import check_data, read_plan
     from recbole_iacn.experiments.search import check_space, search
-    from recbole_iacn.experiments.store import lay_out
+    from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
         if getattr(given, name) < 1:
@@ -87,16 +95,18 @@ def _search(given):
     check_data(plan)
     folder = Path(given.out, plan.name)
     if given.reuse:
-        lay_out(folder)
+        restore_runs(folder)
     search(plan, plan.space or {}, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
 
 
 def report_parser(parser: ArgumentParser) -> None:
-    """Arguments of ``recbole-iacn report``."""
+    """Add the arguments of ``recbole-iacn report``."""
     parser.set_defaults(run=_report)
-    parser.add_argument("folder", help="of the experiment, such as results/table1")
-    parser.add_argument("--pictures", action="store_true", help="as SVG, too (pip install 'recbole_iacn[pictures]')")
+    parser.add_argument("folder", help="folder of the experiment, such as results/table1")
+    parser.add_argument(
+        "--pictures", action="store_true", help="also draw figures as SVG (pip install 'recbole_iacn[pictures]')"
+    )
 
 
 def _report(given):

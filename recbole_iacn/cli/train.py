@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn train``, which ``run_recbole_iacn.py`` is, too: one run by RecBole's flags."""
+"""The command ``recbole-iacn train``, also available as ``run_recbole_iacn.py``: one run with RecBole's flags."""
 
 import argparse
 import re
@@ -11,24 +11,30 @@ from recbole_iacn.quick_start import run
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
-    """The command line: RecBole's flags, checked.
+    """Train a model according to a command line with RecBole's flags, which are checked first.
 
-    ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset`` and ``--key=value`` for
-    every setting. Ends with exit code 2 and one line on a wrong setting.
+    The flags are ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset``, and
+    ``--key=value`` for every setting. On a wrong setting, print one line and exit with code 2.
+
+    Args:
+        arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
+
+    Returns:
+        dict: the result of :func:`recbole_iacn.run`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(description="Train a RecBole model, interest-aware or not.", allow_abbrev=False)
     parser.add_argument("--model", "-m", default="DIN_IaCN", help="model name (default: %(default)s)")
-    parser.add_argument("--dataset", "-d", default="ml-100k", help="data set name (default: %(default)s)")
+    parser.add_argument("--dataset", "-d", default="ml-100k", help="dataset name (default: %(default)s)")
     parser.add_argument("--config_files", default="", help="YAML files, separated by spaces")
-    parser.add_argument("--nproc", type=int, default=1, help="processes on this machine")
+    parser.add_argument("--nproc", type=int, default=1, help="number of processes on this machine")
     parser.add_argument("--ip", default="localhost", help="address of the first machine")
     parser.add_argument("--port", default="5678", help="port of the first machine")
-    parser.add_argument("--world_size", type=int, default=-1, help="processes on all machines")
+    parser.add_argument("--world_size", type=int, default=-1, help="number of processes on all machines")
     parser.add_argument("--group_offset", type=int, default=0, help="rank of this machine's first process")
     known, rest = parser.parse_known_args(arguments)
     given = vars(known)
-    sys.argv[1:] = []  # read; what stays there would be reported as unread
+    sys.argv[1:] = []  # these have been read; build would warn about settings that remain
     try:
         return run(config_file_list=given.pop("config_files").split(), config_dict=_settings(rest), **given)
     except ConfigError as error:
@@ -37,13 +43,13 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
 
 
 def _settings(arguments: list[str]) -> dict[str, str]:
-    """``--key=value`` as a dict; RecBole turns the texts into values."""
-    found: dict[str, str] = {}
+    """Parse ``--key=value`` into a dict of strings, which RecBole converts to values."""
+    given: dict[str, str] = {}
     for argument in arguments:
         if not re.fullmatch(r"--\w+=[^=]*", argument):
             raise ConfigError(f"{argument}: settings are given as --key=value")
         key, _, value = argument[2:].partition("=")
-        if found.setdefault(key, value) != value:
-            raise ConfigError(f"{key}: given twice on the command line, as {found[key]} and as {value}")
-    settings.check_keys(found, "command line")
-    return found
+        if given.setdefault(key, value) != value:
+            raise ConfigError(f"{key}: given twice on the command line, as {given[key]} and as {value}")
+    settings.check_keys(given, "command line")
+    return given

@@ -1,1 +1,1 @@
-"""Experiments: many runs from one file, queued, stored and searched."""
+"""Experiments: many runs described by one file, with a queue, stored results and a hyperparameter search."""

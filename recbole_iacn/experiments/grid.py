@@ -1,4 +1,4 @@
-"""A search among few choices: all of them are tried, each as a run like an experiment's own."""
+"""Grid search: every combination of a few choices is tried, each as a run of the same form as an experiment's."""
 
 import itertools
 import json
@@ -15,11 +15,11 @@ from recbole_iacn.experiments.store import TRIALS, result_path
 
 
 def covers(space: dict[str, Any], trials: int) -> bool:
-    """Whether so many trials can try all that a search space has.
+    """Whether a number of trials suffices to try every point of a search space.
 
     Args:
-        space (dict): as :func:`recbole_iacn.experiments.search.search` takes it.
-        trials (int): of each combination of data set, model and mode.
+        space (dict): a search space as in :func:`recbole_iacn.experiments.search.search`.
+        trials (int): number of trials per dataset, model and mode.
     """
     return all("choices" in what for what in space.values()) and len(_choices(space)) <= trials
 
@@ -30,30 +30,30 @@ def try_all(
     data_path: str,
     folder: Path,
     jobs: int,
-    tell: Callable[[str], object],
+    report: Callable[[str], object],
 ) -> list[tuple[dict[str, Any], float]]:
-    """Try every choice.
+    """Try every combination of choices.
 
-    A trial lies in ``runs/`` under the name of an experiment's run with its settings: neither repeats the other's.
-    ``trials.jsonl`` gathers those that are done, also when the search is interrupted.
+    The result of a trial is stored in ``runs/`` under the name of an experiment's run with the same settings, so that
+    neither repeats the other's work. ``trials.jsonl`` collects the finished trials, even if the search is interrupted.
 
     Args:
-        runs (list of Run): one for each combination of data set, model and mode.
-        spaces (list of dict): which settings each of them searches.
-        data_path (str): where the data lie.
+        runs (list of Run): one run per dataset, model and mode.
+        spaces (list of dict): the search space of each run.
+        data_path (str): the folder that contains the datasets.
         folder (pathlib.Path): receives the results.
-        jobs (int): trials at a time.
-        tell (Callable): gets a line for each trial.
+        jobs (int): the number of trials that run at the same time.
+        report (Callable): receives one line of text per trial.
 
     Returns:
-        list of (dict, float): for each run the best settings and their validation score; of equals, the first.
+        list of (dict, float): for each run the best settings and their validation score; of equal scores, the first.
 
     Raises:
-        ConfigError: trials failed; names the files that say why.
+        ConfigError: trials failed; the message names the files with the reasons.
     """
     candidates = [_own_first(run, _choices(space)) for run, space in zip(runs, spaces)]
     trials = [[_with(run, values) for values in some] for run, some in zip(runs, candidates)]
-    # A search that is stopped has tried everybody's own settings before any other.
+    # The first trials are those with the default settings of each run, so that an interrupted search has tried these.
     queued = [trial for turn in itertools.zip_longest(*trials) for trial in turn if trial]
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     try:
@@ -63,12 +63,12 @@ def try_all(
         write_text(folder / TRIALS, "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in done))
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
-        raise ConfigError(f"search: {len(failed)} trials failed, see {files}; those that are done are not run again")
+        raise ConfigError(f"search: {len(failed)} trials failed, see {files}; finished trials are not repeated")
     results = [[json.loads(result_path(folder, trial).read_text()) for trial in some] for some in trials]
     for some, tried in zip(candidates, results):
         for values, result in zip(some, tried):
             named = " ".join(filter(None, (result["dataset"], result["model"], result["mode"])))
-            tell(f"{named}: {result['best']:.4f} by {values}, {len(result['epochs'])} epochs")
+            report(f"{named}: {result['best']:.4f} by {values}, {len(result['epochs'])} epochs")
     places = [max(range(len(tried)), key=lambda place: tried[place]["best"]) for tried in results]
     return [(some[place], tried[place]["best"]) for some, tried, place in zip(candidates, results, places)]
 

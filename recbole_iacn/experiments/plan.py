@@ -1,4 +1,4 @@
-"""What an experiment's file asks for: models x data sets x modes x swept values x seeds, as single runs.
+"""The plan of an experiment: its file describes models x datasets x modes x swept values x seeds; each is one run.
 
 # table1.yaml
 data_path: dataset
@@ -6,15 +6,15 @@ datasets: [Beauty, Sports_and_Outdoors]
 models: [DIN, DIEN, WideDeep]          # backbones; or models without modes, such as [SASRec, ComiRec]
 modes: [off, width, full]
 seeds: [2020, 2021, 2022, 2023, 2024]
-settings: {learning_rate: 0.001}       # of every run
-sweep: {iacn_delta: [0, 0.5, 1]}       # every combination
-only:                                  # settings of some of the runs, the later over the earlier
+settings: {learning_rate: 0.001}       # settings of every run
+sweep: {iacn_delta: [0, 0.5, 1]}       # one run per combination
+only:                                  # settings of some runs; later rules override earlier ones
   - when: {dataset: Beauty, model: [DIN, DIEN], mode: full}
     settings: {iacn_lambda: 0.5}
-divergence: 200                        # test rows on which interests of clicked and recommended items are compared
+divergence: 200                        # number of test rows on which clicked and recommended interests are compared
 
 # delta.yaml
-base: table1.yaml                      # what is not said here stands there; settings are joined, rules come after
+base: table1.yaml                      # source of the missing keys; settings are merged, rules are appended
 models: [DIEN]
 """
 
@@ -45,21 +45,21 @@ _KEYS = (
 )
 _KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict, "divergence": int}
 _WHEN = ("dataset", "model", "mode")
-_BUILT_IN = ("ml-100k",)  # RecBole brings it
+_BUILT_IN = ("ml-100k",)  # RecBole contains this dataset
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training.
+    """One training of an experiment.
 
     Attributes:
-        dataset, model (str): which; with a mode, ``model`` is the backbone's name.
-        mode (str): ``off``, ``width`` or ``full``; empty for a model that has none.
-        sweep (dict): the swept settings' values.
-        seed (int): of everything random.
-        settings (dict): all that RecBole is given, those above included; not where the data lie.
-        divergence (int): test rows on which the interests of clicked and recommended items are compared, if the model
-            has any.
+        dataset, model (str): their names; with a mode, ``model`` is the backbone's name.
+        mode (str): ``off``, ``width`` or ``full``; empty for a model without modes.
+        sweep (dict): the values of the swept settings.
+        seed (int): the random seed.
+        settings (dict): all settings for RecBole, including mode, seed and swept values, but not the path of the data.
+        divergence (int): the number of test rows on which the interests of clicked and recommended items are compared,
+            if the model has interests. Defaults to 0.
     """
 
     dataset: str
@@ -72,27 +72,28 @@ class Run:
 
     @property
     def id(self) -> str:
-        """A name that changes with anything that may change the result."""
-        told = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]
+        """A name that changes with everything that may change the result."""
+        fields = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
         return "-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest)))
 
     @property
     def title(self) -> str:
-        """In words."""
+        """A description for people."""
         sweep = "".join(f", {key} {value}" for key, value in self.sweep.items())
         return f"{' '.join(filter(None, (self.model, self.mode)))} on {self.dataset}{sweep}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An experiment.
+    """The runs of an experiment.
 
     Attributes:
-        name (str): the file's.
-        data_path (str): the folder that holds the data sets.
-        runs (list of Run): seeds outermost, so that an unfinished experiment has a whole table for the first ones.
-        space (dict): what :mod:`recbole_iacn.experiments.search` may try; None if the file does not say.
+        name (str): the file's name without its suffix.
+        data_path (str): the folder that contains the datasets.
+        runs (list of Run): the runs, ordered by seed, so that an unfinished experiment has complete results for the
+            first seeds.
+        space (dict): the space of :mod:`recbole_iacn.experiments.search`; None if the file has none.
     """
 
     name: str
@@ -105,15 +106,15 @@ def read_plan(path: str | Path, data_path: str | None = None, datasets: list[str
     """Read and check an experiment's file.
 
     Args:
-        path (str or pathlib.Path): YAML.
-        data_path (str, optional): over the file's.
-        datasets (list of str, optional): which of the file's data sets.
+        path (str or pathlib.Path): the YAML file.
+        data_path (str, optional): the folder of the datasets; overrides the file's.
+        datasets (list of str, optional): a selection of the file's datasets.
 
     Returns:
-        Plan: with its runs.
+        Plan: the plan.
 
     Raises:
-        ConfigError: names the file, the key and the mend.
+        ConfigError: the file is wrong; the message names the file, the key and what is expected.
     """
     path = Path(path)
     given = _read(path)
@@ -145,18 +146,20 @@ def _modes(path, given, models):
     backbones = [model for model in models if model in click_models()]
     if not backbones:
         if given.get("modes"):
-            raise ConfigError(f"{path}: modes: {models[0]} has none; they are for {', '.join(click_models())}")
+            raise ConfigError(
+                f"{path}: modes: {models[0]} has no modes; these models have: {', '.join(click_models())}"
+            )
         return [""]
     if len(backbones) < len(models):
         other = next(model for model in models if model not in backbones)
-        raise ConfigError(f"{path}: models: {backbones[0]} has modes and {other} has none; make two files")
+        raise ConfigError(f"{path}: models: {backbones[0]} has modes and {other} has none; split them into two files")
     modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
     _one_of(path, "modes", modes, MODES)
     return modes
 
 
 def _read(path, above=()):
-    """A file's content, laid over that of its base."""
+    """A file's content, merged with that of its base."""
     given = settings_checks.read_config_file(str(path))
     for key in given:
         if key not in _KEYS:
@@ -170,7 +173,7 @@ def _read(path, above=()):
         return given
     lower = path.parent / str(given.pop("base"))
     if lower in above or lower == path:
-        raise ConfigError(f"{path}: base: {lower} is laid over this file itself")
+        raise ConfigError(f"{path}: base: {lower} has this file as its own base")
     base = _read(lower, (*above, path))
     joined = {
         "settings": {**(base.get("settings") or {}), **(given.get("settings") or {})},
@@ -180,25 +183,25 @@ def _read(path, above=()):
 
 
 def check_data(plan: Plan) -> None:
-    """Refuse an experiment whose data are not there, before the first run.
+    """Reject an experiment with missing data before the first run.
 
     Args:
         plan (Plan): the experiment.
 
     Raises:
-        ConfigError: names the file and the mend.
+        ConfigError: a data file is missing; the message names it and the possible solutions.
     """
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         path = Path(plan.data_path, dataset, f"{dataset}.inter")
         if dataset not in _BUILT_IN and not path.is_file():
             raise ConfigError(
-                f"{path}: No such file. Name the folder of the data by --data_path, make them (recbole-iacn prepare), "
-                "or choose other data sets by --datasets"
+                f"{path}: No such file. Set the folder of the data with --data_path, create them with recbole-iacn "
+                "prepare, or choose other datasets with --datasets"
             )
 
 
 def recbole_name(run: Run) -> str:
-    """The model that RecBole is asked for."""
+    """The name of a run's model in RecBole."""
     return run.model + SUFFIX if run.mode else run.model
 
 
@@ -223,7 +226,7 @@ def _check_rules(path, rules):
                 raise ConfigError(f"{path}: only: {key}: must be a dict, got {value!r}")
         for key in rule["when"]:
             if key not in _WHEN:
-                raise ConfigError(f"{path}: only: when: {key}: no such key; there are {', '.join(_WHEN)}")
+                raise ConfigError(f"{path}: only: when: {key}: no such key. There are: {', '.join(_WHEN)}")
 
 
 def _matches(when, run):

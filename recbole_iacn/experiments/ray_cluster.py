@@ -1,4 +1,4 @@
-"""Work for a Ray cluster: a function called on each of many tasks, one core and one fresh process per call."""
+"""Run tasks on a Ray cluster: a function is called on each task, with one core and one new process per call."""
 
 import socket
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 from recbole_iacn.errors import ConfigError
 
-Ended: TypeAlias = tuple[Any, Any, str | None]  # a task, what came of it, or what is known of why nothing did
+Ended: TypeAlias = tuple[Any, Any, str | None]  # a task, its result, or the reason why there is none
 Calls: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Ended]]
 
-_ANSWER = 60  # seconds within which a cluster must answer: importing Ray takes some of them
-_SILENCE = 60  # seconds without a finished task, after which it is worth a look whether any core is left
+_ANSWER = 60  # seconds within which a cluster must answer, including the import of Ray
+_SILENCE = 60  # seconds without a finished task after which the cluster is checked for remaining cores
 
 _CONNECT = """
 import sys
@@ -29,23 +29,22 @@ def connect(address: str) -> Calls:
     """Connect to a cluster.
 
     Args:
-        address (str): ``HOST:PORT`` of its head, ``auto`` for the cluster that this machine is a node of, or ``local``
-            for one of this machine alone, started for the purpose.
+        address (str): ``HOST:PORT`` of its head, ``auto`` for the cluster to which this machine belongs, or ``local``
+            for a new cluster on this machine alone.
 
     Returns:
-        Callable: called with a function and a list of tasks, yields (task, value, error) as the calls end, in any
-        order: what the function returned for the task, and None; or None, and a text that says why there is nothing:
-        it raised, its process was killed, its node was lost. Nothing is tried again.
+        Callable: called with a function and a list of tasks, it yields (task, value, error) as the calls end, in any
+        order: the function's result and None; or None and the reason as text: the function raised an exception, its
+        process was killed, or its node was lost. No call is repeated.
 
     Raises:
         ConfigError: Ray cannot be imported, or there is no cluster at this address.
     """
     try:
         import ray
-    except Exception as error:  # an old Ray breaks on what today's NumPy and setuptools lack
+    except Exception as error:  # an old Ray needs names that today's NumPy and setuptools lack
         raise ConfigError(
-            f"ray: it cannot be imported ({type(error).__name__}: {error}); "
-            "pip install --upgrade ray, or leave --ray out"
+            f"ray: it cannot be imported ({type(error).__name__}: {error}); pip install --upgrade ray, or omit --ray"
         ) from None
     try:
         _check(address)
@@ -55,7 +54,7 @@ def connect(address: str) -> Calls:
 
     def call(function, tasks):
         try:
-            # max_calls: a process per call. A call that ran out of memory would, tried again, do so again.
+            # max_calls=1 gives every call its own process; max_retries=0, because out-of-memory errors would recur.
             remote = ray.remote(num_cpus=1, max_calls=1, max_retries=0)(function)
             waiting = {remote.remote(task): task for task in tasks}
             while waiting:
@@ -68,30 +67,30 @@ def connect(address: str) -> Calls:
 
 
 def _check(address):
-    """Raise unless a cluster answers. Ray itself goes on for many minutes, and fills the screen meanwhile."""
+    """Raise an exception unless a cluster answers. Ray itself would retry for minutes and fill the screen."""
     if address == "local":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():  # what else it may be, Ray knows
+    if host and port.isdigit():  # Ray interprets all other forms
         socket.create_connection((host, int(port)), timeout=10).close()
     command = [sys.executable, "-c", _CONNECT, address]
     try:
         tried = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER)
     except subprocess.TimeoutExpired:
-        raise ConnectionError(f"what is there has not answered as a Ray cluster within {_ANSWER} s") from None
+        raise ConnectionError(f"the server there did not answer as a Ray cluster within {_ANSWER} s") from None
     if tried.returncode:
         raise ConnectionError(tried.stderr.strip().rpartition("\n")[2])
 
 
 def _finished(ray, waiting):
-    """The next calls to end, one at least."""
+    """The calls that ended since, at least one."""
     warned = False
     while True:
         done, _ = ray.wait(waiting, timeout=_SILENCE)
         if done:
             return done
         if not warned and not ray.cluster_resources().get("CPU"):
-            warnings.warn(f"ray: no node with a core is left; {len(waiting)} tasks wait for one", stacklevel=2)
+            warnings.warn(f"ray: no node with a core is left; {len(waiting)} tasks are waiting for one", stacklevel=2)
             warned = True
 
 

@@ -1,7 +1,7 @@
-"""Runs an experiment: some processes, one result file a run, nothing lost when it is stopped.
+"""Run an experiment in several processes, with one result file per run, so that an interruption loses no results.
 
-A result is written beside its place and renamed. What stands there already is not run again, so that a stopped
-experiment goes on; a changed setting is another run, with a file of its own.
+Results are written atomically. A run whose result exists is not repeated, so that an interrupted experiment can be
+continued; a changed setting makes another run, with its own file.
 """
 
 import contextlib
@@ -20,51 +20,51 @@ from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import connect
-from recbole_iacn.experiments.store import note_plan, result_path
+from recbole_iacn.experiments.store import record_plan, result_path
 
-Task = tuple[Run, str, str]  # with the folders of data and results
-Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # does the work; whether a run failed
+Task = tuple[Run, str, str]  # a run, the folder of the data, the folder of the results
+Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # runs tasks; yields each run and whether it failed
 
 
 def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True, ray: str | None = None) -> list[Run]:
-    """Run what has no result yet.
+    """Run all runs of an experiment that have no result yet.
 
     Args:
         plan (Plan): the experiment.
-        folder (str or pathlib.Path): receives ``runs/<id>.json``, and ``runs/<id>.error`` of a run that failed;
-            ``runs/<id>.log`` has a line for each epoch of a run that goes on.
-        jobs (int): runs at a time, one thread each. Defaults to 1.
-        progress (bool): show a bar over all runs, with the time left.
-        ray (str, optional): address of a Ray cluster, or ``local``; it then decides how many runs there are at a time.
-            All its machines must find the data under the same path; ``runs/<id>.log`` is there only for runs on
-            machines that see ``folder``.
+        folder (str or pathlib.Path): receives ``runs/<id>.json`` per run, and ``runs/<id>.error`` for a run that
+            failed; ``runs/<id>.log`` has a line per epoch while a run is active.
+        jobs (int): the number of runs at the same time, with one thread each. Defaults to 1.
+        progress (bool): show a progress bar over all runs, with the remaining time. Defaults to True.
+        ray (str, optional): address of a Ray cluster, or ``local``; the cluster then determines the number of runs at
+            the same time. All its machines must have the data at the same path; ``runs/<id>.log`` exists only for runs
+            on machines that can access ``folder``.
 
     Returns:
-        list of Run: those that failed.
+        list of Run: the runs that failed.
 
     Raises:
-        ConfigError: Ray is asked for and cannot be imported, or is not at that address.
+        ConfigError: ``ray`` is given, and Ray cannot be imported or there is no cluster at that address.
     """
     finished = _by_ray(ray) if ray else by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
-    note_plan(plan, folder)
+    record_plan(plan, folder)
     return run_missing(plan.runs, plan.data_path, folder, finished, progress)
 
 
 def run_missing(
     runs: list[Run], data_path: str, folder: str | Path, finished: Finished, progress: bool = True
 ) -> list[Run]:
-    """As :func:`run_all`, of runs that need not be an experiment's, such as a search's trials.
+    """Like :func:`run_all`, for runs that need not belong to an experiment, such as the trials of a search.
 
     Args:
-        runs (list of Run): what is to have a result.
-        data_path (str): where the data lie.
-        folder (str or pathlib.Path): has the folder ``runs``.
-        finished (Callable): says what does the work, such as :func:`by_processes`.
-        progress (bool): as there.
+        runs (list of Run): the runs.
+        data_path (str): the folder that contains the datasets.
+        folder (str or pathlib.Path): the folder that contains ``runs/``.
+        finished (Callable): runs the tasks, such as the result of :func:`by_processes`.
+        progress (bool): as in :func:`run_all`.
 
     Returns:
-        list of Run: those that failed.
+        list of Run: the runs that failed.
     """
     left = [run for run in runs if not result_path(folder, run).is_file()]
     bar = tqdm(total=len(runs), initial=len(runs) - len(left), disable=not progress, smoothing=0, unit="run")
@@ -80,7 +80,8 @@ def run_missing(
 
 
 def by_processes(jobs: int) -> Finished:
-    """So many processes on this machine, a fresh one for each run. One that is killed is a run that failed."""
+    """Run tasks in up to ``jobs`` processes on this machine, each in a new process. If a process is killed, its run has
+    failed."""
     start = multiprocessing.get_context("spawn").Process
 
     def finished(tasks):
@@ -105,15 +106,16 @@ def by_processes(jobs: int) -> Finished:
 
 
 def _failed(path, code):
-    """Whether a process left no result, and, unless it said why itself, what is known of it."""
+    """Whether a process left no result. If it ended abnormally, the reason is written to the run's error file."""
     if code:
-        why = f"by signal {-code}, perhaps for want of memory" if code < 0 else f"with code {code}"
+        why = f"by signal {-code}, perhaps for lack of memory" if code < 0 else f"with code {code}"
         path.with_suffix(".error").write_text(f"the run's process ended {why}\n")
     return not path.is_file()
 
 
 def _by_ray(address):
-    """As many at a time as the cluster has cores. A run whose process is killed or whose node is lost has failed."""
+    """Run as many tasks at the same time as the cluster has cores. If a run's process is killed or its node is lost,
+    the run has failed."""
     call = connect(address)
 
     def finished(tasks):
@@ -124,12 +126,12 @@ def _by_ray(address):
 
 
 def _work(task):
-    """One run, in a process of its own, and its files."""
+    """Carry out one run in this process and write its files."""
     _keep(task, *_attempt(task))
 
 
 def _attempt(task):
-    """(a run's result as JSON, None), or (None, the traceback of what ended it)."""
+    """Carry out one run; returns (its result as JSON, None), or (None, the traceback of the exception)."""
     run, data_path, folder = task
     try:
         with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
@@ -139,22 +141,22 @@ def _attempt(task):
     return json.dumps(result, indent=1) + "\n", None
 
 
-def _keep(task, text, why):
-    """Write what :func:`_attempt` returned; whether the run failed."""
+def _keep(task, text, error):
+    """Write what :func:`_attempt` returned; returns whether the run failed."""
     run, _, folder = task
     path = result_path(folder, run)
-    if why:
-        path.with_suffix(".error").write_text(why)
+    if error:
+        path.with_suffix(".error").write_text(error)
     else:
         write_text(path, text)
         path.with_suffix(".error").unlink(missing_ok=True)
-    return bool(why)
+    return bool(error)
 
 
 @contextlib.contextmanager
 def _followed(path):
-    """A file that gets a line after each epoch, as long as a run lasts: that can be hours."""
-    if not path.parent.is_dir():  # another machine's: a node of a cluster need not see the folder of results
+    """While active, write a line per epoch to a file, because a run may take hours."""
+    if not path.parent.is_dir():  # a node of a cluster may not have access to the folder of results
         yield None
         return
     try:

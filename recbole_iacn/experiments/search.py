@@ -1,11 +1,11 @@
-"""Hyper-parameters by Optuna: on validation alone, with one budget for every backbone and mode.
+"""Hyperparameter search with Optuna, on validation data only and with the same budget for every backbone and mode.
 
 # in an experiment's file
 search:
   learning_rate: {low: 0.0003, high: 0.003, log: true}
-  iacn_lambda: {choices: [0.3, 1, 3]}     # the task's own settings are searched in mode full alone
+  iacn_lambda: {choices: [0.3, 1, 3]}     # the task's own settings are searched in mode full only
 
-Choices alone, and few enough for the trials, are all tried; that needs no Optuna.
+If all settings have choices, and the trials suffice for all combinations, every combination is tried without Optuna.
 """
 
 import copy
@@ -38,51 +38,54 @@ def search(
     trials: int,
     seed: int = 2020,
     jobs: int = 1,
-    tell: Callable[[str], object] = print,
+    report: Callable[[str], object] = print,
 ) -> list[dict[str, Any]]:
-    """For each data set, backbone and mode of a plan: its best settings by the validation metric.
+    """Find the best settings by the validation metric for each dataset, backbone and mode of a plan.
 
-    Every combination has as many trials; a baseline, which has fewer settings, has them for these. The first trial
-    is what would be taken without a search, so that none does worse on validation for having been searched. Trials
-    that stay below the median of the others at the same epoch end early. What was tried lies in ``search.db``: a
-    stopped search goes on. ``best.yaml`` holds rules for the experiment's key ``only``.
+    Every combination has the same number of trials; a baseline, which has fewer settings, has as many for these. The
+    first trial has the settings that would be used without a search, so that a search never lowers the validation
+    score. Trials that stay below the median of the others at the same epoch end early. ``search.db`` records the
+    trials, so that an interrupted search can be continued. ``best.yaml`` contains rules for the experiment's key
+    ``only``.
 
-    A space of choices alone, no more than the trials, is tried whole, see :mod:`recbole_iacn.experiments.grid`.
+    A space that has choices only, with no more combinations than trials, is searched completely, see
+    :mod:`recbole_iacn.experiments.grid`.
 
     Args:
-        plan (Plan): its runs say what is tried; its first seed is used, its sweep is not.
+        plan (Plan): the experiment whose combinations are searched; its first seed is used, its sweep is not.
         space (dict): setting -> ``low`` and ``high`` (and ``log``), or ``choices``.
         folder (str or pathlib.Path): receives both files.
-        trials (int): of each combination, at most.
-        seed (int): of the sampler.
-        jobs (int): combinations at a time, each in a process and a thread of its own. Defaults to 1: in this one.
-        tell (Callable): gets lines that say what was found.
+        trials (int): the maximum number of trials per combination.
+        seed (int): the seed of the sampler. Defaults to 2020.
+        jobs (int): the number of combinations at the same time, each in its own process with one thread. Defaults to
+            1, which uses this process.
+        report (Callable): receives lines of text with the results. Defaults to ``print``.
 
     Returns:
         list of dict: the rules.
 
     Raises:
-        ConfigError: a search space is wrong, trials failed, or Optuna is needed and not installed.
+        ConfigError: the search space is wrong, trials failed, or Optuna is needed and not installed.
     """
     check_space(space)
     for run in plan.runs:
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
-            raise ConfigError(f"valid_metric: the search looks for the highest value, of {metric} the lowest is best")
+            raise ConfigError(f"valid_metric: the search maximizes the metric, but lower values of {metric} are better")
     folder = Path(folder).resolve()
     data_path = str(Path(plan.data_path).resolve())
     if covers(space, trials):
         runs = first_runs(plan)
-        found = try_all(runs, [_own(run, space) for run in runs], data_path, folder, jobs, tell)
-        rules = [_rule(run, *best, tell) for run, best in zip(runs, found)]
+        best = try_all(runs, [_own(run, space) for run in runs], data_path, folder, jobs, report)
+        rules = [_rule(run, *one, report) for run, one in zip(runs, best)]
     else:
-        rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, tell)
+        rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, report)
     write_text(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
 
 
-def _rule(run, values, score, tell):
-    tell(f"{_named(run)}: best {score:.4f} by {values}")
+def _rule(run, values, score, report):
+    report(f"{_named(run)}: best {score:.4f} by {values}")
     when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
     return {"when": when, "settings": values}
 
@@ -92,23 +95,24 @@ def _named(run):
 
 
 def _own(run, space):
-    """Those settings of a search space that a run has."""
+    """The settings of a search space that apply to a run."""
     return {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
 
 
-def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, tell):
+def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, report):
     try:
         import optuna
     except ImportError:
         raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    optuna.storages.RDBStorage(_storage(folder))  # makes the file before several processes open it
+    optuna.storages.RDBStorage(_storage(folder))  # creates the file before several processes open it
     tasks = [(run, _own(run, space), data_path, folder, trials, seed) for run in runs]
     if jobs == 1:
-        return [_rule(run, *best, tell) for run, best in zip(runs, map(_study, tasks))]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:  # tells if a process is killed
-        return [_rule(run, *best, tell) for run, best in zip(runs, pool.map(_study, tasks))]
+        return [_rule(run, *best, report) for run, best in zip(runs, map(_study, tasks))]
+    # Unlike multiprocessing.Pool, this raises an exception if a process is killed.
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        return [_rule(run, *best, report) for run, best in zip(runs, pool.map(_study, tasks))]
 
 
 def _storage(folder):
@@ -116,7 +120,7 @@ def _storage(folder):
 
 
 def _study(task: Any) -> tuple[dict[str, Any], float]:
-    """Search for one combination, or go on with it."""
+    """Search for one combination, or continue its search."""
     import optuna
 
     run, space, data_path, folder, trials, seed = task
@@ -137,7 +141,7 @@ def _study(task: Any) -> tuple[dict[str, Any], float]:
 
 
 def _without_a_search(run, space, data_path):
-    """The searched settings as the experiment's file, or else the backbone's own properties, have them."""
+    """The searched settings' values in the experiment's file, or else in the backbone's own properties."""
     sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
     from recbole.config import Config
 
@@ -153,25 +157,25 @@ def _holds(what, value):
 
 
 def first_runs(plan: Plan) -> list[Run]:
-    """One run for each data set, backbone and mode: that of the first seed, with nothing swept."""
-    found: dict[tuple[str, str, str], Run] = {}
+    """One run per dataset, backbone and mode: the run of the first seed, without swept settings."""
+    first: dict[tuple[str, str, str], Run] = {}
     for run in plan.runs:
         kept = {key: value for key, value in run.settings.items() if key not in run.sweep}
-        found.setdefault((run.dataset, run.model, run.mode), replace(run, sweep={}, settings=kept))
-    return list(found.values())
+        first.setdefault((run.dataset, run.model, run.mode), replace(run, sweep={}, settings=kept))
+    return list(first.values())
 
 
 def check_space(space: dict[str, Any] | None) -> None:
-    """Refuse a search space that cannot be searched.
+    """Reject an invalid search space.
 
     Args:
         space (dict): as in :func:`search`.
 
     Raises:
-        ConfigError: names the setting.
+        ConfigError: the space is invalid; the message names the setting.
     """
     if not isinstance(space, dict) or not space:
-        raise ConfigError("search: the file names no settings to search; add the key search")
+        raise ConfigError("search: the file has no settings to search; add the key search")
     settings_checks.check_keys(space, "search")
     for key, what in space.items():
         ranged = isinstance(what, dict) and {"low", "high"} <= set(what) <= {"low", "high", "log"}
@@ -193,7 +197,7 @@ def _objective(run, space, data_path):
 
         def after_epoch(epoch, score):
             if next(trained) > epoch + 1:
-                return  # a second stage, which counts anew: nobody's first should be compared with it
+                return  # a second stage counts its epochs from 0 and must not be compared with first stages
             trial.report(float(score), epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned

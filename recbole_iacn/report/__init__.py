@@ -1,1 +1,1 @@
-"""What an experiment found: tables, tests, curves and pages from its results."""
+"""Reports of experiments: tables, statistical tests, curves and pages from their results."""

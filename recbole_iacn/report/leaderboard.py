@@ -1,4 +1,4 @@
-"""Models without modes, side by side: their ranking metrics, and those pairs of which a paper says which is better."""
+"""The leaderboard of models without modes: their ranking metrics, and the pairs that a paper orders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from recbole_iacn.report import paper
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Key, Result, Table, in_order, number, p_text, spread
 
-MAIN = "ndcg@10"  # what pairs are compared by, if it was measured
+MAIN = "ndcg@10"  # the metric by which pairs are compared, if it was measured
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One model on one data set with one choice of the swept settings.
+    """One model on one dataset with one combination of swept settings.
 
     Attributes:
-        dataset, model (str): which.
-        sweep (tuple): pairs of a setting and its value.
-        metrics (dict): metric -> seed -> test value; with them what the best epoch was chosen by, on validation.
-        as_in_paper (bool): every run ranks among the paper's 1,000 candidates.
+        dataset, model (str): their names.
+        sweep (tuple): pairs of a swept setting and its value.
+        metrics (dict): metric -> seed -> test value; also the validation score by which the best epoch was chosen.
+        as_in_paper (bool): every run ranks the click among the paper's 1,000 candidates. Defaults to True.
     """
 
     dataset: str
@@ -32,29 +32,29 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The model and its swept settings."""
+        """The model's name and the values of its swept settings."""
         return ", ".join([self.model, *(f"{key} {value}" for key, value in self.sweep)])
 
 
-Pair = tuple[Entry, Entry, Comparison, float]  # of pairs_of
+Pair = tuple[Entry, Entry, Comparison, float]  # as pairs_of returns them
 
 
 def entries_of(results: Sequence[Result]) -> list[Entry]:
-    """Group results.
+    """Group results by dataset, model and swept settings.
 
     Args:
-        results (list of dict): as :func:`recbole_iacn.experiments.store.read_results` gives them.
+        results (list of dict): results, as :func:`recbole_iacn.experiments.store.read_results` returns them.
 
     Returns:
-        list of Entry: by data set, then in the papers' order, then by name.
+        list of Entry: sorted by dataset, then in the papers' order, then by name.
     """
     groups: dict[Key, dict[str, dict[int, float]]] = {}
-    elsewise = set()
+    ranked_otherwise = set()
     for one in results:
         key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
         metrics = groups.setdefault(key, {})
         if not _as_in_paper(one):
-            elsewise.add(key)
+            ranked_otherwise.add(key)
         chosen_by = one["settings"].get("valid_metric", "")
         measured = {**one["test"], f"validation {chosen_by}".strip(): one["best"]}
         if one.get("divergence") is not None:
@@ -67,7 +67,7 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
         place = paper.RANKED.index(model) if model in paper.RANKED else len(paper.RANKED)
         return dataset, place, model, in_order(value for _, value in sweep)
 
-    return [Entry(*key, groups[key], key not in elsewise) for key in sorted(groups, key=order)]
+    return [Entry(*key, groups[key], key not in ranked_otherwise) for key in sorted(groups, key=order)]
 
 
 def _as_in_paper(one):
@@ -77,7 +77,7 @@ def _as_in_paper(one):
 
 
 def cells_of(entries: Sequence[Entry]) -> Table:
-    """Heads and cells: every metric of every entry."""
+    """Heads and cells of the table with every metric of every entry."""
     names = list(dict.fromkeys(metric for entry in entries for metric in entry.metrics))
     cells = []
     for entry in entries:
@@ -87,18 +87,18 @@ def cells_of(entries: Sequence[Entry]) -> Table:
 
 
 def main_metric(entries: Sequence[Entry]) -> str:
-    """NDCG@10, or else the first metric that was measured."""
+    """NDCG@10 if it was measured, otherwise the first metric."""
     return MAIN if MAIN in entries[0].metrics else next(iter(entries[0].metrics))
 
 
 def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
-    """The pairs that a paper orders, and every variant of a model against the model itself.
+    """Compare the pairs that a paper orders, and the two-stage training of a model with its variants.
 
     Args:
-        entries (list of Entry): of the table.
+        entries (list of Entry): the entries of the table.
 
     Returns:
-        list of tuple: (better, other, Comparison, p of the t-test, corrected over all pairs).
+        list of tuple: (better, other, Comparison, p of the t-test, corrected for all pairs).
     """
     metric = main_metric(entries)
     pairs = []
@@ -106,10 +106,10 @@ def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
         for other in entries:
             if better.dataset != other.dataset or not _ordered(better, other):
                 continue
-            found = compare(better.metrics[metric], other.metrics[metric])
-            if found:
-                pairs.append((better, other, found))
-    corrected = holm([found.t_test for *_, found in pairs])
+            comparison = compare(better.metrics[metric], other.metrics[metric])
+            if comparison:
+                pairs.append((better, other, comparison))
+    corrected = holm([comparison.t_test for *_, comparison in pairs])
     return [(*pair, p) for pair, p in zip(pairs, corrected)]
 
 
@@ -121,18 +121,18 @@ def _ordered(better, other):
 
 
 def pair_cells(pairs: Sequence[Pair]) -> Table:
-    """Heads and cells of :func:`pairs_of`."""
+    """Heads and cells of the table of :func:`pairs_of`."""
     cells = []
-    for better, other, found, p in pairs:
-        told = [number(found.gain, sign=True), number(found.effect, 1), p_text(p)]
-        cells.append([better.dataset, better.name, other.name, str(found.pairs), *told])
+    for better, other, comparison, p in pairs:
+        figures = [number(comparison.gain, sign=True), number(comparison.effect, 1), p_text(p)]
+        cells.append([better.dataset, better.name, other.name, str(comparison.pairs), *figures])
     return ["data set", "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
 
 
 def beside_paper(entries: Sequence[Entry]) -> Table | None:
-    """Heads and cells: HR@10 and NDCG@10, the paper's and ours; None where it has none of these data.
+    """Heads and cells of the table with the paper's HR@10 and NDCG@10 and ours; None if the paper has none of them.
 
-    Variants (what is swept) and other rankings than the paper's are left out.
+    Entries with swept settings, or with another ranking than the paper's, are excluded.
     """
     cells = []
     for entry in entries:
@@ -150,9 +150,9 @@ def beside_paper(entries: Sequence[Entry]) -> Table | None:
 
 
 def verdict(pairs: Sequence[Pair]) -> list[str]:
-    """Sentences: which pairs hold, by the t-test at .05, and which not."""
+    """Sentences on the pairs for which the paper's order holds, by the t-test at .05, and on those for which not."""
 
-    def told(some):
+    def named(some):
         return "; ".join(f"{better.name} > {other.name} on {better.dataset}" for better, other, *_ in some)
 
     held = [pair for pair in pairs if pair[3] < 0.05]
@@ -160,9 +160,9 @@ def verdict(pairs: Sequence[Pair]) -> list[str]:
     behind = [pair for pair in pairs if pair[2].gain <= 0]
     sentences = []
     if held:
-        sentences.append(f"Holds, p < .05: {told(held)}.")
+        sentences.append(f"Holds, p < .05: {named(held)}.")
     if ahead:
-        sentences.append(f"Ahead, but not shown: {told(ahead)}.")
+        sentences.append(f"Ahead, but not shown: {named(ahead)}.")
     if behind:
-        sentences.append(f"Does not hold: {told(behind)}.")
+        sentences.append(f"Does not hold: {named(behind)}.")
     return sentences

@@ -1,4 +1,4 @@
-"""The report as one page: no network, light and dark, wide and narrow."""
+"""The report as one HTML page, which needs no network and adapts to light and dark, wide and narrow screens."""
 
 import html
 import re
@@ -42,16 +42,16 @@ window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rec
 
 
 def page(name: str, figures: Figures, sections: Sequence[tuple[str, str, Table]], verdict: Sequence[str]) -> str:
-    """The whole page.
+    """Write the whole page.
 
     Args:
-        name (str): the experiment's.
-        figures (dict): of :func:`figures_of`.
+        name (str): the experiment's name.
+        figures (dict): the figures, as :func:`figures_of` returns them.
         sections (list of tuple): (title, text, (heads, cells)).
-        verdict (list of str): sentences.
+        verdict (list of str): sentences on the outcome.
 
     Returns:
-        str: HTML with Plotly inside.
+        str: HTML that contains Plotly.
     """
     parts = [f"<h1>{html.escape(name)}</h1>", *(f"<p>{html.escape(sentence)}</p>" for sentence in verdict)]
     for place, (title, figure) in enumerate(figures.values()):
@@ -68,15 +68,15 @@ def page(name: str, figures: Figures, sections: Sequence[tuple[str, str, Table]]
 
 
 def figures_of(results: Sequence[Result], rows: Sequence[Row]) -> Figures:
-    """All figures of a report.
+    """All figures of a report on models with modes.
 
     Args:
-        results (list of dict): its runs.
-        rows (list of Row): of the table.
+        results (list of dict): the results of the runs.
+        rows (list of Row): the rows of the table.
 
     Returns:
-        dict: name -> (title, plotly Figure): ``gain`` where there is something to compare, one for each swept
-        setting, by its name, and ``training 0``, ``training 1`` ….
+        dict: name -> (title, plotly Figure): ``gain`` if there are comparisons, one figure per swept setting, with the
+        setting's name, and ``training 0``, ``training 1`` ….
     """
     figures = {}
     if any(row.comparisons[control] for row in rows for control in CONTROLS):
@@ -91,8 +91,8 @@ def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Fig
     """All figures of a report on models without modes.
 
     Args:
-        results (list of dict): its runs.
-        entries (list of Entry): of the table.
+        results (list of dict): the results of the runs.
+        entries (list of Entry): the entries of the table.
 
     Returns:
         dict: name -> (title, plotly Figure): ``board``, and ``training 0``, ``training 1`` ….
@@ -116,7 +116,7 @@ def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Fig
 
 
 def write_pictures(figures: Figures, folder: Path) -> list[Path]:
-    """Figures as SVG, for places that run no script.
+    """Write figures as SVG files, for viewers that run no scripts.
 
     Args:
         figures (dict): name -> (title, plotly Figure).
@@ -126,20 +126,20 @@ def write_pictures(figures: Figures, folder: Path) -> list[Path]:
         list of pathlib.Path: the files.
 
     Raises:
-        ConfigError: Kaleido or the browser that it draws with is missing.
+        ConfigError: Kaleido, or the browser that it needs, is missing.
     """
     paths = []
     for name, (_, figure) in figures.items():
         shown = go.Figure(figure).update_layout(paper_bgcolor="white", font_color="#1c1c1c")
         for place, trace in enumerate(shown.data):
-            trace.uid = str(place)  # else a random one
+            trace.uid = str(place)  # the default is random
         try:
             drawn = shown.to_image(format="svg", width=900, height=figure.layout.height)
         except (ValueError, ImportError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigError(
-                f"pictures: Plotly could not draw ({reason}); pip install 'recbole_iacn[pictures]' and install Chrome "
-                "or Chromium, or leave --pictures out"
+                f"pictures: Plotly cannot draw ({reason}); pip install 'recbole_iacn[pictures]' and install Chrome "
+                "or Chromium, or omit --pictures"
             ) from None
         paths.append(folder / f"{name}.svg")
         with replacing(paths[-1]) as partial:
@@ -148,24 +148,24 @@ def write_pictures(figures: Figures, folder: Path) -> list[Path]:
 
 
 def _same_each_time(svg):
-    """Without the random mark that Plotly gives each drawing's parts, so that equal figures are equal files."""
+    """Replace the random identifier in the names of a drawing's parts, so that equal figures give equal files."""
     mark = re.search(rb'id="defs-(\w+)"', svg)
     return re.sub(rb"([a-z]-?)" + mark[1], rb"\1figure", svg) if mark else svg
 
 
 def gains(rows: Sequence[Row]) -> go.Figure:
-    """Mean gain of ``full`` over each control, with Student's 95 % interval."""
+    """A figure of the mean gain of ``full`` over each control, with Student's 95 % interval."""
     figure = _figure("test AUC of full − control")
     for control in CONTROLS:
         known = [row for row in rows if row.comparisons[control]]
         if not known:
             continue
         names = [", ".join([row.dataset, row.model, *(f"{k} {v}" for k, v in row.sweep)]) for row in known]
-        found = [one for row in known if (one := row.comparisons[control])]
+        comparisons = [one for row in known if (one := row.comparisons[control])]
         figure.add_scatter(
-            x=[one.gain for one in found],
+            x=[one.gain for one in comparisons],
             y=names,
-            error_x={"array": [_reach(one) for one in found]},
+            error_x={"array": [_reach(one) for one in comparisons]},
             mode="markers",
             name=f"full − {control}",
             marker={"color": COLOURS[control], "size": 9},
@@ -175,15 +175,15 @@ def gains(rows: Sequence[Row]) -> go.Figure:
     return figure
 
 
-def _reach(found):
+def _reach(comparison):
     """Half the width of Student's 95 % interval of a mean; 0 for one pair."""
-    if found.pairs == 1:
+    if comparison.pairs == 1:
         return 0.0
-    return found.deviation * float(stats.t.ppf(0.975, found.pairs - 1)) / found.pairs**0.5
+    return comparison.deviation * float(stats.t.ppf(0.975, comparison.pairs - 1)) / comparison.pairs**0.5
 
 
 def curve(rows: Sequence[Row], key: str) -> go.Figure:
-    """Test AUC over a swept setting, a band of one standard deviation."""
+    """A figure of the test AUC over a swept setting, with a band of one standard deviation."""
     figure = _figure(key)
     rows = [row for row in rows if key in dict(row.sweep)]
     for dataset, model in sorted({(row.dataset, row.model) for row in rows}):
@@ -201,7 +201,7 @@ def curve(rows: Sequence[Row], key: str) -> go.Figure:
 
 
 def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
-    """For each backbone on a data set: the validation metric and both losses over the epochs, means over seeds."""
+    """Figures of the validation metric and both losses over the epochs, means over seeds, per backbone and dataset."""
     figures = []
     unswept = [one for one in results if not one["sweep"]]
     for dataset, model in sorted({(one["dataset"], one["model"]) for one in unswept}):
@@ -214,7 +214,7 @@ def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
             figure = _figure("epoch")
             for mode in dict.fromkeys(one["mode"] for one in sorted(runs, key=_place)):
                 series = [[value(epoch) for epoch in one["epochs"]] for one in runs if one["mode"] == mode]
-                columns = list(zip(*series)) if series else []  # as far as every seed went
+                columns = list(zip(*series)) if series else []  # up to the last epoch that every seed has
                 if not columns or None in columns[0]:
                     continue
                 means, deviations = zip(*(mean_and_deviation(column) for column in columns))

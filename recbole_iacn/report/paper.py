@@ -1,4 +1,4 @@
-"""The papers' figures, to stand beside ours: AUC, mean and standard deviation of five runs.
+"""The papers' results, for comparison with ours: AUC, mean and standard deviation of five runs.
 
 Jaiswal & Xiong (IaCN), RecSys '23, table 1 and figure 2; the same values, with more digits, in the MICN paper (under
 review at ICLR 2022), tables 2, 3 and 4, where delta is called phi.
@@ -6,7 +6,7 @@ review at ICLR 2022), tables 2, 3 and 4, where delta is called phi.
 Wang et al. (TiMiRec), CIKM '22, table 2.
 """
 
-# (data set, backbone) -> (the backbone, with the task)
+# (dataset, backbone) -> (the backbone, with the task)
 TABLE1 = {
     ("Electronics", "WideDeep"): ((0.7461, 0.0015), (0.7502, 0.0010)),
     ("Electronics", "DIN"): ((0.7569, 0.0009), (0.7606, 0.0013)),
@@ -16,7 +16,7 @@ TABLE1 = {
     ("Books", "DIEN"): ((0.8534, 0.0018), (0.8633, 0.0019)),
 }
 
-# delta -> DIEN with the task on Books; without: .8534
+# delta -> DIEN with the task on Books; without the task: .8534
 DELTA = {
     0.1: (0.8620, 0.0018),
     0.2: (0.8636, 0.0019),
@@ -50,11 +50,11 @@ RANKED = (
     "TiMiRecPlus",
 )
 
-# (the better one, the other), which that table claims.
+# (the better model, the other) according to that table.
 BETTER = (("ComiRec", "MIND"), ("TiMiRec", "ComiRec"), ("TiSASRec", "SASRec"), ("TiMiRecPlus", "ComiRecPlus"))
 
-# (data set, model) -> (HR@10, NDCG@10). TiMiRec's NDCG@10 is printed as .1118, which the figures beside it rule out:
-# given its metrics at 5, 10 and 20 it lies in [.1170, .1205]; .1188 is what one misread digit would make of it.
+# (dataset, model) -> (HR@10, NDCG@10). TiMiRec's NDCG@10 is printed as .1118, which contradicts its other metrics:
+# given those at 5, 10 and 20 it lies in [.1170, .1205]; .1188 differs from the printed value in one digit.
 TABLE2 = {
     ("Beauty", "GRU4Rec"): (0.1552, 0.0873),
     ("Beauty", "YouTubeDNN"): (0.1563, 0.0870),

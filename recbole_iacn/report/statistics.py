@@ -1,4 +1,4 @@
-"""Is the difference real? Paired tests over seeds, corrected for how many were made."""
+"""Paired tests over seeds, corrected for the number of tests."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ class Comparison:
     """``full`` against a control, seed by seed.
 
     Attributes:
-        pairs (int): seeds that have both.
-        gain (float): mean of the differences.
+        pairs (int): the number of seeds with both results.
+        gain (float): the mean of the differences.
         deviation (float): their standard deviation; nan for one pair.
-        effect (float): Cohen's d of paired differences, ``gain / deviation``; nan for one pair, infinite without any
-            deviation.
-        wilcoxon (float): p that the gain is no greater than 0, by Wilcoxon's signed ranks, exact: five pairs can
-            reach 1/32 = .031 at best; nan for one pair.
-        t_test (float): the same by Student's paired t; nan for one pair.
+        effect (float): Cohen's d of paired differences, ``gain / deviation``; nan for one pair, infinite if the
+            deviation is 0.
+        wilcoxon (float): one-sided p value of Wilcoxon's exact signed-rank test, for which 1/32 = .031 is the smallest
+            value with five pairs; nan for one pair.
+        t_test (float): one-sided p value of Student's paired t-test; nan for one pair.
     """
 
     pairs: int
@@ -31,14 +31,14 @@ class Comparison:
 
 
 def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Comparison | None:
-    """Paired comparison of two series of results.
+    """Compare two series of results in pairs.
 
     Args:
         treated (dict): seed -> result.
-        control (dict): the same of the control.
+        control (dict): seed -> result of the control.
 
     Returns:
-        Comparison: over the seeds that both have; None if there are none.
+        Comparison: the comparison over the seeds that both have; None if they have none in common.
     """
     seeds = sorted(treated.keys() & control.keys())
     differences = [treated[seed] - control[seed] for seed in seeds]
@@ -61,15 +61,15 @@ def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Compa
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for their number, so that one false alarm among all has at most the stated chance.
+    """Correct p values for their number, which controls the family-wise error rate.
 
     Source: Holm, Scandinavian Journal of Statistics 6, 1979.
 
     Args:
-        p_values (list of float): nan where there is none.
+        p_values (list of float): p values; nan for a missing one.
 
     Returns:
-        list of float: in the same order.
+        list of float: the corrected values, in the same order.
     """
     known = sorted((p, place) for place, p in enumerate(p_values) if p == p)
     corrected, highest = [float("nan")] * len(p_values), 0.0

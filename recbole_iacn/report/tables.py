@@ -1,4 +1,4 @@
-"""An experiment's results as tables: grouped, compared, in Markdown and LaTeX."""
+"""Tables of an experiment's results, grouped and compared, in Markdown and LaTeX."""
 
 import math
 import operator
@@ -14,8 +14,8 @@ from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.report.statistics import Comparison, compare, holm
 
 Table = tuple[list[str], list[list[str]]]  # heads and cells
-Result = Mapping[str, Any]  # of a run
-Key = tuple[str, str, tuple[tuple[str, Any], ...]]  # data set, model, swept settings
+Result = Mapping[str, Any]  # the result of a run
+Key = tuple[str, str, tuple[tuple[str, Any], ...]]  # dataset, model, swept settings
 
 CONTROLS = ("off", "width")
 METRIC = "auc"
@@ -23,14 +23,14 @@ METRIC = "auc"
 
 @dataclass(frozen=True)
 class Row:
-    """One backbone on one data set with one choice of the swept settings.
+    """One backbone on one dataset with one combination of swept settings.
 
     Attributes:
-        dataset, model (str): which.
-        sweep (tuple): pairs of a setting and its value.
-        results (dict): mode -> seed -> test AUC, or what else was asked for.
-        comparisons (dict): control -> :class:`Comparison` of ``full`` with it, None where there is nothing to pair.
-        p_values (dict): (control, ``t_test`` or ``wilcoxon``) -> p, corrected over all rows and both controls.
+        dataset, model (str): their names.
+        sweep (tuple): pairs of a swept setting and its value.
+        results (dict): mode -> seed -> test AUC, or the value that :func:`rows_of` was given.
+        comparisons (dict): control -> :class:`Comparison` of ``full`` with it; None if they have no seed in common.
+        p_values (dict): (control, ``t_test`` or ``wilcoxon``) -> p, corrected for all rows and both controls.
     """
 
     dataset: str
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def holds(self) -> bool | None:
-        """Whether ``full`` beats every control that there is, by the t-test at .05; None if none can be tested."""
+        """Whether ``full`` beats every control that was run, by the t-test at .05; None if none can be tested."""
         known = [self.p_values[control, "t_test"] for control in CONTROLS if self.comparisons[control]]
         known = [p for p in known if not math.isnan(p)]
         return all(p < 0.05 for p in known) if known else None
@@ -54,19 +54,20 @@ def auc(result: Result) -> float:
 
 
 def divergence(result: Result) -> float | None:
-    """A run's Jensen-Shannon divergence; None where it was not measured."""
+    """A run's Jensen-Shannon divergence; None if it was not measured."""
     return result.get("divergence")
 
 
 def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] = auc) -> list[Row]:
-    """Group results.
+    """Group results by dataset, model and swept settings.
 
     Args:
-        results (list of dict): as :func:`recbole_iacn.experiments.store.read_results` gives them.
-        value (Callable): what of a result, such as :func:`divergence`; results of which it is None are left out.
+        results (list of dict): results, as :func:`recbole_iacn.experiments.store.read_results` returns them.
+        value (Callable): the value of a result that is grouped, such as :func:`divergence`; results for which it is
+            None are excluded. Defaults to :func:`auc`.
 
     Returns:
-        list of Row: in the order of first appearance by data set, then model, then swept values.
+        list of Row: sorted by dataset, then model, then swept values.
     """
     groups: dict[Key, dict[str, dict[int, float]]] = {}
     for one in results:
@@ -80,9 +81,9 @@ def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] =
     }
     corrected = {}
     for test in ("t_test", "wilcoxon"):
-        asked = [(key, c) for key in keys for c in CONTROLS if comparisons[key][c]]
-        values = holm([getattr(comparisons[key][c], test) for key, c in asked])
-        corrected.update({(key, c, test): p for (key, c), p in zip(asked, values)})
+        tested = [(key, c) for key in keys for c in CONTROLS if comparisons[key][c]]
+        values = holm([getattr(comparisons[key][c], test) for key, c in tested])
+        corrected.update({(key, c, test): p for (key, c), p in zip(tested, values)})
     return [
         Row(*key, groups[key], comparisons[key], {(c, t): p for (k, c, t), p in corrected.items() if k == key})
         for key in keys
@@ -90,26 +91,26 @@ def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] =
 
 
 def in_order(values: Iterable[Any]) -> list[tuple[int, float, str]]:
-    """A key that sorts swept values: numbers by size, then all others as text."""
+    """A sort key for swept values: numbers by size, then all others as text."""
     numbers = (int, float)
     return [(0, value, "") if isinstance(value, numbers) else (1, 0, str(value)) for value in values]
 
 
 def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
-    """(mean, sample standard deviation); the latter nan for one value."""
+    """Mean and sample standard deviation; the latter is nan for one value."""
     values = list(values)
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float("nan")
 
 
 def number(value: float, places: int = 4, sign: bool = False) -> str:
-    """A figure without its leading zero, as the papers print it; a dash for nan."""
+    """A number without its leading zero, as the papers print it; a dash for nan."""
     if math.isnan(value):
         return "–"
     return re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{'+' if sign else ''}.{places}f}")
 
 
 def spread(values: Mapping[int, float] | None) -> str:
-    """Mean ± standard deviation of results by seed, as text; a dash where there are none."""
+    """Mean ± standard deviation of results by seed, as text; a dash if there are none."""
     if not values:
         return "–"
     mean, deviation = mean_and_deviation(values.values())
@@ -122,7 +123,7 @@ def p_text(value: float) -> str:
 
 
 def cells_of(rows: Sequence[Row]) -> Table:
-    """Heads and cells, as text, of the table of results and comparisons."""
+    """Heads and cells, as text, of the table with results and comparisons."""
     swept = [key for key, _ in rows[0].sweep] if rows else []
     modes = [mode for mode in MODES if any(mode in row.results for row in rows)]
     controls = [control for control in CONTROLS if any(row.comparisons[control] for row in rows)]
@@ -135,11 +136,11 @@ def cells_of(rows: Sequence[Row]) -> Table:
         line = [row.dataset, row.model, *(str(value) for _, value in row.sweep), str(seeds)]
         line += [spread(row.results.get(mode)) for mode in modes]
         for control in controls:
-            found = row.comparisons[control]
-            if not found:
+            comparison = row.comparisons[control]
+            if not comparison:
                 line += ["–"] * 4
                 continue
-            line += [number(found.gain, sign=True), number(found.effect, 1)]
+            line += [number(comparison.gain, sign=True), number(comparison.effect, 1)]
             line += [p_text(row.p_values[control, test]) for test in ("t_test", "wilcoxon")]
         cells.append(line)
     return heads, cells
@@ -157,7 +158,7 @@ def _latex_row(cells: Sequence[str], _widths: Sequence[int], _alignments: Sequen
     return " & ".join(cell.translate(_IN_LATEX) for cell in cells) + r" \\"
 
 
-# tabulate's own formats pad their columns, and a change of one cell would then change every line of a table.
+# tabulate's own formats pad their columns, so that a change of one cell would change every line of a table.
 _MARKDOWN = TableFormat(
     lineabove=None,
     linebelowheader=_markdown_rule,
@@ -193,12 +194,12 @@ def latex(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 
 def _table(heads: Sequence[str], cells: Sequence[Sequence[str]], layout: TableFormat) -> str:
-    # Cells are text that is printed as it is: a number is not read, nothing is aligned.
+    # Cells are printed unchanged: numbers are not parsed, and nothing is aligned.
     return tabulate(cells, heads, layout, disable_numparse=True, stralign=None) + "\n"
 
 
 def costs_of(results: Sequence[Result]) -> Table:
-    """Heads and cells: medians over the runs of a backbone in a mode, or of a model without, on a data set."""
+    """Heads and cells of the table of costs: medians over the runs per dataset, model, mode and swept values."""
     groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
         swept = tuple(value for _, value in sorted(one["sweep"].items()))
@@ -218,6 +219,6 @@ def costs_of(results: Sequence[Result]) -> Table:
 
 
 def _pace(one):
-    """Seconds of an epoch, training and validation, the first left out: it holds the loading."""
+    """Seconds per epoch, training and validation, without the first, which includes the loading."""
     seconds = [epoch["seconds"] for epoch in one["epochs"]]
     return (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1) if len(seconds) > 1 else seconds[0]

@@ -1,4 +1,4 @@
-"""A report of an experiment: what was found, in Markdown, LaTeX and one page of HTML."""
+"""The report of an experiment, in Markdown, LaTeX and one page of HTML."""
 
 import json
 from collections.abc import Sequence
@@ -37,17 +37,18 @@ _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
 
 def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
-    """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, all runs in one file, beside ``runs/``.
+    """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, which contains all runs, to a folder.
 
     Args:
-        folder (str or pathlib.Path): holds ``runs/``, or ``runs.jsonl`` of an earlier report.
-        pictures (bool): draw the gains and the swept curves as SVG, too, and show them in ``report.md``.
+        folder (str or pathlib.Path): the folder that contains ``runs/``, or ``runs.jsonl`` of an earlier report.
+        pictures (bool): also draw the gains and the swept curves as SVG, and show them in ``report.md``. Defaults to
+            False.
 
     Returns:
         list of pathlib.Path: the files.
 
     Raises:
-        ConfigError: no results there, or pictures cannot be drawn.
+        ConfigError: the folder has no results, or pictures cannot be drawn.
     """
     folder = Path(folder)
     results = read_results(folder)
@@ -96,12 +97,16 @@ def _without_modes(results):
 
 
 def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) -> list[tuple[str, str, tables.Table]]:
-    """What a report says beside its figures.
+    """The sections of a report on models with modes.
+
+    Args:
+        results (list of dict): the results of the runs.
+        rows (list of Row): the rows of the table.
 
     Returns:
         list of tuple: (title, text, (heads, cells)).
     """
-    compared = any(found for row in rows for found in row.comparisons.values())
+    compared = any(comparison for row in rows for comparison in row.comparisons.values())
     sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows))]
     swept = sweeps.against_default(rows)
     if swept:
@@ -120,7 +125,7 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
 
 
 def _beside_paper(rows):
-    """The papers' figures and ours of the same kind; None where they have none."""
+    """Heads and cells of the table with the papers' results and ours; None if the papers have none of the kind."""
     swept = [key for key, _ in rows[0].sweep]
     theirs: list[tuple[str, str, Stated | None, Stated]]
     if not swept:
@@ -137,9 +142,9 @@ def _beside_paper(rows):
         cells.append([dataset, name, *(_stated(figure) for figure in (plain, task)), gain])
     for row in rows:
         name = ", ".join([row.model, *(f"{_SHORT.get(key, key)} {value}" for key, value in row.sweep)])
-        found = row.comparisons["off"]
+        comparison = row.comparisons["off"]
         spreads = [tables.spread(row.results.get(mode)) for mode in ("off", "full")]
-        cells.append([row.dataset, name, *spreads, tables.number(found.gain, sign=True) if found else "–"])
+        cells.append([row.dataset, name, *spreads, tables.number(comparison.gain, sign=True) if comparison else "–"])
     return ["data set", "backbone", "plain", "with the task", "gain"], cells
 
 
@@ -148,13 +153,13 @@ def _stated(figure):
 
 
 def verdict(rows: Sequence[tables.Row]) -> list[str]:
-    """One sentence for each outcome.
+    """One sentence per outcome.
 
     Args:
-        rows (list of Row): of the table.
+        rows (list of Row): the rows of the table.
 
     Returns:
-        list of str: which rows the task wins, by the t-test at .05 against every control, and which not.
+        list of str: the rows in which the task beats every control, by the t-test at .05, and those in which not.
     """
 
     def name(row):
@@ -162,14 +167,14 @@ def verdict(rows: Sequence[tables.Row]) -> list[str]:
 
     held, failed = ([name(row) for row in rows if row.holds is outcome] for outcome in (True, False))
     untested = [name(row) for row in rows if row.holds is None and any(row.comparisons.values())]
-    told = []
+    sentences = []
     if held:
-        told.append(f"full beats every control, p < .05: {'; '.join(held)}.")
+        sentences.append(f"full beats every control, p < .05: {'; '.join(held)}.")
     if failed:
-        told.append(f"Not shown to beat every control: {'; '.join(failed)}.")
+        sentences.append(f"Not shown to beat every control: {'; '.join(failed)}.")
     if untested:
-        told.append(f"Too few runs to tell: {'; '.join(untested)}.")
-    return told
+        sentences.append(f"Too few runs to tell: {'; '.join(untested)}.")
+    return sentences
 
 
 def _markdown(name, results, sentences, sections, pictures):

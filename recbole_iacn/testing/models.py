@@ -1,4 +1,4 @@
-"""Checks of models: what must hold whatever a model computes."""
+"""Checks of models: properties that hold for every model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 import torch
 
-from recbole_iacn.testing.planted import described, small_training, some_rows, without_padding
+from recbole_iacn.testing.planted import model_of, small_training, some_rows, without_padding
 
 if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class ModelChecks:
-    """What holds for every model.
+    """Checks that every model passes.
 
     Attributes:
-        model (str or type): whose checks these are.
-        settings (dict): over those of :data:`recbole_iacn.testing.planted.SMALL`.
-        tolerance (float): absolute, of scores that are computed in another order.
+        model (str or type): the model to check, by name or class.
+        settings (dict): settings that override those of :data:`recbole_iacn.testing.planted.SMALL`.
+        tolerance (float): absolute tolerance of scores that are computed in a different order. Defaults to 1e-5.
     """
 
     model: str | type | None = None
@@ -33,21 +33,21 @@ class ModelChecks:
     @pytest.fixture(scope="class")
     @classmethod
     def training(cls, tmp_path_factory: pytest.TempPathFactory) -> Training:
-        """A training of the model, its weights random and far from those of its start."""
-        made = cls.make(tmp_path_factory.mktemp("planted"))
+        """A training of the model, with random weights that are much larger than its initial ones."""
+        training = cls.make(tmp_path_factory.mktemp("planted"))
         torch.manual_seed(0)
-        for parameter in made.model.parameters():
+        for parameter in training.model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
-        return made
+        return training
 
     @classmethod
     def make(cls, folder: Path, **changes: Any) -> Training:
-        """A training of the model, not trained yet."""
-        return small_training(described(cls.model, cls), folder, **{**cls.settings, **changes})
+        """Build a training of the model, not trained yet."""
+        return small_training(model_of(cls.model, cls), folder, **{**cls.settings, **changes})
 
     @torch.no_grad()
     def scores(self, training: Training, rows: Interaction) -> Tensor:
-        """The scores of all items for each row, (B, items)."""
+        """The scores of all items for each row, shape (B, items)."""
         training.model.eval()
         return training.model.full_sort_predict(rows).view(len(rows), -1)[:, 1:]
 
@@ -78,8 +78,8 @@ class ModelChecks:
             if training.dataset.item_feat is not None:
                 one.update(training.dataset.join(one))
             with torch.no_grad():
-                found = training.model.predict(one).flatten()
-            torch.testing.assert_close(found, scores[:, item - 1], atol=self.tolerance, rtol=1e-4)
+                predicted = training.model.predict(one).flatten()
+            torch.testing.assert_close(predicted, scores[:, item - 1], atol=self.tolerance, rtol=1e-4)
 
     def test_rows_do_not_see_each_other(self, training: Training) -> None:
         rows = some_rows(training)
@@ -117,7 +117,7 @@ class ModelChecks:
 
 
 class ClickModelChecks(ModelChecks):
-    """Of a click-through-rate model, ``recbole_iacn.interest_aware(…)``."""
+    """Checks of a click-through-rate model, ``recbole_iacn.interest_aware(…)``."""
 
     def test_scores_are_probabilities(self, training: Training) -> None:
         scores = self.scores(training, some_rows(training))
@@ -131,7 +131,7 @@ class ClickModelChecks(ModelChecks):
 
     @pytest.mark.parametrize("delta", [0.0, 1.0])
     def test_delta_says_which_task_moves_the_second_embedding(self, tmp_path: Path, delta: float) -> None:
-        """At 0 the auxiliary task alone moves E_auxiliary, at 1 the main one."""
+        """With delta 0 only the auxiliary task moves E_auxiliary, with delta 1 only the main task does."""
         model = (made := self.make(tmp_path, iacn_delta=delta)).model.train()
         batch = next(iter(made.train_data)).to(model.device)
         items = torch.arange(model.n_items, device=model.device)
@@ -146,7 +146,7 @@ class ClickModelChecks(ModelChecks):
 
 
 class RetrievalModelChecks(ModelChecks):
-    """Of a model with interests, derived from :class:`recbole_iacn.InterestRecommender`."""
+    """Checks of a model with interests, derived from :class:`recbole_iacn.InterestRecommender`."""
 
     settings: ClassVar[dict[str, Any]] = {"eval_negatives": 9, "topk": [5], "valid_metric": "NDCG@5"}
 
@@ -154,7 +154,7 @@ class RetrievalModelChecks(ModelChecks):
         rows = some_rows(training)
         interests, active = training.model.eval().interests(rows)
         assert interests.shape == (len(rows), active.shape[1], training.model.embedding_size)
-        assert active.dtype == torch.bool and active[:, 0].all(), "everybody has the first interest"
+        assert active.dtype == torch.bool and active[:, 0].all(), "every user must have the first interest"
 
     def test_a_score_is_the_largest_product(self, training: Training) -> None:
         rows, model = some_rows(training), training.model.eval()

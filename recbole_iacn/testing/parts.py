@@ -1,4 +1,4 @@
-"""Checks of parts: extractors, and auxiliary tasks."""
+"""Checks of parts of a model: extractors and auxiliary tasks."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ B, L, K, D = 6, 7, 3, 4
 
 
 class ExtractorChecks:
-    """Of a module that turns a history into interests.
+    """Checks of a module that extracts interests from a history.
 
     Attributes:
-        extractor (type): made by ``extractor(embedding_size, num_interests, max_length)``.
+        extractor (type): the module's class, constructed as ``extractor(embedding_size, num_interests, max_length)``.
     """
 
     extractor: type[nn.Module]
@@ -34,14 +34,14 @@ class ExtractorChecks:
 
     @pytest.fixture
     def history(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Behaviours (B, L, D) and their mask (B, L), of 7, 6, 5, 3, 2 and 1 behaviours."""
+        """Behaviours (B, L, D) and their mask (B, L); the histories have 7, 6, 5, 3, 2 and 1 behaviours."""
         torch.manual_seed(1)
         return torch.randn(B, L, D), torch.arange(L) < torch.tensor([[7], [6], [5], [3], [2], [1]])
 
     def test_shapes(self, made: nn.Module, history: tuple[torch.Tensor, torch.Tensor]) -> None:
         interests, active = made(*history)
         assert interests.shape == (B, active.shape[1], D) and active.dtype == torch.bool
-        assert active.shape[1] in (1, K) and active[:, 0].all(), "everybody has the first interest"
+        assert active.shape[1] in (1, K) and active[:, 0].all(), "every user must have the first interest"
 
     def test_padding_has_no_say(self, made: nn.Module, history: tuple[torch.Tensor, torch.Tensor]) -> None:
         behaviors, mask = history
@@ -73,12 +73,12 @@ class ExtractorChecks:
 
 
 class TaskChecks:
-    """Of an auxiliary task that :func:`recbole_iacn.add_task` knows.
+    """Checks of an auxiliary task that was added by :func:`recbole_iacn.add_task`.
 
     Attributes:
-        task (str): its name.
-        model (str): the interest-aware model that carries it.
-        settings (dict): over those of :data:`recbole_iacn.testing.planted.SMALL`.
+        task (str): the task's name.
+        model (str): the interest-aware model that carries the task. Defaults to WideDeep_IaCN.
+        settings (dict): settings that override those of :data:`recbole_iacn.testing.planted.SMALL`.
     """
 
     task: str
@@ -91,9 +91,9 @@ class TaskChecks:
 
     def test_losses_have_names(self, training: Training) -> None:
         model = training.model
-        found = model.auxiliary_losses(next(iter(training.train_data)).to(model.device))
-        assert len(found) == len(model.loss_names) - 1 == len(model.tasks[self.task].loss_names)
-        assert all(loss.dim() == 0 and loss.isfinite() for loss in found)
+        losses = model.auxiliary_losses(next(iter(training.train_data)).to(model.device))
+        assert len(losses) == len(model.loss_names) - 1 == len(model.tasks[self.task].loss_names)
+        assert all(loss.dim() == 0 and loss.isfinite() for loss in losses)
 
     def test_it_moves_the_second_embedding_and_itself_alone(self, training: Training) -> None:
         model = training.model
@@ -102,24 +102,25 @@ class TaskChecks:
         of_items = torch.autograd.grad(
             model.item_tables.auxiliary(items).sum(), list(model.parameters()), allow_unused=True
         )
-        tables = {name for (name, _), found in zip(model.named_parameters(), of_items) if found is not None}
-        heard = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.to_dense().any()}
-        assert heard & tables, "the auxiliary embedding does not learn; read it by model.auxiliary_embedding"
-        others = {name for name in heard - tables if not name.startswith(f"tasks.{self.task}.")}
-        assert not others, f"{sorted(others)} learn from the task; detach what it reads beside the auxiliary embedding"
+        tables = {name for (name, _), gradient in zip(model.named_parameters(), of_items) if gradient is not None}
+        learning = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.to_dense().any()}
+        assert learning & tables, "the auxiliary embedding does not learn; read it with model.auxiliary_embedding"
+        others = {name for name in learning - tables if not name.startswith(f"tasks.{self.task}.")}
+        assert not others, f"{sorted(others)} learn from the task; detach all that it reads but the auxiliary embedding"
 
     def test_delta_1_leaves_the_second_embedding_to_the_main_task(self, tmp_path: Path) -> None:
         changes = {"auxiliary_tasks": [self.task], "iacn_delta": 1.0, **self.settings}
         model = (made := small_training(self.model, tmp_path, **changes)).model
         loss = torch.stack(model.auxiliary_losses(next(iter(made.train_data)).to(model.device))).sum()
-        if loss.requires_grad:  # by weights of the task's own
+        if loss.requires_grad:  # the task may have its own weights
             loss.backward()
-        heard = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.to_dense().any()}
-        assert not {name for name in heard if not name.startswith("tasks.")}, "read items by model.auxiliary_embedding"
+        learning = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.to_dense().any()}
+        others = {name for name in learning if not name.startswith("tasks.")}
+        assert not others, "read items with model.auxiliary_embedding"
 
     def test_a_batch_without_clicks_is_differentiable(self, training: Training) -> None:
         model = training.model
         batch = next(iter(training.train_data)).to(model.device)
-        found = model.auxiliary_losses(batch[batch[model.LABEL_FIELD] == 0])
-        assert all(loss.isfinite() for loss in found)
-        sum(found).backward()
+        losses = model.auxiliary_losses(batch[batch[model.LABEL_FIELD] == 0])
+        assert all(loss.isfinite() for loss in losses)
+        sum(losses).backward()

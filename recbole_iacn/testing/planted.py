@@ -1,4 +1,4 @@
-"""Small data of planted interests, and trainings on it."""
+"""A small synthetic dataset with planted interests, and trainings on it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SMALL = {
 
 
 def small_training(model: str | type, folder: Path, **changes: Any) -> Training:
-    """A training of a model on users with planted interests, not trained yet.
+    """Build a training of a model on users with planted interests, without training it.
 
     Args:
-        model: its name or class.
-        folder: receives the data, and checkpoints.
-        **changes: settings, over those of :data:`SMALL`.
+        model: the model's name or class.
+        folder: receives the data and the checkpoints.
+        **changes: settings that override those of :data:`SMALL`.
 
     Returns:
-        recbole_iacn.Training: its dataset has 120 users with 9 clicks each among 48 items of 4 clusters.
+        recbole_iacn.Training: its dataset has 120 users with 9 clicks each on 48 items in 4 clusters.
     """
     import recbole_iacn
 
@@ -46,11 +46,11 @@ def small_training(model: str | type, folder: Path, **changes: Any) -> Training:
 
 
 def some_rows(training: Training, count: int = 12) -> Interaction:
-    """Test rows, without negatives, on the model's device.
+    """The first test rows, without negatives, on the model's device.
 
     Args:
-        training: of :func:`small_training`.
-        count: how many.
+        training: a training, as :func:`small_training` returns it.
+        count: the number of rows. Defaults to 12.
     """
     import torch
 
@@ -58,12 +58,12 @@ def some_rows(training: Training, count: int = 12) -> Interaction:
 
 
 def without_padding(rows: Interaction, length: int, width: int) -> Interaction:
-    """The same rows, their histories cut to ``length`` positions.
+    """The same rows, with histories cut to ``length`` positions.
 
     Args:
-        rows: with histories of ``width`` positions, ``length`` of them real at most.
-        length: positions that stay.
-        width: positions that there are.
+        rows: rows with histories of ``width`` positions, of which at most the first ``length`` are real.
+        length: the number of positions that are kept.
+        width: the number of positions of the given histories.
     """
     import copy
 
@@ -75,11 +75,11 @@ def without_padding(rows: Interaction, length: int, width: int) -> Interaction:
     return cut
 
 
-def described(model: str | type | None, owner: type) -> str | type:
-    """The model that a class of checks names.
+def model_of(model: str | type | None, owner: type) -> str | type:
+    """The attribute ``model`` of a class of checks.
 
     Raises:
-        TypeError: it names none.
+        TypeError: the attribute is not set.
     """
     if model is None:
         raise TypeError(f"{owner.__name__} ({inspect.getfile(owner)}): set the attribute model")

@@ -1,7 +1,7 @@
 """Checkpoints that hold tensors and plain values only.
 
-RecBole pickles its Config and, with DIN, the whole data set. What is written here opens with
-``torch.load(path, weights_only=True)``, which runs no code, and is turned back into what RecBole expects.
+RecBole pickles its Config and, with DIN, the whole dataset. A file written here opens with
+``torch.load(path, weights_only=True)``, which runs no code, and is then converted to what RecBole expects.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSour
 
 
 def save(state: dict[str, Any], path: str) -> None:
-    """Write a checkpoint; a crash leaves the old file, or none.
+    """Write a checkpoint atomically: after a crash the old file, if there was one, is still whole.
 
     Args:
         state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
@@ -38,13 +38,14 @@ def save(state: dict[str, Any], path: str) -> None:
 
 
 def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:
-    """Write a model as it is, with what RecBole's ``load_data_and_model`` and ``resume_checkpoint`` look for.
+    """Write a model's current state, with the entries that RecBole's ``load_data_and_model`` and
+    ``resume_checkpoint`` read.
 
     Args:
-        trainer (recbole.trainer.Trainer): its trainer; gives the metrics of the best epoch and the optimizer's state.
+        trainer (recbole.trainer.Trainer): its trainer, which has the best epoch's metrics and the optimizer's state.
         model (torch.nn.Module): the model.
         config (recbole.config.Config): the run's settings.
-        path (str): the file; its folder is made.
+        path (str): the file; its folder is created.
     """
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     best = trainer.best_valid_result or {}
@@ -62,21 +63,21 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
 
 
 def load_weights(model: AbstractRecommender, path: str) -> None:
-    """Put a checkpoint's weights into a model.
+    """Load a checkpoint's weights into a model.
 
     Args:
-        model (torch.nn.Module): the model that wrote it, or one built alike.
+        model (torch.nn.Module): the model that was saved, or one with the same settings.
         path (str): a checkpoint.
     """
     try:
         state = torch.load(path, model.device, weights_only=True)
-    except pickle.UnpicklingError:  # RecBole's own trainer, in this very training, has pickled its Config
+    except pickle.UnpicklingError:  # RecBole's own trainer pickled its Config earlier in this training
         state = torch.load(path, model.device, weights_only=False)
     model.load_state_dict(state["state_dict"])
 
 
 def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Put a ``Config`` back where :func:`save` left a dict of plain values.
+    """Replace the dict of plain values that :func:`save` wrote by a ``Config``.
 
     Args:
         checkpoint (dict): as loaded.
@@ -85,7 +86,7 @@ def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
         dict: the same, as RecBole's ``load_data_and_model`` and ``resume_checkpoint`` expect it.
 
     Raises:
-        ValueError: written by a later version of the package.
+        ValueError: the checkpoint was written by a later version of the package.
     """
     if checkpoint["recbole_iacn"] > FORMAT:
         raise ValueError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
@@ -99,13 +100,13 @@ def best_valid_result(path: str) -> dict[str, float] | None:
         path (str): a checkpoint.
 
     Returns:
-        dict or None: None where it tells none: it is RecBole's own, or of a training without validation.
+        dict or None: None if the checkpoint records no metrics: RecBole wrote it, or the training had no validation.
     """
     try:
-        told = torch.load(path, "cpu", weights_only=True, mmap=True)  # the tensors stay on disk
+        state = torch.load(path, "cpu", weights_only=True, mmap=True)  # the tensors stay on disk
     except pickle.UnpicklingError:
         return None
-    return told.get("best_valid_result") or None
+    return state.get("best_valid_result") or None
 
 
 def _plain(value):
@@ -145,10 +146,8 @@ def _config(plain):
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]
+    # The process that loads the model is not one of those that trained it.
+    config["single_spec"], config["local_rank"] = True, 0
     # A model trained on a GPU must load on a machine without one.
-    config["single_spec"], config["local_rank"] = (
-        True,
-        0,
-    )  # whoever loads it is not one of the processes that trained it
     config["device"] = torch.device(config["device"] if torch.cuda.is_available() else "cpu")
     return config

@@ -1,6 +1,6 @@
-"""AUC within users, beside RecBole's value metrics.
+"""AUC within users, reported together with RecBole's value metrics.
 
-RecBole has GAUC among its ranking metrics only and refuses to report it together with AUC and LogLoss.
+In RecBole GAUC is a ranking metric, which cannot be combined with AUC and LogLoss.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def grouped_auc(scores: np.ndarray, labels: np.ndarray, users: np.ndarray) -> float:
-    """AUC within each user, averaged with the number of the user's positives as weight.
+    """AUC within each user, averaged over users and weighted by their numbers of positives.
 
-    Ties count one half. Users without a positive or without a negative have no AUC and are left out.
+    Ties count one half. Users without a positive or without a negative have no AUC and are excluded.
     Source: Zhou et al. (DIN), KDD '18, equation 7, weighted as RecBole weights it.
 
     Args:
         scores (numpy.ndarray): shape (rows,).
-        labels (numpy.ndarray): 1 for a click, 0 for none, shape (rows,).
+        labels (numpy.ndarray): 1 for a click, 0 otherwise, shape (rows,).
         users (numpy.ndarray): user of each row, shape (rows,).
 
     Returns:
@@ -54,7 +54,7 @@ def grouped_auc(scores: np.ndarray, labels: np.ndarray, users: np.ndarray) -> fl
 
 
 class GroupedAUC:
-    """``grouped_auc`` in the form of a RecBole metric."""
+    """:func:`grouped_auc` as a RecBole metric."""
 
     def __init__(self, config: Config) -> None:
         self.decimal_place = config["metric_decimal_place"]
@@ -65,7 +65,7 @@ class GroupedAUC:
 
 
 class SharedCollector(Collector):
-    """RecBole's collector, whose rows are those of all processes."""
+    """RecBole's collector, extended to gather the rows of all processes."""
 
     def get_data_struct(self) -> DataStruct:
         collected = super().get_data_struct()
@@ -76,11 +76,11 @@ class SharedCollector(Collector):
 
 
 class UserCollector(SharedCollector):
-    """RecBole's collector, which also keeps the user of every scored row."""
+    """A collector that also records the user of every scored row."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        # RecBole's own GAUC needs ranks over all items; ours needs users.
+        # RecBole's GAUC needs ranks over all items; this one needs users instead.
         setattr(self.register, "rec.meanrank", False)
         self.user_field = config["USER_ID_FIELD"]
 
@@ -100,7 +100,7 @@ def value_evaluation(config: Config) -> tuple[UserCollector, Evaluator]:
     """Collector and evaluator for AUC, GAUC and LogLoss together.
 
     Args:
-        config (recbole.config.Config): with value metrics, GAUC among them or not.
+        config (recbole.config.Config): settings with value metrics, with or without GAUC.
 
     Returns:
         tuple: (UserCollector, Evaluator).
@@ -112,17 +112,18 @@ def value_evaluation(config: Config) -> tuple[UserCollector, Evaluator]:
 
 
 def add_metric(metric: type[AbstractMetric]) -> type[AbstractMetric]:
-    """Let ``metrics`` and ``valid_metric`` name a metric of one's own, in this process, for every model.
+    """Register a custom metric, so that ``metrics`` and ``valid_metric`` may name it, in this process, for every model.
 
     Args:
-        metric: as RecBole's own are: derived from ``recbole.evaluator.base_metric``, with ``metric_type``,
-            ``metric_need`` (what it is calculated from), ``smaller`` and ``calculate_metric``. Its name is the class's.
+        metric: a class like RecBole's metrics: derived from ``recbole.evaluator.base_metric``, with ``metric_type``,
+            ``metric_need`` (what it is calculated from), ``smaller`` and ``calculate_metric``. The class's name is the
+            metric's name.
 
     Returns:
-        The same, so that it serves as a decorator.
+        The class itself, so that the function can be used as a decorator.
 
     Raises:
-        ConfigError: it is not a metric of RecBole's kind, or its name is taken.
+        ConfigError: the class is not a RecBole metric, or its name is taken.
     """
     if not isinstance(metric, type) or not issubclass(metric, AbstractMetric):
         raise ConfigError(f"add_metric: {metric!r} is not a subclass of recbole.evaluator.base_metric.AbstractMetric")

@@ -1,4 +1,5 @@
-"""Adam whose cost does not grow with the catalogue: large embedding tables are updated where a batch touched them."""
+"""Adam with a cost that is independent of the catalogue's size: only the rows of large embedding tables that a batch
+contains are updated."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from torch import nn
 
 
 class LazyAdam(torch.optim.Optimizer):
-    """Two optimizers of PyTorch as one: SparseAdam for embedding tables with sparse gradients, Adam for all else.
+    """Two PyTorch optimizers in one: SparseAdam for embedding tables with sparse gradients, Adam for everything else.
 
-    Adam moves every row at every step, by its momentum, also where the gradient is 0: a sweep over the table and its
-    two moments. SparseAdam leaves rows, and their moments, alone until they are met again.
+    Because of its momentum Adam moves every row in every step, even where the gradient is 0: one pass over the table
+    and its two moments. SparseAdam leaves a row and its moments unchanged until the row occurs in a batch again.
 
     Args:
-        dense (list of torch.nn.Parameter): for Adam.
-        sparse (list of torch.nn.Parameter): tables, for SparseAdam.
-        lr (float): learning rate of both. Defaults to 0.001.
+        dense (list of torch.nn.Parameter): parameters that Adam updates.
+        sparse (list of torch.nn.Parameter): embedding tables that SparseAdam updates.
+        lr (float): the learning rate of both. Defaults to 0.001.
     """
 
     def __init__(self, dense: list[nn.Parameter], sparse: list[nn.Parameter], lr: float = 1e-3) -> None:
@@ -28,13 +29,13 @@ class LazyAdam(torch.optim.Optimizer):
             "sparse": torch.optim.SparseAdam(sparse, lr),
         }
         super().__init__([*dense, *sparse], {"lr": lr})
-        # The parts' own groups, so that a schedule of learning rates reaches them.
+        # The parts' own groups, so that a learning-rate schedule reaches them.
         self.param_groups = [group for part in self.parts.values() for group in part.param_groups]
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """As in PyTorch. A table whose gradient is dense after all (a backbone may add a norm of its weights) is
-        updated wherever that is not 0."""
+        """Take a step, as in PyTorch. If a table's gradient is dense after all (a backbone may add a norm of its
+        weights to the loss), the rows with a gradient other than 0 are updated."""
         loss = closure() if closure is not None else None
         for group in self.parts["sparse"].param_groups:
             for table in group["params"]:
@@ -45,27 +46,28 @@ class LazyAdam(torch.optim.Optimizer):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """Those of the parts, by their names."""
+        """The state of each part, by the part's name."""
         return {name: part.state_dict() for name, part in self.parts.items()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As saved by :meth:`state_dict`."""
+        """Load a state that :meth:`state_dict` returned."""
         for name, part in self.parts.items():
             part.load_state_dict(state_dict[name])
         self.param_groups = [group for part in self.parts.values() for group in part.param_groups]
 
 
 def build(model: nn.Module, stock: torch.optim.Optimizer, sparse_rows: int | None) -> torch.optim.Optimizer:
-    """What a trainer is to use for a model.
+    """Build the optimizer that a trainer uses for a model.
 
     Args:
-        model (torch.nn.Module): its embedding tables get sparse gradients where that pays.
-        stock (torch.optim.Optimizer): RecBole's choice, by ``learner``.
-        sparse_rows (int, optional): from how many rows a table is updated lazily; None for never.
+        model (torch.nn.Module): the model; its large embedding tables are switched to sparse gradients.
+        stock (torch.optim.Optimizer): the optimizer that RecBole built for ``learner``.
+        sparse_rows (int, optional): the smallest number of rows of a table that is updated lazily; None for no lazy
+            updates.
 
     Returns:
-        torch.optim.Optimizer: :class:`LazyAdam` where RecBole chose Adam without weight decay and a table is large
-        enough; else RecBole's own, updating all parameters in one pass over memory where PyTorch has such a kernel.
+        torch.optim.Optimizer: :class:`LazyAdam` if RecBole chose Adam without weight decay and a table is large enough;
+        otherwise an optimizer like RecBole's, fused into one pass over memory where PyTorch has such a kernel.
     """
     parameters = [parameter for group in stock.param_groups for parameter in group["params"]]
     lazy = type(stock) is torch.optim.SparseAdam
@@ -89,9 +91,9 @@ def build(model: nn.Module, stock: torch.optim.Optimizer, sparse_rows: int | Non
 
 
 def _fused(kind, parameters, settings):
-    taken = inspect.signature(kind).parameters  # AdamW's defaults name a setting of Adam's that it has fixed
-    settings = {key: value for key, value in settings.items() if key in taken}
+    accepted = inspect.signature(kind).parameters  # AdamW's defaults name a setting that its constructor rejects
+    settings = {key: value for key, value in settings.items() if key in accepted}
     try:
         return kind(parameters, **{**settings, "fused": True})
-    except (TypeError, RuntimeError):  # not for this optimizer, or not on this device
+    except (TypeError, RuntimeError):  # there is no fused kernel for this optimizer or this device
         return kind(parameters, **settings)

@@ -1,5 +1,5 @@
-"""Trains interest-aware models: names both losses, reports GAUC, writes safe checkpoints, resumes exactly, alone or as
-one of several processes."""
+"""The trainer of this package's models: it logs each loss by name, reports GAUC, writes safe checkpoints and resumes
+exactly, in one process or in several."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.interaction import Interaction
 
-_STEPS_BETWEEN_CHECKS = 50  # reading a loss makes the processor wait for a GPU
+_STEPS_BETWEEN_CHECKS = 50  # reading a loss forces the CPU to wait for the GPU
 
 
 class IaCNTrainer(Trainer):
-    """RecBole's trainer for models that may return ``(L_main, lambda * L_IaCN)``.
+    """RecBole's trainer for models that may return several losses, such as ``(L_main, lambda * L_IaCN)``.
 
-    Every epoch starts from a state that ``(seed, epoch)`` determine: a run that was resumed gives the figures of
-    one that was not interrupted.
+    The random state at the start of every epoch is determined by ``(seed, epoch)``, so that a resumed run gives the
+    same results as an uninterrupted one.
 
-    With several processes (``nproc``, ``torchrun``) each takes its share of every batch; losses, gradients and metrics
-    are those of the whole batch and of all rows. The first process alone writes checkpoints.
+    With several processes (``nproc``, ``torchrun``) each processes its share of every batch; losses, gradients and
+    metrics are those of the whole batch and of all rows. Only the first process writes checkpoints.
 
     Args:
         config (recbole.config.Config): the run's settings.
@@ -56,8 +56,8 @@ class IaCNTrainer(Trainer):
             self.eval_collector = SharedCollector(config)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = bool(config["tf32"])
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
-        self._measured = None, None  # last validation's score and metrics
-        self.epoch_losses: list[dict[str, float]] = []  # of each epoch trained, by the names in the model's loss_names
+        self._measured = None, None  # score and metrics of the last validation
+        self.epoch_losses: list[dict[str, float]] = []  # one dict per epoch, with the model's loss_names as keys
         if config["torch_compile"]:
             compile_parts(model, config["torch_compile"])
 
@@ -77,15 +77,15 @@ class IaCNTrainer(Trainer):
             train_data.set_epoch(epoch_idx)
         else:
             train_data.generator.manual_seed(epoch_seed)
-        if parallel.active():  # same rows everywhere, but dropout of its own in each process
+        if parallel.active():  # the same rows in all processes, but different dropout in each
             torch.manual_seed(epoch_seed + parallel.rank())
         train_data.pin_memory = self._pins_memory()
         self.model.epoch = epoch_idx
         self.model.train()
 
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
-        """As in RecBole; returns the mean of each loss over the batches: unlike RecBole's sum, it can be compared
-        between data sets and batch sizes."""
+        """Train one epoch, as in RecBole, but return the mean of each loss over the batches: unlike RecBole's sum, it
+        is comparable between datasets and batch sizes."""
         self._start_epoch(train_data, epoch_idx)
         loss_func = loss_func or self.model.calculate_loss
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
@@ -140,7 +140,7 @@ class IaCNTrainer(Trainer):
     def _save_checkpoint(self, epoch, verbose=True, **kwargs):
         if parallel.rank() != 0:
             return
-        # RecBole saves a new best epoch before it notes its metrics.
+        # RecBole saves a new best epoch before it records that epoch's metrics.
         score, metrics = self._measured
         metrics = metrics if score == self.best_valid_score else self.best_valid_result
         path = kwargs.pop("saved_model_file", self.saved_model_file)
@@ -159,24 +159,24 @@ class IaCNTrainer(Trainer):
             self.logger.info(set_color("Saving current", "blue") + f": {path}")
 
     def resume_checkpoint(self, resume_file: str) -> None:
-        """As in RecBole; also the metrics of the best epoch so far.
+        """Resume as in RecBole, and also restore the metrics of the best epoch so far.
 
         Raises:
-            ConfigError: the file holds another optimizer's state.
+            ConfigError: the file contains the state of another optimizer.
         """
         try:
             super().resume_checkpoint(resume_file)
         except (KeyError, ValueError) as error:
             raise ConfigError(
-                f"{resume_file}: holds the state of another optimizer ({error}); set learner, clip_grad_norm, "
-                "weight_decay and sparse_embedding_rows as they were"
+                f"{resume_file}: contains the state of another optimizer ({error}); set learner, clip_grad_norm, "
+                "weight_decay and sparse_embedding_rows to the values of the interrupted training"
             ) from error
         self.best_valid_result = checkpoint.best_valid_result(resume_file)
 
     def evaluate(
         self, eval_data: Any, load_best_model: bool = True, model_file: str | None = None, show_progress: bool = False
     ) -> dict[str, float] | None:
-        """As in RecBole; over the rows of all processes."""
+        """Evaluate as in RecBole, over the rows of all processes."""
         if eval_data and load_best_model and parallel.active():
             if parallel.rank() == 0:
                 state = torch.load(model_file or self.saved_model_file, self.device, weights_only=True)
@@ -185,7 +185,7 @@ class IaCNTrainer(Trainer):
             load_best_model = False
         if eval_data:
             eval_data.pin_memory = self._pins_memory()
-        with parallel.as_one_process(self.config):  # else RecBole would average the processes' metrics
+        with parallel.as_one_process(self.config):  # otherwise RecBole would average the metrics of the processes
             return super().evaluate(eval_data, load_best_model, model_file, show_progress)
 
     def _pins_memory(self):
@@ -194,7 +194,7 @@ class IaCNTrainer(Trainer):
 
 
 def to_device(rows: Interaction, device: torch.device) -> Interaction:
-    """The rows of an Interaction on a device; from pinned memory without waiting for it."""
+    """Copy the rows of an Interaction to a device, asynchronously if they are in pinned memory."""
     moved = copy.copy(rows)
     moved.interaction = {name: values.to(device, non_blocking=True) for name, values in rows.interaction.items()}
     return moved

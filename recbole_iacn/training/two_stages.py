@@ -1,4 +1,5 @@
-"""Trains TiMiRec: first the extractor, then, from its best state by validation, extractor and predictor."""
+"""The trainer of TiMiRec: it trains the extractor first and then, from the extractor's best state by validation,
+extractor and predictor together."""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ from recbole_iacn.model.retrieval.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PRE
 from recbole_iacn.training.trainer import IaCNTrainer
 
 _STAGES = {"two": (EXTRACTOR, PREDICTOR), "joint": (PREDICTOR,), "extractor_twice": (EXTRACTOR, EXTRACTOR_AGAIN)}
-_APART = 1_000_000  # the second stage draws other negatives than the first
+_EPOCH_OFFSET = 1_000_000  # of the second stage, so that its random numbers differ from those of the first
 
 
 class TiMiRecTrainer(IaCNTrainer):
-    """Two stages in one ``fit``, each with early stopping and an optimizer of its own.
+    """Trains two stages in one ``fit``, each with its own early stopping and its own optimizer.
 
-    The first stage's best state lies in ``<checkpoint>-extractor.pth``. A resumed checkpoint goes on in the stage that
-    it is of.
+    The best state of the first stage is saved as ``<checkpoint>-extractor.pth``. Resuming a checkpoint continues the
+    stage in which it was written.
     """
 
     def fit(
@@ -34,13 +35,13 @@ class TiMiRecTrainer(IaCNTrainer):
         show_progress: bool = False,
         callback_fn: Callable[[int, float], object] | None = None,
     ) -> tuple[float, dict[str, float] | None]:
-        """As in RecBole, twice; the result is that of the second stage."""
-        told = {"show_progress": show_progress, "callback_fn": callback_fn}
+        """Train both stages, each as in RecBole; the result is that of the second stage."""
+        options = {"show_progress": show_progress, "callback_fn": callback_fn}
         if self.model.stages != "joint" and int(self.model.stage) == EXTRACTOR:
             self.saved_model_file, last = self._files()
             if verbose:
                 self.logger.info(set_color("First stage", "pink") + ": extractor")
-            super().fit(train_data, valid_data, verbose=verbose, saved=True, **told)
+            super().fit(train_data, valid_data, verbose=verbose, saved=True, **options)
             if parallel.rank() == 0:
                 state = torch.load(self.saved_model_file, self.device, weights_only=True)["state_dict"]
                 self.model.load_state_dict(state)
@@ -49,22 +50,25 @@ class TiMiRecTrainer(IaCNTrainer):
             self._start_second_stage()
             if verbose:
                 self.logger.info(set_color("Second stage", "pink") + f": {', '.join(self.model.loss_names)}")
-        return super().fit(train_data, valid_data, verbose=verbose, saved=saved, **told)
+        return super().fit(train_data, valid_data, verbose=verbose, saved=saved, **options)
 
     def resume_checkpoint(self, resume_file: str) -> None:
-        """As in RecBole.
+        """Resume as in RecBole.
 
         Raises:
-            ConfigError: the file is of a stage that ``stages`` does not have, or holds another optimizer's state.
+            ConfigError: the file was written in a stage that ``stages`` does not include, or contains the state of
+                another optimizer.
         """
         super().resume_checkpoint(resume_file)
-        asked, found = self.model.stages, int(self.model.stage)
-        if found not in _STAGES[asked]:
-            fitting = " or ".join(name for name, stages in _STAGES.items() if found in stages)
-            raise ConfigError(f"stages: {resume_file}: was trained with {fitting}, not with {asked}; set it so")
+        setting, stage = self.model.stages, int(self.model.stage)
+        if stage not in _STAGES[setting]:
+            fitting = " or ".join(name for name, stages in _STAGES.items() if stage in stages)
+            raise ConfigError(
+                f"stages: {resume_file} was trained with {fitting}, not with {setting}; set stages to {fitting}"
+            )
 
     def _files(self):
-        """Of the first stage and of the second. RecBole goes on writing to the file that it resumed from."""
+        """The checkpoints of the first and of the second stage. RecBole writes to the file that it resumed from."""
         stem, ending = os.path.splitext(self.saved_model_file)
         stem = stem.removesuffix("-extractor")
         return f"{stem}-extractor{ending}", f"{stem}{ending}"
@@ -78,4 +82,4 @@ class TiMiRecTrainer(IaCNTrainer):
         self.train_loss_dict = {}
 
     def _start_epoch(self, train_data, epoch_idx):
-        super()._start_epoch(train_data, epoch_idx + _APART * int(int(self.model.stage) != EXTRACTOR))
+        super()._start_epoch(train_data, epoch_idx + _EPOCH_OFFSET * int(int(self.model.stage) != EXTRACTOR))

@@ -1,4 +1,4 @@
-"""The doctor says what is there and what is amiss, also where RecBole is not whole."""
+"""The diagnosis reports the environment and its problems, even if RecBole is broken."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from recbole_iacn.bridge.diagnosis import diagnose
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Fakes installed versions (None: absent), why modules cannot be imported, a GPU, ray."""
+    """Fake installed versions (None: not installed), the errors of imports, a GPU, and ray."""
     versions = {"recbole": "1.2.1", "torch": "2.13.0+cpu", "ray": None, "recbole_iacn": diagnosis.__version__}
     broken = {}
     true_version = diagnosis._version
@@ -34,15 +34,15 @@ def machine(monkeypatch):
     return look
 
 
-def advice(found):
-    return found.text.partition("## Advice\n\n")[2]
+def advice(result):
+    return result.text.partition("## Advice\n\n")[2]
 
 
-def test_nothing_is_amiss(machine):
-    found = machine()
-    assert found.runs and advice(found) == "Nothing is amiss."
-    assert "| recbole | 1.2.1 |" in found.text and "| ray | not installed |" in found.text
-    assert f"| numpy | {metadata.version('numpy')} |" in found.text
+def test_no_problem_is_found(machine):
+    result = machine()
+    assert result.runs and advice(result) == "No problem was found."
+    assert "| recbole | 1.2.1 |" in result.text and "| ray | not installed |" in result.text
+    assert f"| numpy | {metadata.version('numpy')} |" in result.text
 
 
 @pytest.mark.parametrize(
@@ -50,14 +50,14 @@ def test_nothing_is_amiss(machine):
     [
         ({"recbole": None}, "- RecBole is not installed: pip install recbole==1.2.1; from Python 3.12 on: pip", False),
         ({"recbole": "1.2.0"}, "- RecBole is 1.2.0; the changes below are made for 1.2.1: pip install rec", True),
-        ({"torch": "2.4.1"}, "- PyTorch is 2.4.1, and 2.5 is the least: pip install 'torch>=2.5'", False),
-        ({"torch": "2.5.0"}, "Nothing is amiss.", True),
-        ({"torch": "2.10.1+cu128"}, "Nothing is amiss.", True),
+        ({"torch": "2.4.1"}, "- PyTorch is 2.4.1, but must be at least 2.5: pip install 'torch>=2.5'", False),
+        ({"torch": "2.5.0"}, "No problem was found.", True),
+        ({"torch": "2.10.1+cu128"}, "No problem was found.", True),
         ({"ray": "2.6.3"}, "- ray 2.6.3 cannot be imported; only experiment --ray needs it: pip install --upgr", True),
-        ({"recbole_iacn": "0.1.0"}, "- recbole_iacn is [^ ]+, and was installed as 0.1.0: install it again", True),
+        ({"recbole_iacn": "0.1.0"}, "- recbole_iacn is [^ ]+, but was installed as 0.1.0: install it again", True),
         (
             {"can_import": {"recbole.quick_start": "ModuleNotFoundError: No module named 'thop'"}},
-            r"- RecBole cannot be imported \(ModuleNotFoundError: No module named 'thop'\): install what is named",
+            r"- RecBole cannot be imported \(ModuleNotFoundError: No module named 'thop'\): install the package",
             False,
         ),
         (
@@ -67,24 +67,24 @@ def test_nothing_is_amiss(machine):
         ),
     ],
 )
-def test_what_is_amiss_is_one_line(machine, changed, message, runs):
-    found = machine(**changed)
-    assert re.match(message, advice(found)) and "\n" not in advice(found)
-    assert found.runs is runs
+def test_a_problem_is_reported_in_one_line(machine, changed, message, runs):
+    result = machine(**changed)
+    assert re.match(message, advice(result)) and "\n" not in advice(result)
+    assert result.runs is runs
 
 
-@pytest.mark.parametrize("visible, mend", [(None, "install a build"), ("", "CUDA_VISIBLE_DEVICES hides it")])
-def test_a_gpu_that_pytorch_does_not_see(machine, monkeypatch, visible, mend):
+@pytest.mark.parametrize("visible, advised", [(None, "install a build"), ("", "CUDA_VISIBLE_DEVICES hides it")])
+def test_a_gpu_that_pytorch_does_not_see_is_reported(machine, monkeypatch, visible, advised):
     monkeypatch.setattr(diagnosis, "_has_nvidia_gpu", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = machine()
-    assert found.runs
-    assert f"- an NVIDIA GPU is there, and PyTorch 2.13.0+cpu does not see it: {mend}" in advice(found)
+    result = machine()
+    assert result.runs
+    assert f"- the machine has an NVIDIA GPU, but PyTorch 2.13.0+cpu does not see it: {advised}" in advice(result)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert advice(machine()) == "Nothing is amiss."
+    assert advice(machine()) == "No problem was found."
 
 
 def test_a_gpu_that_pytorch_sees_is_named(machine, monkeypatch):
@@ -97,10 +97,10 @@ def test_a_gpu_that_pytorch_sees_is_named(machine, monkeypatch):
 def test_extras_are_those_of_the_installed_package(machine, monkeypatch):
     stated = ["numpy", "orjson; extra == 'amazon'", 'duckdb ; extra == "amazon"', "kaleido>=1; extra == 'pictures'"]
     monkeypatch.setattr(diagnosis.metadata, "requires", lambda name: stated)
-    found = machine(orjson="3.1", duckdb=None, kaleido="1.2")
-    assert "| amazon | orjson 3.1 | duckdb: pip install 'recbole_iacn[amazon]' |" in found.text
-    assert "| pictures | kaleido 1.2 |  |" in found.text
-    assert "| test |" not in found.text
+    result = machine(orjson="3.1", duckdb=None, kaleido="1.2")
+    assert "| amazon | orjson 3.1 | duckdb: pip install 'recbole_iacn[amazon]' |" in result.text
+    assert "| pictures | kaleido 1.2 |  |" in result.text
+    assert "| test |" not in result.text
 
 
 def test_a_package_that_is_not_installed_has_no_extras(machine, monkeypatch):
@@ -108,16 +108,16 @@ def test_a_package_that_is_not_installed_has_no_extras(machine, monkeypatch):
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(diagnosis.metadata, "metadata", absent)
-    assert "recbole_iacn is not installed, but run from its folder." in machine(recbole_iacn=None).text
+    assert "recbole_iacn is not installed; it runs from its source folder." in machine(recbole_iacn=None).text
 
 
-def test_patches_for_this_machine(machine, monkeypatch):
+def test_the_patches_that_depend_on_the_machine_are_listed(machine, monkeypatch):
     states = {"compat.arrays.agg_counts_rows": lambda: False, "compat.arrays.fillna_is_lost": lambda: 1 / 0}
     monkeypatch.setattr(patches, "resolve", lambda name: states.get(name, lambda: True))
     text = machine().text
     assert "| recbole.data.dataset.sequential_dataset | no | len of a column is the length of each value |" in text
     assert "| unknown (ZeroDivisionError: division by zero) | empty cells are filled" in text
-    assert "| recbole.model.abstract_recommender | yes | dok_matrix._update is back |" in text
+    assert "| recbole.model.abstract_recommender | yes | dok_matrix._update is restored |" in text
     assert "last_state_only" not in text and f"--patches lists all {len(patches.PATCHES)}" in text
 
 
@@ -145,7 +145,7 @@ def test_an_error_is_one_line_without_paths(said, shown):
     assert diagnosis._in_one_line(ImportError(said)) == f"ImportError: {shown}"
 
 
-def test_the_text_names_no_place_and_no_user(machine, monkeypatch):
+def test_the_text_contains_no_path_and_no_user(machine, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-print")
     text = diagnose(all_patches=True).text
     for private in (str(Path.home()), os.getcwd(), sys.prefix, "do-not-print"):
@@ -155,7 +155,7 @@ def test_the_text_names_no_place_and_no_user(machine, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["recbole", "torch", "numpy", "scipy", "pandas"])
 def test_the_command_works_where_a_package_is_missing(missing):
-    """In a process of its own, in which the package cannot be imported, but is listed as installed."""
+    """It runs in a process in which the package cannot be imported, though it is listed as installed."""
     code = (
         "import sys; sys.modules[sys.argv.pop()] = None\n"
         "from recbole_iacn.cli import main\n"

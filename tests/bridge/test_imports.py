@@ -1,4 +1,4 @@
-"""Code around a module's import runs at the right moments, once, and leaves the module as it was."""
+"""Code around a module's import runs once, at the right moments, and leaves the module's source and spec unchanged."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ from recbole_iacn.bridge.imports import around_import
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """Write a module; returns its name. It is forgotten afterwards."""
+    """A function that writes a module and returns its name; the modules are removed after the test."""
     names = []
 
     def write(body):
@@ -62,14 +62,14 @@ def test_several_registrations_run_in_their_order(module):
     assert events == ["a", "b", "A", "B"]
 
 
-def test_a_module_that_is_there_already_is_treated_at_once(module):
+def test_both_parts_run_at_once_for_a_module_that_is_already_imported(module):
     name = module("value = 1\n")
     loaded = importlib.import_module(name)
 
     @around_import(name)
     def _():
-        found = yield
-        found.value = 3
+        loaded = yield
+        loaded.value = 3
 
     assert loaded.value == 3
 
@@ -103,7 +103,7 @@ def test_source_and_spec_stay_readable(module):
     assert loaded.__spec__.name == name
 
 
-def test_two_yields_are_refused(module):
+def test_two_yields_are_rejected(module):
     name = module("")
 
     @around_import(name)
@@ -111,5 +111,5 @@ def test_two_yields_are_refused(module):
         yield
         yield
 
-    with pytest.raises(RuntimeError, match="yields once"):
+    with pytest.raises(RuntimeError, match="must have exactly one yield"):
         importlib.import_module(name)

@@ -28,7 +28,7 @@ def network(build):
     ],
 )
 def test_it_computes_what_recbole_does(network, model, layers):
-    """Histories of one item to the longest; in training mode, too, without dropout."""
+    """The histories have from one item to the largest number; in training mode there is no dropout."""
     layers = {**layers, "hidden_dropout_prob": 0, "attn_dropout_prob": 0}
     batch, stock = network(model, **layers)
     _, ours = network(model, **layers, last_state_only=True)
@@ -40,16 +40,16 @@ def test_it_computes_what_recbole_does(network, model, layers):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["GRU4Rec", "SASRec"])
-def test_runs_with_and_without_it_give_the_same_figures(settings, model):
+def test_runs_with_and_without_it_give_the_same_metrics(settings, model):
     from recbole.quick_start import run_recbole
 
     changes = {**RANKED, "dropout_prob": 0, "hidden_dropout_prob": 0, "attn_dropout_prob": 0}
-    found = [
+    results = [
         run_recbole(model=model, dataset="tiny", config_dict=settings(**changes, last_state_only=asked))
         for asked in (False, True)
     ]
-    assert found[0]["best_valid_score"] == pytest.approx(found[1]["best_valid_score"], abs=1e-4)
-    assert dict(found[0]["test_result"]) == pytest.approx(dict(found[1]["test_result"]), abs=1e-4)
+    assert results[0]["best_valid_score"] == pytest.approx(results[1]["best_valid_score"], abs=1e-4)
+    assert dict(results[0]["test_result"]) == pytest.approx(dict(results[1]["test_result"]), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_runs_with_and_without_it_give_the_same_figures(settings, model):
         ("MIND", True, "last_state_only: is for GRU4Rec and SASRec, not for MIND"),
     ],
 )
-def test_where_nothing_heeds_it_it_is_refused(build, model, asked, message):
-    with pytest.raises(ConfigError) as told:
+def test_it_is_rejected_for_models_that_ignore_it(build, model, asked, message):
+    with pytest.raises(ConfigError) as error:
         build(model, last_state_only=asked, **RANKED)
-    assert message in str(told.value)
+    assert message in str(error.value)

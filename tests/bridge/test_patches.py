@@ -1,4 +1,4 @@
-"""One table says what is changed in RecBole, and it is what is done."""
+"""The table of patches is complete and correct, and patches act in its order."""
 
 import importlib
 import inspect
@@ -19,7 +19,7 @@ from recbole_iacn.bridge.patches import ALWAYS, BREAK, PATCHES, PROTOCOL, SETTIN
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: f"{patch.module}-{patch.function}")
-def test_a_line_is_complete_and_true(patch):
+def test_an_entry_is_complete_and_correct(patch):
     assert importlib.util.find_spec(patch.module), patch.module
     function = resolve(patch.function)
     assert function.__name__.startswith("patch_") and function.__doc__
@@ -36,13 +36,13 @@ def test_a_line_is_complete_and_true(patch):
         assert patch.condition in known_keys()
 
 
-def test_every_patch_of_the_room_stands_in_the_table():
-    found = set()
+def test_every_patch_function_is_in_the_table():
+    functions = set()
     for module in pkgutil.walk_packages(recbole_iacn.bridge.__path__, "recbole_iacn.bridge."):
         for name, value in vars(importlib.import_module(module.name)).items():
             if name.startswith("patch_") and value.__module__ == module.name:
-                found.add(f"{module.name}.{name}".removeprefix("recbole_iacn.bridge."))
-    assert found == {patch.function for patch in PATCHES}
+                functions.add(f"{module.name}.{name}".removeprefix("recbole_iacn.bridge."))
+    assert functions == {patch.function for patch in PATCHES}
 
 
 def test_patches_of_one_module_act_in_the_tables_order(monkeypatch, tmp_path):
@@ -69,17 +69,17 @@ def test_patches_of_one_module_act_in_the_tables_order(monkeypatch, tmp_path):
     assert before == ["before"] and patched_here.events == ["code", "first", "around", "last"]
 
 
-def test_the_fast_reader_stands_below_the_one_that_fills():
-    """Whichever way round they are listed, empty cells are filled in what was read."""
+def test_the_fast_reader_comes_before_the_one_that_fills():
+    """In this order the patch that fills empty cells wraps the fast reader."""
     functions = [patch.function for patch in PATCHES if patch.module == "recbole.data.dataset.dataset"]
     assert functions.index("datasets.patch_reading") < functions.index("compat.arrays.patch_missing_values")
 
 
-def test_whether_a_patch_acts_is_asked_of_the_machine(monkeypatch):
-    asked = types.SimpleNamespace(broken=lambda: False)
-    monkeypatch.setattr(patches, "resolve", lambda name: asked.broken)
+def test_whether_a_patch_acts_is_detected_on_the_machine(monkeypatch):
+    machine = types.SimpleNamespace(broken=lambda: False)
+    monkeypatch.setattr(patches, "resolve", lambda name: machine.broken)
     assert Patch("m", "f", "what", "why", BREAK, "x.y").acts() is False
-    asked.broken = lambda: True
+    machine.broken = lambda: True
     assert Patch("m", "f", "what", "why", BREAK, "x.y").acts() is True
     assert Patch("m", "f", "what", "why").acts() is True
     assert Patch("m", "f", "what", "why", SETTING, "nproc").acts() == "with nproc"
@@ -92,7 +92,7 @@ def test_whether_a_patch_acts_is_asked_of_the_machine(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["DIN", "DIEN", "WideDeep", "SASRec", "GRU4Rec"])
 def test_stock_models_run_from_end_to_end(settings, model):
-    """Train, validate, save, reload the best, test; then load the checkpoint and meet the same figures."""
+    """Train, validate, save, reload the best epoch, test; then load the checkpoint and get the same metrics."""
     import os
 
     from recbole.quick_start import load_data_and_model, run_recbole

@@ -1,4 +1,4 @@
-"""RecBole's own functions accept our models by name, and its own models' settings stay as they were."""
+"""RecBole's own functions accept this package's models by name, and its own models' settings stay unchanged."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_objective_function_takes_our_model(settings):
     ],
 )
 def test_our_run_equals_recboles(settings, model, changes):
-    """For stock models, too: what we leave out (RecBole's count of FLOPs) changes no figure."""
+    """This holds for stock models, too: what our run omits (RecBole's count of FLOPs) changes no metric."""
     from recbole.quick_start import run_recbole
 
     ours = recbole_iacn.run(model, "tiny", config_dict=settings(**changes))
@@ -80,7 +80,7 @@ def test_a_fresh_process_loads_model_and_data_and_ranks(settings, name):
 
 
 @pytest.mark.slow
-def test_a_run_says_nothing_on_stderr(settings):
+def test_a_run_writes_nothing_to_stderr(settings):
     code = """
         import sys
         import recbole_iacn
@@ -148,7 +148,8 @@ _ALL_CONFIGS = """
 
 @pytest.mark.slow
 def test_settings_of_every_stock_model_stay_identical():
-    """Every model of RecBole, on ml-100k and on another data set, with and without this package imported."""
+    """They are compared for every model of RecBole, on ml-100k and on another dataset, with and without the import of
+    this package."""
     import json
 
     code = textwrap.dedent(_ALL_CONFIGS)
@@ -161,8 +162,8 @@ def test_settings_of_every_stock_model_stay_identical():
 
 @pytest.mark.parametrize("backbone", ["DIN", "DIEN", "WideDeep", "DSSM", "KD_DAGFM"])
 @pytest.mark.parametrize("dataset", ["ml-100k", "tiny"])
-def test_our_settings_stand_on_those_of_the_backbone(settings, backbone, dataset):
-    """What the protocol fixes and what ``properties/IaCN.yaml`` names may differ, and nothing else."""
+def test_our_settings_are_based_on_those_of_the_backbone(settings, backbone, dataset):
+    """Only settings that the protocol fixes or that ``properties/IaCN.yaml`` names may differ."""
     from recbole.config import Config
 
     from recbole_iacn.checks.properties import own_properties

@@ -1,4 +1,4 @@
-"""Classes of one's own: what they inherit, and which are rejected."""
+"""Custom model classes: what they inherit, and which are rejected."""
 
 import sys
 
@@ -17,8 +17,8 @@ from recbole_iacn.training.two_stages import TiMiRecTrainer
 
 
 @pytest.fixture(autouse=True)
-def forgotten(monkeypatch):
-    """What a test registers is known to that test alone."""
+def restored(monkeypatch):
+    """Registrations end with the test that makes them."""
     monkeypatch.setattr(names, "registered", dict(names.registered))
     for module in [module for name, module in sys.modules.items() if name.startswith("recbole_iacn")]:
         if vars(module).get("registered") is not None:
@@ -30,14 +30,14 @@ def own(base, name="Mine", **attributes):
     return type(name, (base,), {"__module__": __name__, "__qualname__": f"own.{name}", **attributes})
 
 
-def test_a_model_of_ones_own_has_settings_dataset_and_trainer_of_its_ancestor(settings):
+def test_a_custom_model_inherits_settings_dataset_and_trainer(settings):
     class Mine(recbole_iacn.TiMiRec):
         pass
 
     made = recbole_iacn.build(Mine, "tiny", config_dict=settings(mlp_hidden_size=..., embedding_size=..., topk=[5]))
     assert type(made.model) is Mine and type(made.trainer) is TiMiRecTrainer
-    wanted = {key: made.config[key] for key in ("stages", "learning_rate", "protocol", "embedding_size")}
-    assert wanted == {
+    expected = {key: made.config[key] for key in ("stages", "learning_rate", "protocol", "embedding_size")}
+    assert expected == {
         "stages": "two",
         "learning_rate": 0.001,
         "protocol": "leave_one_out_sampled",
@@ -52,25 +52,25 @@ def test_a_model_of_ones_own_has_settings_dataset_and_trainer_of_its_ancestor(se
 
 
 @pytest.mark.parametrize(
-    ("base", "changes", "wanted"),
+    ("base", "changes", "expected"),
     [
         (BPR, {"mlp_hidden_size": ...}, {"embedding_size": 8}),
         (SASRec, {"mlp_hidden_size": ..., "loss_type": "BPR"}, {"n_layers": 2, "hidden_size": 64}),
         (DIEN, {}, {"gru_type": "AUGRU"}),
     ],
 )
-def test_so_has_one_derived_from_recboles(monkeypatch, settings, base, changes, wanted):
-    """RecBole looks for defaults, dataset and trainer by the class's own name, and finds none."""
+def test_a_model_derived_from_one_of_recboles_inherits_them_too(monkeypatch, settings, base, changes, expected):
+    """RecBole itself would look up defaults, dataset and trainer by the class's own name and find none."""
     Mine = own(base, __qualname__="Mine")
     monkeypatch.setitem(globals(), "Mine", Mine)  # RecBole's trainer pickles the class
     result = recbole_iacn.run(Mine, "tiny", config_dict=settings(epochs=1, **changes))
     stock = recbole_iacn.run(base, "tiny", config_dict=settings(epochs=1, **changes))
     assert result["test_result"] == stock["test_result"] and type(result["model"]) is Mine
     config = recbole_iacn.build("Mine", "tiny", config_dict=settings(**changes)).config
-    assert {key: config[key] for key in wanted} == wanted
+    assert {key: config[key] for key in expected} == expected
 
 
-def test_recboles_own_functions_know_it_by_name(settings):
+def test_recboles_own_functions_accept_its_name(settings):
     from recbole.quick_start import run_recbole
 
     recbole_iacn.register(own(recbole_iacn.DIN_IaCN, "MyDIN"))
@@ -78,7 +78,7 @@ def test_recboles_own_functions_know_it_by_name(settings):
     assert set(result["test_result"]) == {"auc", "gauc", "logloss"}
 
 
-def test_settings_of_ones_own_are_known_checked_and_have_defaults(settings):
+def test_custom_settings_are_known_checked_and_have_defaults(settings):
     class Width(Group):
         my_width: int = 3
         """Of something."""
@@ -91,7 +91,7 @@ def test_settings_of_ones_own_are_known_checked_and_have_defaults(settings):
         recbole_iacn.build(Mine, "tiny", config_dict={**given, "my_width": "wide"})
 
 
-def test_a_class_that_is_defined_again_takes_the_earlier_ones_place():
+def test_a_class_that_is_defined_again_replaces_the_earlier_one():
     first, second = own(recbole_iacn.MIND), own(recbole_iacn.MIND)
     recbole_iacn.register(first)
     assert recbole_iacn.register(second) is second and names.registered["Mine"] is second
@@ -127,22 +127,22 @@ class _OursTaken(Group):
         ),
     ],
 )
-def test_a_class_that_cannot_be_registered_is_one_line(settings, make, message):
+def test_a_class_that_cannot_be_registered_is_rejected_in_one_line(settings, make, message):
     before = dict(names.registered)
     for entry in (recbole_iacn.register, lambda cls: recbole_iacn.run(cls, "tiny", config_dict=settings())):
-        with pytest.raises(ConfigError) as told:
+        with pytest.raises(ConfigError) as error:
             entry(make())
-        assert message in str(told.value) and "\n" not in str(told.value)
+        assert message in str(error.value) and "\n" not in str(error.value)
     assert names.registered == before
 
 
-def test_a_name_that_another_class_has_is_taken():
+def test_the_name_of_another_class_is_rejected():
     recbole_iacn.register(own(BPR))
     other = own(BPR, __qualname__="elsewhere.Mine")
     with pytest.raises(ConfigError, match=r"register: the name Mine is taken by .*own\.Mine; rename the class"):
         recbole_iacn.register(other)
 
 
-def test_a_backbone_of_ones_own_with_a_taken_name_is_rejected():
+def test_a_custom_backbone_with_a_taken_name_is_rejected():
     with pytest.raises(ConfigError, match="register: the name DeepFM_IaCN is taken"):
         recbole_iacn.interest_aware(own(DeepFM, "DeepFM"))

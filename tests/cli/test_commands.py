@@ -9,11 +9,11 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-def test_a_reader_who_has_enough_is_no_error(file):
-    """As with ``| head``: what is read from has been closed."""
+def test_a_closed_pipe_gives_no_error(file):
+    """As with ``| head``, the reader has closed the pipe."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-c", "from recbole_iacn.cli import main; main()", "experiment", str(file()), "--plan"]
-    found = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
-    assert (found.returncode, found.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (1, "")

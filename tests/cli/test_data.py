@@ -1,4 +1,4 @@
-"""The commands prepare and rows, as a user types them."""
+"""The command prepare, as a user types it."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from recbole_iacn.errors import ConfigError
 
 @pytest.fixture
 def dump(tmp_path):
-    """Reviews of five users who each read the same six books in an order of their own."""
+    """Reviews of five users, each of whom read the same six books in a different order."""
     lines = [
         json.dumps(
             {"reviewerID": f"U{user}", "asin": f"B{(user + step) % 6}", "overall": 5.0, "unixReviewTime": 86_400 * step}
@@ -32,7 +32,7 @@ def dump(tmp_path):
 
 
 @pytest.mark.slow
-def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, capsys):
+def test_prepare_converts_and_prints_the_outcome_of_every_line_and_the_rows(dump, capsys):
     pytest.importorskip("duckdb")
     arguments = ["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--meta=meta.json", "--name=Shop"]
     cli.main([*arguments, "--core=3", "--show-rows", "--users=1", "--protocol=din_electronics"])
@@ -45,11 +45,11 @@ def test_prepare_converts_shows_what_became_of_every_line_and_the_rows(dump, cap
     assert "  test     after B0, B1, B2, B3: clicked B4 on 1970-01-05, not B5" in out
     command = out[out.index("recbole-iacn train") :].split("\n\n")[0].replace("\\\n", " ").splitlines()[0].split()
     assert command[0] == "recbole-iacn"
-    # What an entry point returns is the process' exit code.
+    # The return value of an entry point becomes the process' exit code.
     assert not cli.main([*command[1:], "--epochs=1", "--mlp_hidden_size=[8]", "--state=ERROR", "--show_progress=False"])
 
 
-def test_rows_of_dien_books_are_one_a_user(dump, capsys):
+def test_dien_books_has_one_row_per_user(dump, capsys):
     cli.main(["prepare", "amazon", "--year=2014", "--reviews=reviews.json.gz", "--name=Shop", "--core=1"])
     given = {"data_path": "dataset", "protocol": "dien_books", **AS_THEY_ARE}
     made = recbole_iacn.build("DIN_IaCN", "Shop", ["dataset/Shop/Shop.yaml"], given)
@@ -68,7 +68,10 @@ def test_many_training_rows_are_shortened(capsys):
     [
         (["prepare"], "prepare: give a source (amazon, sequences) or --show-rows"),
         (["prepare", "amazon", "--reviews=x", "--name=y"], "year: prepare amazon needs --year"),
-        (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=a/b"], "name: 'a/b' must be a plain name"),
+        (
+            ["prepare", "amazon", "--year=2014", "--reviews=x", "--name=a/b"],
+            "name: 'a/b' must be the dataset's name",
+        ),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y"], "x: No such file"),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y", "--core=0"], "core: must be at least 1"),
         (["prepare", "--show-rows"], "dataset: --show-rows needs --dataset"),
@@ -77,18 +80,18 @@ def test_many_training_rows_are_shortened(capsys):
         (["prepare", "--show-rows", "--dataset=ml-101k"], "Did you mean 'ml-100k'"),
         (["download", "amazon", "--year=2014", "--category=a b"], "category: 'a b' is not a name"),
         (["download", "amazon", "--year=2014", "--category=a", "--kinds", "core"], "there is no 'core' of 2014"),
-        (["download", "amazon", "--year=2014", "--category=a", "--sha256=00"], "sha256: is of one file"),
+        (["download", "amazon", "--year=2014", "--category=a", "--sha256=00"], "sha256: is the checksum of one file"),
         (["train", "--model=DIN_IaCM"], "Did you mean 'DIN_IaCN'"),
     ],
 )
-def test_wrong_input_is_one_line(capsys, arguments, message):
+def test_wrong_input_is_rejected_in_one_line(capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
-    said = capsys.readouterr()
-    assert stopped.value.code == 2 and message in said.err and said.err.count("\n") == 1 and not said.out
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2 and message in printed.err and printed.err.count("\n") == 1 and not printed.out
 
 
-def test_without_the_data_base_the_extra_is_named(dump, monkeypatch):
+def test_without_the_database_the_extra_is_named(dump, monkeypatch):
     from recbole_iacn.data.amazon.prepare import Options, prepare
 
     monkeypatch.setitem(sys.modules, "duckdb", None)
@@ -107,8 +110,8 @@ from recbole_iacn import cli
 files = ["--reviews=reviews.json.gz", "--meta=meta.json"]
 cli.main(["prepare", "amazon", "--year=2014", *files, "--name=Shop", "--core=1", "--overwrite"])
 """
-    found = []
+    contents = []
     for how in ("fast", "slow"):
         subprocess.run([sys.executable, "-c", code, how], check=True, capture_output=True)
-        found.append([(dump / "dataset" / "Shop" / f"Shop.{end}").read_bytes() for end in ("inter", "item")])
-    assert found[0] == found[1]
+        contents.append([(dump / "dataset" / "Shop" / f"Shop.{end}").read_bytes() for end in ("inter", "item")])
+    assert contents[0] == contents[1]

@@ -1,4 +1,4 @@
-"""``recbole-iacn doctor`` prints the diagnosis; its exit code says whether RecBole runs."""
+"""``recbole-iacn doctor`` prints the diagnosis, and its exit code states whether RecBole runs."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from recbole_iacn.cli import main
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The arguments of each call; set ``runs`` to fake the outcome."""
+def calls_and_outcome(monkeypatch):
+    """Replaces the diagnosis; the arguments of each call, and its outcome, which a test can change."""
     calls, outcome = [], {"runs": True}
 
     def diagnose(all_patches=False):
@@ -20,21 +20,21 @@ def asked(monkeypatch):
     return calls, outcome
 
 
-def test_all_well(asked, capsys):
+def test_it_prints_the_diagnosis(calls_and_outcome, capsys):
     main(["doctor"])
     main(["doctor", "--patches"])
     assert capsys.readouterr().out == "## Versions\n## Versions\n"
-    assert asked[0] == [False, True]
+    assert calls_and_outcome[0] == [False, True]
 
 
-def test_exit_code_1_where_recbole_does_not_run(asked, capsys):
-    asked[1]["runs"] = False
+def test_the_exit_code_is_1_if_recbole_does_not_run(calls_and_outcome, capsys):
+    calls_and_outcome[1]["runs"] = False
     with pytest.raises(SystemExit) as ended:
         main(["doctor"])
     assert ended.value.code == 1 and capsys.readouterr().out == "## Versions\n"
 
 
-def test_help_names_it(capsys):
+def test_the_help_lists_the_command(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     assert "versions, devices and patches, for a bug report" in capsys.readouterr().out

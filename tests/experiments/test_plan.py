@@ -1,4 +1,4 @@
-"""An experiment's file becomes a plan: every combination, rules, bases, and what is wrong with a file."""
+"""Reading an experiment's file: every combination, rules, bases, and errors in a file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ FILES = Path(__file__).parents[2] / "experiments"
 PAGE = FILES.parent / "docs" / "experiments.md"
 
 
-def test_a_plan_has_every_combination_seeds_outermost(file):
+def test_a_plan_has_every_combination_ordered_by_seed(file):
     plan = read_plan(file(models=["DIN", "DIEN"], modes=[False, "full"], sweep={"iacn_delta": [0, 0.5]}))
     assert plan.name == "trial" and len(plan.runs) == 2 * 2 * 2 * 2
     assert [run.seed for run in plan.runs] == [1] * 8 + [2] * 8
@@ -21,7 +21,7 @@ def test_a_plan_has_every_combination_seeds_outermost(file):
     assert first.title == "DIN off on tiny, iacn_delta 0, seed 1"
 
 
-def test_rules_lay_settings_over_some_runs(file):
+def test_rules_change_the_settings_of_some_runs(file):
     rules = [
         {"when": {"mode": [False, "width"]}, "settings": {"learning_rate": 0.01}},
         {"when": {"model": "DIN", "mode": "width"}, "settings": {"learning_rate": 0.02}},
@@ -38,7 +38,7 @@ def test_rules_lay_settings_over_some_runs(file):
     }
 
 
-def test_a_run_is_known_by_all_that_may_change_its_result(file):
+def test_a_runs_id_depends_on_all_that_may_change_its_result(file):
     def ids(**changes):
         return [run.id for run in read_plan(file(**changes)).runs]
 
@@ -66,19 +66,22 @@ def test_a_run_is_known_by_all_that_may_change_its_result(file):
         ({"modes": "full"}, "modes: must be a list"),
         ({"search": 3}, "search: must be a dict"),
         ({"divergence": "all"}, "divergence: must be an int"),
-        ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; make two files"),
-        ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has none; they are for"),
+        ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; split them into two files"),
+        ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has no modes; these models have: DIN"),
         ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
-        ({"only": [{"when": {"modes": "full"}, "settings": {}}]}, "only: when: modes: no such key"),
+        (
+            {"only": [{"when": {"modes": "full"}, "settings": {}}]},
+            "only: when: modes: no such key. There are: dataset, model, mode",
+        ),
     ],
 )
-def test_wrong_files_are_told_in_one_line(file, changes, message):
-    with pytest.raises(ConfigError) as told:
+def test_a_wrong_file_is_rejected_in_one_line(file, changes, message):
+    with pytest.raises(ConfigError) as error:
         read_plan(file(**changes))
-    assert message in str(told.value) and "\n" not in str(told.value)
+    assert message in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_file_lies_over_its_base(file, tmp_path):
+def test_a_file_overrides_its_base(file, tmp_path):
     rules = [{"when": {"mode": "full"}, "settings": {"iacn_delta": delta}} for delta in (0.1, 0.2)]
     file("low.yaml", settings={"epochs": 3, "learning_rate": 0.1}, modes=["full"], only=rules[:1])
     file(
@@ -93,21 +96,21 @@ def test_a_file_lies_over_its_base(file, tmp_path):
         ("tiny", "DIN", "full", 1),
         ("tiny", "DIN", "full", 2),
     ]
-    said = {"epochs": 4, "learning_rate": 0.1, "iacn_delta": 0.2, "iacn_lambda": 1, "iacn_mode": "full", "seed": 1}
-    assert plan.runs[0].settings == said and plan.name == "trial"
+    expected = {"epochs": 4, "learning_rate": 0.1, "iacn_delta": 0.2, "iacn_lambda": 1, "iacn_mode": "full", "seed": 1}
+    assert plan.runs[0].settings == expected and plan.name == "trial"
 
 
-def test_a_base_that_cannot_be_is_told(file):
+def test_an_invalid_base_is_rejected(file):
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: not found"):
         read_plan(file(base="nowhere.yaml"))
     file("other.yaml", base="trial.yaml")
     for base in ("trial.yaml", "other.yaml"):
-        with pytest.raises(ConfigError, match=r"base: .*trial\.yaml is laid over this file itself"):
+        with pytest.raises(ConfigError, match=r"base: .*trial\.yaml has this file as its own base"):
             read_plan(file(base=base))
 
 
 @pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests", "target"])
-def test_the_files_that_come_with_the_project_are_plans(name):
+def test_the_projects_files_are_plans(name):
     plan = read_plan(FILES / f"{name}.yaml")
     assert {run.dataset for run in plan.runs} == {"Beauty", "Sports_and_Outdoors", "ml-100k", "Electronics", "Books"}
     assert {run.seed for run in plan.runs} == set(range(2020, 2025))
@@ -129,24 +132,24 @@ def test_every_file_is_a_plan():
     assert all(read_plan(path).runs for path in FILES.glob("*.yaml")) and len(list(FILES.glob("*.yaml"))) >= 11
 
 
-def test_the_tuned_file_gives_each_backbone_and_mode_its_own():
+def test_the_tuned_file_has_settings_per_backbone_and_mode():
     plan = read_plan(FILES / "tuned.yaml", datasets=["Beauty"])
     rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
     assert len(rates) == 9 and 0.001 not in rates.values()
     assert {run.mode for run in plan.runs if "iacn_delta" in run.settings} == {"full"}
 
 
-def test_the_documents_example_is_a_file(tmp_path):
-    """Two data sets x two backbones x two modes x three seeds x three values, laid over a file of the project's."""
+def test_the_example_in_the_documentation_is_a_plan(tmp_path):
+    """Two datasets x two backbones x two modes x three seeds x three values, based on one of the project's files."""
     (tmp_path / "table1.yaml").write_text((FILES / "table1.yaml").read_text())
     (tmp_path / "mine.yaml").write_text(PAGE.read_text().split("```yaml\n")[1].split("```")[0])
     plan = read_plan(tmp_path / "mine.yaml")
     assert len(plan.runs) == 72 and plan.space == {"learning_rate": {"choices": [0.0003, 0.001]}}
-    told = {run.settings["iacn_lambda"] for run in plan.runs if run.dataset == "Beauty" and run.mode == "full"}
-    assert told == {0.5} and plan.runs[0].divergence == 200
+    weights = {run.settings["iacn_lambda"] for run in plan.runs if run.dataset == "Beauty" and run.mode == "full"}
+    assert weights == {0.5} and plan.runs[0].divergence == 200
 
 
-def test_the_document_names_every_file_of_the_project():
+def test_the_documentation_names_every_file_of_the_project():
     named = PAGE.read_text().split("## The files that are here")[1]
     for path in FILES.glob("*.yaml"):
         assert f"`{path.stem}`" in named, path

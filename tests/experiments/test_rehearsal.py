@@ -1,4 +1,4 @@
-"""Rehearsals: what is run, and what is reckoned from it."""
+"""Rehearsals: which runs they make, and how they estimate the duration."""
 
 import pytest
 
@@ -17,36 +17,36 @@ def test_a_rehearsal_is_one_epoch_of_each_kind(small, tmp_path, capsys):
     assert lines[-1].startswith("4 runs, 2 at a time: ") and not (tmp_path / "out").exists()
 
 
-def test_what_a_rehearsal_reckons_by_hand(file, monkeypatch):
-    """Two seeds: loading 2 x 10 s, an epoch 2 x 30 s, 5 epochs at most; two jobs halve all."""
+def test_the_estimate_of_a_rehearsal_by_hand(file, monkeypatch):
+    """Two seeds: 2 x 10 s of loading, 2 x 30 s per epoch, at most 5 epochs; two jobs halve all times."""
     seen = []
 
     def run_all(plan, folder, jobs, progress):
         seen.extend(plan.runs)
         return []
 
-    told = {"loading": 10.0, "epochs": [{"seconds": 40.0}], "peak_mb": 500.0}
+    record = {"loading": 10.0, "epochs": [{"seconds": 40.0}], "peak_mb": 500.0}
     monkeypatch.setattr(rehearsal, "run_all", run_all)
-    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **told} for run in seen])
+    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **record} for run in seen])
     plan = read_plan(file(modes=["full"], settings={"epochs": 5}, sweep={"iacn_delta": [0]}))
-    (heads, cells), said = rehearsal.rehearse(plan, jobs=2)
+    (heads, cells), estimate = rehearsal.rehearse(plan, jobs=2)
     assert dict(zip(heads, cells[0]))["epoch s"] == "30" and dict(zip(heads, cells[0]))["runs"] == "2"
-    assert "10 s of loading, 30 s for each epoch" in said and "at most 3 min" in said  # 10 + 5 x 30 s
+    assert "10 s of loading, 30 s per epoch of all runs" in estimate and "at most 3 min" in estimate  # 10 + 5 x 30 s
     assert [(run.seed, run.settings["epochs"]) for run in seen] == [(1, 1)]
 
 
 def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypatch):
-    """An epoch of the first stage 30 s, of the second 50 s; 2 seeds x (10 s + 200 epochs x 80 s) are 8.9 h."""
+    """An epoch takes 30 s in the first stage and 50 s in the second; 2 seeds x (10 s + 200 epochs x 80 s) are 8.9 h."""
     seen = []
     monkeypatch.setattr(rehearsal, "run_all", lambda plan, folder, jobs, progress: seen.extend(plan.runs))
-    told = {"loading": 10.0, "epochs": [{"seconds": 40.0}, {"seconds": 90.0}], "peak_mb": 500.0}
-    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **told} for run in seen])
-    (heads, cells), said = rehearsal.rehearse(read_plan(file(models=["TiMiRec"], modes=..., settings={})))
-    assert dict(zip(heads, cells[0]))["epoch s"] == "80" and "at most 8.9 h" in said
+    record = {"loading": 10.0, "epochs": [{"seconds": 40.0}, {"seconds": 90.0}], "peak_mb": 500.0}
+    monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **record} for run in seen])
+    (heads, cells), estimate = rehearsal.rehearse(read_plan(file(models=["TiMiRec"], modes=..., settings={})))
+    assert dict(zip(heads, cells[0]))["epoch s"] == "80" and "at most 8.9 h" in estimate
 
 
 @pytest.mark.slow
-def test_a_rehearsal_that_fails_says_why(file, settings, data_path, capsys):
+def test_a_rehearsal_that_fails_reports_the_reason(file, settings, data_path, capsys):
     own = settings(data_path=..., show_progress=..., state=..., load_col={"inter": ["user_id", "item_id"]})
     with pytest.raises(SystemExit):
         main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])

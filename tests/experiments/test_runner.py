@@ -1,4 +1,4 @@
-"""Runs that go on where they stopped, are not made twice, and fail alone."""
+"""Experiments can be continued, repeat no run, and survive the failure of a run."""
 
 import json
 import math
@@ -11,7 +11,7 @@ import pytest
 from recbole_iacn.cli import main
 from recbole_iacn.experiments import runner
 from recbole_iacn.experiments.plan import read_plan
-from recbole_iacn.experiments.store import TOLD, read_results, result_path
+from recbole_iacn.experiments.store import RUN_FIELDS, read_results, result_path
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,19 @@ from recbole_iacn.experiments.store import TOLD, read_results, result_path
         (["--jobs", "0"], "jobs: must be at least 1"),
     ],
 )
-def test_wrong_commands_are_told_before_any_run(file, tmp_path, capsys, arguments, message):
+def test_wrong_commands_are_rejected_before_any_run(file, tmp_path, capsys, arguments, message):
     with pytest.raises(SystemExit):
         main(["experiment", str(file()), "--out", str(tmp_path / "out"), *arguments])
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
-def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path, monkeypatch):
+def test_results_have_what_a_report_needs_and_runs_are_not_repeated(small, tmp_path, monkeypatch):
     plan = read_plan(small)
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
-    found = read_results(tmp_path / "out")
-    assert sorted((one["mode"], one["seed"]) for one in found) == [("full", 1), ("full", 2), ("off", 1), ("off", 2)]
-    for one in found:
+    results = read_results(tmp_path / "out")
+    assert sorted((one["mode"], one["seed"]) for one in results) == [("full", 1), ("full", 2), ("off", 1), ("off", 2)]
+    for one in results:
         assert {"auc", "gauc", "logloss"} == one["test"].keys() == one["valid"].keys()
         assert len(one["epochs"]) == 2 and one["epochs"][0]["seconds"] < one["epochs"][1]["seconds"] < one["seconds"]
         assert set(one["epochs"][0]["losses"]) == ({"main", "iacn"} if one["mode"] == "full" else {"main"})
@@ -47,58 +47,65 @@ def test_results_hold_what_a_report_needs_and_are_not_made_twice(small, tmp_path
     again = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
     assert [path for path in times if times[path] != again[path]] == [result_path(tmp_path / "out", plan.runs[0])]
     repeated = json.loads(result_path(tmp_path / "out", plan.runs[0]).read_text())
-    assert repeated["test"] == next(one for one in found if (one["mode"], one["seed"]) == ("off", 1))["test"]
+    assert repeated["test"] == next(one for one in results if (one["mode"], one["seed"]) == ("off", 1))["test"]
 
 
-def test_runs_of_an_earlier_report_are_not_run_again(file, tmp_path, monkeypatch, capsys):
-    """As on a fresh clone, where results/NAME has runs.jsonl alone: one of four runs is known, by its id."""
+def test_runs_of_an_earlier_report_are_not_repeated(file, tmp_path, monkeypatch, capsys):
+    """In a fresh clone results/NAME contains only runs.jsonl; here it has one of four runs, identified by its id."""
     path, folder = file(modes=["off", "full"], settings={"epochs": 2}), tmp_path / "out" / "trial"
     known, *others = read_plan(path).runs
     folder.mkdir(parents=True)
-    told = {**{key: getattr(known, key) for key in TOLD}, "test": {"auc": 0.5}}
-    (folder / "runs.jsonl").write_text(json.dumps(told) + "\n")
-    asked = []
-    monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda tasks: asked.extend(run for run, *_ in tasks) or [])
+    record = {**{key: getattr(known, key) for key in RUN_FIELDS}, "test": {"auc": 0.5}}
+    (folder / "runs.jsonl").write_text(json.dumps(record) + "\n")
+    started = []
+    monkeypatch.setattr(
+        runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
+    )
     monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
     command = ["experiment", str(path), "--out", str(tmp_path / "out")]
     main([*command, "--reuse", "--plan"])
     assert [line[:5] for line in capsys.readouterr().out.splitlines()] == ["done ", *["to do"] * 3]
     assert not (folder / "runs").exists()
     main([*command, "--reuse"])
-    assert asked == others and read_results(folder) == [told]
+    assert started == others and read_results(folder) == [record]
     result_path(folder, known).unlink()
-    asked.clear()
+    started.clear()
     main(command)
-    assert asked == [known, *others]
+    assert started == [known, *others]
 
 
-def test_runs_of_another_experiment_are_not_run_again(file, tmp_path, monkeypatch):
-    """A run is known by its settings, whichever experiment's; one that measured less is no substitute."""
+def test_runs_of_another_experiment_are_not_repeated(file, tmp_path, monkeypatch):
+    """A run is identified by its settings, in any experiment; a run without the measurement of divergence does not
+    count."""
     base = read_plan(file("base.yaml", modes=["full"], settings={"epochs": 2, "iacn_lambda": 3}))
     path = file(modes=["full"], settings={"epochs": 2}, sweep={"iacn_lambda": [1, 3]}, divergence=5)
     folder = tmp_path / "out" / "trial"
     measured = dict(zip([run.seed for run in base.runs], [0.5, None]))
-    told = [{**{key: getattr(run, key) for key in TOLD}, "divergence": measured[run.seed]} for run in base.runs]
+    records = [
+        {**{key: getattr(run, key) for key in RUN_FIELDS}, "divergence": measured[run.seed]} for run in base.runs
+    ]
     (tmp_path / "out" / "base").mkdir(parents=True)
-    (tmp_path / "out" / "base" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
-    asked = []
-    monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda tasks: asked.extend(run for run, *_ in tasks) or [])
+    (tmp_path / "out" / "base" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
+    started = []
+    monkeypatch.setattr(
+        runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
+    )
     monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
     main(["experiment", str(path), "--reuse", "--out", str(tmp_path / "out")])
-    assert [(run.seed, run.sweep["iacn_lambda"]) for run in asked] == [(1, 1), (2, 1), (2, 3)]
-    assert read_results(folder) == [{**told[0], "sweep": {"iacn_lambda": 3}}]
+    assert [(run.seed, run.sweep["iacn_lambda"]) for run in started] == [(1, 1), (2, 1), (2, 3)]
+    assert read_results(folder) == [{**records[0], "sweep": {"iacn_lambda": 3}}]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         (None, "reuse: {path.parent}: has no runs.jsonl of an earlier report"),
-        ("{}", "reuse: {path}, line 1: no run's result: KeyError('dataset')"),
-        ("runs", "reuse: {path}, line 1: no run's result: JSONDecodeError"),
-        ("3", "reuse: {path}, line 1: no run's result: TypeError"),
+        ("{}", "reuse: {path}, line 1: not a run's result: KeyError('dataset')"),
+        ("runs", "reuse: {path}, line 1: not a run's result: JSONDecodeError"),
+        ("3", "reuse: {path}, line 1: not a run's result: TypeError"),
     ],
 )
-def test_an_earlier_report_that_cannot_be_read_is_told(small, tmp_path, capsys, line, message):
+def test_an_earlier_report_that_cannot_be_read_is_rejected(small, tmp_path, capsys, line, message):
     folder = tmp_path / "out" / "trial"
     folder.mkdir(parents=True)
     if line:
@@ -109,8 +116,8 @@ def test_an_earlier_report_that_cannot_be_read_is_told(small, tmp_path, capsys, 
 
 
 @pytest.mark.slow
-def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
-    """Ours in two stages, and one of RecBole's with its own trainer."""
+def test_models_without_modes_can_be_run(file, settings, data_path, tmp_path):
+    """One of this package's models is trained in two stages, and one of RecBole's with RecBole's trainer."""
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=..., mlp_hidden_size=..., load_col=...)
     own.update(protocol="leave_one_out_sampled", eval_negatives=9, topk=[5], metrics=["Hit", "NDCG"], hidden_size=8)
     own.update(valid_metric="NDCG@5", loss_type="BPR", load_col={"inter": ["user_id", "item_id", "timestamp"]})
@@ -119,32 +126,32 @@ def test_models_without_modes_are_run_too(file, settings, data_path, tmp_path):
     assert [(run.mode, run.title) for run in plan.runs][1] == ("", "GRU4Rec on tiny, seed 1")
     assert "iacn_mode" not in plan.runs[0].settings and plan.runs[0].id.startswith("tiny-TiMiRec-1-")
     assert runner.run_all(plan, tmp_path / "out", jobs=2, progress=False) == []
-    found = {one["model"]: one for one in read_results(tmp_path / "out")}
-    assert all(set(one["test"]) == {"hit@5", "ndcg@5"} for one in found.values())
-    assert found["GRU4Rec"]["divergence"] is None and 0 <= found["TiMiRec"]["divergence"] <= math.log(2)
-    assert [set(epoch["losses"]) for epoch in found["GRU4Rec"]["epochs"]] == [{"main"}] * 2
-    names = [set(epoch["losses"]) for epoch in found["TiMiRec"]["epochs"]]
+    results = {one["model"]: one for one in read_results(tmp_path / "out")}
+    assert all(set(one["test"]) == {"hit@5", "ndcg@5"} for one in results.values())
+    assert results["GRU4Rec"]["divergence"] is None and 0 <= results["TiMiRec"]["divergence"] <= math.log(2)
+    assert [set(epoch["losses"]) for epoch in results["GRU4Rec"]["epochs"]] == [{"main"}] * 2
+    names = [set(epoch["losses"]) for epoch in results["TiMiRec"]["epochs"]]
     assert names == [{"main"}] * 2 + [{"main", "distillation"}] * 2
-    later = [epoch["valid"] for epoch in found["TiMiRec"]["epochs"][2:]]
-    assert found["TiMiRec"]["best"] == max(later) == found["TiMiRec"]["valid"]["ndcg@5"]
+    later = [epoch["valid"] for epoch in results["TiMiRec"]["epochs"][2:]]
+    assert results["TiMiRec"]["best"] == max(later) == results["TiMiRec"]["valid"]["ndcg@5"]
 
 
 def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
-    """Each data set's runs are those of the last plan that had it."""
+    """The runs of a dataset are those of the last plan that contained it."""
 
-    def made(**changes):
+    def write(**changes):
         plan = read_plan(file(modes=["full"], seeds=[1], **changes))
         (tmp_path / "out" / "runs").mkdir(parents=True, exist_ok=True)
         for run in plan.runs:
-            told = {"dataset": run.dataset, "rate": run.settings["learning_rate"]}
-            result_path(tmp_path / "out", run).write_text(json.dumps(told))
+            record = {"dataset": run.dataset, "rate": run.settings["learning_rate"]}
+            result_path(tmp_path / "out", run).write_text(json.dumps(record))
         runner.run_all(plan, tmp_path / "out", progress=False)
 
-    made(settings={"learning_rate": 0.1})
-    made(settings={"learning_rate": 0.2})
-    made(settings={"learning_rate": 0.3}, datasets=["other"])
-    found = read_results(tmp_path / "out")
-    assert [(one["dataset"], one["rate"]) for one in found] == [("other", 0.3), ("tiny", 0.2)]
+    write(settings={"learning_rate": 0.1})
+    write(settings={"learning_rate": 0.2})
+    write(settings={"learning_rate": 0.3}, datasets=["other"])
+    results = read_results(tmp_path / "out")
+    assert [(one["dataset"], one["rate"]) for one in results] == [("other", 0.3), ("tiny", 0.2)]
 
 
 @pytest.mark.slow
@@ -163,8 +170,8 @@ def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ends", [True, False])
-def test_a_run_can_be_followed_while_it_lasts(small, tmp_path, monkeypatch, ends):
-    """A line after each epoch, at once, and none of it left behind."""
+def test_the_progress_of_a_run_is_logged(small, tmp_path, monkeypatch, ends):
+    """A line is written immediately after each epoch, and the file is removed at the end."""
     run = read_plan(small).runs[0]
     seen = []
 
@@ -186,18 +193,18 @@ def test_a_run_can_be_followed_while_it_lasts(small, tmp_path, monkeypatch, ends
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_one_that_failed(small, tmp_path):
-    """The others go on, and nobody waits for it."""
+def test_a_killed_run_has_failed(small, tmp_path):
+    """The other runs continue, and none waits for it."""
     plan = read_plan(small)
     plan = replace(plan, runs=plan.runs[:2])
     threading.Timer(0.5, lambda: multiprocessing.active_children()[0].kill()).start()
     failed = runner.run_all(plan, tmp_path, jobs=1, progress=False)
     assert failed == plan.runs[:1] and result_path(tmp_path, plan.runs[1]).is_file()
     error = result_path(tmp_path, plan.runs[0]).with_suffix(".error").read_text()
-    assert error == "the run's process ended by signal 9, perhaps for want of memory\n"
+    assert error == "the run's process ended by signal 9, perhaps for lack of memory\n"
 
 
-def test_the_plan_is_shown_without_a_run(small, tmp_path, capsys):
+def test_the_plan_is_printed_without_a_run(small, tmp_path, capsys):
     main(["experiment", str(small), "--plan", "--out", str(tmp_path / "out")])
     assert capsys.readouterr().out.splitlines()[0] == "to do  WideDeep off on tiny, seed 1"
     assert not (tmp_path / "out").exists()

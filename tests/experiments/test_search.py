@@ -1,4 +1,4 @@
-"""Hyper-parameters by Optuna: equal budgets, resumed, on validation."""
+"""Hyperparameter search: equal budgets, continuation, and validation data only."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def file(tmp_path, data_path, settings):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Instead of training: the nearer the rate is to .01, the better; lambda 2 is worth a little."""
+    """Replaces training by a score that is higher the nearer the rate is to .01, and slightly higher with lambda 2."""
     seen = []
 
     def train(run, data_path, after_epoch):
@@ -54,7 +54,7 @@ def trained(monkeypatch):
 @pytest.mark.slow
 def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, trained):
     plan = read_plan(file)
-    rules = search(plan, plan.space, tmp_path / "out", trials=8, tell=lambda line: None)
+    rules = search(plan, plan.space, tmp_path / "out", trials=8, report=lambda line: None)
     assert [mode for mode, _, _ in trained] == ["off"] * 8 + ["full"] * 8
     assert {seed for _, seed, _ in trained} == {3}
     assert all(("iacn_lambda" in given) == (mode == "full") for mode, _, given in trained)
@@ -67,28 +67,28 @@ def test_every_mode_has_the_same_budget_and_its_own_settings(file, tmp_path, tra
 
 
 @pytest.mark.slow
-def test_the_first_trial_is_what_would_be_taken_without_a_search(file, tmp_path, trained):
+def test_the_first_trial_has_the_settings_without_a_search(file, tmp_path, trained):
     plan = read_plan(file)
     space = {**SPACE, "iacn_delta": {"low": 0.2, "high": 0.9}, "iacn_interests": {"choices": [1, 2]}}
-    search(plan, space, tmp_path / "out", trials=2, tell=lambda line: None)
+    search(plan, space, tmp_path / "out", trials=2, report=lambda line: None)
     firsts = [trained[0][2], trained[2][2]]
-    assert [one["learning_rate"] for one in firsts] == [0.001, 0.001]  # RecBole's
-    assert firsts[1]["iacn_delta"] == 0.3  # ours; lambda's and K's, 1 and 4, are not among the choices
+    assert [one["learning_rate"] for one in firsts] == [0.001, 0.001]  # RecBole's default
+    assert firsts[1]["iacn_delta"] == 0.3  # our default; those of lambda and K, 1 and 4, are not among the choices
 
 
 @pytest.mark.slow
-def test_a_stopped_search_goes_on(file, tmp_path, trained):
+def test_an_interrupted_search_is_continued(file, tmp_path, trained):
     plan = read_plan(file)
-    search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
+    search(plan, plan.space, tmp_path / "out", trials=2, report=lambda line: None)
     assert len(trained) == 4
-    search(plan, plan.space, tmp_path / "out", trials=3, tell=lambda line: None)
+    search(plan, plan.space, tmp_path / "out", trials=3, report=lambda line: None)
     assert len(trained) == 6
 
 
 @pytest.mark.slow
-def test_what_it_finds_can_stand_in_the_experiments_file(file, tmp_path, trained):
+def test_the_best_settings_can_be_added_to_the_experiments_file(file, tmp_path, trained):
     plan = read_plan(file)
-    rules = search(plan, plan.space, tmp_path / "out", trials=2, tell=lambda line: None)
+    rules = search(plan, plan.space, tmp_path / "out", trials=2, report=lambda line: None)
     file.write_text(file.read_text() + yaml.safe_dump({"only": rules}))
     rates = {run.mode: run.settings["learning_rate"] for run in read_plan(file).runs}
     assert rates == {rule["when"]["mode"]: rule["settings"]["learning_rate"] for rule in rules}
@@ -96,7 +96,7 @@ def test_what_it_finds_can_stand_in_the_experiments_file(file, tmp_path, trained
 
 @pytest.mark.slow
 def test_poor_trials_end_early(file, tmp_path, monkeypatch):
-    """After three trials, what lies below their median at the fourth epoch is not trained to the end."""
+    """From the fourth trial on, a trial below the median of the others at the fourth epoch is ended."""
     lengths = []
 
     def train(run, data_path, after_epoch):
@@ -108,13 +108,13 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "train", train)
     plan = read_plan(file)
-    search(plan, plan.space, tmp_path / "out", trials=5, tell=lambda line: None)
+    search(plan, plan.space, tmp_path / "out", trials=5, report=lambda line: None)
     assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
 
 
 @pytest.mark.slow
 def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypatch, recwarn):
-    """The fourth trial is the best in its first stage, and worse than all in its second, which is longer."""
+    """The fourth trial is the best in its first stage, but worse than all in its second stage, which is longer."""
     lengths = []
 
     def train(run, data_path, after_epoch):
@@ -129,13 +129,13 @@ def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypa
 
     monkeypatch.setattr(module, "train", train)
     plan = read_plan(file)
-    search(plan, plan.space, tmp_path / "out", trials=4, tell=lambda line: None)
+    search(plan, plan.space, tmp_path / "out", trials=4, report=lambda line: None)
     assert lengths == [13] * 8
     assert not [one for one in recwarn if "already reported" in str(one.message)]
 
 
 def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
-    """Trials that are there are not run again: here all of them are, with made-up scores."""
+    """Finished trials are not repeated; here all trials have results, with made-up scores."""
     monkeypatch.setitem(sys.modules, "optuna", None)
     file.write_text(file.read_text().replace("seeds:", "divergence: 5\nseeds:"))
     plan = read_plan(file)
@@ -147,28 +147,28 @@ def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
     folder = tmp_path / "out"
     (folder / "runs").mkdir(parents=True)
     for run in first_runs(plan):
-        assert run.divergence == 5  # else the experiment would find a result without it
+        assert run.divergence == 5  # otherwise the experiment would reuse a result without a divergence
         for values, best in scores[run.mode].items():
             one = replace(run, settings={**run.settings, **dict(zip(space, values))})
             made_up = {"dataset": "tiny", "model": "FM", "mode": run.mode, "best": best, "epochs": [{}, {}]}
             result_path(folder, one).write_text(json.dumps({**made_up, "settings": one.settings}))
-    told = []
-    rules = search(plan, space, folder, trials=4, tell=told.append)
+    lines = []
+    rules = search(plan, space, folder, trials=4, report=lines.append)
     assert [rule["settings"] for rule in rules] == [
-        {"learning_rate": 0.001},  # of equals the first
+        {"learning_rate": 0.001},  # the first of equal ones
         {"learning_rate": 0.01, "iacn_delta": 0.5},
     ]
     assert yaml.safe_load((folder / "best.yaml").read_text()) == {"only": rules}
-    assert told[0] == "tiny FM off: 0.7000 by {'learning_rate': 0.001}, 2 epochs"
-    assert told[-1] == "tiny FM full: best 0.8000 by {'learning_rate': 0.01, 'iacn_delta': 0.5}"
+    assert lines[0] == "tiny FM off: 0.7000 by {'learning_rate': 0.001}, 2 epochs"
+    assert lines[-1] == "tiny FM full: best 0.8000 by {'learning_rate': 0.01, 'iacn_delta': 0.5}"
     tried = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
     assert [one["best"] for one in tried[:2]] == [0.7, 0.7] and len(tried) == 6
     with pytest.raises(ConfigError, match="needs Optuna"):
         search(plan, space, folder, trials=3)
 
 
-def test_an_interrupted_search_leaves_what_it_tried(file, tmp_path, monkeypatch):
-    """And goes on from there, on a fresh clone, too, which has trials.jsonl alone. Scores are made up."""
+def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch):
+    """It is continued from there, even in a fresh clone, which contains only trials.jsonl. The scores are made up."""
     content = yaml.safe_load(file.read_text())
     space = {"learning_rate": {"choices": [0.001, 0.01]}}
     file.write_text(yaml.safe_dump({**content, "modes": ["full"], "search": space}))
@@ -201,8 +201,9 @@ def test_an_interrupted_search_leaves_what_it_tried(file, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
-    """For real: two choices, then the experiment with the better one as its default finds its first seed done."""
+def test_an_experiment_reuses_a_trial(tmp_path, settings, data_path):
+    """With real trainings: after a search over two choices, an experiment with the better one does not repeat its
+    first seed."""
     own = settings(epochs=1, learning_rate=0.01, data_path=..., show_progress=..., state=..., seed=...)
     content = {
         "data_path": str(data_path),
@@ -231,11 +232,11 @@ def test_a_trial_serves_the_experiment(tmp_path, settings, data_path):
 def test_trials_that_fail_are_named(file, tmp_path):
     plan = read_plan(file)
     with pytest.raises(ConfigError, match=r"2 trials failed, see .*\.error"):
-        search(plan, {"embedding_size": {"choices": [-1]}}, tmp_path / "out", trials=1, tell=lambda line: None)
+        search(plan, {"embedding_size": {"choices": [-1]}}, tmp_path / "out", trials=1, report=lambda line: None)
     assert not (tmp_path / "out" / "best.yaml").exists()
 
 
-def test_first_runs_have_one_seed_and_nothing_swept(file):
+def test_first_runs_have_one_seed_and_no_swept_settings(file):
     runs = first_runs(read_plan(file))
     assert [(run.mode, run.seed, run.sweep) for run in runs] == [("off", 3, {}), ("full", 3, {})]
 
@@ -243,28 +244,28 @@ def test_first_runs_have_one_seed_and_nothing_swept(file):
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (None, "names no settings to search"),
+        (None, "the file has no settings to search"),
         ({"learning_rte": {"low": 0, "high": 1}}, "learning_rte: no such setting"),
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: must be {low, high, log} or {choices"),
         ({"learning_rate": {"low": 1}}, "learning_rate: must be"),
         ({"learning_rate": {"low": 1, "high": 0.1}}, "low must be below high, got 1 and 0.1"),
     ],
 )
-def test_wrong_spaces_are_named(space, message):
-    with pytest.raises(ConfigError) as told:
+def test_wrong_spaces_are_rejected(space, message):
+    with pytest.raises(ConfigError) as error:
         check_space(space)
-    assert message in str(told.value)
+    assert message in str(error.value)
 
 
-def test_a_metric_to_be_small_is_refused(file, tmp_path):
+def test_a_metric_to_be_minimized_is_rejected(file, tmp_path):
     plan = read_plan(file)
     plan.runs[0].settings["valid_metric"] = "LogLoss"
-    with pytest.raises(ConfigError, match="of LogLoss the lowest is best"):
+    with pytest.raises(ConfigError, match="lower values of LogLoss are better"):
         search(plan, plan.space, tmp_path / "out", 1)
 
 
 @pytest.mark.slow
-def test_the_command_trains_for_real(tmp_path, settings, data_path):
+def test_the_command_trains_models(tmp_path, settings, data_path):
     own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=...)
     content = {
         "datasets": ["tiny"],

@@ -1,4 +1,4 @@
-"""Results of made runs, and a folder of them."""
+"""Made-up results of runs, and a folder with them."""
 
 import json
 
@@ -8,15 +8,15 @@ from made_runs import result
 
 @pytest.fixture
 def results():
-    """DIN gains .01, .02, .03 over off and nothing over width; DIEN has one seed."""
-    found = []
+    """Results in which DIN gains .01, .02, .03 over off and nothing over width, and DIEN has one seed."""
+    results = []
     for seed, gain in ((1, 0.01), (2, 0.02), (3, 0.03)):
-        found += [
+        results += [
             result(mode="off", seed=seed, auc=0.7),
             result(mode="width", seed=seed, auc=0.7 + gain),
             result(mode="full", seed=seed, auc=0.7 + gain),
         ]
-    return [*found, result("DIEN", "off", auc=0.6), result("DIEN", "full", auc=0.65)]
+    return [*results, result("DIEN", "off", auc=0.6), result("DIEN", "full", auc=0.65)]
 
 
 @pytest.fixture

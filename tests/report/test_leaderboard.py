@@ -1,4 +1,4 @@
-"""Models without modes, side by side."""
+"""The leaderboard of models without modes."""
 
 import json
 
@@ -8,14 +8,14 @@ from recbole_iacn.report import leaderboard, tables
 from recbole_iacn.report.writing import write_report
 
 
-def test_models_without_modes_are_set_side_by_side(tmp_path):
-    """TiMiRec gains .01, .02, .03 over ComiRec, which is behind MIND; its control gains as much as itself."""
-    found = []
+def test_models_without_modes_are_compared(tmp_path):
+    """TiMiRec gains .01, .02, .03 over ComiRec, which is behind MIND; its control gains as much as TiMiRec itself."""
+    results = []
     for seed in (1, 2, 3):
-        found += [ranked("ComiRec", seed, 0.10), ranked("MIND", seed, 0.11), ranked("Mine", seed, 0.05)]
-        found.append(ranked("TiMiRec", seed, 0.10 + 0.01 * seed))
-        found += [ranked("TiMiRec", seed, 0.2, sweep={"stages": stages}) for stages in ("two", "extractor_twice")]
-    entries = leaderboard.entries_of(found)
+        results += [ranked("ComiRec", seed, 0.10), ranked("MIND", seed, 0.11), ranked("Mine", seed, 0.05)]
+        results.append(ranked("TiMiRec", seed, 0.10 + 0.01 * seed))
+        results += [ranked("TiMiRec", seed, 0.2, sweep={"stages": stages}) for stages in ("two", "extractor_twice")]
+    entries = leaderboard.entries_of(results)
     names = ["MIND", "ComiRec", "TiMiRec", "TiMiRec, stages extractor_twice", "TiMiRec, stages two", "Mine"]
     assert [entry.name for entry in entries] == names
     heads, cells = leaderboard.cells_of(entries)
@@ -37,11 +37,11 @@ def test_models_without_modes_are_set_side_by_side(tmp_path):
     assert ["Beauty", "MIND", ".1727", ".2200", "+.0473", ".0981", ".1100", "+.0119"] in beside
     assert [cells[1] for cells in beside] == ["MIND", "ComiRec", "TiMiRec"]  # no variants
     for other in ({"protocol": "leave_one_out_full"}, {"eval_negatives": 100}):
-        changed = [{**one, "settings": {**one["settings"], **other}} for one in found]
+        changed = [{**one, "settings": {**one["settings"], **other}} for one in results]
         assert leaderboard.beside_paper(leaderboard.entries_of(changed)) is None
-    assert tables.costs_of(found)[0][:3] == ["data set", "model", "seconds"]
+    assert tables.costs_of(results)[0][:3] == ["data set", "model", "seconds"]
     (tmp_path / "ranks").mkdir()
-    (tmp_path / "ranks" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in found))
+    (tmp_path / "ranks" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
     write_report(tmp_path / "ranks")
     text = (tmp_path / "ranks" / "report.md").read_text()
     assert first in text and "## Who is better, by ndcg@10" in text and "## Beside the paper" in text

@@ -1,4 +1,4 @@
-"""The page and its pictures, in a real browser where there is one."""
+"""The page and its pictures, in a real browser if there is one."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from made_runs import result
 from recbole_iacn.cli import main
 from recbole_iacn.report.writing import write_report
 
-# Under the names that it has where it can be installed.
+# The names that it has on different systems.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="Kaleido draws in a Chromium")
+@pytest.mark.skipif(not CHROMIUM, reason="Kaleido needs Chromium")
 def test_pictures_are_drawn_and_shown(folder, capsys):
     (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
     main(["report", str(folder), "--pictures"])
@@ -30,15 +30,15 @@ def test_pictures_are_drawn_and_shown(folder, capsys):
     assert {path.name: path.read_bytes() for path in folder.glob("*.svg")} == drawn
 
 
-def test_pictures_that_cannot_be_drawn_are_told(folder, monkeypatch, capsys):
+def test_pictures_that_cannot_be_drawn_are_reported(folder, monkeypatch, capsys):
     def to_image(figure, **given):
         raise RuntimeError("Kaleido requires Google Chrome to be installed.\nmore")
 
     monkeypatch.setattr("plotly.graph_objects.Figure.to_image", to_image)
     with pytest.raises(SystemExit):
         main(["report", str(folder), "--pictures"])
-    told = capsys.readouterr().err
-    assert "pictures: Plotly could not draw (Kaleido requires Google Chrome to be installed.)" in told
+    message = capsys.readouterr().err
+    assert "pictures: Plotly cannot draw (Kaleido requires Google Chrome to be installed.)" in message
     assert not list(folder.glob("report.*"))
 
 
@@ -61,7 +61,7 @@ def browser():
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")])
 def test_the_page_in_a_browser(browser, folder, width, scheme):
-    """Every figure is drawn, nothing is wider than the window, text can be read, nothing is said on the console."""
+    """Every figure is drawn, nothing is wider than the window, text is readable, and the console has no errors."""
     write_report(folder)
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -76,13 +76,13 @@ def test_the_page_in_a_browser(browser, folder, width, scheme):
                 text: getComputedStyle(document.body).color, paper: getComputedStyle(document.body).backgroundColor,
                 labels: [...new Set(plots.map(plot => plot._fullLayout.font.color))]}"""
     for _ in range(50):
-        found = browser.execute_script(ask)
-        if found["labels"] == [found["text"]]:
+        state = browser.execute_script(ask)
+        if state["labels"] == [state["text"]]:
             break
         time.sleep(0.1)
-    assert found["drawn"] == found["plots"] >= 7 and found["fetched"] == []
-    assert found["page"] <= found["window"] and found["wide"] <= found["window"]
-    assert found["labels"] == [found["text"]]
-    brightness = [sum(map(int, re.findall(r"\d+", found[key])[:3])) / 3 for key in ("text", "paper")]
+    assert state["drawn"] == state["plots"] >= 7 and state["fetched"] == []
+    assert state["page"] <= state["window"] and state["wide"] <= state["window"]
+    assert state["labels"] == [state["text"]]
+    brightness = [sum(map(int, re.findall(r"\d+", state[key])[:3])) / 3 for key in ("text", "paper")]
     assert abs(brightness[0] - brightness[1]) > 150 and (brightness[1] > brightness[0]) == (scheme == "light")
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]

@@ -10,21 +10,21 @@ from recbole_iacn.report.statistics import compare, holm
 def test_paired_comparison_by_hand():
     """Differences .01, .02, .03: mean .02, SD .01, t = .02 / (.01 / sqrt(3)) = 3.464 at 2 degrees of freedom, for which
     the tail of Student's distribution is (1 - t / sqrt(t^2 + 2)) / 2; Wilcoxon: one sign pattern of eight."""
-    found = compare({1: 0.51, 2: 0.62, 3: 0.73, 9: 1.0}, {1: 0.5, 2: 0.6, 3: 0.7, 8: 0.0})
+    result = compare({1: 0.51, 2: 0.62, 3: 0.73, 9: 1.0}, {1: 0.5, 2: 0.6, 3: 0.7, 8: 0.0})
     t = 2 * math.sqrt(3)
-    assert found.pairs == 3
-    assert found.gain == pytest.approx(0.02) and found.deviation == pytest.approx(0.01)
-    assert found.effect == pytest.approx(2.0)
-    assert found.t_test == pytest.approx((1 - t / math.sqrt(t**2 + 2)) / 2, abs=1e-9)
-    assert found.wilcoxon == pytest.approx(1 / 8)
+    assert result.pairs == 3
+    assert result.gain == pytest.approx(0.02) and result.deviation == pytest.approx(0.01)
+    assert result.effect == pytest.approx(2.0)
+    assert result.t_test == pytest.approx((1 - t / math.sqrt(t**2 + 2)) / 2, abs=1e-9)
+    assert result.wilcoxon == pytest.approx(1 / 8)
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.1, -0.1])
 def test_paired_comparison_of_equal_differences(gain):
-    found = compare({1: 1.0 + gain, 2: 1.0 + gain}, {1: 1.0, 2: 1.0})
-    assert found.gain == pytest.approx(gain) and found.deviation == pytest.approx(0)
-    assert found.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
-    assert found.effect == {0.0: 0.0, 0.1: math.inf, -0.1: -math.inf}[gain]
+    result = compare({1: 1.0 + gain, 2: 1.0 + gain}, {1: 1.0, 2: 1.0})
+    assert result.gain == pytest.approx(gain) and result.deviation == pytest.approx(0)
+    assert result.t_test == {0.0: 0.5, 0.1: 0.0, -0.1: 1.0}[gain]
+    assert result.effect == {0.0: 0.0, 0.1: math.inf, -0.1: -math.inf}[gain]
 
 
 def test_paired_comparison_of_one_pair_or_none():
@@ -35,6 +35,6 @@ def test_paired_comparison_of_one_pair_or_none():
 
 def test_holm_by_hand():
     """Sorted .01, .03, .04: times 3, 2, 1, never falling."""
-    found = holm([0.04, 0.01, float("nan"), 0.03])
-    assert found[:2] == pytest.approx([0.06, 0.03]) and math.isnan(found[2]) and found[3] == pytest.approx(0.06)
+    result = holm([0.04, 0.01, float("nan"), 0.03])
+    assert result[:2] == pytest.approx([0.06, 0.03]) and math.isnan(result[2]) and result[3] == pytest.approx(0.06)
     assert holm([0.5, 0.9]) == [1.0, 1.0]

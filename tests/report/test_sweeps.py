@@ -1,4 +1,4 @@
-"""Swept values beside the default, by hand."""
+"""Comparisons of swept values with the default, by hand."""
 
 import pytest
 from made_runs import swept
@@ -7,7 +7,7 @@ from recbole_iacn.report import sweeps, tables
 from recbole_iacn.report.writing import sections_of
 
 
-def test_swept_values_beside_the_default_by_hand():
+def test_comparison_with_the_default_by_hand():
     """With two degrees of freedom p = 1 - t / sqrt(t^2 + 2), two-sided: .0742 for t = 3.46, .0027 for 19.1."""
     pairs = sweeps.against_default(swept({0.5: (0.01, 0.02, 0.03), 1.0: (-0.010, -0.011, -0.012)}))
     assert [row.sweep[0][1] for row, _, _ in pairs] == [0.5, 1.0]
@@ -18,14 +18,14 @@ def test_swept_values_beside_the_default_by_hand():
     assert sweeps.sweep_verdict(pairs) == ["Worse than iacn_delta 0.3, p < .05: 1.0 (DIN on Beauty)."]
 
 
-def test_a_better_value_and_an_even_one_are_told():
+def test_better_and_equal_values_are_reported():
     better = sweeps.against_default(swept({"distilled": (0.010, 0.011, 0.012)}, "iacn_target", "label"))
     assert sweeps.sweep_verdict(better) == ["Better than iacn_target label, p < .05: distilled (DIN on Beauty)."]
     even = sweeps.against_default(swept({0.5: (0.01, -0.01, 0.0)}))
     assert sweeps.sweep_verdict(even) == ["No value is shown to be better or worse than iacn_delta 0.3."]
 
 
-def test_without_the_default_there_is_nothing_to_stand_beside(results):
+def test_without_the_default_there_is_no_comparison(results):
     assert sweeps.against_default(tables.rows_of(results)) == []
     assert sweeps.against_default(swept({0.5: (0.01,)}, base=0.4)) == []
     assert sweeps.sweep_verdict([]) == []

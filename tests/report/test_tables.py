@@ -1,4 +1,4 @@
-"""Tables by hand: rows, cells, costs, LaTeX."""
+"""Rows, cells, costs and LaTeX of tables, by hand."""
 
 import pytest
 from made_runs import result
@@ -7,7 +7,7 @@ from recbole_iacn.report import tables
 
 
 def test_the_table_by_hand(results):
-    """Two tests are corrected, .037 of off (t = 2 sqrt 3) and .5 of width: times 2 and 1."""
+    """Two p values are corrected, .037 for off (t = 2 sqrt 3) and .5 for width: times 2 and 1."""
     heads, cells = tables.cells_of(tables.rows_of(results))
     assert heads[:6] == ["data set", "backbone", "seeds", "off", "width", "full"]
     dien, din = (dict(zip(heads[:10], line)) for line in cells)
@@ -17,7 +17,7 @@ def test_the_table_by_hand(results):
     assert (dien["full − off"], dien["p (t)"]) == ("+.0500", "–")
 
 
-def test_swept_values_are_rows_of_their_own_in_order():
+def test_each_swept_value_has_its_own_row_in_order():
     swept = [result(mode=mode, sweep={"iacn_delta": d}) for d in (1.0, 0.3, 0.0) for mode in ("off", "full")]
     rows = tables.rows_of(swept)
     assert [row.sweep for row in rows] == [(("iacn_delta", 0.0),), (("iacn_delta", 0.3),), (("iacn_delta", 1.0),)]
@@ -32,12 +32,12 @@ def test_numbers_as_the_papers_print_them(value, text):
     assert tables.number(value) == text
 
 
-def test_costs_leave_the_loading_out(results):
+def test_costs_exclude_the_loading(results):
     heads, cells = tables.costs_of(results)
     assert dict(zip(heads, cells[-1]))["seconds an epoch"] == "2.0" and dict(zip(heads, cells[-1]))["epochs"] == "3"
 
 
-def test_costs_tell_swept_values_apart():
+def test_costs_are_grouped_by_swept_values():
     swept = [result(sweep={"iacn_delta": delta}) for delta in (1.0, 0.5)]
     heads, cells = tables.costs_of(swept)
     assert heads[:4] == ["data set", "backbone", "mode", "iacn_delta"]
@@ -52,7 +52,8 @@ def test_latex_is_escaped():
 
 
 def test_tables_to_the_character():
-    """Text that looks like a number stays as it is, and nothing is aligned: one changed cell is one changed line."""
+    """Text that looks like a number stays unchanged, and nothing is aligned, so that one changed cell changes one
+    line."""
     heads, cells = ["a|b", "auc"], [["x|y", ".8240 ± .0026"], ["1e5", "+.0100"], ["", "–"]]
     assert tables.markdown(heads, cells) == (
         "| a\\|b | auc |\n| --- | --- |\n| x\\|y | .8240 ± .0026 |\n| 1e5 | +.0100 |\n|  | – |\n"

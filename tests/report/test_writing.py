@@ -1,4 +1,4 @@
-"""The report: written whole, its verdicts, and what stands beside the paper."""
+"""The report: its files, its verdicts, and the comparison with the paper."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from recbole_iacn.report.writing import sections_of, verdict, write_report
 MODES = ("off", "width", "full")
 
 
-def test_the_verdict_says_what_holds_and_what_not(results):
+def test_the_verdict_states_what_holds_and_what_does_not(results):
     rows = tables.rows_of(results)
     assert verdict(rows) == ["Not shown to beat every control: DIN on Beauty.", "Too few runs to tell: DIEN on Beauty."]
     assert verdict(tables.rows_of([result(sweep={"iacn_delta": delta}) for delta in (0, 1)])) == []
@@ -25,8 +25,8 @@ def test_the_verdict_says_what_holds_and_what_not(results):
 
 def test_the_divergence_is_a_mean_over_seeds():
     kinds = (("label", 1, 0.2), ("label", 2, 0.4), ("distilled", 1, 0.1), ("distilled", 2, 0.2))
-    found = [{**result(sweep={"iacn_target": kind}, seed=seed), "divergence": x} for kind, seed, x in kinds]
-    sections = {title: table for title, _, table in sections_of(found, tables.rows_of(found))}
+    results = [{**result(sweep={"iacn_target": kind}, seed=seed), "divergence": x} for kind, seed, x in kinds]
+    sections = {title: table for title, _, table in sections_of(results, tables.rows_of(results))}
     heads, cells = sections["Of the interest that is next?"]
     assert heads == ["data set", "backbone", "iacn_target", "seeds", "full"]
     assert cells == [
@@ -42,16 +42,16 @@ def test_the_divergence_is_a_mean_over_seeds():
     }
 
 
-def test_swept_values_of_any_kind_are_rows(tmp_path):
-    """A setting that is null, or text, beside numbers; in the page, too."""
-    found = [result(sweep={"sparse_embedding_rows": rows}) for rows in (None, 10, 2, "a")]
-    assert [row.sweep[0][1] for row in tables.rows_of(found)] == [2, 10, None, "a"]
-    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in found))
+def test_swept_values_may_have_any_type(tmp_path):
+    """A swept setting may be null or text, in the page, too."""
+    results = [result(sweep={"sparse_embedding_rows": rows}) for rows in (None, 10, 2, "a")]
+    assert [row.sweep[0][1] for row in tables.rows_of(results)] == [2, 10, None, "a"]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
     write_report(tmp_path)
     assert "| Beauty | DIN | None | 1 |" in (tmp_path / "report.md").read_text()
 
 
-def test_the_report_is_written_whole(folder, capsys):
+def test_all_files_of_the_report_are_written(folder, capsys):
     main(["report", str(folder)])
     assert capsys.readouterr().out.split() == [str(folder / f"report.{kind}") for kind in ("md", "tex", "html")] + [
         str(folder / "runs.jsonl")
@@ -65,7 +65,7 @@ def test_the_report_is_written_whole(folder, capsys):
     assert not list(folder.glob("*.partial*"))
 
 
-def test_a_report_can_be_made_from_the_runs_in_one_file(folder):
+def test_a_report_can_be_written_from_the_published_runs(folder):
     write_report(folder)
     names = ("report.md", "report.tex", "runs.jsonl")
     before = {name: (folder / name).read_text() for name in names}
@@ -87,9 +87,9 @@ def test_a_report_can_be_made_from_the_runs_in_one_file(folder):
         ("iacn_interests", (1, 2), None, None),
     ],
 )
-def test_the_papers_sweeps_stand_beside_ours(key, values, theirs, ours):
-    found = [result("DIEN", mode, auc=0.7, sweep={key: value}) for mode in ("off", "full") for value in values]
-    sections = {title: table for title, _, table in sections_of(found, tables.rows_of(found))}
+def test_the_papers_sweeps_are_shown_with_ours(key, values, theirs, ours):
+    results = [result("DIEN", mode, auc=0.7, sweep={key: value}) for mode in ("off", "full") for value in values]
+    sections = {title: table for title, _, table in sections_of(results, tables.rows_of(results))}
     if theirs is None:
         assert "Beside the paper" not in sections
         return
@@ -97,14 +97,14 @@ def test_the_papers_sweeps_stand_beside_ours(key, values, theirs, ours):
     assert theirs in cells and ["Beauty", ours, ".7000", ".7000", "+.0000"] in cells
 
 
-def test_a_divergence_says_what_it_is(tmp_path):
+def test_a_divergence_is_explained(tmp_path):
     (tmp_path / "runs.jsonl").write_text(json.dumps({**ranked("ComiRec", 1, 0.1), "divergence": 0.3}) + "\n")
     write_report(tmp_path)
     text = (tmp_path / "report.md").read_text()
     assert "Divergence: Jensen-Shannon divergence, in nats" in text and "| .3000 |" in text
 
 
-def test_no_results_is_one_line(tmp_path, capsys):
+def test_missing_results_are_reported_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path)])
     assert "run recbole-iacn experiment first" in capsys.readouterr().err

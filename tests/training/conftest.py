@@ -1,4 +1,4 @@
-"""Training in a test."""
+"""A fixture that trains a model."""
 
 import pytest
 

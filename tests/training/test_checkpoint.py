@@ -1,4 +1,4 @@
-"""Checkpoints: safe, small, whole, and resumed from."""
+"""Checkpoints: safe to load, small, complete, and fit to resume from."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from recbole_iacn.training.checkpoint import best_valid_result, save
 
 
 @pytest.mark.slow
-def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
-    """RecBole writes the file before it notes them; who resumes where nothing gets better returns them."""
+def test_checkpoint_records_the_metrics_of_its_own_epoch(trained):
+    """RecBole writes the file before it records them; a resumed training that does not improve returns them."""
     _, _, _, best = trained(epochs=3, learning_rate=0.01)
     saved = torch.load(best.saved_model_file, weights_only=True)
     assert saved["best_valid_result"] == best.best_valid_result != {}
@@ -18,8 +18,8 @@ def test_checkpoint_tells_the_metrics_of_its_own_epoch(trained):
     assert resumed.best_valid_result == best.best_valid_result
 
 
-def test_recboles_own_checkpoint_tells_no_metrics(tmp_path):
-    """It pickles its Config, which is not loaded to look for them."""
+def test_recboles_own_checkpoint_has_no_metrics(tmp_path):
+    """It contains a pickled Config, which is not loaded for the sake of the metrics."""
     torch.save({"config": Path, "state_dict": {}}, tmp_path / "stock.pth")
     assert best_valid_result(tmp_path / "stock.pth") is None
 
@@ -36,7 +36,7 @@ def test_checkpoint_is_safe_small_and_without_the_data(trained):
     assert Path(trainer.saved_model_file).stat().st_size < 1.2 * size
 
 
-def test_checkpoint_gives_the_settings_back(trained):
+def test_checkpoint_restores_the_settings(trained):
     from recbole.quick_start import load_data_and_model
 
     config, _, _, trainer = trained()

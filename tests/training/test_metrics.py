@@ -1,4 +1,4 @@
-"""GAUC by hand, and by counting pairs."""
+"""GAUC against values computed by hand and by counting pairs."""
 
 import math
 
@@ -31,6 +31,6 @@ def test_gauc_equals_pairwise_counting():
 
 
 def test_a_users_ties_end_with_the_user():
-    """Both users rank their click first. The first one's best score is the second one's worst."""
+    """Both users rank their click first. The highest score of the first user is the lowest of the second."""
     users, labels = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
     assert grouped_auc(np.array([0.1, 0.5, 0.5, 0.9]), labels, users) == 1.0

@@ -1,4 +1,4 @@
-"""Lazy Adam: against Adam written out in NumPy, and in training."""
+"""Lazy Adam, against an Adam in NumPy and in training."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from recbole_iacn.training.optimizer import LazyAdam, build
 
 
 def adam_oracle(weights, gradients, rate=0.1, decays=(0.9, 0.999), epsilon=1e-8):
-    """Rows that a step's gradient does not hold are left alone, moments and all; the step counts for all. As Kingma &
-    Ba, ICLR '15, end of section 2, write it: epsilon joins the uncorrected root."""
+    """Rows without a gradient in a step stay unchanged, and so do their moments; the step number is that of all rows.
+    As in Kingma & Ba, ICLR '15, end of section 2, epsilon is added to the uncorrected root."""
     weights = weights.copy()
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     for step, rows in enumerate(gradients, start=1):
@@ -38,7 +38,7 @@ def steps_over(rows_of):
     return [{row: rng.normal(size=3) for row in rows} for rows in rows_of]
 
 
-def test_rows_met_are_updated_as_by_adam_and_others_left_alone():
+def test_rows_of_a_batch_are_updated_as_by_adam_and_others_stay_unchanged():
     steps = steps_over([(1, 2), (2,), (4, 1), (2, 4)])
     table = nn.Embedding(6, 3, sparse=True, dtype=torch.float64)
     start = table.weight.detach().numpy().copy()
@@ -48,14 +48,14 @@ def test_rows_met_are_updated_as_by_adam_and_others_left_alone():
 
 
 @pytest.mark.parametrize("sparse", [True, False])
-def test_with_every_row_met_it_is_adam(sparse):
-    """Also where the gradient comes as a dense one after all."""
+def test_if_every_row_is_in_the_batch_it_equals_adam(sparse):
+    """This also holds if the gradient is dense."""
     steps = steps_over([range(6)] * 4)
     tables = [nn.Embedding(6, 3, sparse=sparse, dtype=torch.float64), nn.Embedding(6, 3, dtype=torch.float64)]
     tables[1].load_state_dict(tables[0].state_dict())
     train(tables[0], LazyAdam([nn.Parameter(torch.zeros(1))], [tables[0].weight], lr=0.1), steps)
     train(tables[1], torch.optim.Adam(tables[1].parameters(), lr=0.1), steps)
-    torch.testing.assert_close(tables[0].weight, tables[1].weight, atol=1e-5, rtol=1e-5)  # epsilon stands elsewhere
+    torch.testing.assert_close(tables[0].weight, tables[1].weight, atol=1e-5, rtol=1e-5)  # epsilon is added elsewhere
 
 
 class Tables(nn.Module):
@@ -132,24 +132,25 @@ def test_resumed_equals_uninterrupted(build):
 
 
 @pytest.mark.parametrize(("before", "after"), [(0, None), (None, 0)])
-def test_another_optimizers_state_is_refused(build, before, after):
+def test_another_optimizers_state_is_rejected(build, before, after):
     from recbole_iacn.training.trainer import IaCNTrainer
 
     config, *_, model = build(sparse_embedding_rows=before)
     IaCNTrainer(config, model)._save_checkpoint(0, verbose=False, saved_model_file="other.pth")
     config, *_, model = build(sparse_embedding_rows=after)
-    with pytest.raises(ConfigError, match=r"other\.pth: holds the state of another optimizer.*sparse_embedding_rows"):
+    message = r"other\.pth: contains the state of another optimizer.*sparse_embedding_rows to the values"
+    with pytest.raises(ConfigError, match=message):
         IaCNTrainer(config, model).resume_checkpoint("other.pth")
 
 
-def test_sparse_adam_with_clipping_is_refused(build):
+def test_sparse_adam_with_clipping_is_rejected(build):
     with pytest.raises(ConfigError, match="clip_grad_norm"):
         build(learner="sparse_adam", clip_grad_norm={"max_norm": 1.0})
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD, torch.optim.Adagrad])
 def test_a_step_is_that_of_recboles_choice(kind):
-    """AdamW's defaults name a setting that its constructor does not take."""
+    """AdamW's defaults name a setting that its constructor does not accept."""
     layer, other = nn.Linear(3, 2), nn.Linear(3, 2)
     other.load_state_dict(layer.state_dict())
     stock = kind(layer.parameters(), lr=0.1, weight_decay=0.2)

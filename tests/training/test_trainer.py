@@ -1,4 +1,4 @@
-"""Training: losses by name, metrics, seeds, resumed equals uninterrupted."""
+"""Training: named losses, metrics, seeds, and resuming without a difference."""
 
 import logging
 import re
@@ -65,7 +65,7 @@ def test_ranking_metrics_stay_recboles(trained, metrics, names):
 
 
 @pytest.mark.slow
-def test_same_seed_same_figures_and_another_seed_others(trained):
+def test_the_same_seed_gives_the_same_losses_and_another_seed_others(trained):
     runs = [trained(seed=seed, iacn_negatives=4)[3] for seed in (7, 7, 8)]
     losses = [list(run.train_loss_dict.values()) for run in runs]
     assert losses[0] == losses[1]
@@ -96,8 +96,8 @@ def test_resumed_equals_uninterrupted(trained, model, mode, target):
 
 
 @pytest.mark.slow
-def test_embeddings_go_on_training_after_resume(trained):
-    """Stock DIN swaps in an embedding layer that the optimizer does not hold."""
+def test_embeddings_are_trained_after_resuming(trained):
+    """Stock DIN substitutes an embedding layer whose parameters the optimizer does not have."""
     _, _, _, half = trained(epochs=1)
     half._save_checkpoint(0, verbose=False)
     before = torch.load(half.saved_model_file, weights_only=True)["state_dict"]
@@ -107,7 +107,7 @@ def test_embeddings_go_on_training_after_resume(trained):
 
 
 @pytest.mark.slow
-def test_a_run_leaves_only_what_it_says(settings):
+def test_a_run_writes_only_the_documented_files(settings):
     recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings())
     assert sorted(path.name for path in Path(".").iterdir()) == ["log", "saved"]
     recbole_iacn.run("DIN_IaCN", "tiny", config_dict=settings(log_tensorboard=True))
@@ -137,8 +137,8 @@ def test_the_optimizer_takes_recboles_steps(build, learner):
 
 @pytest.mark.parametrize("scaled", [False, True])
 def test_clipped_steps_are_no_longer_than_asked(build, scaled):
-    """One batch of plain gradient descent with rate 1 moves the weights by the norm that the gradient is cut to; so it
-    does where the loss is scaled up, against underflow, by 65,536 at first."""
+    """One step of plain gradient descent with rate 1 moves the weights by the norm to which the gradient is clipped;
+    the same holds if the loss is scaled up, against underflow, at first by 65,536."""
     from recbole_iacn.training.trainer import IaCNTrainer
 
     changes = {"learner": "sgd", "learning_rate": 1.0, "train_batch_size": 4096}
@@ -152,8 +152,8 @@ def test_clipped_steps_are_no_longer_than_asked(build, scaled):
     assert moved == pytest.approx(0.01, rel=1e-3)
 
 
-def test_clipping_leaves_no_gradient_sparse(build):
-    """Norms of sparse gradients can't be measured."""
+def test_clipping_disables_sparse_gradients(build):
+    """Their norm cannot be computed."""
     *_, model = build(clip_grad_norm={"max_norm": 0.01}, sparse_embedding_rows=0)
     *_, lazy = build(sparse_embedding_rows=0)
     sparse = [[part.sparse for part in one.modules() if isinstance(part, torch.nn.Embedding)] for one in (model, lazy)]
@@ -161,7 +161,8 @@ def test_clipping_leaves_no_gradient_sparse(build):
 
 
 def test_an_epochs_losses_are_means_over_its_batches(build, monkeypatch):
-    """Whatever their number: 1,440 rows (60 users, 6 clicks, each with a negative) in batches of 100."""
+    """They are means whatever the number of batches: here 1,440 rows (60 users, 6 clicks, each with a negative) in
+    batches of 100."""
     from recbole_iacn.training.trainer import IaCNTrainer
 
     config, train, *_, model = build(train_batch_size=100)
@@ -173,11 +174,11 @@ def test_an_epochs_losses_are_means_over_its_batches(build, monkeypatch):
 
     monkeypatch.setattr(model, "calculate_loss", spy)
     trainer = IaCNTrainer(config, model)
-    found = trainer._train_epoch(train, 0)
+    means = trainer._train_epoch(train, 0)
     assert len(seen) > 5
-    wanted = [sum(losses[part].item() for losses in seen) / len(seen) for part in range(2)]
-    assert found == pytest.approx(wanted, rel=1e-6)
-    assert trainer.epoch_losses == [dict(zip(("main", "iacn"), found))]
+    expected = [sum(losses[part].item() for losses in seen) / len(seen) for part in range(2)]
+    assert means == pytest.approx(expected, rel=1e-6)
+    assert trainer.epoch_losses == [dict(zip(("main", "iacn"), means))]
 
 
 @pytest.mark.parametrize(("places", "text"), [(2, "main loss: 0.12, iacn loss: 3.99"), (..., "main loss: 0.1235")])

@@ -1,4 +1,4 @@
-"""Two stages: the best extractor is carried over, and a stage can be resumed."""
+"""Two stages: the second starts from the best extractor, and each can be resumed."""
 
 import math
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_two_stages_carry_the_best_extractor_over(train_ranking, monkeypatch):
-    """The second stage starts from the weights of ``…-extractor.pth``, with a fresh optimizer."""
+    """The second stage starts from the weights in ``…-extractor.pth``, with a new optimizer."""
     begun = []
     start = TiMiRecTrainer._start_second_stage
 
@@ -38,16 +38,16 @@ def test_two_stages_carry_the_best_extractor_over(train_ranking, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("stages", "wanted"), [("joint", [PREDICTOR] * 2), ("extractor_twice", [0, 0, EXTRACTOR_AGAIN, EXTRACTOR_AGAIN])]
+    ("stages", "expected"), [("joint", [PREDICTOR] * 2), ("extractor_twice", [0, 0, EXTRACTOR_AGAIN, EXTRACTOR_AGAIN])]
 )
-def test_the_papers_variants_are_settings(train_ranking, stages, wanted):
+def test_the_papers_variants_are_settings(train_ranking, stages, expected):
     model, _, _, seen = train_ranking(epochs=2, stages=stages)
-    assert [stage for stage, *_ in seen] == wanted and model.predicts == (stages == "joint")
+    assert [stage for stage, *_ in seen] == expected and model.predicts == (stages == "joint")
 
 
 @pytest.mark.parametrize("stage", [EXTRACTOR, PREDICTOR])
 def test_a_resumed_stage_ends_like_an_uninterrupted_one(train_ranking, stage):
-    """From the best epoch's file, as RecBole resumes."""
+    """It resumes from the best epoch's file, as RecBole does."""
     _, whole, result, seen = train_ranking(epochs=4)
     file = train_ranking(epochs=2)[1]._files()[0] if stage == EXTRACTOR else whole.saved_model_file
     epoch = torch.load(file, weights_only=True)["epoch"]
@@ -60,21 +60,21 @@ def test_a_resumed_stage_ends_like_an_uninterrupted_one(train_ranking, stage):
 @pytest.mark.parametrize(
     ("of", "stage", "stages", "message"),
     [
-        ("two", EXTRACTOR, "joint", ".*-extractor.pth: was trained with two or extractor_twice, not with joint"),
+        ("two", EXTRACTOR, "joint", ".*-extractor.pth was trained with two or extractor_twice, not with joint"),
         ("two", PREDICTOR, "extractor_twice", "was trained with two or joint, not with extractor_twice"),
         ("extractor_twice", EXTRACTOR_AGAIN, "two", "was trained with extractor_twice, not with two"),
     ],
 )
-def test_a_stage_that_is_not_asked_for_is_not_resumed(train_ranking, of, stage, stages, message):
+def test_resuming_a_stage_that_the_setting_lacks_is_rejected(train_ranking, of, stage, stages, message):
     _, trainer, _, _ = train_ranking(epochs=1, stages=of)
     file = trainer._files()[0] if stage == EXTRACTOR else trainer.saved_model_file
     with pytest.raises(ConfigError, match=message):
         train_ranking(epochs=2, stages=stages, resume=file)
 
 
-def test_each_stage_has_patience_of_its_own(train_ranking, monkeypatch):
-    """Epochs 1 and 2 of the first stage use up a patience of one step. The second stage's first epoch has no score; it
-    must cost one step, not be the one too many: the best comes after it."""
+def test_each_stage_has_its_own_patience(train_ranking, monkeypatch):
+    """Epochs 1 and 2 of the first stage exhaust a patience of one step. The first epoch of the second stage has no
+    score; it must use up one step of that stage's own patience, because the best epoch comes after it."""
     script = iter([0.5, 0.4, 0.4, *(math.nan, 0.2, 0.1, 0.1)])
 
     def measured(trainer, valid_data, show_progress=False):
@@ -113,8 +113,8 @@ def two_stages(build, **changes):
     return TiMiRecTrainer(config, model), training, valid
 
 
-def test_the_first_stages_best_state_is_kept_though_nothing_is_to_be_saved(build):
-    """The second stage starts from that file; only its own is left out."""
+def test_the_first_stages_best_state_is_saved_even_with_saved_false(build):
+    """The second stage starts from that file; only the second stage's own file is not written."""
     trainer, training, valid = two_stages(build, epochs=1)
     trainer.fit(training, valid, verbose=False, saved=False)
     first, second = map(Path, trainer._files())
@@ -135,7 +135,7 @@ def test_a_second_stage_without_a_score_does_not_report_the_firsts(build, monkey
 
 
 def test_a_resumed_first_stage_writes_to_the_files_of_before(build, tmp_path):
-    """``x-extractor.pth`` goes on as such, and the second stage writes ``x.pth`` beside it."""
+    """The first stage continues in ``x-extractor.pth``, and the second writes ``x.pth`` beside it."""
     trainer, training, valid = two_stages(build, epochs=1)
     trainer.fit(training, valid, verbose=False)
     file = tmp_path / "x-extractor.pth"

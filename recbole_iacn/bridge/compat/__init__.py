@@ -1,5 +1,5 @@
-"""What RecBole 1.2.1 needs on today's stack, by what breaks: ``extras``, ``arrays``, ``pytorch``; and ``noise``.
+"""Shims that RecBole 1.2.1 needs on today's stack, by what breaks: ``extras``, ``arrays``, ``pytorch``; and ``noise``.
 
-One function per break, named ``patch_…``; ``bridge/patches.py`` says in which module of RecBole each acts, and when.
-Each looks for the break itself, never for a version number.
+There is one function per break, named ``patch_…``; ``bridge/patches.py`` states in which module of RecBole each acts,
+and when. Each detects the break itself and never compares version numbers.
 """

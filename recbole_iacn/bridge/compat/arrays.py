@@ -1,17 +1,17 @@
-"""What NumPy, SciPy and pandas break in RecBole."""
+"""Shims for what NumPy, SciPy and pandas break in RecBole."""
 
 import builtins
 import types
 import warnings
 
-_restored: set[str] = set()  # names that NumPy has from here
+_restored: set[str] = set()  # names that were restored here
 
 
 def restore_numpy_names(names):
-    """Give NumPy back names that it has dropped.
+    """Restore names that NumPy has dropped.
 
     Args:
-        names (dict): old name -> the name that is left; a name that NumPy has stays.
+        names (dict): old name -> current name; a name that NumPy still has stays unchanged.
     """
     import numpy as np
 
@@ -29,7 +29,7 @@ def numpy_names_are_gone():
 
 
 def patch_numpy_names(module):
-    """Give NumPy ``np.float_``, ``np.complex_`` and ``np.unicode_`` back.
+    """Restore ``np.float_``, ``np.complex_`` and ``np.unicode_``.
 
     Args:
         module: ``recbole.config.configurator``.
@@ -49,7 +49,7 @@ def dok_update_is_gone():
 
 
 def patch_dok_update(module):
-    """Give ``dok_matrix`` its ``_update`` back: entries by (row, column), taken over unchecked.
+    """Restore ``dok_matrix._update``, which adds entries by (row, column) without checking them.
 
     Args:
         module: ``recbole.model.abstract_recommender``, which every model imports.
@@ -63,7 +63,7 @@ def patch_dok_update(module):
 
 
 def agg_counts_rows():
-    """True if ``series.agg(len)`` is the length of the series and no longer that of each value (pandas 3)."""
+    """True if ``series.agg(len)`` is the length of the series and no longer the length of each value (pandas 3)."""
     import pandas as pd
 
     with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def agg_counts_rows():
 
 
 def patch_len(module):
-    """In a module that writes ``feat[field].agg(len)`` for the length of each value, let ``len`` of a series be that.
+    """In a module that calls ``feat[field].agg(len)`` to get the length of each value, let ``len`` of a series do that.
 
     Args:
         module: ``recbole.data.dataset.dataset``, ``….sequential_dataset`` or ``….kg_dataset``.
@@ -88,7 +88,7 @@ def patch_len(module):
 
 
 def fillna_is_lost():
-    """True if ``frame[column].fillna(…, inplace=True)`` leaves the frame as it was (pandas 3, copy on write)."""
+    """True if ``frame[column].fillna(…, inplace=True)`` leaves the frame unchanged (pandas 3, copy on write)."""
     import pandas as pd
 
     frame = pd.DataFrame({"a": [None, 1.0]})
@@ -99,7 +99,7 @@ def fillna_is_lost():
 
 
 def patch_missing_values(module):
-    """Fill empty cells where they are read, and before RecBole fills them in a copy.
+    """Fill empty cells when they are read, and before RecBole fills them in a copy.
 
     Args:
         module: ``recbole.data.dataset.dataset``.

@@ -1,4 +1,4 @@
-"""Packages that RecBole imports though few runs need them: ray, and what single models need."""
+"""Shims for packages that RecBole imports though few runs need them: ray, and those that single models need."""
 
 import importlib
 import importlib.util
@@ -15,7 +15,7 @@ from recbole_iacn.names import FAMILY, recbole_models
 
 
 def ray_works():
-    """True if ray can be imported. 2.6.3, the newest that RecBole admits, has no wheel for Python 3.12, reads
+    """True if ray can be imported. Version 2.6.3, the newest that RecBole allows, has no wheel for Python 3.12 and uses
     ``np.bool8``, which NumPy 2 dropped, and ``pkg_resources``, which setuptools 82 dropped."""
     if importlib.util.find_spec("ray") is None:
         return False
@@ -25,7 +25,7 @@ def ray_works():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ray's own, about pkg_resources
             importlib.import_module("ray")
-    except Exception:  # whatever it is that breaks inside ray
+    except Exception:  # any error inside ray
         for name in set(sys.modules) - before:
             if name.partition(".")[0] == "ray":
                 del sys.modules[name]
@@ -34,12 +34,12 @@ def ray_works():
 
 
 def patch_ray():
-    """A stand-in for ``ray.tune`` in ``quick_start``, which calls it once, in ``objective_function``.
+    """Substitute ``ray.tune`` in ``quick_start``, which calls it once, in ``objective_function``.
 
-    So that training imports no ray: an old one breaks, a current one takes seconds, and lacks ``ray.tune`` unless that
-    was installed, too.
+    Training then does not import ray: the import of an old ray fails, and that of a current one takes seconds and has
+    no ``ray.tune`` unless that was installed, too.
     """
-    restore_numpy_names({"bool8": "bool_"})  # for those who import ray 2.6.3 themselves
+    restore_numpy_names({"bool8": "bool_"})  # for code that imports ray 2.6.3 itself
     ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
     vars(ray)["tune"] = tune
     vars(tune)["report"] = _report_to_ray
@@ -50,26 +50,26 @@ def patch_ray():
         module = yield
         module.tune = tune  # RecBole may have been imported before this package
     finally:
-        # Others who ask whether ray is there must get the true answer, and a process of Ray's its own modules.
+        # Other code that tries to import ray must get the real one, and a process of Ray its own modules.
         for name in names:
             del sys.modules[name]
         sys.modules.update(kept)
 
 
 def _report_to_ray(**metrics):
-    """``tune.report`` as RecBole calls it: each metric a keyword, which a current Ray takes as one dict."""
+    """``tune.report`` as RecBole calls it, with each metric as a keyword; a current Ray expects one dict."""
     tune = sys.modules.get("ray.tune")
-    if tune is None:  # Ray runs no trial here: that imports it
+    if tune is None:  # no trial of Ray runs here: a trial would have imported it
         return
-    if any(one.kind is one.VAR_KEYWORD for one in inspect.signature(tune.report).parameters.values()):
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in inspect.signature(tune.report).parameters.values()):
         tune.report(**metrics)
     else:
         tune.report(metrics)
 
 
 def patch_model_look_up(module):
-    """End in one line, before any data are read, where a model cannot run here, or does not exist: for an unknown name
-    RecBole imports LightGBM's module, and reports that LightGBM is missing.
+    """Reject in one line, before any data are read, a model that cannot run here or does not exist: for an unknown name
+    RecBole imports LightGBM's module and reports that LightGBM is missing.
 
     Args:
         module: ``recbole.config.configurator``.

@@ -1,4 +1,4 @@
-"""Warnings and files of RecBole's that a user can do nothing about."""
+"""Patches that suppress warnings and files of RecBole that a user can do nothing about."""
 
 import functools
 import types
@@ -21,8 +21,8 @@ _COPY = r"(?s).*A value is (being set|trying to be set) on a copy"
 
 
 def patch_data_warnings(module):
-    """Silence what pandas and PyTorch say about RecBole's own lines: ``fillna`` in place does or will do nothing,
-    ``agg(len)`` has changed or will, a column handed to a tensor is read-only.
+    """Suppress the warnings of pandas and PyTorch about RecBole's own code: in-place ``fillna`` has no effect or will
+    have none, ``agg(len)`` has changed or will change, and a column that becomes a tensor is read-only.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
@@ -37,7 +37,7 @@ def patch_data_warnings(module):
 
 
 class _NoWriter:
-    """Takes what RecBole's trainers write to TensorBoard, and forgets it."""
+    """A TensorBoard writer that discards what RecBole's trainers write."""
 
     def add_scalar(self, *args, **kwargs):
         pass
@@ -81,8 +81,8 @@ class _QuietAmp(types.ModuleType):
 
 
 def patch_scaler_warnings(module):
-    """Silence ``torch.cuda.amp``, which warns in every epoch that it has moved, and, on a machine without a GPU, that
-    it is of no use there.
+    """Suppress the warnings of ``torch.cuda.amp``, in every epoch, that it has moved and, on a machine without a GPU,
+    that it has no effect.
 
     Args:
         module: ``recbole.trainer.trainer``.

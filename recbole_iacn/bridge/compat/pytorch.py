@@ -1,4 +1,4 @@
-"""What PyTorch breaks in RecBole, and what RecBole does to PyTorch."""
+"""Shims for what PyTorch breaks in RecBole, and for what RecBole changes in PyTorch."""
 
 import pickle
 import sys
@@ -8,8 +8,8 @@ from recbole_iacn.bridge.wrapping import wrap
 
 
 def patch_checkpoints(module):
-    """For callers inside RecBole only: load safely first, and only a file that can't be read so, one that stock RecBole
-    wrote, is unpickled. Checkpoints of this package get their ``Config`` back here, on every stack.
+    """For callers inside RecBole only: load a checkpoint safely, and unpickle it only if that fails, as it does for a
+    file that stock RecBole wrote. The ``Config`` of this package's checkpoints is restored here, on every stack.
 
     Args:
         module: ``recbole``.
@@ -18,7 +18,7 @@ def patch_checkpoints(module):
 
     if torch.load.__name__ == "load_for_recbole":
         return
-    # RecBole pickles by protocol 4, of which the safe loader warns before it rejects it.
+    # RecBole pickles with protocol 4, about which the safe loader warns before it rejects the file.
     load = without_warning(torch.load, "Detected pickle protocol")
 
     def load_for_recbole(*args, **kwargs):
@@ -29,7 +29,7 @@ def patch_checkpoints(module):
             loaded = load(*args, weights_only=True, **kwargs)
         except pickle.UnpicklingError:
             loaded = load(*args, weights_only=False, **kwargs)
-            # RecBole restores NumPy's old names when a Config is made; one that is loaded needs them, too.
+            # RecBole restores NumPy's old names when a Config is constructed; a loaded one needs them, too.
             if isinstance(loaded, dict) and hasattr(loaded.get("config"), "compatibility_settings"):
                 loaded["config"].compatibility_settings()
             return loaded
@@ -43,10 +43,11 @@ def patch_checkpoints(module):
 
 
 def patch_anomaly_detection():
-    """Leave autograd's anomaly detection as it was before SINE, which every look-up of a sequential model imports."""
+    """Restore autograd's anomaly detection to its state before the import of SINE, which every look-up of a sequential
+    model imports."""
     import torch
 
-    # Where SINE was imported before this package, what stands now is its doing.
+    # If SINE was imported before this package, the current state is the one that SINE set.
     late = hasattr(sys.modules.get("recbole.model.sequential_recommender.sine"), "SINE")
     before = not late and torch.is_anomaly_enabled()
     yield
@@ -54,7 +55,7 @@ def patch_anomaly_detection():
 
 
 def patch_flops(module):
-    """Where ``predict`` is not implemented, the logged number of FLOPs is not a number, instead of the run's end.
+    """Log nan FLOPs for a model without ``predict``, instead of aborting the run.
 
     Args:
         module: ``recbole.quick_start.quick_start``.
@@ -69,7 +70,7 @@ def patch_flops(module):
 
 
 def patch_preloaded_weights(module):
-    """Pre-trained vectors as float32, which is what they are multiplied with.
+    """Return pre-trained vectors as float32, the type of the tensors that they are multiplied by.
 
     Args:
         module: ``recbole.data.dataset.dataset``.

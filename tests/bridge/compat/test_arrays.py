@@ -1,4 +1,4 @@
-"""Each shim mends its break, and does nothing where there is none."""
+"""Each shim repairs its break and does nothing if there is no break."""
 
 import types
 import warnings
@@ -11,7 +11,7 @@ import torch
 from recbole_iacn.bridge.compat import arrays
 
 
-def test_numpy_names_come_back_only_where_missing(monkeypatch):
+def test_only_missing_numpy_names_are_restored(monkeypatch):
     monkeypatch.delattr(np, "float_", raising=False)
     monkeypatch.setattr(np, "complex_", "untouched", raising=False)
     arrays.patch_numpy_names(None)
@@ -19,7 +19,7 @@ def test_numpy_names_come_back_only_where_missing(monkeypatch):
     assert np.complex_ == "untouched"
 
 
-def test_config_can_be_made():
+def test_a_config_can_be_constructed():
     from recbole.config import Config
 
     assert Config(model="DIN", dataset="ml-100k")["epochs"] == 300
@@ -42,7 +42,7 @@ def test_len_stays_where_agg_works(monkeypatch):
 
 
 def test_missing_cells_are_filled_as_by_an_old_pandas(build):
-    """Empty categories become an empty list, an absent age token 0, as RecBole means it."""
+    """As RecBole intends, empty categories become an empty list and a missing age becomes token 0."""
     _, train, *_ = build()
     items, users = train._dataset.get_item_feature(), train._dataset.get_user_feature()
     tokens = train._dataset.field2id_token["item_id"]
@@ -60,7 +60,7 @@ def test_filling_is_left_alone_where_it_works(monkeypatch):
 
 
 @pytest.mark.parametrize("detect", [arrays.agg_counts_rows, arrays.fillna_is_lost])
-def test_detection_answers_for_the_pandas_at_hand(detect):
+def test_detection_is_right_for_the_installed_pandas(detect):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert detect() is (int(pd.__version__.partition(".")[0]) >= 3)
@@ -68,14 +68,14 @@ def test_detection_answers_for_the_pandas_at_hand(detect):
 
 @pytest.fixture
 def without_update(monkeypatch):
-    """A ``dok_matrix`` as SciPy has had it since 1.13."""
+    """A ``dok_matrix`` as in SciPy since version 1.13."""
     from scipy import sparse
 
     monkeypatch.delattr(sparse.dok_matrix, "_update", raising=False)
     return sparse.dok_matrix
 
 
-def test_a_dok_matrix_is_filled_by_update_again(without_update):
+def test_a_dok_matrix_can_be_filled_by_update_again(without_update):
     assert arrays.dok_update_is_gone()
     arrays.patch_dok_update(None)
     matrix = without_update((2, 3), dtype=np.float32)
@@ -85,13 +85,13 @@ def test_a_dok_matrix_is_filled_by_update_again(without_update):
     assert arrays.dok_update_is_gone()  # SciPy's own is still gone
 
 
-def test_an_update_that_is_there_stays(without_update, monkeypatch):
+def test_an_existing_update_stays(without_update, monkeypatch):
     monkeypatch.setattr(without_update, "_update", len, raising=False)
     arrays.patch_dok_update(None)
     assert without_update._update is len and not arrays.dok_update_is_gone()
 
 
-def test_lightgcns_matrix_is_the_one_that_numpy_computes(build):
+def test_lightgcns_matrix_equals_the_one_computed_by_numpy(build):
     """D^-1/2 A D^-1/2 of the graph of users and items, dense (He et al., SIGIR '20, equation 8)."""
     _, train, _, _, model = build("LightGCN")
     rows = train._dataset.inter_feat
@@ -107,7 +107,7 @@ def test_lightgcns_matrix_is_the_one_that_numpy_computes(build):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["LightGCN", "NGCF", "GCMC", "SpectralCF"])
-def test_models_of_the_graph_take_a_step(build, name):
+def test_graph_models_take_a_step(build, name):
     _, train, _, _, model = build(name)
     before = {key: weight.clone() for key, weight in model.state_dict().items()}
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)

@@ -1,4 +1,4 @@
-"""Runs that need no ray import none, and a trial of Ray Tune reports to the one that runs it."""
+"""A run that does not need ray does not import it, and a trial of Ray Tune reports to the Ray that runs it."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from recbole_iacn.bridge.compat import extras
 
 @pytest.fixture
 def around_quick_start(monkeypatch):
-    """What quick_start's ``from ray import tune`` has, where the given modules stand for Ray; None: no Ray."""
+    """The object that quick_start's ``from ray import tune`` gets; the given modules stand for Ray, None for no Ray."""
 
     def around(**modules):
         for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
@@ -24,12 +24,12 @@ def around_quick_start(monkeypatch):
         next(generator)
         from ray import tune
 
-        module = types.SimpleNamespace(tune=None)  # RecBole may be there already
+        module = types.SimpleNamespace(tune=None)  # RecBole may be imported already
         with pytest.raises(StopIteration):
             generator.send(module)
         assert module.tune is tune
         after = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"}
-        assert after == before  # those who ask get the true answer
+        assert after == before  # other code gets the real modules
         return tune
 
     return around
@@ -43,7 +43,7 @@ def test_without_ray_a_report_goes_nowhere(around_quick_start):
 
 @pytest.mark.parametrize("keywords", [True, False])
 def test_a_report_reaches_the_ray_that_runs_the_trial(around_quick_start, monkeypatch, keywords):
-    """In a process of Ray's it is there before RecBole: the old one takes keywords, a current one a dict."""
+    """In a process of Ray, Ray is imported before RecBole: an old one takes keywords, a current one takes a dict."""
     seen = []
 
     def old(_metric=None, **metrics):
@@ -66,7 +66,7 @@ def test_a_failing_import_leaves_no_stub():
     assert {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "ray"} == before
 
 
-def test_a_ray_that_breaks_leaves_nothing_behind(monkeypatch, tmp_path):
+def test_a_ray_that_cannot_be_imported_leaves_no_modules(monkeypatch, tmp_path):
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "__init__.py").write_text("import ray.part\nraise AttributeError('np.bool8')\n")
     (tmp_path / "ray" / "part.py").write_text("")

@@ -1,4 +1,4 @@
-"""What is silenced still works."""
+"""Functions whose warnings are suppressed still work."""
 
 import types
 import warnings
@@ -8,8 +8,8 @@ import torch
 from recbole_iacn.bridge.compat import noise
 
 
-def test_cuda_amp_is_quiet_and_whole():
-    """NCL's trainer reads ``amp.autocast`` from where others read ``amp.GradScaler``."""
+def test_cuda_amp_gives_no_warnings_and_is_complete():
+    """NCL's trainer reads ``amp.autocast`` from the module from which others read ``amp.GradScaler``."""
     module = types.SimpleNamespace(amp=torch.cuda.amp)
     noise.patch_scaler_warnings(module)
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Checkpoints load, safely where that is possible, and PyTorch stays as it was."""
+"""Checkpoints are loaded, safely if possible, and PyTorch's own state stays unchanged."""
 
 import pickle
 import subprocess
@@ -14,7 +14,7 @@ from recbole_iacn.bridge.compat import pytorch
 
 
 class Pickled:
-    """Something that only an unsafe load can bring back."""
+    """An object that only an unsafe load can restore."""
 
 
 def load_from(caller, path):
@@ -38,7 +38,7 @@ def test_recbole_reads_safely_what_can_be_read_safely(tmp_path, monkeypatch):
 
     path = tmp_path / "plain.pth"
     torch.save({"weight": torch.ones(2)}, path)
-    monkeypatch.setattr(pickle, "Unpickler", None)  # the unsafe way would need it
+    monkeypatch.setattr(pickle, "Unpickler", None)  # an unsafe load would need it
     assert load_from("recbole.quick_start.quick_start", path)["weight"].tolist() == [1, 1]
 
 
