@@ -44,7 +44,7 @@ setup(
     install_requires=[
         "recbole==1.2.1; python_version < '3.12'",
         *(f"{name}; python_version >= '3.12'" for name in RECBOLE_RUNTIME),
-        "torch>=2.3",  # the first with torch.amp.GradScaler
+        "torch>=2.5",  # in 2.4, processes that trained together can hang as they end; 2.3 lacks a fused Adam on the CPU
         "numpy",
         "pandas",
         "plotly",

@@ -57,6 +57,11 @@ def check_candidates(config: Mapping[str, Any]) -> None:
         raise ConfigError("eval_negatives: is for protocol leave_one_out_sampled; set that, or leave it out")
     if config.get("mask_history") and (sampled or not ranks):
         raise ConfigError("mask_history: is for protocol leave_one_out_full; set that, or leave it out")
+    if config.get("mask_history") and protocol and protocol.settings["eval_args"]["split"] != {"LS": "valid_and_test"}:
+        raise ConfigError(
+            f"mask_history: counts back from a user's last item, and protocol {config['protocol']!r} splits otherwise; "
+            "leave it out"
+        )
     if not sampled:
         return
     from recbole.evaluator.register import metric_information

@@ -40,8 +40,13 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_negatives(config)
     _check_transform(config)
     _check_paths(config)
-    if config["learner"].lower() == "sparse_adam" and not is_ours(model_class.__name__):
-        raise ConfigError("learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam")
+    if config["learner"].lower() == "sparse_adam":
+        if not is_ours(model_class.__name__):
+            raise ConfigError(
+                "learner: sparse_adam is for sparse gradients, which RecBole's models do not have; set adam"
+            )
+        if config.get("clip_grad_norm"):
+            raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure; set adam")
     if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
 
@@ -54,9 +59,7 @@ def _check_modes(config, ours):
     names = evaluation.names_of(config["metrics"])
     kinds = {name: metric_types[name.lower()] for name in names if not (ours and name.lower() == "gauc")}
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
-    ranked = [
-        name for name, kind in kinds.items() if kind == EvaluatorType.RANKING and not (ours and name.lower() == "gauc")
-    ]
+    ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING]
     if scored and ranked:
         raise ConfigError(f"metrics: {scored[0]} is of scores and {ranked[0]} of ranks; a run measures either")
     mode = config["eval_args"].get("mode", "full")

@@ -50,8 +50,8 @@ def test_nothing_is_amiss(machine):
     [
         ({"recbole": None}, "- RecBole is not installed: pip install recbole==1.2.1; from Python 3.12 on: pip", False),
         ({"recbole": "1.2.0"}, "- RecBole is 1.2.0; the changes below are made for 1.2.1: pip install rec", True),
-        ({"torch": "2.2.2"}, "- PyTorch is 2.2.2, and 2.3 is the least: pip install 'torch>=2.3'", False),
-        ({"torch": "2.3.0"}, "Nothing is amiss.", True),
+        ({"torch": "2.4.1"}, "- PyTorch is 2.4.1, and 2.5 is the least: pip install 'torch>=2.5'", False),
+        ({"torch": "2.5.0"}, "Nothing is amiss.", True),
         ({"torch": "2.10.1+cu128"}, "Nothing is amiss.", True),
         ({"ray": "2.6.3"}, "- ray 2.6.3 cannot be imported; only experiment --ray needs it: pip install --upgr", True),
         ({"recbole_iacn": "0.1.0"}, "- recbole_iacn is [^ ]+, and was installed as 0.1.0: install it again", True),

@@ -1,0 +1,63 @@
+"""Extractors of one's own."""
+
+import pytest
+import torch
+
+import recbole_iacn
+from recbole_iacn import ConfigError, names
+
+
+class Mean(torch.nn.Module):
+    def __init__(self, embedding_size, num_interests, max_length):
+        super().__init__()
+        self.sizes = embedding_size, num_interests, max_length
+
+    def forward(self, behaviors, mask):
+        mean = (behaviors * mask.unsqueeze(2)).sum(dim=1, keepdim=True) / mask.sum(dim=1).clamp_min(1)[:, None, None]
+        return mean, mask.new_ones(len(mask), 1)
+
+
+class TwoArguments(torch.nn.Module):
+    def __init__(self, embedding_size, num_interests):
+        super().__init__()
+
+
+@pytest.fixture(autouse=True)
+def extractors():
+    before = dict(names.extractors)
+    yield names.extractors
+    names.extractors.clear()
+    names.extractors.update(before)
+
+
+def test_it_is_made_of_the_models_sizes_and_asked(build):
+    recbole_iacn.add_extractor("mean", Mean)
+    *_, test, model = build("ComiRec", extractor="mean", mlp_hidden_size=..., topk=[5], num_interests=3)
+    assert model.extractor.sizes == (8, 3, 6)
+    *_, test, model = build("WideDeep_IaCN", iacn_extractor="mean", iacn_interests=2)
+    assert model.tasks["iacn"].network.extractor.sizes == (8, 2, 6)
+    rows = test._dataset[torch.arange(4)]
+    interests, active, embed = model.interests_and_items(rows)
+    history = rows["item_id_list"]
+    real = (history != 0).unsqueeze(2)
+    wanted = (embed(history) * real).sum(dim=1) / real.sum(dim=1)
+    assert active.shape == (4, 1) and torch.allclose(interests[:, 0], wanted, atol=1e-6)
+    with pytest.raises(ConfigError, match="iacn_extractor: couplings are those of routing"):
+        model.couplings(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "extractor", "message"),
+    [
+        ("mean", Mean(1, 1, 1), "is not a subclass of torch.nn.Module"),
+        ("mean", dict, "is not a subclass of torch.nn.Module"),
+        ("two", TwoArguments, r"TwoArguments(embedding_size, num_interests, max_length) must make one"),
+        ("sa", Mean, "add_extractor: the name 'sa' is taken (recbole_iacn.nn.extractor.SelfAttentiveInterests)"),
+        ("my mean", Mean, "the name must be a plain one, such as my_own, got 'my mean'"),
+    ],
+)
+def test_what_cannot_be_added_is_one_line(extractors, name, extractor, message):
+    before = dict(extractors)
+    with pytest.raises(ConfigError) as told:
+        recbole_iacn.add_extractor(name, extractor)
+    assert message in str(told.value) and "\n" not in str(told.value) and dict(extractors) == before
