@@ -1,4 +1,6 @@
-"""Every model of RecBole trains for an epoch and is tested, or names what it lacks: the list in docs/recbole_models.md.
+"""Every model of RecBole trains for an epoch and is tested, or is rejected for what it lacks.
+
+The list is docs/recbole_models.md.
 
 ``python tests/checks/test_recbole_models.py`` rewrites that page.
 """
@@ -65,25 +67,25 @@ _VECTORS_TEXT = (
     "files `.kg`, `.link` and, with pre-trained vectors, `.ent` and `.rel`; `additional_feat_suffix`, "
     "`preload_weight`, `alias_of_entity_id`, `alias_of_relation_id`, `eval_args` in time order"
 )
-_RERANK = ({"reranker_CAN_NUM": 5}, "more items than `reranker_CAN_NUM` (100); ranks all items, never a sample")
+_RERANK = ({"reranker_CAN_NUM": 5}, "more items than `reranker_CAN_NUM` (100); always ranks all items, not a sample")
 
 # What single models need, as settings and as text.
 BY_MODEL = {
-    "DIN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
-    "DIEN": (_PAIRS, "`train_neg_sample_args` as they are by default"),
-    "FPMC": (_PAIRS, "`train_neg_sample_args` as they are by default: it learns from pairs"),
-    "TransRec": (_PAIRS, "`train_neg_sample_args` as they are by default: it learns from pairs"),
+    "DIN": (_PAIRS, "`train_neg_sample_args` at their defaults"),
+    "DIEN": (_PAIRS, "`train_neg_sample_args` at their defaults"),
+    "FPMC": (_PAIRS, "`train_neg_sample_args` at their defaults: it learns from pairs"),
+    "TransRec": (_PAIRS, "`train_neg_sample_args` at their defaults: it learns from pairs"),
     "ConvNCF": (
         {"embedding_size": 64},
-        "`embedding_size` that `cnn_kernels` and `cnn_strides` reduce to 1: 64 as they are",
+        "an `embedding_size` that `cnn_kernels` and `cnn_strides` reduce to 1: 64 by default",
     ),
-    "GRU4RecF": ({}, "a column of items, `selected_features`: `class`"),
-    "SASRecF": ({}, "a column of items, `selected_features`: `class`"),
-    "FDSA": ({}, "a column of items, `selected_features`: `class`"),
+    "GRU4RecF": ({}, "a column of the item table, `selected_features`: `class`"),
+    "SASRecF": ({}, "a column of the item table, `selected_features`: `class`"),
+    "FDSA": ({}, "a column of the item table, `selected_features`: `class`"),
     "S3Rec": (
         {"pretrain_epochs": 1},
-        "a column of items, `item_attribute`: `class`; trains in two runs, `train_stage`, of which the first has 500 "
-        "`pretrain_epochs`",
+        "a column of the item table, `item_attribute`: `class`; trains in two runs, `train_stage`, of which the first "
+        "has 500 `pretrain_epochs`",
     ),
     "GRU4RecKG": (_VECTORS, _VECTORS_TEXT),
     "KSR": (_VECTORS, _VECTORS_TEXT),
@@ -118,7 +120,7 @@ def page():
         if rows:
             lines += ["", "| model | needs besides |", "|---|---|"]
             lines += [f"| {model} | {needs} |" for model, needs in rows]
-    lines += ["", "## What was mended", "", _MENDED]
+    lines += ["", "## What is fixed", "", _MENDED]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -128,7 +130,7 @@ def _needs(model):
         issue = f" ([#{extra.issue}](https://github.com/RUCAIBox/RecBole/issues/{extra.issue}))" if extra.issue else ""
         parts.append(f"`pip install {extra.requirement}`{issue}")
     if model == "KGAT":
-        parts.append("it calls DGL by an argument that DGL 1.0 dropped, and older ones have no wheel for Python 3.11")
+        parts.append("it passes DGL an argument that DGL 1.0 removed, and older versions have no wheel for Python 3.11")
     if model in BY_MODEL:
         parts.append(BY_MODEL[model][1])
     return "; ".join(parts)
@@ -138,20 +140,20 @@ _HEAD = """\
 # RecBole's own models
 
 After `import recbole_iacn`, or by `recbole-iacn train`, every model of RecBole 1.2.1 trains, validates and tests on
-today's NumPy, pandas, SciPy and PyTorch. A few need a package that RecBole does not install; without it they end in one
-line that names it, before any data are read. The list is a test: `tests/checks/test_recbole_models.py` runs each model
-for an epoch, and writes this page.
+today's NumPy, pandas, SciPy and PyTorch. A few need a package that RecBole does not install; without it they are
+rejected in one line that names it, before any data are read. The list is a test:
+`tests/checks/test_recbole_models.py` runs each model for an epoch, and writes this page.
 """
 
 _MENDED = """\
-`recbole-iacn doctor` prints what this package changes in RecBole, why, and RecBole's issue. Without the package none of
-the models runs on today's stack: the quick start cannot be imported. Once that is mended,
+`recbole-iacn doctor --patches` prints what this package changes in RecBole, why, and RecBole's issue. Without the
+package none of the models runs on today's stack: the quick start cannot be imported. Once that is fixed,
 
-- LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK end at a method that SciPy 1.13 dropped
+- LightGCN, NGCF, GCMC, SpectralCF, NCL, KGIN and MCCLK fail at a method that SciPy 1.13 removed
   ([#2090](https://github.com/RUCAIBox/RecBole/issues/2090), [#2185](https://github.com/RUCAIBox/RecBole/issues/2185));
-- SASRecCPR and GRU4RecCPR end where FLOPs are counted, on any stack: their `predict` is an assertion that fails;
-- KSR multiplies float64 by float32, on any stack;
-- LightGBM and XGBoost do not find their own defaults where case counts in the names of files
+- SASRecCPR and GRU4RecCPR fail where FLOPs are counted, on any stack: their `predict` is an assertion that fails;
+- KSR fails on any stack, as it multiplies float64 by float32;
+- LightGBM and XGBoost do not find their own defaults on file systems that distinguish case
   ([#1883](https://github.com/RUCAIBox/RecBole/issues/1883)).
 """
 
