@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recbole_iacn.checks import evaluation
-from recbole_iacn.data.protocol import one_row_a_user, ranks_items
+from recbole_iacn.data.protocol import one_row_per_user, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
@@ -133,7 +133,7 @@ def check_history(config: Any) -> None:
 def _check_without_history(config, model, asked):
     if asked:
         raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
-    if one_row_a_user(config):
+    if one_row_per_user(config):
         raise ConfigError(
             f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
             f"{model}_IaCN with iacn_mode: off is {model} with one."

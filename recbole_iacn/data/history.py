@@ -13,7 +13,7 @@ from recbole.utils import FeatureType
 from torch import Tensor
 
 from recbole_iacn.data import reading
-from recbole_iacn.data.protocol import one_row_a_user
+from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
 
@@ -80,7 +80,7 @@ class HistoryDataset(SequentialDataset):
         self._check_field("uid_field", "time_field")
         self._sort_clicks()
         before, is_target = _earlier_clicks(self.inter_feat[self.uid_field].numpy())
-        if one_row_a_user(self.config):
+        if one_row_per_user(self.config):
             is_target[:-1] &= ~is_target[1:]
         if not is_target.any():
             raise ConfigError(
@@ -159,12 +159,12 @@ class HistoryDataset(SequentialDataset):
     # --- Splits -------------------------------------------------------------------------------------------------
 
     def split_by_ratio(self, ratios: list[float], group_by: str | None = None) -> list[Any]:
-        if one_row_a_user(self.config):
+        if one_row_per_user(self.config):
             # One row per user: random rows are random users, and their order in time does not matter.
             order = np.random.default_rng([self.config["seed"], *_USERS_SPLIT]).permutation(len(self.inter_feat))
             self.inter_feat = self.inter_feat[order]
         parts = super().split_by_ratio(ratios, group_by)
-        if one_row_a_user(self.config) and not all(map(len, parts)):
+        if one_row_per_user(self.config) and not all(map(len, parts)):
             users, name = sum(map(len, parts)), self.config["protocol"]
             raise ConfigError(f"protocol: {name!r} splits users, and {users} with a history are too few")
         return parts

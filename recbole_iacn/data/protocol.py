@@ -27,7 +27,7 @@ class Protocol:
 
     Attributes:
         settings (dict): the RecBole keys that it fixes.
-        one_row_a_user (bool): only a user's last item is a target, and users are split at random.
+        one_row_per_user (bool): only a user's last item is a target, and users are split at random.
         ranks_items (bool): the clicked item is ranked among others (RecBole's ``topk`` and ranking metrics); otherwise
             rows are scored (AUC). In training, a negative is then any item outside the user's training items; otherwise
             any item outside all of the user's items, including those of the test.
@@ -35,7 +35,7 @@ class Protocol:
     """
 
     settings: dict[str, Any]
-    one_row_a_user: bool = False
+    one_row_per_user: bool = False
     ranks_items: bool = False
     sampled: bool = False
 
@@ -45,7 +45,7 @@ class Protocol:
         split: dict[str, Any],
         group_by: str | None = "user",
         negatives: str = "uniform",
-        one_row_a_user: bool = False,
+        one_row_per_user: bool = False,
         **settings: Any,
     ) -> Protocol:
         """Every row is a click with one negative; metrics are AUC and the like.
@@ -54,7 +54,7 @@ class Protocol:
             split: RecBole's, such as ``{"LS": "valid_and_test"}`` or ``{"RS": [0.8, 0.1, 0.1]}``, in the order of time.
             group_by: ``user``, or None to split all rows together.
             negatives: how they are drawn, ``uniform`` or ``popularity``.
-            one_row_a_user: see the attribute.
+            one_row_per_user: see the attribute.
             **settings: further keys that the protocol fixes.
         """
         if negatives not in _SHORT:
@@ -72,7 +72,7 @@ class Protocol:
                 "candidate_num": 0,
             },
         }
-        return cls({**fixed, **settings}, one_row_a_user=one_row_a_user)
+        return cls({**fixed, **settings}, one_row_per_user=one_row_per_user)
 
     @classmethod
     def ranked(
@@ -107,7 +107,7 @@ PROTOCOLS = Named(
         # paper names no validation; here it is a tenth of the training users. The paper's negatives exclude the target
         # only; here they exclude all of the user's own items.
         "dien_books": Protocol.scored(
-            {"RS": [0.81, 0.09, 0.1]}, None, "popularity", one_row_a_user=True, MAX_ITEM_LIST_LENGTH=20
+            {"RS": [0.81, 0.09, 0.1]}, None, "popularity", one_row_per_user=True, MAX_ITEM_LIST_LENGTH=20
         ),
         # Wang et al. (TiMiRec), CIKM '22, table 2: the last item is for the test, the one before for validation, every
         # earlier prefix for training; ranked among 1,000 items outside the user's own, drawn once, with replacement.
@@ -167,10 +167,10 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
     return copy.deepcopy(settings)
 
 
-def one_row_a_user(config: Config) -> bool:
+def one_row_per_user(config: Config) -> bool:
     """True if the run's protocol has only a user's last item as a target and splits by users."""
     name = config["protocol"]
-    return name is not None and PROTOCOLS[name].one_row_a_user
+    return name is not None and PROTOCOLS[name].one_row_per_user
 
 
 def ranks_items(config: Config) -> bool:
