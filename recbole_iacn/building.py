@@ -191,11 +191,13 @@ def configure(
     dataset: str,
     config_file_list: Sequence[str] | None = None,
     config_dict: Mapping[str, Any] | None = None,
+    place: Mapping[str, Any] | None = None,
 ) -> Config:
     """Compute the final settings and check them as far as possible without reading data.
 
     Args:
         model, dataset, config_file_list, config_dict: as in :func:`build`.
+        place: of this process among several, see :func:`recbole_iacn.parallel.start`; by default it is the only one.
 
     Returns:
         The settings, as RecBole's Config.
@@ -211,7 +213,7 @@ def configure(
 
         config = Config.__new__(Config)
         config.checked = True  # bridge.config then checks all settings, for RecBole's own models, too
-        config.__init__(model, dataset, list(config_file_list or []), given)
+        config.__init__(model, dataset, list(config_file_list or []), {**given, **(place or {})})
     return config
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.building import build, configure
+from recbole_iacn.building import assemble, configure
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models
 
@@ -66,11 +66,11 @@ def run(
     return _train(inputs, saved)
 
 
-def _train(inputs, saved):
+def _train(inputs, saved, place=None):
     """Build, fit and test in this process."""
     from recbole.utils import get_environment, set_color
 
-    training = build(**inputs, log=True)
+    training = assemble(configure(**inputs, place=place), log=True)
     best, metrics = training.fit(saved=saved)
     tested = training.test()
     logger = logging.getLogger()
@@ -140,9 +140,8 @@ def _work(local_rank, inputs, saved, place, results=None):
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
-    config_dict = {**(inputs["config_dict"] or {}), **place, "local_rank": local_rank}
     try:
-        result = _train({**inputs, "config_dict": config_dict}, saved)
+        result = _train(inputs, saved, {**place, "local_rank": local_rank})
     except ConfigError as error:
         if results is None:
             raise

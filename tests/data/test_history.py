@@ -229,7 +229,8 @@ def test_dien_gets_a_negative_beside_each_item_of_a_history(build):
 
 def test_a_model_with_its_own_dataset_is_rejected(build):
     with pytest.raises(ConfigError, match="history_dataset: GRU4RecKG needs RecBole's own GRU4RecKGDataset"):
-        build("GRU4RecKG", history_dataset=True, train_neg_sample_args=None, **RANKING)
+        in_time = {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"}, "repeatable": True}
+        build("GRU4RecKG", history_dataset=True, train_neg_sample_args=None, **in_time, **RANKING)
 
 
 def test_without_the_setting_recbole_keeps_its_own_dataset(build):

@@ -50,7 +50,7 @@ def test_earlier_clicks_are_masked_for_last_items_alone(build):
     [
         ("mine", {"eval_args": {}}, "add_protocol: mine: {'eval_args': {}} is not a recbole_iacn.Protocol"),
         ("dien_books", Protocol.ranked({"LS": "valid_only"}), "add_protocol: the name 'dien_books' is taken"),
-        ("my own", Protocol.ranked({"LS": "valid_only"}), "must be a plain one, such as my_own, got 'my own'"),
+        ("my own", Protocol.ranked({"LS": "valid_only"}), "must be an identifier, such as my_own, got 'my own'"),
     ],
 )
 def test_what_cannot_be_added_is_one_line(protocols, name, protocol, message):

@@ -42,7 +42,7 @@ def test_it_is_made_of_the_models_sizes_and_asked(build):
     real = (history != 0).unsqueeze(2)
     wanted = (embed(history) * real).sum(dim=1) / real.sum(dim=1)
     assert active.shape == (4, 1) and torch.allclose(interests[:, 0], wanted, atol=1e-6)
-    with pytest.raises(ConfigError, match="iacn_extractor: couplings are those of routing"):
+    with pytest.raises(ConfigError, match="iacn_extractor: couplings exist for routing only"):
         model.couplings(rows)
 
 
@@ -53,7 +53,7 @@ def test_it_is_made_of_the_models_sizes_and_asked(build):
         ("mean", dict, "is not a subclass of torch.nn.Module"),
         ("two", TwoArguments, r"TwoArguments(embedding_size, num_interests, max_length) must make one"),
         ("sa", Mean, "add_extractor: the name 'sa' is taken (recbole_iacn.nn.extractor.SelfAttentiveInterests)"),
-        ("my mean", Mean, "the name must be a plain one, such as my_own, got 'my mean'"),
+        ("my mean", Mean, "the name must be an identifier, such as my_own, got 'my mean'"),
     ],
 )
 def test_what_cannot_be_added_is_one_line(extractors, name, extractor, message):

@@ -108,7 +108,7 @@ class _Taken(Group):
     ("task", "message"),
     [
         (torch.nn.Linear, "is not a subclass of recbole_iacn.AuxiliaryTask"),
-        (of(recbole_iacn.AuxiliaryTask), "add_task: the name must be a plain one, such as my_own, got ''"),
+        (of(recbole_iacn.AuxiliaryTask), "add_task: the name must be an identifier, such as my_own, got ''"),
         (of(recbole_iacn.AuxiliaryTask, name="next click"), "got 'next click'"),
         (
             of(Pull, name="iacn"),
