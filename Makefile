@@ -1,10 +1,10 @@
-# make demo     train DIN and DIN_IaCN on ml-100k and print a table
-# make test     run the tests
-# make test-fast  run those that neither train, nor start a process or a browser, nor take seconds: under a minute
-# make test-ray  run those that need a current Ray, in an environment of their own: .venv-ray
-# make lint     run the linter and the type checker
-# make results  run the published experiments again, from the data at ../shared (hours; JOBS=2 runs at a time)
-# Each sets up the virtual environment first, where it is missing or out of date.
+# make demo       train DIN and DIN_IaCN on ml-100k and print a table
+# make test       run the tests
+# make test-fast  run the tests without training, subprocesses or browser, in less than a minute
+# make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
+# make lint       run the linter and the type checker
+# make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
+# Each target first creates the virtual environment if it is missing or out of date.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -21,10 +21,10 @@ demo: install
 	$(BIN)/python examples/demo.py
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
 
 test-fast: install
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --dist loadscope
 
 test-ray: $(RAY_VENV)/installed
 	$(RAY_VENV)/bin/python -m pytest -m ray
@@ -39,7 +39,7 @@ results: install $(AMAZON:%=dataset/%)
 	$(call run,delta length lambda interests target multi_interest positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
 
-# $(call run,experiments,data sets)
+# $(call run,experiments,datasets)
 define run
 for name in $(1); do \
     $(BIN)/recbole-iacn experiment experiments/$$name.yaml --datasets $(2) --jobs $(JOBS) && \
@@ -57,7 +57,7 @@ $(VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.t
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-# RecBole pins an old Ray, so that pip can bring a current one in a second step alone; it reports the conflict.
+# RecBole pins an old Ray, so pip can install a current one only in a second step; it then reports the conflict.
 $(RAY_VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.txt constraints-ray.txt
 	$(PYTHON) -m venv $(RAY_VENV)
 	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'

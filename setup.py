@@ -1,4 +1,4 @@
-"""Package metadata. Settings of the tools (ruff, mypy, pytest) stand in pyproject.toml."""
+"""Package metadata. The settings of the tools (ruff, mypy, pytest) are in pyproject.toml."""
 
 import re
 from pathlib import Path
@@ -8,9 +8,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "recbole_iacn" / "version.py").read_text())[1]
 
-# RecBole 1.2.1 pins a ray that has no wheel for Python 3.12 and later, so pip can't resolve it there. It is then
-# installed by `pip install --no-deps recbole==1.2.1`, and what it needs to run comes from this list and from what this
-# package needs itself.
+# RecBole 1.2.1 pins a version of ray without a wheel for Python 3.12 and later, so pip cannot resolve it there. It is
+# then installed with `pip install --no-deps recbole==1.2.1`, and its requirements come from this list and from this
+# package's own.
 RECBOLE_RUNTIME = [
     "colorama==0.4.4",  # RecBole pins these two
     "colorlog==4.7.2",
@@ -24,10 +24,10 @@ RECBOLE_RUNTIME = [
 # For `recbole-iacn search`.
 SEARCH = ["optuna"]
 
-# For `recbole-iacn report --pictures`; it draws in a Chrome or Chromium.
+# For `recbole-iacn report --pictures`; Kaleido draws with Chrome or Chromium.
 PICTURES = ["kaleido>=1", "plotly>=6.1"]
 
-# For `recbole-iacn prepare`: the data base that filters on disk; JSON and gzip at several times the library's speed.
+# For `recbole-iacn prepare`: the database that filters on disk, and faster JSON and gzip than the standard library's.
 AMAZON = ["duckdb", "isal", "orjson"]
 
 setup(
@@ -49,7 +49,7 @@ setup(
         "pandas",
         "plotly",
         "pydantic>=2.9",  # types and ranges of settings
-        "annotated-types",  # the ranges, in pydantic's own words
+        "annotated-types",  # ranges, as pydantic writes them
         "typing_extensions",
         "pyyaml",
         "scipy",
@@ -71,6 +71,7 @@ setup(
             "mypy",
             "pytest",
             "pytest-timeout",
+            "pytest-xdist",
             "ruff",
             "selenium",
             "setuptools>=70.1",

@@ -1,4 +1,4 @@
-"""Generated interactions of the size and shape of Amazon's 5-core sets: long tails of users and items, categories.
+"""Generate interactions with the size and shape of Amazon's 5-core datasets: long tails of users and items, categories.
 
 python benchmarks/amazon_like.py FOLDER Electronics Books
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Users, items, categories, interactions, as the papers count them; Books' interactions are those of its dump.
+# Numbers of users, items, categories, interactions as in the papers; Books' number of interactions is that of its dump.
 SIZES = {
     "Electronics": (192_403, 63_001, 801, 1_689_188),
     "Books": (603_668, 367_982, 1_600, 8_898_041),
@@ -16,17 +16,17 @@ SIZES = {
 
 
 def size_of(interactions):
-    """Electronics' proportions for another number of interactions."""
+    """The sizes with Electronics' proportions for another number of interactions."""
     users, items, categories, whole = SIZES["Electronics"]
     return round(users * interactions / whole), round(items * interactions / whole), categories, interactions
 
 
 def clicks(users, items, interactions, seed=0):
-    """Users, items, times of all interactions, grouped by item as Amazon's dumps are.
+    """Users, items and times of all interactions, grouped by item like Amazon's dumps.
 
     Returns:
-        tuple of numpy.ndarray: user (5 or more times each, a long tail), item (every one at least once), time in
-        seconds, a whole day each.
+        tuple of numpy.ndarray: users (each at least 5 times, with a long tail), items (each at least once), and times
+        in seconds, all multiples of a day.
     """
     rng = np.random.default_rng(seed)
     weight = rng.pareto(1.5, users) + 0.05
@@ -44,12 +44,12 @@ def write_atomic(folder, name, size, seed=0, catalogue=0, many_categories=False)
     """Write ``folder/name/name.inter`` and ``.item``.
 
     Args:
-        folder (pathlib.Path): data path.
-        name (str): data set name.
-        size (tuple of int): users, items, categories, interactions.
-        seed (int): decides everything.
-        catalogue (int): lines of the item file, if more than items; nobody has reviewed the others.
-        many_categories (bool): as many categories an item as in Sports (6 on average, up to 37), not 3.
+        folder (pathlib.Path): the data path.
+        name (str): the dataset's name.
+        size (tuple of int): numbers of users, items, categories, interactions.
+        seed (int): the seed of all random numbers. Defaults to 0.
+        catalogue (int): number of lines of the item file, if larger than that of items; the others have no reviews.
+        many_categories (bool): as many categories per item as in Sports (6 on average, up to 37), instead of 3.
     """
     users, items, categories, interactions = size
     target = Path(folder) / name

@@ -1,10 +1,11 @@
-"""From a gzip of full reviews to atomic files: lines a second a core, and memory at one and eight times the input.
+"""Conversion of gzipped reviews to atomic files: lines per second and core, and memory for an input and one of 8 times
+its size.
 
     python benchmarks/convert.py
 
-Reviews have the size of Amazon Electronics' (about 880 bytes a line, 3:1 by gzip). A line's time is the process' CPU
-time, everything included, over the lines; the engines that could read the lines are measured beside. Prints tables,
-writes ``benchmarks/convert.json``.
+The reviews have the size of Amazon Electronics' (about 880 bytes per line, compressed 3:1 by gzip). The speed is the
+number of lines divided by the total CPU time of the process; engines that could read the lines are measured for
+comparison. Prints a table and writes ``benchmarks/convert.json``.
 """
 
 import argparse
@@ -24,7 +25,7 @@ LINES = 400_000
 
 
 def write_reviews(path, lines, seed=0):
-    """A gzip of ``lines`` reviews by lines/9 users of lines/27 items."""
+    """Write ``lines`` gzipped reviews by lines/9 users of lines/27 items."""
     rng = np.random.default_rng(seed)
     letters = list("etaoinshrdlucmfwypvbgk")
     vocabulary = ["".join(rng.choice(letters, size=rng.integers(1, 9))) for _ in range(8_000)]
@@ -49,7 +50,7 @@ def write_reviews(path, lines, seed=0):
 
 
 def measure(how, path, memory):
-    """Read or convert ``path`` in this process; a line of JSON with seconds and memory."""
+    """Read or convert ``path`` in this process; returns lines, seconds and memory."""
     begin = time.perf_counter()
     lines = {"prepare": _prepare, "duckdb": _duckdb, "polars": _polars, "lines": _lines}[how](path, memory)
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -113,8 +114,10 @@ def in_a_process(how, path, memory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", nargs=3, metavar=("HOW", "PATH", "MEMORY"), help=argparse.SUPPRESS)
-    parser.add_argument("--memory", type=int, default=512, help="MiB for the process (default: %(default)s)")
-    parser.add_argument("--times", type=int, nargs="+", default=[1, 8], help="multiples of the input (default: 1 8)")
+    parser.add_argument("--memory", type=int, default=512, help="memory limit in MiB (default: %(default)s)")
+    parser.add_argument(
+        "--times", type=int, nargs="+", default=[1, 8], help="sizes of the input, as multiples (default: 1 8)"
+    )
     parser.add_argument("--folder", help="keep the generated reviews here (default: a temporary folder)")
     parser.add_argument("--out", default=HERE / "convert.json", help="where the figures go (default: %(default)s)")
     given = parser.parse_args()
@@ -131,15 +134,15 @@ def main():
             if not path.is_file():
                 write_reviews(path, times * LINES)
             for how in ("lines", "duckdb", "polars", "prepare") if times == 1 else ("prepare",):
-                found = results[f"{how} {times}x"] = in_a_process(how, path, given.memory)
-                print(f"{how:8}{times:2}x" + (found.get("error") or _row(found)), flush=True)
+                result = results[f"{how} {times}x"] = in_a_process(how, path, given.memory)
+                print(f"{how:8}{times:2}x" + (result.get("error") or _row(result)), flush=True)
         Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
 
 
-def _row(found):
+def _row(result):
     return (
-        f"{found['lines']:10,}{found['seconds']:9.1f}{found['cpu']:7.1f}"
-        f"{found['lines_a_second_a_core']:14,.0f}{found['peak_mb']:9.0f}"
+        f"{result['lines']:10,}{result['seconds']:9.1f}{result['cpu']:7.1f}"
+        f"{result['lines_a_second_a_core']:14,.0f}{result['peak_mb']:9.0f}"
     )
 
 

@@ -1,9 +1,9 @@
 """From atomic files to batches: stock RecBole against this package, in one run.
 
-    python benchmarks/data.py                  Electronics' size, both, three times each; Books' size and growth, ours
-    python benchmarks/data.py --stock-books    RecBole at Books' size, too
+    python benchmarks/data.py                  both at Electronics' size, three times each; ours at Books' and others
+    python benchmarks/data.py --stock-books    also RecBole at Books' size
 
-Each measurement is a process of its own, the two alternating; the table gives medians. Prints the tables, writes
+Each measurement has its own process, and the two alternate; the tables contain medians. Prints the tables and writes
 ``benchmarks/data.json``.
 """
 
@@ -16,6 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.building import configure
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 HERE = Path(__file__).parent
@@ -24,19 +27,13 @@ BATCH = 2048
 
 
 def measure(who, folder, name, length):
-    """One process' work: every step timed, the peak of its memory."""
+    """Time every step in this process, and measure its peak memory."""
     import resource
     import time
 
-    import recbole_iacn  # noqa: F401  (RecBole does not run on today's NumPy, pandas and PyTorch without it)
-
-    sys.argv = sys.argv[:1]
-    from recbole.config import Config
     from recbole.data import create_dataset, data_preparation
     from recbole.data.dataloader import abstract_dataloader
     from recbole.utils import init_seed
-
-    from recbole_iacn.bridge import _wrap
 
     settings = {
         "data_path": folder,
@@ -50,11 +47,11 @@ def measure(who, folder, name, length):
     if who == "ours":
         settings["protocol"] = "leave_one_out_ctr"
     else:
-        vars(abstract_dataloader).pop("list", None)  # RecBole as it comes
+        vars(abstract_dataloader).pop("list", None)  # undo this package's patch
         settings["eval_args"] = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "uni1"}
         settings["train_neg_sample_args"] = {"distribution": "uniform", "sample_num": 1, "alpha": 1.0, "dynamic": False}
         settings["repeatable"] = True
-    config = Config(model="DIN", dataset=name, config_dict=settings)
+    config = configure("DIN", name, config_dict=settings)
     init_seed(1, True)
     seconds, begin = {}, resident()
 
@@ -66,8 +63,8 @@ def measure(who, folder, name, length):
 
     dataset = step("load", lambda: create_dataset(config))
     kind = type(dataset)
-    _wrap(kind, "data_augmentation")(lambda original, self: step("augment", lambda: original(self)))
-    _wrap(kind, "build")(lambda original, self: step("split", lambda: original(self)))
+    wrap(kind, "data_augmentation")(lambda original, self: step("augment", lambda: original(self)))
+    wrap(kind, "build")(lambda original, self: step("split", lambda: original(self)))
     train, _, test = step("loaders", lambda: data_preparation(config, dataset))
     seconds["loaders"] -= seconds["split"]
     seconds["split"] -= seconds["augment"]
@@ -80,7 +77,7 @@ def measure(who, folder, name, length):
 
 
 def resident():
-    """Bytes of memory that this process holds now."""
+    """The current resident memory of this process, in bytes."""
     with open("/proc/self/statm") as source:
         return int(source.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
@@ -95,7 +92,7 @@ def in_a_process(who, folder, name, length):
 
 
 def median(runs):
-    """One result out of several: the median of each figure."""
+    """One result from several: the median of each measurement."""
     first = runs[0]
     seconds = {label: statistics.median(run["seconds"][label] for run in runs) for label in first["seconds"]}
     rest = {label: statistics.median(run[label] for run in runs) for label in first if label != "seconds"}
@@ -120,7 +117,7 @@ def report(title, stock, ours):
     print(line("peak memory", stock and stock["peak"] / 1e9, ours["peak"] / 1e9, "GB"))
     grown = [result and (result["peak"] - result["imports"]) / 1e9 for result in (stock, ours)]
     print(line("peak memory above the imports'", *grown, "GB"))
-    print(f"{'rows an epoch':34}{stock['rows'] if stock else '':>12}{ours['rows']:12}", flush=True)
+    print(f"{'rows per epoch':34}{stock['rows'] if stock else '':>12}{ours['rows']:12}", flush=True)
 
 
 def main():
@@ -129,7 +126,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", nargs=4, metavar=("WHO", "FOLDER", "NAME", "LENGTH"), help=argparse.SUPPRESS)
     parser.add_argument("--repeats", type=int, default=3, help="measurements of each at Electronics' size (default: 3)")
-    parser.add_argument("--stock-books", action="store_true", help="RecBole at Books' size, too")
+    parser.add_argument("--stock-books", action="store_true", help="also measure RecBole at Books' size")
     parser.add_argument("--folder", help="keep the generated data here (default: a temporary folder)")
     parser.add_argument("--out", default=HERE / "data.json", help="where the figures go (default: %(default)s)")
     given = parser.parse_args()
@@ -159,21 +156,22 @@ def main():
 
 
 def growth(folder):
-    print("\nGrowth, L = 20: microseconds and bytes an interaction, load to the end of an epoch")
-    found = {}
+    print("\nGrowth, L = 20: microseconds and bytes per interaction, from loading to the end of an epoch")
+    results = {}
     for millions in (1, 2, 4, 8):
         result = in_a_process("ours", folder, f"{millions}M", 20)
         count = millions * 1_000_000
         seconds = to_first_batch(result) + result["seconds"]["epoch"]
-        found[millions] = {
+        results[millions] = {
             "microseconds": 1e6 * seconds / count,
             "bytes": (result["peak"] - result["imports"]) / count,
             **result,
         }
         print(
-            f"{millions:3} M {found[millions]['microseconds']:10.2f} us {found[millions]['bytes']:10.0f} B", flush=True
+            f"{millions:3} M {results[millions]['microseconds']:10.2f} us {results[millions]['bytes']:10.0f} B",
+            flush=True,
         )
-    return found
+    return results
 
 
 if __name__ == "__main__":

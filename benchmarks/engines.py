@@ -1,9 +1,10 @@
-"""Which engine filters: DuckDB or Polars? The same work at two and eight million reviews: seconds and memory.
+"""DuckDB against Polars as the engine that filters reviews: seconds and memory at two and eight million reviews.
 
     pip install polars
     python benchmarks/engines.py
 
-Work: take in batches of reviews, drop a user's repeated reviews of an item, take the 5-core, write by user and time.
+Both read batches of reviews, drop a user's repeated reviews of an item, filter to the 5-core, and write the reviews
+sorted by user and time.
 """
 
 import argparse
@@ -23,7 +24,7 @@ _BATCH = 200_000
 
 
 def batches(reviews):
-    """Yields frames of reviews: user, item, stars, time, line."""
+    """Yield frames of reviews with user, item, stars, time and line."""
     rng = np.random.default_rng(0)
     for begin in range(0, reviews, _BATCH):
         user, item = rng.integers(0, reviews // 8, _BATCH), (rng.random(_BATCH) ** 2 * reviews / 25).astype(int)
@@ -82,7 +83,7 @@ def measure(engine, reviews, memory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--measure", nargs=3, metavar=("ENGINE", "REVIEWS", "MEMORY"), help=argparse.SUPPRESS)
-    parser.add_argument("--memory", type=int, default=1024, help="MiB, DuckDB's bound (default: %(default)s)")
+    parser.add_argument("--memory", type=int, default=1024, help="DuckDB's memory limit in MiB (default: %(default)s)")
     given = parser.parse_args()
     if given.measure:
         engine, reviews, memory = given.measure
@@ -93,10 +94,10 @@ def main():
         for engine in ("duckdb", "polars"):
             command = [sys.executable, __file__, "--measure", engine, str(millions * 1_000_000), str(given.memory)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found = json.loads(done.stdout)
+            result = json.loads(done.stdout)
             print(
-                f"{engine:9}{millions:2} M   {found['left']:11,}{found['seconds']:9.1f}{found['cpu']:7.1f}"
-                f"{found['peak_mb']:9.0f}",
+                f"{engine:9}{millions:2} M   {result['left']:11,}{result['seconds']:9.1f}{result['cpu']:7.1f}"
+                f"{result['peak_mb']:9.0f}",
                 flush=True,
             )
 

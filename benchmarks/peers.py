@@ -1,14 +1,15 @@
-"""Training steps of DIN and DIEN beside those of FuxiCTR and torch-rechub, on the same rows, in turn; medians.
+"""Training steps of DIN and DIEN compared with those of FuxiCTR and torch-rechub on the same rows; medians.
 
-They need an environment of their own, since FuxiCTR asks for another ray than RecBole:
+The libraries need their own environment, since FuxiCTR requires another version of ray than RecBole:
 
     python -m venv peers && peers/bin/pip install torch==2.13.0 && peers/bin/pip install -c constraints.txt -e .
     peers/bin/pip install fuxictr torch-rechub && peers/bin/python benchmarks/peers.py
 
-All models have the item and one category of it, D = 16, L = 20, attention 80-40, layers 80-40, batches of 2,048 rows,
-dense Adam; what a peer leaves to the user is as it comes. Peers are spared what ours do besides: FuxiCTR's DIEN has no
-auxiliary loss and a bilinear attention (shown with an 80-40 one as well), torch-rechub attends to item and category
-apart, in half the width. Loading is not counted for any.
+All models use the item and one of its categories, D = 16, L = 20, attention layers 80-40, layers 80-40, batches of
+2,048 rows and dense Adam; other options of the libraries keep their defaults. The libraries do less work than ours:
+FuxiCTR's DIEN has no auxiliary loss and a bilinear attention (it is also measured with 80-40 attention layers), and
+torch-rechub attends to item and category separately, with half the width. The time of loading is excluded for all. The
+models take turns, step by step.
 """
 
 import argparse
@@ -20,21 +21,19 @@ import tempfile
 import time
 from pathlib import Path
 
-import recbole_iacn  # noqa: F401  (makes RecBole run)
-
 HERE = Path(__file__).parent
 LENGTH, SIZE, LAYERS, ATTENTION = 20, 16, [80, 40], [80, 40]
 
 
 def one_category(folder, name):
-    """Leave each item the first of its categories that is not the root."""
+    """Keep only the first category of each item that is not the root."""
     path = Path(folder) / name / f"{name}.item"
     lines = [line.split() for line in path.read_text().splitlines()[1:]]
     path.write_text("item_id:token\tcategory:token\n" + "".join(f"{item}\t{own}\n" for item, _, own, *_ in lines))
 
 
 class Ours:
-    """An interest-aware model, or stock RecBole's; the batches it gives are the ones that all take."""
+    """An interest-aware model or stock RecBole's; its batches are used for all models."""
 
     def __init__(self, variant, model, settings):
         from train import Run
@@ -42,7 +41,7 @@ class Ours:
         self.run = Run(variant, model, settings)
 
     def columns(self, batch):
-        """(items of histories and candidate, their categories, users, labels)."""
+        """Items of histories and candidate, their categories, users, and labels."""
         import torch
 
         items = torch.cat([batch["item_id_list"], batch["item_id"].unsqueeze(1)], dim=1)
@@ -61,7 +60,7 @@ class Ours:
 
 
 class FuxiCTR:
-    """DIN and DIEN of its model zoo, with its own training step."""
+    """DIN and DIEN of FuxiCTR's model zoo, with FuxiCTR's training step."""
 
     def __init__(self, model, ours, **changes):
         import importlib
@@ -105,7 +104,7 @@ class FuxiCTR:
 
 
 class TorchRecHub:
-    """DIN and DIEN, trained as its CTRTrainer trains them."""
+    """DIN and DIEN of torch-rechub, with the training step of its CTRTrainer."""
 
     def __init__(self, model, ours):
         import torch
@@ -135,22 +134,22 @@ class TorchRecHub:
         items, category, users, label = self.ours.columns(batch)
         columns = {"user_id": users, "item_id": items[:, -1], "category": category[:, -1]}
         columns |= {"hist_item_id": items[:, :-1], "hist_category": category[:, :-1]}
-        if self.negatives:  # another row's history, for the sake of its size
+        if self.negatives:  # another row's history, which has the right size
             columns |= {"neg_item_id": items[:, :-1].flip(0), "neg_category": category[:, :-1].flip(0)}
         return columns, label
 
     def step(self, batch):
         self.model.train()
         columns, label = batch
-        found = self.model(columns)
-        loss = self.criterion(found[0], label) + found[1] if self.negatives else self.criterion(found, label)
+        output = self.model(columns)
+        loss = self.criterion(output[0], label) + output[1] if self.negatives else self.criterion(output, label)
         self.model.zero_grad()
         loss.backward()
         self.optimizer.step()
 
 
 def compare(model, settings, steps):
-    """Median milliseconds a step of each, taken in turn on the same rows."""
+    """Median milliseconds per step of each model; the models take turns on the same rows."""
     ours = {f"{model}_IaCN {mode}": Ours(mode, model, settings) for mode in ("off", "full")}
     ours = {f"RecBole {model}": Ours("stock", model, settings), **ours}
     first = next(iter(ours.values()))
@@ -199,10 +198,10 @@ def main():
         }
         for model in given.models:
             results[model] = compare(model, settings, given.steps)
-            slowest = results[model][f"{model}_IaCN full"]
-            print(f"\n{model}: milliseconds a step; IaCN's in full is so many times as fast")
-            for name, found in results[model].items():
-                print(f"{name:32}{found:9.1f}{found / slowest:8.2f} x", flush=True)
+            reference = results[model][f"{model}_IaCN full"]
+            print(f"\n{model}: milliseconds per step, also as a multiple of IaCN's in mode full")
+            for name, milliseconds in results[model].items():
+                print(f"{name:32}{milliseconds:9.1f}{milliseconds / reference:8.2f} x", flush=True)
     Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -1,10 +1,10 @@
-r"""How long do a step and a sampled evaluation of the multi-interest family and of its peers take?
+"""Durations of a training step and of a sampled evaluation, for the multi-interest models and comparable ones.
 
     recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt
     python benchmarks/ranking.py --data_path dataset
 
-Steps of all models in turn, medians. RecBole's own test (``uni1000``) encodes a history once for each candidate: it is
-timed on some users and stated for all.
+All models take turns, step by step; the table contains medians. RecBole's own sampled evaluation (``uni1000``) encodes
+a history once per candidate: it is timed on some users and extrapolated to all.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 
 import torch
 
-import recbole_iacn  # noqa: F401  (makes RecBole know our models)
+from recbole_iacn.building import build
 
 FAMILY = ("YouTubeDNN", "MIND", "ComiRec", "ComiRecPlus", "TiMiRec", "TiMiRecPlus", "TiSASRec")
 SETTINGS = {
@@ -27,7 +27,7 @@ SETTINGS = {
     "eval_batch_size": 1024,
     "show_progress": False,
     "state": "ERROR",
-    "stages": "joint",  # TiMiRec's dear stage
+    "stages": "joint",  # the more expensive stage of TiMiRec
 }
 STOCK = {
     "GRU4Rec": {"loss_type": "BPR", "embedding_size": 64, "hidden_size": 128},
@@ -35,21 +35,14 @@ STOCK = {
 }
 
 
-def build(model, options, **changes):
-    """(trainer, train data, test data)."""
-    from recbole.config import Config
-    from recbole.data import create_dataset, data_preparation
-    from recbole.utils import get_model, get_trainer
-
-    given = {**SETTINGS, "protocol": "leave_one_out_sampled", **STOCK.get(model, {}), **changes}
-    config = Config(model=model, dataset=options.dataset, config_dict={**given, "data_path": options.data_path})
-    train, _, test = data_preparation(config, create_dataset(config))
-    network = get_model(model)(config, train._dataset).to(config["device"])
-    return get_trainer(config["MODEL_TYPE"], model)(config, network), train, test
+def training_of(model, options, **changes):
+    """The parts of a training of a model."""
+    settings = {**SETTINGS, "protocol": "leave_one_out_sampled", **STOCK.get(model, {}), **changes}
+    return build(model, options.dataset, config_dict={**settings, "data_path": options.data_path})
 
 
 def step(trainer, batch):
-    """Seconds of one."""
+    """Seconds of one training step."""
     start = time.perf_counter()
     trainer.optimizer.zero_grad()
     losses = trainer.model.calculate_loss(batch)
@@ -59,21 +52,19 @@ def step(trainer, batch):
 
 
 def evaluation(trainer, data):
-    """Seconds of a whole pass."""
+    """Seconds of an evaluation on all rows."""
     start = time.perf_counter()
     trainer.evaluate(data, load_best_model=False)
     return time.perf_counter() - start
 
 
 def recboles_own(options, users):
-    """Seconds of RecBole's uni1000 for all users, from some of them."""
+    """Seconds of RecBole's uni1000 for all users, extrapolated from some of them."""
     own = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "uni1000"}
-    trainer, _, test = build(
-        "SASRec", options, protocol=None, eval_args=own, repeatable=True, eval_batch_size=1_000_000
-    )
-    everyone = len(test.uid_list)
-    test.batch_sampler.sampler = range(users)
-    return evaluation(trainer, test) / users * everyone
+    training = training_of("SASRec", options, protocol=None, eval_args=own, repeatable=True, eval_batch_size=1_000_000)
+    everyone = len(training.test_data.uid_list)
+    training.test_data.batch_sampler.sampler = range(users)
+    return evaluation(training.trainer, training.test_data) / users * everyone
 
 
 def main():
@@ -83,19 +74,19 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--steps", type=int, default=40)
     options = parser.parse_args()
-    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
+    sys.argv = sys.argv[:1]  # these have been read; build would warn about settings that remain
     torch.set_num_threads(options.threads)
-    built = {model: build(model, options) for model in (*FAMILY, *STOCK)}
-    built.update({f"{model}, last_state_only": build(model, options, last_state_only=True) for model in STOCK})
-    batches = {model: iter(train) for model, (_, train, _) in built.items()}
+    built = {model: training_of(model, options) for model in (*FAMILY, *STOCK)}
+    built.update({f"{model}, last_state_only": training_of(model, options, last_state_only=True) for model in STOCK})
+    batches = {model: iter(training.train_data) for model, training in built.items()}
     times = {model: [] for model in built}
     for _ in range(options.steps):
-        for model, (trainer, *_) in built.items():
-            times[model].append(step(trainer, next(batches[model])))
-    users = len(built["MIND"][2]._dataset)
+        for model, training in built.items():
+            times[model].append(step(training.trainer, next(batches[model])))
+    users = len(built["MIND"].test_data._dataset)
     print(f"| model | step ms | evaluation s ({users:,} users, 1,000 candidates) |\n|---|---|---|")
-    for model, (trainer, _, test) in built.items():
-        passes = statistics.median(evaluation(trainer, test) for _ in range(3))
+    for model, training in built.items():
+        passes = statistics.median(evaluation(training.trainer, training.test_data) for _ in range(3))
         print(f"| {model} | {statistics.median(times[model]) * 1e3:.1f} | {passes:.1f} |")
     print(f"\nRecBole's uni1000, SASRec: {recboles_own(options, users=64):.0f} s for all users")
 

@@ -1,9 +1,9 @@
-"""Two choices behind a step: how rows of a table are read, and how a table is updated.
+"""Two operations of a training step: reading rows of an embedding table, and updating a table.
 
     python benchmarks/tables.py --threads 2
 
-Milliseconds, medians of 20. Reading is forward and backward, by ``embedding`` and by ``index_select``; updating is a
-whole step over 15,000 rows of D = 16, by Adam (fused) and by SparseAdam.
+Prints milliseconds, medians of 20 repetitions. Reading is a forward and a backward pass, with ``embedding`` and with
+``index_select``; updating is a whole step on 15,000 rows with D = 16, by Adam (fused) and by SparseAdam.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import os
 import statistics
 import time
 
-# (rows read, rows of the table, width): an attention's keys and hidden layer, categories, a history's items
+# (rows read, rows of the table, width) for an attention's keys and hidden layer, categories, and a history's items
 READS = ((14_600, 5_800, 64), (14_600, 5_800, 80), (14_600, 2_048, 80), (37_000, 2_277, 16), (20_480, 5_800, 16))
 TABLES = (20_000, 60_000, 120_000, 250_000, 500_000, 2_000_000)
 
@@ -26,7 +26,7 @@ def median_ms(work, times=20):
 
 
 def reads(count, rows, width):
-    """Milliseconds by ``embedding`` and by ``index_select``."""
+    """Milliseconds with ``embedding`` and with ``index_select``."""
     import torch
 
     table, index = torch.randn(rows, width, requires_grad=True), torch.randint(0, rows, (count,))
@@ -41,10 +41,10 @@ def reads(count, rows, width):
 
 
 def updates(rows):
-    """Milliseconds by dense and by lazy Adam."""
+    """Milliseconds with dense and with lazy Adam."""
     import torch
 
-    found = []
+    milliseconds = []
     for sparse in (False, True):
         table = torch.nn.Embedding(rows, 16, sparse=sparse)
         kind, settings = (torch.optim.SparseAdam, {}) if sparse else (torch.optim.Adam, {"fused": True})
@@ -56,13 +56,13 @@ def updates(rows):
             table(ids).sum().backward()
             optimizer.step()
 
-        found.append(median_ms(step))
-    return found
+        milliseconds.append(median_ms(step))
+    return milliseconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="number of PyTorch's threads (default: 1)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(given.threads)
     import torch

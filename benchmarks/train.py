@@ -1,12 +1,12 @@
-"""Training steps: stock RecBole, stock without its stray anomaly detection, ours without and with the auxiliary task.
+"""Training steps of stock RecBole, of stock without its anomaly detection, and of ours without and with the task.
 
     python benchmarks/train.py                                   DIN, DIEN, WideDeep on data of Sports' size
     python benchmarks/train.py --models DIN --items 20000 368000 2000000
     python benchmarks/train.py --data_path ../dataset --dataset Sports
 
-The variants take turns within one process, step by step, on the same rows; medians. Prints a table, writes JSON. Beside
-the times: how long the machine would need for a step's products of matrices alone ("bound"), and the most memory that
-a step's tensors hold.
+The variants take turns in one process, step by step, on the same rows; the table contains medians. Prints the table and
+writes JSON. In addition to the times, the table has the time that the machine would need for the matrix products of a
+step alone ("bound") and the peak memory of a step's tensors.
 """
 
 import argparse
@@ -33,26 +33,21 @@ VARIANTS = {
 
 
 class Run:
-    """One variant: its loader, model and optimizer, and the seconds of each step's parts."""
+    """One variant, with its loaders, model and trainer, and the seconds of each part of its steps."""
 
     def __init__(self, name, model, settings):
-        from recbole.config import Config
-        from recbole.data import create_dataset, data_preparation
-        from recbole.utils import get_model, get_trainer, init_seed
+        from recbole_iacn.building import build
 
         self.name, (self.anomaly, pattern, mode) = name, VARIANTS[name]
-        model = pattern.format(model)
-        given = {**settings, **({"iacn_mode": mode} if mode else {})}
-        config = Config(model=model, dataset=settings["dataset"], config_dict=given)
-        init_seed(1, True)
-        self.train, _, self.test = data_preparation(config, create_dataset(config))
-        self.model = get_model(model)(config, self.train._dataset).to(config["device"])
-        self.trainer = get_trainer(config["MODEL_TYPE"], model)(config, self.model)
+        given = {**settings, "seed": 1, **({"iacn_mode": mode} if mode else {})}
+        training = build(pattern.format(model), given.pop("dataset"), config_dict=given)
+        self.train, self.test = training.train_data, training.test_data
+        self.model, self.trainer = training.model, training.trainer
         self.seconds = {part: [] for part in PARTS}
         self.batches = iter(())
 
     def step(self):
-        """One training step as RecBole's trainer takes it."""
+        """One training step, as in RecBole's trainer."""
         import torch
 
         marks = [time.perf_counter()]
@@ -80,7 +75,7 @@ class Run:
             self.seconds[part].append(end - begin)
 
     def evaluated_rows_a_second(self, batches=12):
-        """Test rows scored a second, data and scoring."""
+        """Test rows per second, including their loading."""
         import torch
 
         self.model.eval()
@@ -95,7 +90,7 @@ class Run:
         return rows / (time.perf_counter() - start)
 
     def work(self):
-        """Floating-point operations of one step's products, 10^9, and the most that its tensors hold, MB."""
+        """Floating-point operations of a step's matrix products, in 10^9, and the peak memory of its tensors, in MB."""
         from torch.profiler import ProfilerActivity, profile
         from torch.utils.flop_counter import FlopCounterMode
 
@@ -111,12 +106,12 @@ class Run:
     def result(self):
         medians = {part: 1e3 * statistics.median(self.seconds[part]) for part in PARTS}
         total = 1e3 * statistics.median(map(sum, zip(*self.seconds.values())))
-        found = {"ms": medians, "step_ms": total, "evaluated_rows_a_second": self.evaluated_rows_a_second()}
-        return {**found, **self.work()}
+        times = {"ms": medians, "step_ms": total, "evaluated_rows_a_second": self.evaluated_rows_a_second()}
+        return {**times, **self.work()}
 
 
 def products_a_second(size=2048, tries=10):
-    """What the machine reaches in one large product of matrices, 10^9 operations a second."""
+    """The machine's speed in one large matrix product, in 10^9 operations per second."""
     import torch
 
     matrix, best = torch.randn(size, size), float("inf")
@@ -128,7 +123,7 @@ def products_a_second(size=2048, tries=10):
 
 
 def compare(model, settings, steps, variants):
-    """Results of all variants, their steps taken in turn."""
+    """The results of all variants, which take turns step by step."""
     runs = [Run(name, model, settings) for name in variants]
     for count in range(steps + 2):
         for run in runs:
@@ -141,19 +136,19 @@ def compare(model, settings, steps, variants):
 def report(title, results, rate):
     heads = "".join(f"{part:>10}" for part in (*PARTS, "step ms", "bound ms", "step MB"))
     print(f"\n{title}\n{'':18}{heads}{'eval rows/s':>13}  against")
-    slowest = next(iter(results.values()))["step_ms"]
-    for name, found in results.items():
+    first = next(iter(results.values()))["step_ms"]
+    for name, result in results.items():
         cells = [
-            *(found["ms"][part] for part in PARTS),
-            found["step_ms"],
-            1e3 * found["gflop"] / rate,
-            found["step_mb"],
+            *(result["ms"][part] for part in PARTS),
+            result["step_ms"],
+            1e3 * result["gflop"] / rate,
+            result["step_mb"],
         ]
-        ratio = f"{slowest / found['step_ms']:8.1f} x"
+        ratio = f"{first / result['step_ms']:8.1f} x"
         print(
             f"{name:18}"
             + "".join(f"{cell:10.1f}" for cell in cells)
-            + f"{found['evaluated_rows_a_second']:13,.0f}{ratio}",
+            + f"{result['evaluated_rows_a_second']:13,.0f}{ratio}",
             flush=True,
         )
 
@@ -165,10 +160,10 @@ def main():
     parser.add_argument("--lengths", type=int, nargs="+", default=[20], help="history lengths L (default: 20)")
     parser.add_argument("--interests", type=int, nargs="+", default=[4], help="interests K (default: 4)")
     parser.add_argument("--items", type=int, nargs="+", default=[SPORTS[1]], help="sizes of the catalogue")
-    parser.add_argument("--data_path", help="atomic data of your own (default: generated)")
-    parser.add_argument("--dataset", help="its name")
+    parser.add_argument("--data_path", help="folder with a dataset (default: generated data)")
+    parser.add_argument("--dataset", help="name of the dataset")
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="number of PyTorch's threads (default: 1)")
     parser.add_argument("--out", default=HERE / "train.json", help="where the figures go (default: %(default)s)")
     given = parser.parse_args()
     sys.argv = sys.argv[:1]
@@ -176,11 +171,9 @@ def main():
     import torch
     from amazon_like import write_atomic
 
-    import recbole_iacn  # noqa: F401  (makes RecBole run)
-
     torch.set_num_threads(given.threads)
     rate = products_a_second()
-    print(f"{given.threads} threads, {rate:.0f} GFLOP/s in one product of matrices, by which 'bound' is reckoned")
+    print(f"{given.threads} threads, {rate:.0f} GFLOP/s in one matrix product, from which 'bound' is computed")
     results = {"threads": given.threads, "gflop_a_second": rate}
     with tempfile.TemporaryDirectory() as folder:
         for items in given.items:

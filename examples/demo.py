@@ -2,7 +2,7 @@
 
     make demo            (or: python examples/demo.py [epochs])
 
-Both models get the same rows, the same fixed test negatives and the same settings. Everything is written below demo/.
+Both models use the same rows, the same fixed test negatives and the same settings. All files are written below demo/.
 """
 
 import logging
@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def train(model, settings):
-    """Train and test a model; returns a row of the table."""
+    """Train and test a model, and return a row of the table."""
     log = FOLDER / f"{model}.log"
     logging.basicConfig(filename=log, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     training = recbole_iacn.build(model, "ml-100k", config_dict=settings)
@@ -40,7 +40,7 @@ def train(model, settings):
 
 def main():
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    # The products are small: a second thread gains little, and beside another busy process it costs a lot.
+    # The matrix products are small: a second thread gains little, and costs much if another process is busy.
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     rows = []
