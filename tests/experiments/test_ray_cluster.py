@@ -118,10 +118,10 @@ def _rejected(tmp_path, capsys, address, *more):
 
 @on_ray
 def test_a_cluster_gives_the_results_that_processes_give(plan, tmp_path, cluster, monkeypatch):
-    """Five runs on two nodes of one core, two of which find no data."""
-    runs = plan(datasets=["tiny", "gone"], modes=["off", "full"], seeds=[1])
-    runs.runs.append(plan(modes=["width"], seeds=[1]).runs[0])
-    nodes = tmp_path / "nodes"
+    """Three runs on two nodes of one core: one finds no data, one does not see the folder of results."""
+    runs = plan(modes=["off", "full"], seeds=[1])
+    runs.runs.extend(plan(datasets=["gone"], modes=["full"], seeds=[1]).runs)
+    nodes, elsewhere = tmp_path / "nodes", tmp_path / "elsewhere"
     nodes.mkdir()
     for _ in range(2):
         cluster.add_node(num_cpus=1)
@@ -132,7 +132,8 @@ def test_a_cluster_gives_the_results_that_processes_give(plan, tmp_path, cluster
         from recbole_iacn.experiments.runner import _attempt
 
         (nodes / ray.get_runtime_context().get_node_id()).touch()
-        return _attempt(task)
+        run, data_path, folder = task
+        return _attempt((run, data_path, folder if run.mode == "full" else str(elsewhere)))
 
     def run(name, ray=None):
         folder = tmp_path / name
@@ -143,9 +144,9 @@ def test_a_cluster_gives_the_results_that_processes_give(plan, tmp_path, cluster
     with monkeypatch.context() as patch:
         patch.setattr(runner, "_attempt", attempt)
         on_cluster = run("cluster", cluster.address)
-    assert len(list(nodes.iterdir())) == 2
+    assert len(list(nodes.iterdir())) == 2 and not elsewhere.exists()
     failed, results, errors, files = on_cluster
-    assert len(failed) == len(errors) == 2 and len(results) == 3 and files == 5
+    assert len(failed) == len(errors) == 1 and len(results) == 2 and files == 3
     assert on_cluster == run("processes")
 
 
@@ -189,23 +190,6 @@ def test_a_lost_run_has_failed_and_the_others_go_on(plan, tmp_path, cluster, mon
         print(said)
         assert words in said.lower()
     assert sorted(path.name[0] for path in tried.iterdir()) == ["1", "2", "3"]  # none was tried again
-
-
-@on_ray
-def test_a_folder_that_the_nodes_do_not_see_gets_the_results(plan, tmp_path, private_ray, monkeypatch):
-    """Another machine's node: it has the data, but no folder of results, and makes none."""
-    runs = plan(modes=["off"], seeds=[1])
-    elsewhere = tmp_path / "elsewhere"
-
-    def attempt(task):
-        from recbole_iacn.experiments.runner import _attempt
-
-        run, data_path, _ = task
-        return _attempt((run, data_path, str(elsewhere)))
-
-    monkeypatch.setattr(runner, "_attempt", attempt)
-    assert runner.run_all(runs, tmp_path / "out", progress=False, ray="local") == []
-    assert len(untimed(tmp_path / "out")) == 1 and not elsewhere.exists()
 
 
 @on_ray
@@ -260,10 +244,9 @@ def test_recboles_objective_reports_to_the_tune_that_runs_it(settings, tmp_path,
 
     ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     try:
-        space = {"learning_rate": tune.grid_search([0.001, 0.01])}
         run = tune.RunConfig(storage_path=str(tmp_path / "tune"), verbose=0)
-        found = tune.Tuner(trial, param_space=space, run_config=run).fit()
+        found = tune.Tuner(trial, param_space={"learning_rate": 0.01}, run_config=run).fit()
         assert not found.errors
-        assert all(0 < one.metrics["auc"] < 1 for one in found) and len(found) == 2
+        assert [0 < one.metrics["auc"] < 1 for one in found] == [True]
     finally:
         ray.shutdown()
