@@ -36,13 +36,13 @@ def small_training(model: str | type, folder: Path, **changes: Any) -> Training:
     Returns:
         recbole_iacn.Training: its dataset has 120 users with 9 clicks each on 48 items in 4 clusters.
     """
-    import recbole_iacn
+    from recbole_iacn.building import build
 
     if not (folder / "planted").is_dir():
         data = PlantedInterests(users=120, clusters=4, items_per_cluster=12, events=9, noise=0.05)
         data.write(folder, categories=True)
     given = {**SMALL, "data_path": str(folder), "checkpoint_dir": str(folder / "saved"), **changes}
-    return recbole_iacn.build(model, "planted", config_dict=given)
+    return build(model, "planted", config_dict=given)
 
 
 def some_rows(training: Training, count: int = 12) -> Interaction:
