@@ -76,7 +76,7 @@ def untimed(folder):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        ("AttributeError('np.bool8')", "(AttributeError: np.bool8); pip install --upgrade ray, or leave --ray out"),
+        ("AttributeError('np.bool8')", "(AttributeError: np.bool8); pip install --upgrade ray, or omit --ray"),
         ("ImportError('No module named pkg_resources')", "(ImportError: No module named pkg_resources)"),
     ],
 )
@@ -100,7 +100,7 @@ def test_an_address_where_nothing_listens_is_rejected(plan, tmp_path, monkeypatc
 
 def test_a_rehearsal_is_not_for_ray(plan, tmp_path, capsys):
     plan()
-    assert "leave --ray or --rehearse out" in _rejected(tmp_path, capsys, "local", "--rehearse")
+    assert "omit --ray or --rehearse" in _rejected(tmp_path, capsys, "local", "--rehearse")
 
 
 def _rejected(tmp_path, capsys, address, *more):

@@ -184,7 +184,7 @@ def test_settings_of_ones_own(added, settings):
 
     assert defaults(Own) == {"own_width": 8, "own_kinds": ["a"]}
     assert "own_width" not in known_keys()
-    add(Own, "task 'own'")
+    add(Own, "model 'DIN_IaCN'")
     assert "own_width" in known_keys()
     config = Config("DIN_IaCN", "tiny", None, settings(own_width=9))
     assert config["own_width"] == 9 and config["own_kinds"] == ["a"]
@@ -195,7 +195,7 @@ def test_settings_of_ones_own(added, settings):
         check_given("DIN", None, {"own_widht": 1})
     defaults(Own)["own_kinds"].append("b")
     assert defaults(Own)["own_kinds"] == ["a"], "each call gives a fresh copy"
-    add(Own, "task 'own'")  # again, as in a notebook
+    add(Own, "model 'DIN_IaCN'")  # again, as in a notebook
 
 
 def group_of(key, kind=int, default=1):
