@@ -63,7 +63,10 @@ def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(f"recbole_iacn.{_PUBLIC[name]}"), name)
     if name in FAMILY or name.endswith(SUFFIX):
-        return registry.own_class(name)
+        try:
+            return registry.own_class(name)
+        except ConfigError as error:  # a backbone that cannot be made interest-aware
+            raise AttributeError(str(error)) from None
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.checks import settings
+from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from recbole.config import Config
     from recbole.data.dataloader.abstract_dataloader import AbstractDataLoader
@@ -205,6 +208,14 @@ def configure(
     Raises:
         ConfigError: a setting, file or column is wrong.
     """
+    if not isinstance(dataset, str) or os.path.basename(dataset) != dataset or not dataset:
+        raise ConfigError(f"dataset: must be the name of a dataset, without a path, got {dataset!r}; see data_path")
+    if isinstance(config_file_list, str | os.PathLike) or not all(
+        isinstance(path, str | os.PathLike) for path in config_file_list or []
+    ):
+        raise ConfigError(f"config_file_list: must be a list of paths, got {config_file_list!r}")
+    if not isinstance(config_dict or {}, Mapping):
+        raise ConfigError(f"config_dict: must be a dict from settings to values, got {config_dict!r}")
     model_class = find_model(model)
     given = dict(config_dict or {})
     with _unread_command_line(model_class):

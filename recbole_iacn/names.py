@@ -36,7 +36,7 @@ class Named(dict):
 
     def __init__(self, what: str, builtin: dict) -> None:
         super().__init__(builtin)
-        self.what = what
+        self.what, self.builtin = what, frozenset(builtin)
 
     def add(self, name: str, value: object) -> None:
         """Add an entry of the user's; a class that is defined again, as by a notebook's cell, replaces the earlier one.
@@ -54,7 +54,9 @@ class Named(dict):
             ConfigError: the name is taken, or is not an identifier.
         """
         holder = self.get(name)
-        if holder is not None and holder != value and _place(holder) != _place(value):
+        if name in self.builtin and holder != value:
+            raise ConfigError(f"{self.what}: the name {name!r} is taken by recbole_iacn; choose another")
+        if isinstance(holder, type) and _place(holder) != _place(value):
             raise ConfigError(f"{self.what}: the name {name!r} is taken ({_place(holder)}); choose another")
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigError(f"{self.what}: the name must be an identifier, such as my_own, got {name!r}")
@@ -83,14 +85,28 @@ def remember(model_class: type) -> None:
     Raises:
         ConfigError: the name is another model's.
     """
+    check_name(model_class)
+    registered[model_class.__name__] = model_class
+
+
+def check_name(model_class: type) -> None:
+    """Reject a class whose name is another model's. RecBole looks names up in lower case, so case does not count.
+
+    Args:
+        model_class (type): a model.
+
+    Raises:
+        ConfigError: names whose the name is.
+    """
     name = model_class.__name__
-    holder = registered.get(name)
+    holder = next((held for known, held in registered.items() if known.lower() == name.lower()), None)
     if holder is not None and _place(holder) != _place(model_class):
         raise ConfigError(f"register: the name {name} is taken by {_place(holder)}; rename the class")
-    if name in recbole_models() or name in FAMILY or name.removesuffix(SUFFIX) in click_models():
-        owner = "RecBole's" if name in recbole_models() else "this package's"
+    of_recbole = {known.lower() for known in recbole_models()}
+    own = {known.lower() for known in (*FAMILY, *(known + SUFFIX for known in click_models()))}
+    if name.lower() in of_recbole | own:
+        owner = "RecBole's" if name.lower() in of_recbole else "this package's"
         raise ConfigError(f"register: the name {name} is taken by {owner} model; rename the class")
-    registered[name] = model_class
 
 
 def _place(value: Any) -> str:

@@ -46,7 +46,7 @@ def run(
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
     """
-    if nproc < 1:
+    if not isinstance(nproc, int) or nproc < 1:
         raise ConfigError(f"nproc: must be at least 1, got {nproc}")
     launched = _place_by_torchrun()
     several = nproc > 1 or world_size > 1 or launched is not None

@@ -158,3 +158,25 @@ def test_dir_lists_all_public_names():
     for name in recbole_iacn.__all__:
         assert getattr(recbole_iacn, name) is not None, name
     assert recbole_iacn.MIND.__name__ == "MIND"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"config_file_list": "my.yaml"}, "config_file_list: must be a list of paths, got 'my.yaml'"),
+        ({"config_file_list": [3]}, "config_file_list: must be a list of paths"),
+        ({"config_dict": [1]}, "config_dict: must be a dict from settings to values, got [1]"),
+        ({"dataset": None}, "dataset: must be the name of a dataset, without a path, got None"),
+        ({"dataset": "../tiny"}, "dataset: must be the name of a dataset, without a path"),
+    ],
+)
+def test_arguments_of_another_kind_are_rejected(no_data, arguments, message):
+    with pytest.raises(ConfigError) as error:
+        recbole_iacn.build(**{"model": "DIN_IaCN", "dataset": "tiny", **arguments})
+    assert message in str(error.value)
+
+
+def test_a_model_that_cannot_be_made_is_not_there():
+    assert not hasattr(recbole_iacn, "LR_IaCN") and not hasattr(recbole_iacn, "BPR_IaCN")
+    with pytest.raises(AttributeError, match="LR has one weight per feature"):
+        recbole_iacn.LR_IaCN  # noqa: B018

@@ -1,6 +1,7 @@
 """The package's rooms: no import runs upward, few loose files, no two files of one name."""
 
 import ast
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def test_nobody_imports_the_face():
 
 def test_the_mathematics_is_pytorch_alone():
     assert {to for _, room, to in imports() if room == "nn"} == {"nn"}
+    nodes = [n for path in (PACKAGE / "nn").glob("*.py") for n in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    assert {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) == {"recbole_iacn", "torch"}
+
+
+def test_no_import_is_relative():
+    """It would not be seen above."""
+    for path in PACKAGE.rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level], path
 
 
 def test_at_most_six_files_lie_loose():

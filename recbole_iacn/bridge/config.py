@@ -58,7 +58,9 @@ def patch_config(module):
             of_trainer = (table.FILES["IaCN"][-1],) if ours else ()  # its settings of speed
             settings.check_readers(given, model_class, (*groups, *of_trainer))
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
-        config.internal_config_dict.update(protocol_settings(protocol, given))
+        fixed = protocol_settings(protocol, given)
+        settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
+        config.internal_config_dict.update(fixed)
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):

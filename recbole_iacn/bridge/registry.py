@@ -9,10 +9,12 @@ import importlib
 import importlib.abc
 import importlib.util
 import sys
+from typing import Any, TypeVar
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX, click_models, is_ours, recbole_models, registered, remember
+from recbole_iacn.names import FAMILY, SUFFIX, check_name, click_models, is_ours, recbole_models, registered, remember
 
+_Model = TypeVar("_Model", bound=Any)
 _KIND = "recbole.model.sequential_recommender"
 
 
@@ -73,7 +75,7 @@ def find_model(model):
     return None
 
 
-def register(model_class):
+def register(model_class: type[_Model]) -> type[_Model]:
     """Register a custom model class with RecBole, by its name, in this process. :func:`recbole_iacn.run` and
     :func:`recbole_iacn.build` register every class that they are given.
 
@@ -100,6 +102,8 @@ def register(model_class):
     from recbole.model.abstract_recommender import AbstractRecommender
     from recbole.utils import ModelType
 
+    from recbole_iacn.settings.table import add_of
+
     if not isinstance(model_class, type) or not issubclass(model_class, AbstractRecommender):
         raise ConfigError(
             f"register: {getattr(model_class, '__name__', model_class)!s} is not a RecBole model class; derive it from "
@@ -113,11 +117,8 @@ def register(model_class):
             f"register: {name} is context-aware and reads no history; give recbole_iacn.interest_aware({name}), whose "
             "iacn_mode: off is the plain model"
         )
-    own = vars(model_class).get("settings")
-    if own is not None:
-        from recbole_iacn import settings
-
-        settings.add(own, f"model {name!r}")
+    check_name(model_class)
+    add_of(model_class)
     remember(model_class)
     return model_class
 

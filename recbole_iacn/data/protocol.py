@@ -57,6 +57,8 @@ class Protocol:
             one_row_per_user: see the attribute.
             **settings: further keys that the protocol fixes.
         """
+        if "LS" in split and (group_by != "user" or one_row_per_user):
+            raise ConfigError("split: LS takes each user's last rows; it needs group_by='user' and a user's every row")
         if negatives not in _SHORT:
             raise ConfigError(f"negatives: must be {' or '.join(_SHORT)}, got {negatives!r}")
         mode = dict.fromkeys(("valid", "test"), _SHORT[negatives])

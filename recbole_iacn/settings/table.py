@@ -1,7 +1,7 @@
 """The groups of settings, their owners, and which of them a model takes its defaults from."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
@@ -52,21 +52,36 @@ def add(group: type[Group], owner: str) -> None:
     """
     check_group(group, owner)
     for one in settings_of(group, owner):
-        whose = owner_of(one.key, but=owner)
+        whose = owner_of(one.key, but={owner, *(name for name, held in added.items() if held is group)})
         if whose:
             raise ConfigError(f"{owner}: setting {one.key!r} exists already ({whose})")
     added[owner] = group
 
 
-def owner_of(key: str, but: str | None = None) -> str | None:
+def add_of(model_class: type) -> None:
+    """:func:`add` the attribute ``settings`` of a model class and of each of the user's classes that it derives from.
+
+    Args:
+        model_class (type): a model; nothing happens where its line has no settings.
+
+    Raises:
+        ConfigError: as :func:`add`.
+    """
+    for base in reversed(model_class.__mro__):
+        own = vars(base).get("settings")
+        if own is not None and not base.__module__.startswith(("recbole.", "recbole_iacn.", "torch.")):
+            add(own, f"model {base.__name__!r}")
+
+
+def owner_of(key: str, but: Container[str] = ()) -> str | None:
     """Whose setting ``key`` is: ``recbole_iacn's``, ``RecBole's`` or an owner's name; None if there is no such setting.
 
     Args:
         key (str): name of a setting.
-        but (str, optional): an owner to ignore.
+        but (container of str): owners to ignore.
     """
     for owner, group in added.items():
-        if owner != but and key in group.model_fields:
+        if owner not in but and key in group.model_fields:
             return owner
     if key in recbole_keys():
         return "RecBole's"

@@ -134,8 +134,10 @@ def add_metric(metric: type[AbstractMetric]) -> type[AbstractMetric]:
     register.metrics_dict.update(_METRICS)
     register.metric_information[metric.__name__.lower()] = metric.metric_need
     register.metric_types[metric.__name__.lower()] = metric.metric_type
-    if metric.smaller and metric.__name__.lower() not in register.smaller_metrics:
-        register.smaller_metrics.append(metric.__name__.lower())
+    name = metric.__name__.lower()
+    register.smaller_metrics[:] = [held for held in register.smaller_metrics if held != name]  # it may be defined again
+    if metric.smaller:
+        register.smaller_metrics.append(name)
     return metric
 
 

@@ -146,3 +146,47 @@ def test_the_name_of_another_class_is_rejected():
 def test_a_custom_backbone_with_a_taken_name_is_rejected():
     with pytest.raises(ConfigError, match="register: the name DeepFM_IaCN is taken"):
         recbole_iacn.interest_aware(own(DeepFM, "DeepFM"))
+
+
+class Gate(Group):
+    gate_start: float = 0.5
+    """Start of a gate."""
+
+
+def test_a_backbones_settings_come_with_it(settings):
+    Backbone = own(DeepFM, "Gated", settings=Gate)
+    made = recbole_iacn.build(recbole_iacn.interest_aware(Backbone), "tiny", config_dict=settings())
+    assert made.config["gate_start"] == 0.5
+    with pytest.raises(ConfigError, match="gate_start: must be a number, got 'wide'"):
+        recbole_iacn.build("Gated_IaCN", "tiny", config_dict=settings(gate_start="wide"))
+
+
+def test_settings_of_an_ancestor_that_was_never_registered_come_too(settings):
+    Child = own(own(recbole_iacn.MIND, "Parent", settings=Gate), "Child")
+    given = settings(mlp_hidden_size=..., topk=[5])
+    assert recbole_iacn.build(Child, "tiny", config_dict=given).config["gate_start"] == 0.5
+
+
+def test_a_rejected_class_leaves_no_settings():
+    before = dict(table.added)
+    with pytest.raises(ConfigError, match="the name Sasrec is taken by RecBole's model"):
+        recbole_iacn.register(own(BPR, "Sasrec", settings=Gate))
+    assert table.added == before
+    recbole_iacn.register(own(BPR, settings=Gate))
+
+
+def test_dataset_and_trainer_may_be_given_as_classes(settings):
+    class Loud(TiMiRecTrainer):
+        pass
+
+    Mine = own(recbole_iacn.TiMiRec, trainer_class=Loud)
+    made = recbole_iacn.build(Mine, "tiny", config_dict=settings(mlp_hidden_size=..., topk=[5]))
+    assert type(made.trainer) is Loud
+    recbole_iacn.register(own(BPR, "MyBPR"))
+    assert not names.is_ours("MyBPR") and names.is_ours("Mine")
+
+
+@pytest.mark.parametrize("model", ["DeepFM", 3])
+def test_interest_aware_takes_a_class(model):
+    with pytest.raises(ConfigError, match="interest_aware: takes a model class, got"):
+        recbole_iacn.interest_aware(model)

@@ -63,3 +63,21 @@ def test_what_cannot_be_added_is_one_line(protocols, name, protocol, message):
 def test_other_negatives_are_rejected():
     with pytest.raises(ConfigError, match="negatives: must be uniform or popularity, got 'hard'"):
         Protocol.scored({"LS": "valid_only"}, negatives="hard")
+
+
+def test_a_protocol_may_be_defined_again(protocols):
+    recbole_iacn.add_protocol("mine", Protocol.scored({"RS": [0.8, 0.1, 0.1]}))
+    again = recbole_iacn.add_protocol("mine", Protocol.scored({"RS": [0.6, 0.2, 0.2]}))
+    assert protocols["mine"] is again
+
+
+def test_a_misspelt_setting_of_a_protocol_is_rejected(build):
+    recbole_iacn.add_protocol("typo", Protocol.scored({"RS": [0.8, 0.1, 0.1]}, MAX_ITEM_LIST_LENGHT=3))
+    with pytest.raises(ConfigError, match=r"MAX_ITEM_LIST_LENGHT: no such setting \(protocol 'typo'\)"):
+        build("DIN_IaCN", protocol="typo")
+
+
+@pytest.mark.parametrize("changes", [{"group_by": None}, {"one_row_per_user": True}])
+def test_a_split_that_leaves_nothing_is_rejected(changes):
+    with pytest.raises(ConfigError, match="split: LS takes each user's last rows"):
+        Protocol.scored({"LS": "valid_and_test"}, **changes)

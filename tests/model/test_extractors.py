@@ -52,7 +52,7 @@ def test_it_is_made_of_the_models_sizes_and_asked(build):
         ("mean", Mean(1, 1, 1), "is not a subclass of torch.nn.Module"),
         ("mean", dict, "is not a subclass of torch.nn.Module"),
         ("two", TwoArguments, r"TwoArguments(embedding_size, num_interests, max_length) must make one"),
-        ("sa", Mean, "add_extractor: the name 'sa' is taken (recbole_iacn.nn.extractor.SelfAttentiveInterests)"),
+        ("sa", Mean, "add_extractor: the name 'sa' is taken by recbole_iacn; choose another"),
         ("my mean", Mean, "the name must be an identifier, such as my_own, got 'my mean'"),
     ],
 )

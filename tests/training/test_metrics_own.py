@@ -61,7 +61,7 @@ class Typeless(AbstractMetric):
     ("metric", "message"),
     [
         (dict, "is not a subclass of recbole.evaluator.base_metric.AbstractMetric"),
-        (AUC, "add_metric: the name 'auc' is taken (recbole.evaluator.metrics.AUC); choose another"),
+        (AUC, "add_metric: the name 'auc' is taken by recbole_iacn; choose another"),
         (Typeless, "add_metric: Typeless has no metric_type"),
     ],
 )
@@ -70,3 +70,12 @@ def test_what_cannot_be_added_is_one_line(metric, message):
     with pytest.raises(ConfigError) as told:
         recbole_iacn.add_metric(metric)
     assert message in str(told.value) and "\n" not in str(told.value) and register.metric_types == before
+
+
+def test_a_metric_that_is_defined_again_says_anew_what_is_better():
+    recbole_iacn.add_metric(Distance)
+    again = type(
+        "Distance", (Distance,), {"smaller": False, "__module__": Distance.__module__, "__qualname__": "Distance"}
+    )
+    recbole_iacn.add_metric(again)
+    assert "distance" not in register.smaller_metrics and register.metrics_dict["distance"] is again

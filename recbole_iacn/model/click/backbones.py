@@ -18,7 +18,8 @@ from recbole_iacn.model.click.dien import EvolvingItems, PackedEvolution
 from recbole_iacn.model.click.din import PackedScore, SequenceItems
 from recbole_iacn.model.click.ffm import FieldAwareItems
 from recbole_iacn.model.click.interest_aware import InterestAware
-from recbole_iacn.names import SUFFIX, backbone, click_models, registered, remember
+from recbole_iacn.names import SUFFIX, backbone, check_name, click_models, registered, remember
+from recbole_iacn.settings.table import add_of
 
 # Backbones that the rule does not cover, and why.
 _UNABLE = {LR: "LR has one weight per feature and no item embedding that E_auxiliary could extend"}
@@ -45,6 +46,8 @@ def interest_aware(model: type) -> type[InterestAware]:
         >>> interest_aware(MyModel).__name__
         'MyModel_IaCN'
     """
+    if not isinstance(model, type):
+        raise ConfigError(f"interest_aware: takes a model class, got {model!r}")
     if issubclass(model, InterestAware):
         return model
     bases = _bases(model)
@@ -53,6 +56,8 @@ def interest_aware(model: type) -> type[InterestAware]:
     made: Any = type(name, bases, {"__doc__": f"{model.__name__} with interest-aware item embeddings."})
     made.__module__, made.backbone = __name__ if own else model.__module__, model
     if not own:
+        check_name(made)
+        add_of(made)
         remember(made)
     return made
 

@@ -54,6 +54,9 @@ class InterestAware(Part):
         self.tasks: Any = nn.ModuleDict()  # of AuxiliaryTask
         for name in (config["auxiliary_tasks"] or ["iacn"]) if full else []:
             self.tasks[name] = find_task(name)(config, dataset, self)
+        twice = [name for name in set(self.loss_names) if self.loss_names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"auxiliary_tasks: two losses are called {twice[0]!r}; give a task other loss_names")
         self._keep_loose_weights()
 
     def _keep_loose_weights(self) -> None:
@@ -91,8 +94,8 @@ class InterestAware(Part):
         if parallel.active():
             count = int(clicked.sum())
             share = parallel.share(count, parallel.total(count, clicked.device))
-        parts = [task.losses(self, interaction, clicked) for task in self.tasks.values()]
-        return tuple(part * share for losses in parts for part in (losses if isinstance(losses, tuple) else (losses,)))
+        parts = [task.checked_losses(self, interaction, clicked) for task in self.tasks.values()]
+        return tuple(loss * share for losses in parts for loss in losses)
 
     def auxiliary_embedding(self, items: Tensor) -> Tensor:
         """``E_auxiliary`` of items as a task reads it: with ``1 - delta`` of the task's gradient.

@@ -64,6 +64,21 @@ class AuxiliaryTask(nn.Module):
         """
         raise NotImplementedError
 
+    def checked_losses(self, model: InterestAware, batch: Interaction, clicked: Tensor) -> tuple[Tensor, ...]:
+        """:meth:`losses` as a tuple.
+
+        Raises:
+            ConfigError: they are not one scalar for each of ``loss_names``.
+        """
+        found = self.losses(model, batch, clicked)
+        losses = found if isinstance(found, tuple) else (found,)
+        if len(losses) != len(self.loss_names) or not all(isinstance(one, Tensor) and one.dim() == 0 for one in losses):
+            raise ConfigError(
+                f"task {self.name!r}: losses must return a scalar tensor for each of loss_names "
+                f"({', '.join(self.loss_names)})"
+            )
+        return losses
+
 
 def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
     """Register a task of one's own for the setting ``auxiliary_tasks``, in this process.
@@ -80,6 +95,10 @@ def add_task(task: type[AuxiliaryTask]) -> type[AuxiliaryTask]:
     if not isinstance(task, type) or not issubclass(task, AuxiliaryTask):
         raise ConfigError(f"add_task: {task!r} is not a subclass of recbole_iacn.AuxiliaryTask")
     tasks.check(task.name, task)
+    if hasattr(nn.ModuleDict, task.name):
+        raise ConfigError(f"add_task: a module of PyTorch cannot hold a part called {task.name!r}; choose another name")
+    if task.losses is AuxiliaryTask.losses:
+        raise ConfigError(f"add_task: {task.__name__} has no losses; define the method losses(model, batch, clicked)")
     if task.settings is not None:
         from recbole_iacn import settings
 

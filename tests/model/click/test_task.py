@@ -104,6 +104,11 @@ class _Taken(Group):
     """RecBole has it."""
 
 
+class _Same(Group):
+    pull_weight: float = 0.1
+    """Another group has it."""
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
@@ -112,10 +117,12 @@ class _Taken(Group):
         (of(recbole_iacn.AuxiliaryTask, name="next click"), "got 'next click'"),
         (
             of(Pull, name="iacn"),
-            "add_task: the name 'iacn' is taken (recbole_iacn.model.click.capsule_task.CapsuleTask)",
+            "add_task: the name 'iacn' is taken by recbole_iacn; choose another",
         ),
         (of(Pull, settings=_Taken, name="x"), "task 'x': setting 'embedding_size' exists already (RecBole's)"),
-        (of(Pull, settings=PullSettings, name="y"), "task 'y': setting 'pull_weight' exists already (task 'pull')"),
+        (of(Pull, settings=_Same, name="y"), "task 'y': setting 'pull_weight' exists already (task 'pull')"),
+        (of(Pull, name="keys"), "a module of PyTorch cannot hold a part called 'keys'"),
+        (of(recbole_iacn.AuxiliaryTask, name="idle"), "add_task: Other has no losses"),
     ],
 )
 def test_what_cannot_be_added_is_one_line(tasks, task, message):
@@ -138,3 +145,44 @@ def test_a_setting_of_a_task_that_a_model_does_not_have_is_rejected(build):
         build("WideDeep_IaCN", pull_weight=2.0)
     config, *_ = build("WideDeep_IaCN")
     assert "pull_weight" not in config.final_config_dict
+
+
+def test_a_task_derived_from_another_shares_its_settings(build):
+    recbole_iacn.add_task(Pull)
+    recbole_iacn.add_task(of(Pull, name="push"))
+    *_, model = build("WideDeep_IaCN", auxiliary_tasks=["push"], pull_weight=2.0)
+    assert model.tasks["push"].weight == 2.0
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        (lambda self, model, batch, clicked: [torch.zeros(())], "scalar tensor for each of loss_names"),
+        (lambda self, model, batch, clicked: torch.zeros(2), "scalar tensor for each of loss_names"),
+        (lambda self, model, batch, clicked: (torch.zeros(()),) * 2, r"for each of loss_names \(odd\)"),
+    ],
+)
+def test_losses_of_another_shape_are_rejected(build, losses, message):
+    """The log would give one task's loss another's name."""
+    recbole_iacn.add_task(of(Pull, name="odd", losses=losses))
+    *_, train, _, _, model = build("WideDeep_IaCN", auxiliary_tasks=["odd", "iacn"])
+    with pytest.raises(ConfigError, match="task 'odd': losses must .*" + message):
+        model.calculate_loss(next(iter(train)))
+
+
+def test_two_losses_of_one_name_are_rejected(build):
+    recbole_iacn.add_task(of(Pull, name="pull2", loss_names=("iacn",)))
+    with pytest.raises(ConfigError, match="auxiliary_tasks: two losses are called 'iacn'"):
+        build("WideDeep_IaCN", auxiliary_tasks=["iacn", "pull2"])
+
+
+def test_the_weights_of_the_capsule_task_are_those_of_the_settings(build):
+    """Twice lambda is twice the loss; so is the weight of the teacher's."""
+    losses = []
+    for factor in (1.0, 2.0):
+        changes = {"iacn_lambda": 0.7 * factor, "iacn_distillation_weight": 0.4 * factor, "iacn_distillation_warmup": 0}
+        *_, train, _, _, model = build("WideDeep_IaCN", iacn_target="distilled", **changes)
+        torch.manual_seed(3)
+        losses.append(torch.stack(model.auxiliary_losses(next(iter(train)))))
+    torch.testing.assert_close(losses[1], 2 * losses[0])
+    assert (losses[0] > 0).all()
