@@ -196,7 +196,7 @@ def test_a_lost_run_has_failed_and_the_others_go_on(plan, tmp_path, cluster, mon
 def test_a_cluster_without_a_core_is_reported(cluster, monkeypatch):
     monkeypatch.setattr(ray_cluster, "_SILENCE", 1)
     call, ended = ray_cluster.connect(cluster.address), []
-    with pytest.warns(UserWarning, match="ray: no node with a core is left; 2 tasks wait for one") as seen:
+    with pytest.warns(UserWarning, match="ray: no node with a core is left; 2 tasks are waiting for one") as seen:
         thread = threading.Thread(target=lambda: ended.extend(call(lambda task: task + 1, [1, 2])))
         thread.start()
         give_up = time.monotonic() + 60
@@ -212,7 +212,7 @@ def test_a_cluster_without_a_core_is_reported(cluster, monkeypatch):
     ("address", "message"),
     [
         ("rubbish", "Invalid address format"),
-        ("127.0.0.1:{port}", "what is there has not answered as a Ray cluster within 10 s"),
+        ("127.0.0.1:{port}", "the server there did not answer as a Ray cluster within 10 s"),
     ],
 )
 def test_an_address_of_no_cluster_is_one_line(plan, tmp_path, private_ray, monkeypatch, capfd, address, message):
