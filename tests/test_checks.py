@@ -1,8 +1,11 @@
 """Every model, extractor and task of this package passes the checks that others may inherit."""
 
 import pytest
+import torch
 from helpers import BACKBONES
 
+import recbole_iacn
+from recbole_iacn import names
 from recbole_iacn.names import FAMILY
 from recbole_iacn.nn import BehaviorToInterestRouting
 from recbole_iacn.nn.extractor import PositionalRouting, SelfAttentiveInterests
@@ -34,3 +37,47 @@ def test_weights_that_a_backbone_holds_in_a_plain_tensor_are_saved(build):
     before = model.weight.clone()
     model.load_state_dict(old)
     assert (model.weight == before).all()
+
+
+class NoMask(torch.nn.Module):
+    """Reads padding, too."""
+
+    def __init__(self, embedding_size, num_interests, max_length):
+        super().__init__()
+
+    def forward(self, behaviors, mask):
+        return behaviors.mean(dim=1, keepdim=True), mask.new_ones(len(mask), 1)
+
+
+class Neighbour(NoMask):
+    """Reads the row before."""
+
+    def forward(self, behaviors, mask):
+        real = mask.unsqueeze(2)
+        return ((behaviors * real).sum(dim=1, keepdim=True)).roll(1, dims=0), mask.new_ones(len(mask), 1)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "check"), [(NoMask, "test_padding_has_no_say"), (Neighbour, "test_rows_do_not_see_each_other")]
+)
+def test_a_bad_extractor_fails_its_check(extractor, check):
+    torch.manual_seed(1)
+    history = torch.randn(6, 7, 4), torch.arange(7) < torch.tensor([[7], [6], [5], [3], [2], [1]])
+    with pytest.raises(AssertionError):
+        getattr(ExtractorChecks(), check)(extractor(4, 3, 7), history)
+
+
+class Careless(recbole_iacn.AuxiliaryTask):
+    """Reads the item tables without mixing the gradient."""
+
+    name = "careless"
+
+    def losses(self, model, batch, clicked):
+        return model.item_tables.auxiliary(batch[model.ITEM_ID][clicked]).square().sum()
+
+
+def test_a_bad_task_fails_its_check(tmp_path, monkeypatch):
+    monkeypatch.setitem(names.tasks, "careless", Careless)
+    checks = type("Checks", (TaskChecks,), {"task": "careless"})()
+    with pytest.raises(AssertionError, match=r"model\.auxiliary_embedding"):
+        checks.test_delta_1_leaves_the_second_embedding_to_the_main_task(tmp_path)

@@ -11,6 +11,9 @@ from recbole_iacn.names import SUFFIX
 from recbole_iacn.settings.recbole_keys import KEY_READ, recbole_keys
 from recbole_iacn.settings.sources import command_line, read_config_file, values_of
 
+# How many processes, and where; inside the settings nobody would read it.
+_OF_RUN = {"nproc", "world_size", "ip", "port", "group_offset"}
+
 # What RecBole's Config or the run derives; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
     *("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "offset"),
@@ -78,6 +81,8 @@ def check_given(model, config_file_list=None, config_dict=None):
     for key in given:
         if key in _DERIVED:
             raise ConfigError(f"{key}: cannot be set, the run derives it; leave it out")
+        if key in _OF_RUN:
+            raise ConfigError(f"{key}: is an argument of run, and a flag of the command, not a setting; give it there")
     check_values(given, model)
 
 

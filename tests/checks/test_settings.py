@@ -308,3 +308,9 @@ def test_a_setting_that_a_model_does_not_read_is_rejected(settings, model, key, 
     with pytest.raises(ConfigError) as told:
         configure(model, "tiny", config_dict=given)
     assert message in str(told.value)
+
+
+@pytest.mark.parametrize("key", ["nproc", "world_size", "port"])
+def test_an_argument_of_run_is_not_a_setting(settings, key):
+    with pytest.raises(ConfigError, match=f"{key}: is an argument of run"):
+        recbole_iacn.build("DIN_IaCN", "tiny", config_dict=settings(**{key: 4}))
