@@ -182,3 +182,16 @@ def test_a_model_that_cannot_be_made_is_not_there():
     assert not hasattr(recbole_iacn, "LR_IaCN") and not hasattr(recbole_iacn, "BPR_IaCN")
     with pytest.raises(AttributeError, match="LR has one weight per feature"):
         recbole_iacn.LR_IaCN  # noqa: B018
+
+
+@pytest.mark.parametrize("model", ["DIN_IaCN", "SASRec"])
+def test_a_dataset_without_rows_is_one_line(settings, model):
+    changes = {"user_inter_num_interval": "[100,inf)"}
+    changes.update({"loss_type": "BPR", "mlp_hidden_size": ...} if model == "SASRec" else {})
+    with pytest.raises(ConfigError, match="dataset: tiny has no rows left; its files are empty, or user_inter_num"):
+        recbole_iacn.build(model, "tiny", config_dict=settings(**changes))
+
+
+def test_a_file_in_another_encoding_is_one_line(no_data, settings):
+    with pytest.raises(ConfigError, match=r"encoding: .*tiny\.inter, line 1 is not valid utf-16"):
+        recbole_iacn.build("DIN_IaCN", "tiny", config_dict=settings(encoding="utf-16"))

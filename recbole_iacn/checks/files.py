@@ -72,8 +72,12 @@ def _downloadable():
 
 
 def _columns(path, config):
-    with open(path, encoding=config["encoding"] or "utf-8") as source:
-        head = source.readline().rstrip("\r\n")
+    encoding = config["encoding"] or "utf-8"
+    try:
+        with open(path, encoding=encoding) as source:
+            head = source.readline().rstrip("\r\n")
+    except UnicodeError:
+        raise ConfigError(f"encoding: {path}, line 1 is not valid {encoding}") from None
     kinds = {}
     for cell in head.split(config["field_separator"]):
         field, separator, kind = cell.partition(":")
