@@ -48,18 +48,13 @@ def patch_config(module):
         original(config, stock, model_class, dataset)
         for path in _evaluated_as(stock, dataset) if hasattr(model_class, "backbone") else []:
             config.internal_config_dict.update(sources.read_config_file(path))
-        from recbole_iacn.settings import group, table
-
-        tasks = given.get("auxiliary_tasks")
-        groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
-        for one in groups:
-            config.internal_config_dict.update(group.defaults(one))
+        readers = _add_defaults(config, model_class)
         if ours or model in registered or getattr(config, "checked", False):
-            of_trainer = (table.FILES["IaCN"][-1],) if ours else ()  # its settings of speed
-            settings.check_readers(given, model_class, (*groups, *of_trainer))
+            settings.check_readers(given, model_class, readers)
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
         fixed = protocol_settings(protocol, given)
-        settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
+        if fixed:
+            settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
         config.internal_config_dict.update(fixed)
 
     @wrap(module.Config, "_init_device")
@@ -98,6 +93,18 @@ def patch_config(module):
     def set_train_neg_sample_args(original, config):
         original(config)
         evaluation.check_training_negatives(config.final_config_dict)
+
+
+def _add_defaults(config, model_class):
+    """Put a model's own defaults over RecBole's; returns the groups of settings that it and its trainer read."""
+    from recbole_iacn.settings import group, table
+
+    tasks = config.external_config_dict.get("auxiliary_tasks")
+    groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
+    for one in groups:
+        config.internal_config_dict.update(group.defaults(one))
+    of_trainer = (table.FILES["IaCN"][-1],) if hasattr(model_class, "dataset_class") else ()  # its settings of speed
+    return (*groups, *of_trainer)
 
 
 def _with_defaults(model_class):
