@@ -1,11 +1,15 @@
 """This package's settings for every model, including RecBole's own."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 
 from recbole_iacn.settings.group import Group
-from recbole_iacn.settings.kinds import Cap, Flag, Null, Path, Text
+from recbole_iacn.settings.kinds import Cap, Flag, Null, Number, Path, Rule, Text
+
+
+def _are_shares(given: list[float]) -> bool:
+    return len(given) == 3 and min(given) > 0 and abs(sum(given) - 1) < 1e-9
 
 
 class General(Group):
@@ -13,6 +17,19 @@ class General(Group):
 
     protocol: Annotated[Text | None, Null("for RecBole's eval_args")] = None
     """The evaluation, see the README's section on protocols; models of this package have their own default."""
+
+    history_rows: Annotated[Literal["clicks", "all"] | None, Null("for clicks where there are labels")] = None
+    """What a history holds: clicks, what the user clicked; all, also what was shown and not clicked."""
+
+    time_shares: Annotated[list[Number], Rule(_are_shares, "three positive numbers whose sum is 1")] = [0.8, 0.1, 0.1]
+    """Shares of the rows, by time, for training, validation and test (protocol impressions_by_time)."""
+
+    negative_items: Literal["catalogue", "clicked"] = "catalogue"
+    """Items that a protocol draws negatives from: catalogue, all; clicked, those that somebody clicked."""
+
+    shown_negatives: Flag = None
+    """Draw training negatives from what the user was shown and did not click, where there is any (with a protocol that
+    draws negatives, and labels)."""
 
     history_dataset: Flag = None
     """Keep histories as windows over one table instead of copies (sequential models); by default with a protocol."""
