@@ -3,7 +3,7 @@
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
-from recbole_iacn.data.protocol import protocol_settings
+from recbole_iacn.data.protocol import PROTOCOLS, is_labelled, protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
 from recbole_iacn.settings import sources
 
@@ -52,10 +52,14 @@ def patch_config(module):
         if ours or model in registered or getattr(config, "checked", False):
             settings.check_readers(given, model_class, readers)
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
+        if ours and protocol is None and isinstance(given.get("eval_args"), dict):
+            # RecBole would complete them by a split in random order.
+            given["eval_args"] = {**config.internal_config_dict.get("eval_args", {}), **given["eval_args"]}
         fixed = protocol_settings(protocol, given)
         if fixed:
             settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
         config.internal_config_dict.update(fixed)
+        config.internal_config_dict.update(_for_labels(protocol, given, config.internal_config_dict, model_class))
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):
@@ -74,7 +78,7 @@ def patch_config(module):
         if ours or checked:
             settings.check_values(final, config.model_class)
             together.check_together(final, config.model_class)
-        gauc = _take_gauc(final) if ours else []
+        gauc = _take_gauc(final) if ours or is_labelled(final) else []
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
@@ -98,13 +102,32 @@ def patch_config(module):
 def _add_defaults(config, model_class):
     """Put a model's own defaults over RecBole's; returns the groups of settings that it and its trainer read."""
     from recbole_iacn.settings import group, table
+    from recbole_iacn.settings.general import General
 
+    config.internal_config_dict.update(group.defaults(General))
     tasks = config.external_config_dict.get("auxiliary_tasks")
     groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
     for one in groups:
         config.internal_config_dict.update(group.defaults(one))
     of_trainer = (table.FILES["IaCN"][-1],) if hasattr(model_class, "dataset_class") else ()  # its settings of speed
     return (*groups, *of_trainer)
+
+
+def _for_labels(protocol, given, defaults, model_class):
+    """What a run that is evaluated by labels needs and the user did not set: no drawn negatives for a model that learns
+    from labels, no LogLoss for one that does not."""
+    from recbole.utils import InputType
+
+    labelled = protocol is not None and PROTOCOLS[protocol].labelled
+    evaluation = given.get("eval_args") or {}
+    if not labelled and (protocol or not isinstance(evaluation, dict) or evaluation.get("mode") != "labeled"):
+        return {}
+    kind = getattr(model_class, "input_type", None)
+    loss = given.get("loss_type", defaults.get("loss_type"))
+    if kind == InputType.PAIRWISE or (kind is None and loss in ("BPR", "CE")):
+        scores = [name for name in defaults["metrics"] if name != "LogLoss"]
+        return {"metrics": scores} if labelled and "metrics" not in given else {}
+    return {} if "train_neg_sample_args" in given else {"train_neg_sample_args": None}
 
 
 def _with_defaults(model_class):

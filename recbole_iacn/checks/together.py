@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recbole_iacn.checks import evaluation
-from recbole_iacn.data.protocol import one_row_per_user, ranks_items
+from recbole_iacn.data.protocol import is_labelled, one_row_per_user, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
@@ -52,12 +52,14 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
 
 
 def _check_modes(config, ours):
-    """Compare metrics with the evaluation mode. Our trainer computes GAUC from scores, RecBole's from ranks."""
+    """Compare metrics with the evaluation mode. GAUC is computed from scores by our trainer, and under a protocol that
+    scores labels; otherwise from ranks."""
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
 
     names = evaluation.names_of(config["metrics"])
-    kinds = {name: metric_types[name.lower()] for name in names if not (ours and name.lower() == "gauc")}
+    from_scores = ours or is_labelled(config)
+    kinds = {name: metric_types[name.lower()] for name in names if not (from_scores and name.lower() == "gauc")}
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
     ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING]
     if scored and ranked:
@@ -66,6 +68,11 @@ def _check_modes(config, ours):
     modes = set(mode.values()) if isinstance(mode, dict) else {mode}
     if scored and "full" in modes:
         raise ConfigError(f"eval_args.mode: full ranks all items, and {scored[0]} needs scores; set labeled, or uni1")
+    if ranked and is_labelled(config):
+        raise ConfigError(
+            f"metrics: {ranked[0]} needs ranks, and protocol {config['protocol']!r} scores rows; measure AUC, GAUC and "
+            "LogLoss, or set protocol: leave_one_out_sampled"
+        )
     if ranked and "labeled" in modes:
         raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} needs ranks; set full, or uni100")
 
