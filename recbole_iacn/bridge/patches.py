@@ -260,6 +260,12 @@ PATCHES = (
         SETTING,
         "last_state_only",
     ),
+    Patch(
+        "recbole.model.sequential_recommender.dien",
+        "empty_histories.patch_empty_histories",
+        "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",
+        "PyTorch packs no sequence of length 0, and a batch without any pair has an auxiliary loss of 0/0",
+    ),
     # What several processes and pinned memory need.
     Patch(
         "recbole.data.interaction",
