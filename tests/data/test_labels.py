@@ -281,3 +281,26 @@ def test_what_is_not_a_click_is_counted_and_said(log, caplog):
     left = int((log[1]["label"] == 0).sum())
     said = [record.message for record in caplog.records if "are not clicks" in record.message]
     assert len(said) == 1 and f"label: {left:,} of {len(log[1]):,} rows are not clicks" in said[0]
+
+
+@pytest.mark.parametrize("model", ["YouTubeDNN", "MIND", "ComiRec", "ComiRecPlus", "TiSASRec", "TiMiRec", "TiMiRecPlus"])
+def test_the_family_scores_rows_without_a_history(log, model):
+    """Finite scores, and metrics over every row of the test."""
+    made = build(log, model, protocol="impressions_by_time", train_batch_size=256)
+    made.fit(saved=False)
+    data = made.test_data._dataset
+    rows = data[range(len(data))]
+    for name in ("item_id_list", "item_length"):
+        rows[name][::2] = 0
+    made.model.eval()
+    assert made.model.predict(rows).isfinite().all() and set(made.test()) == {"auc", "gauc"}
+
+
+@pytest.mark.parametrize("more", [{"loss_type": "BPR"}, {"loss_type": "CE", "train_neg_sample_args": None}])
+def test_recboles_sequential_models_meet_the_same_test(log, more):
+    made = build(log, "SASRec", protocol="impressions_by_time", **more)
+    made.fit(saved=False)
+    ours = build(log, protocol="impressions_by_time")
+    assert len(made.test_data._dataset) == len(ours.test_data._dataset)
+    assert (made.train_data._dataset.inter_feat["label"] == 1).all()
+    assert set(made.test()) == {"auc", "gauc"}
