@@ -12,7 +12,7 @@ from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureType
 from torch import Tensor
 
-from recbole_iacn.data import reading
+from recbole_iacn.data import atomic_files, reading
 from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
@@ -41,8 +41,7 @@ class HistoryDataset(SequentialDataset):
     # --- Reading ------------------------------------------------------------------------------------------------
 
     def _load_feat(self, filepath, source):
-        with reading.fast():
-            return super()._load_feat(filepath, source)
+        return atomic_files.load(self, filepath, source, as_categories=True)
 
     def _filter_by_inter_num(self):
         """As in RecBole, which counts in Python even where there is nothing to filter."""
