@@ -53,12 +53,12 @@ def patch_two_parts(module):
 
 def patch_histories(module):
     """Number a benchmark's histories together with its targets, keep their newest entries, and find those of an item
-    column with a name of its own.
+    column with a name of its own; reject other data without any history in one line.
 
     Args:
         module: ``recbole.data.dataset.sequential_dataset``.
     """
-    from recbole_iacn.data import benchmark
+    from recbole_iacn.data import benchmark, dropped
 
     def init_alias(dataset):
         super(module.SequentialDataset, dataset)._init_alias()
@@ -71,4 +71,9 @@ def patch_histories(module):
     def benchmark_presets(original, dataset):
         dataset.item_id_list_field = dataset.iid_field + dataset.config["LIST_SUFFIX"]
         benchmark.keep_newest(dataset)
+        original(dataset)
+
+    @wrap(module.SequentialDataset, "data_augmentation")
+    def data_augmentation(original, dataset):
+        dropped.check_histories(dataset)
         original(dataset)

@@ -125,8 +125,8 @@ def _check_ids(dataset, file, frame, source):
         if again.any():
             row = int(np.argmax(again))
             dataset.logger.warning(
-                f"{file.path}: {int(again.sum())} of {len(frame)} lines name a {ids} of an earlier line and "
-                f"are not read; the first is line {file.line(row)} ({frame[ids].iloc[row]!r})"
+                f"{file.path}: {int(again.sum())} of {len(frame)} lines repeat the {ids} of an earlier line, "
+                f"and are not read; the first is line {file.line(row)} ({frame[ids].iloc[row]!r})"
             )
 
 
@@ -140,7 +140,7 @@ def say_times(dataset: Dataset) -> None:
         ConfigError: the times are numbers in one part of a benchmark and text in another.
     """
     table, name = dataset.inter_feat, dataset.time_field
-    if table is None or name not in table:
+    if table is None or name not in table or table[name].dtype.kind not in "iuf":
         return
     spellings = dataset.__dict__.pop("time_spellings", set())
     if len(spellings) > 1:

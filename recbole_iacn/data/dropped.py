@@ -54,6 +54,23 @@ def filter_counted(dataset: Dataset, filter_data: Callable[[], None]) -> None:
         )
 
 
+def check_histories(dataset: Dataset) -> None:
+    """Reject data in which no user has two interactions.
+
+    Args:
+        dataset: a dataset whose interactions are tensors.
+
+    Raises:
+        ConfigError: names the column of users.
+    """
+    users = dataset.inter_feat[dataset.uid_field]
+    if len(users.unique()) == len(users):
+        raise ConfigError(
+            f"{dataset.dataset_name}: no user has two interactions, so no row has a history. Is "
+            f"{dataset.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
+        )
+
+
 def _counting(dataset, name, step, reasons):
     def run():
         users = dataset.inter_feat[dataset.uid_field]

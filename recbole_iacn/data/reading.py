@@ -150,14 +150,11 @@ class _Times(_Numbers):
 
     def _exact(self):
         """Integers that float64 would round."""
-        row = 0
-        for part in self.parts:
-            wrong = part != np.floor(part) if part.dtype == np.float64 else part > np.iinfo(np.int64).max
-            if part.dtype == np.float64:
-                wrong |= np.abs(part) >= times.INEXACT
-            if wrong.any():
-                raise self.error(row + int(np.argmax(wrong)), times.TOO_LONG)
-            row += len(part)
+        rows = np.cumsum([0, *map(len, self.parts)])
+        for is_wrong in (_has_fraction, _is_rounded):  # a fraction among integers is the likelier slip
+            for row, part in zip(rows, self.parts):
+                if (wrong := is_wrong(part)).any():
+                    raise self.error(int(row + np.argmax(wrong)), times.TOO_LONG)
         return np.concatenate([part.astype(np.int64) for part in self.parts])
 
     def _from_text(self, column):
@@ -267,6 +264,15 @@ def is_number(cell: bytes) -> bool:
         return abs(float(cell)) < float("inf")
     except ValueError:
         return False
+
+
+def _has_fraction(values):
+    return values != np.floor(values)
+
+
+def _is_rounded(values):
+    whole = values.dtype == np.uint64
+    return values > np.uint64(np.iinfo(np.int64).max) if whole else np.abs(values) >= times.INEXACT
 
 
 def _strings(text, start, end):

@@ -105,19 +105,18 @@ def notice(times: np.ndarray, name: str) -> str | None:
     low, high = (_short(value) for value in (times.min(), times.max()))
     unit = next((unit for unit, size in _UNITS if _YEAR_1971 <= np.median(times) / size < _YEAR_2100), None)
     if late == len(times) and unit:
-        guess = f"as {unit} they make sense"
+        guess = f"as {unit} they make sense."
     elif late:
         guess = "are they all in one unit?"
     elif early == len(times):
         guess = "are they places in an order, dates without hyphens (20240531), or days, hours or minutes?"
     else:
-        guess = "0 often stands for an unknown time"
-    where = " and ".join(
-        part for part in (f"{early} lie in 1970" * bool(early), f"{late} after 2100" * bool(late)) if part
-    )
+        guess = "0 often stands for an unknown time."
+    parts = [f"{early} of {len(times)} times are in 1970"] * bool(early)
+    parts += [f"{late} of {len(times)} are after 2100"] * bool(late)
     return (
-        f"{name}: read as seconds, of {len(times)} times {where} ({low} to {high}; {guess}). The order of clicks is "
-        "that of the numbers, in any unit; models of intervals count them as seconds; nothing else reads the unit."
+        f"{name}: read as seconds, {' and '.join(parts)} ({low} to {high}); {guess} The order of clicks is that of the "
+        "numbers, in any unit; models of intervals count them as seconds; nothing else reads the unit."
     )
 
 
