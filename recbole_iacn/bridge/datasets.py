@@ -7,7 +7,6 @@ import pandas as pd
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.files import check_negatives_files
 from recbole_iacn.data.protocol import is_labelled, ranks_items
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
 
@@ -79,17 +78,6 @@ def _sort(dataset, by_user):
         sort_exactly(dataset, by_user)
 
 
-def patch_reading(module):
-    """Let datasets with windowed histories read their files with pandas' C parser.
-
-    Args:
-        module: ``recbole.data.dataset.dataset``.
-    """
-    from recbole_iacn.data.reading import FastPandas
-
-    module.pd = FastPandas(module.pd)
-
-
 def patch_loaders(module):
     """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model;
     and reuse a saved dataset only if our settings that determine it are unchanged, too.
@@ -124,18 +112,6 @@ def patch_loaders(module):
                 delattr(datasets, name)
             else:
                 setattr(datasets, name, before)
-
-    @wrap(module, "create_dataset")
-    def create_filled_dataset(original, config):
-        try:
-            return original(config)
-        except ValueError as error:
-            if "feat is empty" not in str(error):
-                raise
-            raise ConfigError(
-                f"dataset: {config['dataset']} has no rows left; its files are empty, or user_inter_num_interval, "
-                "item_inter_num_interval, val_interval or filter_inter_by_user_or_item rejects all of them"
-            ) from None
 
     @wrap(module, "create_samplers")
     def create_samplers(original, config, dataset, built_datasets):

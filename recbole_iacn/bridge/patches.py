@@ -103,15 +103,6 @@ PATCHES = (
         "compat.arrays.dok_update_is_gone",
         (2090, 2185),
     ),
-    # The fast reader comes before the patch that fills empty cells, which must see what was read.
-    Patch(
-        _DATASET,
-        "datasets.patch_reading",
-        "pandas' C parser reads the files of datasets with windowed histories",
-        "the Python parser takes four times as long and keeps a string for every cell",
-        SETTING,
-        "history_dataset",
-    ),
     Patch(
         _DATASET,
         "compat.noise.patch_data_warnings",
@@ -174,6 +165,35 @@ PATCHES = (
         "LightGBM and XGBoost find their defaults",
         "the files are called lightgbm.yaml and xgboost.yaml, which a case-sensitive file system does not find",
         issues=(1883,),
+    ),
+    # How files are read.
+    Patch(
+        _DATASET,
+        "loading.patch_reading",
+        "files are read as they are written, by this package, in its own runs and under a protocol",
+        "a quotation mark swallows rows, an id NA is lost, lines with too few cells pass; it takes ten times as long",
+        PROTOCOL,
+        issues=(2017,),
+    ),
+    Patch(
+        _DATASET,
+        "loading.patch_filters",
+        "rows that the filters drop are counted, and conspicuous times reported, in one line each",
+        "nothing is said, and if nothing is left, not which filter did it",
+    ),
+    Patch(
+        _DATASET,
+        "loading.patch_two_parts",
+        "a benchmark may have two parts; its validation is empty",
+        "not enough values to unpack",
+        issues=(2075,),
+    ),
+    Patch(
+        _SEQUENTIAL,
+        "loading.patch_histories",
+        "a benchmark's histories have the numbers of its items and keep the newest; ITEM_ID_FIELD may have any name",
+        "without alias_of_item_id every history is another's; longer ones abort, or lose their newest entries",
+        issues=(1813, 1933, 2139),
     ),
     # What makes RecBole know this package.
     Patch(

@@ -5,6 +5,7 @@ from typing import Any
 
 from recbole_iacn.checks.labelled import check_labels
 from recbole_iacn.data.labels import scores_labels
+from recbole_iacn.data.times import check_time_type
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
 
@@ -25,6 +26,7 @@ def check_columns(config: Any, read: Any) -> None:
     """
     files = _loaded(config, read)
     _check_unloaded(config, files)
+    _check_ids_and_times(config, files)
     every = {name: kind for columns in files.values() for name, kind in columns.items()}
     for key, kinds in (
         ("normalize_field", FLOATS),
@@ -86,6 +88,28 @@ def _loaded(config, read):
         kept = [one for one in columns if (wanted == "*" or one in wanted) and one not in unload.get(source, ())]
         files[source] = {one: columns[one] for one in kept}
     return files
+
+
+def _check_ids_and_times(config, files):
+    """Users and items must be tokens and times numbers, and no column may be in two files, which RecBole mixes up."""
+    users, items, name = config["USER_ID_FIELD"], config["ITEM_ID_FIELD"], config["dataset"]
+    part = (config["benchmark_filename"] or [None])[0]
+    inter = os.path.join(config["data_path"], f"{name}.{part}.inter" if part else f"{name}.inter")
+    check_time_type(files["inter"], config["TIME_FIELD"], inter)
+    for key, field in (("USER_ID_FIELD", users), ("ITEM_ID_FIELD", items)):
+        for source in ("inter", "user" if field == users else "item"):
+            kind = files[source].get(field, "token")
+            if kind != "token":
+                raise ConfigError(f"{key}: {field!r} must be of type token, and {name}.{source} types it {kind}")
+    seen: dict[str, str] = {}
+    for source in ("inter", "item", "user"):
+        for field in files[source]:
+            if field in seen and (field, source) not in ((users, "user"), (items, "item")):
+                raise ConfigError(
+                    f"load_col: {field!r} is loaded from {name}.{seen[field]} and from {name}.{source}; "
+                    "leave it out of one of them"
+                )
+            seen.setdefault(field, source)
 
 
 def _check_unloaded(config, files):

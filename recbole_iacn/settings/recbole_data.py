@@ -94,7 +94,7 @@ class Data(Group):
     """Further columns that hold users."""
 
     alias_of_item_id: Columns | None
-    """Further columns that hold items."""
+    """Further columns that hold items; those of histories (item_id_list) need not be named."""
 
     alias_of_entity_id: Columns | None
     """Further columns that hold entities."""
@@ -148,4 +148,4 @@ class Data(Group):
     """Relations to keep, by number of triples."""
 
     benchmark_filename: Benchmark | None
-    """Parts of a dataset that is already split: [train, valid, test] for NAME.train.inter and so on."""
+    """Parts of a dataset that is already split: [train, valid, test] or [train, test] (NAME.train.inter and so on)."""
