@@ -1,5 +1,6 @@
 """Patches of RecBole's Config: this package's default settings, protocols and checks."""
 
+from recbole_iacn.bridge import float_columns
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
@@ -92,6 +93,9 @@ def patch_config(module):
         if ours or checked:
             files.check_files(config)
             files.check_negatives_files(config)
+        float_columns.complete(config)
+        if ours or checked:
+            together.check_discretization(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):

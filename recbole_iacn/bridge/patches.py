@@ -199,8 +199,9 @@ PATCHES = (
     Patch(
         _CONFIG,
         "config.patch_config",
-        "the defaults of this package's models and its protocols are applied; settings are checked",
-        "RecBole reads only its own folder of defaults and checks no setting",
+        "the defaults of this package's models and its protocols are applied; settings are checked and completed",
+        "RecBole reads only its own folder of defaults, checks no setting, and leaves out float columns",
+        issues=(1599, 1941, 2043),
     ),
     Patch(
         "recbole.model.sequential_recommender",
@@ -285,6 +286,38 @@ PATCHES = (
         "empty_histories.patch_empty_histories",
         "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",
         "PyTorch packs no sequence of length 0, and a batch without any pair has an auxiliary loss of 0/0",
+    ),
+    Patch(
+        _DATASET,
+        "float_columns.patch_reading",
+        "large numbers among the float columns that are features are reported",
+        "unscaled, they drown the other features",
+        PROTOCOL,
+    ),
+    Patch(
+        "recbole.model.layers",
+        "float_columns.patch_several",
+        "DIN and DIEN take several float columns",
+        "two of them end in a traceback",
+        issues=(2043,),
+    ),
+    Patch(
+        "recbole.model.abstract_recommender",
+        "float_columns.patch_towers",
+        "each tower of DSSM reads the float columns of its own side",
+        "a float column that is not a feature ends in a traceback, and the user's tower may read the item's",
+    ),
+    Patch(
+        "recbole.model.context_aware_recommender.fwfm",
+        "float_columns.patch_groups",
+        "FwFM numbers its columns in the order in which it embeds them, lists of numbers included",
+        "a list of numbers ends in a traceback, and groups of columns (fields) get other columns' weights",
+    ),
+    Patch(
+        "recbole.model.context_aware_recommender.ffm",
+        "float_columns.patch_groups",
+        "a column that is in none of the groups (fields) is reported in one line",
+        "it ends in a KeyError",
     ),
     # What several processes and pinned memory need.
     Patch(

@@ -24,7 +24,7 @@ def check_columns(config: Any, read: Any) -> None:
     Raises:
         ConfigError: names the setting, the column and the nearest known one.
     """
-    files = _loaded(config, read)
+    files = loaded(config, read)
     _check_unloaded(config, files)
     _check_ids_and_times(config, files)
     every = {name: kind for columns in files.values() for name, kind in columns.items()}
@@ -66,8 +66,8 @@ def check_columns(config: Any, read: Any) -> None:
     _check_features(config, files)
 
 
-def _loaded(config, read):
-    """File (inter, item, user, further ones) to its columns that are loaded."""
+def loaded(config: Any, read: Any) -> dict[str, dict[str, str]]:
+    """File (inter, item, user, further ones) to its columns that are loaded, as :func:`check_columns` reads them."""
     name, load, unload = config["dataset"], config["load_col"], config["unload_col"] or {}
     part = config["benchmark_filename"]
     for suffix in config["additional_feat_suffix"] or ():

@@ -44,6 +44,18 @@ def check_files(config: Config) -> None:
     columns.check_columns(config, lambda path: _columns(path, config))
 
 
+def loaded_columns(config: Config) -> dict[str, dict[str, str]]:
+    """The columns that are loaded of each atomic file, each a name and its type; none of a file that does not exist.
+
+    Args:
+        config (recbole.config.Config): final settings.
+
+    Returns:
+        dict: by file: ``inter``, ``item``, ``user`` and further ones.
+    """
+    return columns.loaded(config, lambda path: _columns(path, config))
+
+
 def check_negatives_files(config: Config) -> None:
     """Reject files of negatives that are missing, or that no protocol reads, before any data are read.
 

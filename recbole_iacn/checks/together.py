@@ -166,7 +166,18 @@ def _check_columns(config):
         taken[config[key]] = key
     if config.get("normalize_field") and config.get("normalize_all"):
         raise ConfigError("normalize_field: normalize_all scales every column; leave one of them out")
-    for field, how in (config.get("discretization") or {}).items():
+
+
+def check_discretization(config: Any) -> None:
+    """Reject ``discretization`` of a column that is not a feature, or without what its method needs.
+
+    Args:
+        config: final settings, ``numerical_features`` complete.
+
+    Raises:
+        ConfigError: names the column.
+    """
+    for field, how in (config["discretization"] or {}).items():
         if field not in config["numerical_features"]:
             raise ConfigError(f"discretization: {field!r} must be among numerical_features")
         if how["method"] == "ED" and "bucket" not in how:

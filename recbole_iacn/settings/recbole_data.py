@@ -61,7 +61,8 @@ class Data(Group):
     """Prefix of the columns of negatives."""
 
     numerical_features: Columns
-    """Float columns that are features."""
+    """Float columns that are features. [] is all loaded ones of items and users, but those that another setting uses,
+    for <Backbone>_IaCN, and under a protocol for RecBole's click models; for other models it is none."""
 
     load_col: Loaded | None
     """Columns to load, by file: inter, item, user; '*' or ~ for all."""

@@ -45,6 +45,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         if name in self.token_field_names["item"]:
             row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
             return self.token_embedding_table["item"].embedding, row, FeatureType.TOKEN
+        if name in self.float_field_names["item"]:
+            row = int(self.float_field_offsets["item"][self.float_field_names["item"].index(name)])
+            return self.float_embedding_table["item"].embedding, row, FeatureType.FLOAT
+        if name in self.float_seq_field_names["item"]:
+            place = self.float_seq_field_names["item"].index(name)
+            return self.float_seq_embedding_table["item"][place], 0, FeatureType.FLOAT_SEQ
         place = self.token_seq_field_names["item"].index(name)
         return self.token_seq_embedding_table["item"][place], 0, FeatureType.TOKEN_SEQ
 
@@ -113,10 +119,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
         items, place = item_idx.unique(return_inverse=True)
         names = self.token_field_names["item"] + self.token_seq_field_names["item"]
-        ours = self.pooling_mode == "mean" and not self.float_field_names["item"]
+        numbers = self.float_field_names["item"] + self.float_seq_field_names["item"]
+        ours = self.pooling_mode == "mean"
         sparse, dense = super().forward(user_idx, items[:1].unsqueeze(0) if ours else items.unsqueeze(0))
-        if ours:
-            sparse["item"] = torch.stack([self.item_field(name, items) for name in names], dim=1).unsqueeze(0)
+        for part, of_part in ((sparse, names), (dense, numbers)) if ours else ():
+            if of_part:
+                part["item"] = torch.stack([self.item_field(name, items) for name in of_part], dim=1).unsqueeze(0)
         if sparse["item"] is not None:
             self.share(items, dict(zip(names, sparse["item"].squeeze(0).unbind(dim=1))))
             sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
