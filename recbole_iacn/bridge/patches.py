@@ -209,6 +209,13 @@ PATCHES = (
         issues=(1865, 2077),
     ),
     Patch(
+        "recbole.data.utils",
+        "datasets.patch_saved",
+        "a saved dataset, or saved loaders, serve only runs that would make the same ones",
+        "RecBole compares some of its own settings: other candidates, batches or files silently get the old loaders",
+        issues=(1602, 1697),
+    ),
+    Patch(
         _SEQUENTIAL,
         "datasets.patch_sorting",
         "interactions are sorted before times are rounded to float32",

@@ -9,6 +9,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
+from recbole_iacn.settings.general import General
+from recbole_iacn.settings.group import defaults
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -52,7 +54,8 @@ def evaluation_of(config: Config) -> dict[str, Any]:
         dict: setting to value, a default in place of None; of ``load_col`` and ``unload_col`` only what decides which
         rows and items there are. Two runs on one dataset with equal dicts and seeds meet the same test.
     """
-    values = {key: config[key] for key in DECIDE}
+    ours = defaults(General)  # which are not in a config
+    values = {key: ours.get(key) if config[key] is None else config[key] for key in DECIDE}
     if is_sampled(config):
         values["eval_negatives"] = config["eval_negatives"] or NEGATIVES
     values["mask_history"] = bool(config["mask_history"])

@@ -32,10 +32,10 @@ def test_every_setting_of_data_and_evaluation_decides_the_test_or_does_not():
 
 def test_a_default_and_its_value_are_one_test(build):
     ranked = {"model": "MIND", "load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": ...}
-    ranked.update(topk=[5], valid_metric="NDCG@5")
-    own = evaluation_of(build(**ranked, user_inter_num_interval="[3,inf)")[0])
-    assert own == evaluation_of(build(**ranked, eval_negatives=1000, user_inter_num_interval="[3,inf)")[0])
-    assert own != evaluation_of(build(**ranked, eval_negatives=999, user_inter_num_interval="[3,inf)")[0])
+    ranked.update(topk=[5], valid_metric="NDCG@5", user_inter_num_interval="[3,inf)")
+    own = evaluation_of(build(**ranked)[0])
+    assert own == evaluation_of(build(**ranked, eval_negatives=1000, negative_items="catalogue")[0])
+    assert own != evaluation_of(build(**ranked, eval_negatives=999)[0])
 
 
 def test_loaded_labels_and_item_files_decide_the_test(build):
