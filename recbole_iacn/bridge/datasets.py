@@ -10,6 +10,7 @@ from recbole_iacn.checks.files import check_negatives_files
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
+from recbole_iacn.settings.kinds import is_interval
 
 
 def patch_sorting(module):
@@ -89,6 +90,22 @@ def patch_reading(module):
     from recbole_iacn.data.reading import FastPandas
 
     module.pd = FastPandas(module.pd)
+
+
+def patch_intervals(module):
+    """Reject what is no interval in a setting that filters, of which RecBole filters nothing.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+
+    @wrap(module.Dataset, "_parse_intervals_str")
+    def parse_intervals(original, dataset, text):
+        if text is not None and not is_interval(str(text)):
+            settings = dataset.config.final_config_dict.items()
+            key = next((key for key, value in settings if key.endswith("_interval") and value == text), "val_interval")
+            raise ConfigError(f"{key}: must be an interval such as '[5,inf)', got {text!r}")
+        return original(dataset, text)
 
 
 def patch_loaders(module):

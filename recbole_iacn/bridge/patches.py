@@ -103,6 +103,12 @@ PATCHES = (
         "compat.arrays.dok_update_is_gone",
         (2090, 2185),
     ),
+    Patch(
+        _DATASET,
+        "datasets.patch_intervals",
+        "what is no interval in a setting that filters is rejected",
+        "user_inter_num_interval: 5 filters nothing",
+    ),
     # The fast reader comes before the patch that fills empty cells, which must see what was read.
     Patch(
         _DATASET,
