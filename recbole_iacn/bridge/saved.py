@@ -39,6 +39,7 @@ IRRELEVANT = frozenset(
 _MORE = (
     *("dataset", "MODEL_TYPE", "MODEL_INPUT_TYPE", "valid_neg_sample_args", "test_neg_sample_args"),
     *("iacn_mode", "iacn_item_features", "beta", "convert_token_to_onehot", "token_num_threshold"),
+    "loss_type",
 )
 
 _GROUPS = (general.General, recbole_run.Environment, recbole_run.Training, recbole_run.Evaluation, recbole_data.Data)

@@ -283,7 +283,9 @@ def test_what_is_not_a_click_is_counted_and_said(log, caplog):
     assert len(said) == 1 and f"label: {left:,} of {len(log[1]):,} rows are not clicks" in said[0]
 
 
-@pytest.mark.parametrize("model", ["YouTubeDNN", "MIND", "ComiRec", "ComiRecPlus", "TiSASRec", "TiMiRec", "TiMiRecPlus"])
+@pytest.mark.parametrize(
+    "model", ["YouTubeDNN", "MIND", "ComiRec", "ComiRecPlus", "TiSASRec", "TiMiRec", "TiMiRecPlus"]
+)
 def test_the_family_scores_rows_without_a_history(log, model):
     """Finite scores, and metrics over every row of the test."""
     made = build(log, model, protocol="impressions_by_time", train_batch_size=256)
