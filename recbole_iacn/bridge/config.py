@@ -91,7 +91,8 @@ def patch_config(module):
         evaluation.check_last_state(config)
         together.check_history(config)
         if ours or checked:
-            files.check_files(config)
+            if vars(config).get("with_files", True):  # set by building.configure
+                files.check_files(config)
             files.check_negatives_files(config)
         float_columns.complete(config)
         if ours or checked:

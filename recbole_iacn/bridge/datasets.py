@@ -4,10 +4,13 @@ import types
 
 import pandas as pd
 
+from recbole_iacn.bridge import saved
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.files import check_negatives_files
 from recbole_iacn.data.protocol import is_labelled, ranks_items
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
+from recbole_iacn.settings.kinds import is_interval
 
 
 def patch_sorting(module):
@@ -78,20 +81,28 @@ def _sort(dataset, by_user):
         sort_exactly(dataset, by_user)
 
 
+def patch_intervals(module):
+    """Reject what is no interval in a setting that filters, of which RecBole filters nothing.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+
+    @wrap(module.Dataset, "_parse_intervals_str")
+    def parse_intervals(original, dataset, text):
+        if text is not None and not is_interval(str(text)):
+            settings = dataset.config.final_config_dict.items()
+            key = next((key for key, value in settings if key.endswith("_interval") and value == text), "val_interval")
+            raise ConfigError(f"{key}: must be an interval such as '[5,inf)', got {text!r}")
+        return original(dataset, text)
+
+
 def patch_loaders(module):
-    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model;
-    and reuse a saved dataset only if our settings that determine it are unchanged, too.
+    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model.
 
     Args:
         module: ``recbole.data.utils``.
     """
-    module.dataset_arguments = [
-        *module.dataset_arguments,
-        "protocol",
-        "iacn_mode",
-        "iacn_item_features",
-        "history_rows",
-    ]
 
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
@@ -152,6 +163,27 @@ def _windowed_dataset(config):
     if vars(datasets).get("DIENDataset") is getattr(datasets, f"{model}Dataset", None):
         return DIENHistoryDataset
     return None if hasattr(datasets, f"{model}Dataset") else HistoryDataset
+
+
+def patch_saved(module):
+    """Use a saved dataset, or saved loaders, only where a run would make the same ones.
+
+    Args:
+        module: ``recbole.data.utils``.
+    """
+    module.dataset_arguments = [saved.MADE_FROM]
+
+    @wrap(module, "create_dataset")
+    def create_dataset(original, config):
+        with saved.comparing(config):
+            dataset = original(config)
+        dataset.config = config  # a saved one has that of the run that saved it
+        return dataset
+
+    @wrap(module, "data_preparation")
+    def data_preparation(original, config, dataset):
+        with saved.comparing(config):
+            return original(config, dataset)
 
 
 def patch_row_numbers(module):

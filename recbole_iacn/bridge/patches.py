@@ -105,6 +105,12 @@ PATCHES = (
     ),
     Patch(
         _DATASET,
+        "datasets.patch_intervals",
+        "what is no interval in a setting that filters is rejected",
+        "user_inter_num_interval: 5 filters nothing",
+    ),
+    Patch(
+        _DATASET,
         "compat.noise.patch_data_warnings",
         "pandas and PyTorch give no warnings about RecBole's own code",
         "a user can do nothing about them",
@@ -228,6 +234,13 @@ PATCHES = (
         "negatives are drawn anew in every evaluation, and every prefix of a history is copied",
         PROTOCOL,
         issues=(1865, 2077),
+    ),
+    Patch(
+        "recbole.data.utils",
+        "datasets.patch_saved",
+        "a saved dataset, or saved loaders, serve only runs that would make the same ones",
+        "RecBole compares some of its own settings: other candidates, batches or files silently get the old loaders",
+        issues=(1602, 1697),
     ),
     Patch(
         _SEQUENTIAL,

@@ -26,7 +26,7 @@ def check_files(config: Config) -> None:
     """
     folder, name = config["data_path"], config["dataset"]
     if not os.path.isdir(folder):
-        if name in _downloadable():
+        if name in downloadable():
             return
         parent = os.path.dirname(folder) or "."
         there = os.listdir(parent) if os.path.isdir(parent) else []
@@ -75,7 +75,8 @@ def check_negatives_files(config: Config) -> None:
             raise ConfigError(f"{key}: {path}: No such file")
 
 
-def _downloadable():
+def downloadable() -> set[str]:
+    """The datasets that RecBole downloads where their folder is missing, from its list of addresses."""
     import recbole
 
     path = Path(recbole.__file__).parent / "properties" / "dataset" / "url.yaml"

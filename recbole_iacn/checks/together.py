@@ -106,8 +106,13 @@ def _check_transform(config):
 
 def _check_paths(config):
     for key in ("dataset_save_path", "dataloaders_save_path"):
-        if os.path.isdir(config.get(key) or ""):
-            raise ConfigError(f"{key}: {config[key]} is a folder; name the file")
+        path = config.get(key) or ""
+        if os.path.isdir(path):
+            raise ConfigError(f"{key}: {path} is a folder; name the file")
+        if path and not os.path.isfile(path):
+            raise ConfigError(f"{key}: {path}: No such file; leave it out to read the atomic files")
+    if config.get("save_dataloaders") and config.get("world_size", 1) > 1:
+        raise ConfigError("save_dataloaders: several processes would write one file; leave it out, or train in one")
     folder = config["checkpoint_dir"]
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")

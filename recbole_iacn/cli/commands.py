@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         train(arguments[1:])
         return
     given = _parser().parse_args(arguments)
+    sys.argv[1:] = []  # these have been read; build would warn about those that are named like settings
     try:
         given.run(given)
         sys.stdout.flush()

@@ -140,10 +140,10 @@ class HistoryDataset(SequentialDataset):
         if one_row_per_user(self.config):
             is_target = _last_of_each_user(user, is_target)
         if not is_target.any():
+            clicks = " that are clicks, at different times" if self.labelled else ""
             raise ConfigError(
-                f"{self.dataset_name}: no user has two interactions"
-                + (" that are clicks, at different times" if self.labelled else "")
-                + f", so no row has a history. Is {self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
+                f"{self.dataset_name}: no user has two interactions{clicks}, so no row has a history. Is "
+                f"{self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
             )
         self._set_rows(in_history, before, stop, is_target)
 

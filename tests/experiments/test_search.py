@@ -188,7 +188,7 @@ def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch
         return finished
 
     monkeypatch.setattr("recbole_iacn.experiments.grid.by_processes", by_processes)
-    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     command = ["search", str(file), "--trials", "2", "--out", str(tmp_path)]
     with pytest.raises(SystemExit):
         main(command)
