@@ -26,11 +26,13 @@ class Database:
         threads (int): for DuckDB.
     """
 
+    extra = "amazon"  # of this package, which brings DuckDB
+
     def __init__(self, folder: Path, memory: int, threads: int) -> None:
         try:
             import duckdb
         except ImportError:
-            raise ConfigError("prepare needs DuckDB: pip install 'recbole_iacn[amazon]'") from None
+            raise ConfigError(f"prepare needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
         self._folder = folder
         self._failures = (duckdb.OutOfMemoryException, duckdb.IOException)
         self._base = duckdb.connect(str(folder / "staging.duckdb"))
