@@ -19,7 +19,8 @@ _OTHERS = {
     "item": "iid pid sku asin parent_asin isbn stock_code itemname",
     "time": "timestamp time date datetime ts event_time event_ts event_timestamp event_date created created_at "
     "unix_time unix_timestamp unix_review_time review_time time_stamp time_ms timestamp_ms date_time click_time "
-    "purchase_date purchase_time order_date transaction_date invoice_date rated_at occurred_at visited_at viewed_at t_dat",
+    "purchase_date purchase_time order_date transaction_date invoice_date rated_at occurred_at visited_at viewed_at "
+    "t_dat",
     "rating": "rating ratings rate stars star_rating overall score",
     "label": "label click clicked is_click is_clicked",
 }
