@@ -56,8 +56,7 @@ class Database:
         try:
             return self._base.execute(statement)
         except self._failures as error:
-            what = str(error).splitlines()[0]
-            raise ConfigError(f"the database failed: {what}. More --memory, or a disk with more room?") from None
+            raise failure(error) from None
 
     def _number(self, statement: str) -> int:
         return self._do(statement).fetchone()[0]
@@ -103,6 +102,12 @@ class Database:
         self._do(
             f"copy ({query}) to {text(path)} (format csv, delimiter '\t', header true, quote '', escape '', nullstr '')"
         )
+
+
+def failure(error: Exception) -> ConfigError:
+    """The error of a database that has no memory or disk left."""
+    what = str(error).splitlines()[0]
+    return ConfigError(f"the database failed: {what}. More --memory, or a disk with more room?")
 
 
 def text(value: object) -> str:

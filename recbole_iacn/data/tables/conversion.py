@@ -182,7 +182,7 @@ class Conversion:
         return {
             "dataset": name,
             **self.sizes,
-            "options": asdict(self.options),
+            "options": {key: list(one) if isinstance(one, tuple) else one for key, one in asdict(self.options).items()},
             "columns": {
                 "roles": roles,
                 "keys": self.keys,

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.database import failure, text
 from recbole_iacn.data.database import name as quoted_name
-from recbole_iacn.data.database import text
 from recbole_iacn.errors import ConfigError
 
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_AS_TEXT = ("DATE", "TIME", "UUID")  # of JSON: what is text in the file stays text
+_AS_TEXT = ("DATE", "TIME", "UUID", "JSON")  # of JSON: what is text in the file, or of several kinds, is text
 _ENCODING = "is not valid UTF-8; convert it, as with iconv -f LATIN1 -t UTF-8"
 
 
@@ -33,7 +33,9 @@ class Table:
         query (str): SQL that reads it.
     """
 
-    def __init__(self, what: str, given: Any, execute: Callable[[str], Any], register: Callable[[str, Any], Any]):
+    def __init__(
+        self, what: str, given: Any, execute: Callable[[str], Any], register: Callable[[str, Any], Any]
+    ) -> None:
         self.what, self._execute = what, execute
         self.path: Any = Path(given) if isinstance(given, str | Path) else None
         self.title = str(given) if self.path else what
@@ -121,8 +123,8 @@ class Table:
 
     def _csv(self):
         try:
-            with self._opener(self.path, "rt", encoding="utf-8-sig", newline="") as file:
-                head = file.readline()
+            with self._opener(self.path, "rb") as file:
+                head = file.readline().decode("utf-8-sig")
         except (UnicodeDecodeError, EOFError, OSError):
             raise ConfigError(f"{self.path}, line 1: {_ENCODING}") from None
         self._delimiter = max("\t,;|", key=head.count)
@@ -222,7 +224,10 @@ class _Errors:
 
         if not isinstance(error, duckdb.Error):
             return
-        raise ConfigError(f"{self.table.title}{_explained(str(error))}") from None
+        explained = _explained(str(error))
+        if explained is None and isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+            raise failure(error) from None
+        raise ConfigError(f"{self.table.title}{explained or f': {str(error).splitlines()[0].strip()}'}") from None
 
 
 _KNOWN = (
@@ -241,4 +246,4 @@ def _explained(message):
         found = re.search(pattern, message)
         if found:
             return (f", line {line[1]}" if line else "") + found.expand(words)
-    return f": {message.splitlines()[0].strip()}"
+    return None

@@ -36,10 +36,10 @@ class TableBase(Database):
             what (str): ``events``, ``items`` or ``users``.
             given: path or data frame.
         """
-        table = Table(what, given, self.execute, self._base.register)
+        table = Table(what, given, self._base.execute, self._base.register)
         self.execute("set preserve_insertion_order = true")
         with table.errors():
-            self.execute(f"create table raw_{what} as {table.query}")
+            self._base.execute(f"create table raw_{what} as {table.query}")
         self.execute("set preserve_insertion_order = false")
         return table
 
