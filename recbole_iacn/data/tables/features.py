@@ -13,7 +13,7 @@ from recbole_iacn.errors import ConfigError
 TYPES = ("token", "token_seq", "float", "float_seq")
 
 _NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\))"
-_IDS = r"(?i)(.*[^a-z])?(ids?|codes?|zip|asin|sku)|.*[a-z](Id|ID|Code)"  # category_id, brandId, zip
+_IDS = r"(?i:(.*[^a-z])?(ids?|codes?|zip|asin|sku))|.*[a-z](Id|ID|Code)"  # category_id, brandId, zip
 _PATHS = r"(?i).*(categor|genre|tag|topic|keyword|path|breadcrumb).*"
 _SEPARATORS = (">", "|", "/")  # the first that occurs is taken
 _DISTINCT = 100  # a column with more values, most of which occur once, is no feature
@@ -68,6 +68,9 @@ def find_features(
     """
     found, left_out = [], {}
     for name in names:
+        if name and source.type(name).strip('"') == "NULL":  # of JSON and Arrow: no row has a value
+            left_out[name] = "is empty"
+            continue
         feature = _feature(execute, source, name, types.get(name), splits.get(name)) if name else None
         if feature is None:
             left_out[name] = f"is {source.type(name)}, which no atomic file holds" if name else "has no name"
