@@ -47,13 +47,13 @@ def making(target: Path) -> Iterator[Path]:
         ConfigError: the folder cannot be written.
     """
     _remove_abandoned(target)
-    with replacing(target) as partial:
-        try:
+    try:
+        with replacing(target) as partial:
             partial.mkdir(parents=True)
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror})"
-            raise ConfigError(f"{target}: {reason}; name another (--out, --name)") from None
-        yield partial
+            yield partial
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{target}: cannot be written ({reason}); name another (--out, --name)") from None
 
 
 def _remove_abandoned(target):
