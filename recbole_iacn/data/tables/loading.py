@@ -85,17 +85,15 @@ class TableBase(Database):
         reason = "case " + " ".join(f"when {condition} then '{name}'" for condition, name in reasons) + " end"
         further = "".join(f", {feature.cell} as f{k}" for k, feature in enumerate(features))
         self.execute(
-            f'create view read_events as select rowid + 1 as line, {ids["user"]} as "user", {ids["item"]} as item, '
+            f'create table events as select rowid + 1 as line, {ids["user"]} as "user", {ids["item"]} as item, '
             f"{time.micros} as time, {values['rating'][0]} as rating, {values['label'][0]} as label, "
             f"{reason} as reason{further} from raw_events"
         )
-        counted = self.execute("select reason, count(*), min(line) from read_events group by reason").fetchall()
+        counted = self.execute("select reason, count(*), min(line) from events group by reason").fetchall()
         self._reject_bad(source, roles, options, [row for row in counted if str(row[0]).startswith("bad_")])
+        self.execute("drop table raw_events")
+        self.execute("delete from events where reason is not null")
         kept = "".join(f", f{k}" for k in range(len(features)))
-        self.execute(
-            f'create table events as select line, "user", item, time, rating, label{kept} from read_events '
-            "where reason is null"
-        )
         self._number_ids("events", f"time, rating, label, line{kept}")
         return {reason: count for reason, count, _ in sorted(counted, key=str) if reason}
 
