@@ -109,7 +109,7 @@ def notice(times: np.ndarray, name: str) -> str | None:
     elif late:
         guess = "are they all in one unit?"
     elif early == len(times):
-        guess = "are they places in an order, dates without hyphens (20240531), or days, hours or minutes?"
+        guess = "perhaps they count from another start, or are places, dates without hyphens (20240531), days or hours."
     else:
         guess = "0 often stands for an unknown time."
     parts = [f"{early} of {len(times)} times are in 1970"] * bool(early)

@@ -50,7 +50,7 @@ def test_nothing_is_said_of_real_times():
         ),
         (
             18_000 + np.arange(100.0),
-            "100 of 100 times are in 1970 (18000 to 18099); are they places in an order, dates wit",
+            "100 of 100 times are in 1970 (18000 to 18099); perhaps they count from another start, or are",
         ),
         (
             np.r_[seconds(1.6e9), 0, 0],
