@@ -81,6 +81,27 @@ def _sort(dataset, by_user):
         sort_exactly(dataset, by_user)
 
 
+def patch_download(module):
+    """Download a dataset of RecBole's list in one process, too, where no other waits for it.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+
+    @wrap(module.Dataset, "_download")
+    def download(original, dataset):
+        import torch.distributed as dist
+
+        if dist.is_available() and dist.is_initialized():
+            return original(dataset)
+        before = getattr(dist, "barrier", None)
+        dist.barrier = lambda *_, **__: None
+        try:
+            return original(dataset)
+        finally:
+            dist.barrier = before
+
+
 def patch_intervals(module):
     """Reject what is no interval in a setting that filters, of which RecBole filters nothing.
 

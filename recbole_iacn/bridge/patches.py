@@ -105,6 +105,12 @@ PATCHES = (
     ),
     Patch(
         _DATASET,
+        "datasets.patch_download",
+        "a dataset of RecBole's list is downloaded in one process, too",
+        "after the download it waits for processes that there are not: an error, and all is well the second time",
+    ),
+    Patch(
+        _DATASET,
         "datasets.patch_intervals",
         "what is no interval in a setting that filters is rejected",
         "user_inter_num_interval: 5 filters nothing",

@@ -126,7 +126,8 @@ def read_plan(
     path = Path(path)
     given = read_file(path)
     check_known(path, "datasets", datasets or [], given["datasets"])
-    check_known(path, "models", given["models"], (*click_models(), *FAMILY, *recbole_models()))
+    interest_aware = tuple(name + SUFFIX for name in click_models())
+    check_known(path, "models", given["models"], (*click_models(), *interest_aware, *FAMILY, *recbole_models()))
     modes = _modes(path, given)
     files = [*(given.get("config_files") or []), *config_files]
     for one in files:

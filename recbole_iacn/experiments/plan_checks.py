@@ -23,10 +23,11 @@ def check_data(plan: Plan) -> None:
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         path = Path(plan.data_path, dataset, f"{dataset}.inter")
         if not _is_there(plan, dataset):
-            fetched = ", download them with RecBole" if dataset in downloadable() else ""
+            folder = plan.data_path
+            fetched = f"let recbole-iacn train --model=Pop --dataset={dataset} --data_path={folder} download them, "
             raise ConfigError(
                 f"{path}: No such file. Set the folder of the data with --data_path, create them with recbole-iacn "
-                f"prepare{fetched}, or choose other datasets with --datasets"
+                f"prepare, {fetched if dataset in downloadable() else ''}or choose other datasets with --datasets"
             )
 
 

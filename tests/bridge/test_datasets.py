@@ -34,3 +34,26 @@ def test_an_interval_of_two_numbers_filters(build, interval):
 def test_tokens_are_text(build):
     with pytest.raises(ConfigError, match=r"val_interval: must be .* or a non-empty list of tokens"):
         build(val_interval={"age": [1]})
+
+
+def test_a_dataset_is_downloaded_in_one_process(settings, data_path, monkeypatch):
+    """RecBole waits for other processes afterwards, of which there are none."""
+    import shutil
+
+    import torch.distributed as dist
+    from recbole.data import create_dataset
+    from recbole.data.dataset import dataset as module
+
+    from recbole_iacn.building import configure
+
+    def extract(path, folder):
+        for source in (data_path / "tiny").iterdir():
+            shutil.copy(source, f"{folder}/Some{source.suffix}")
+        open(path, "w").close()
+
+    monkeypatch.setattr(module, "decide_download", lambda url: True)
+    monkeypatch.setattr(module, "download_url", lambda url, folder: f"{folder}/Some.zip")
+    monkeypatch.setattr(module, "extract_zip", extract)
+    barrier = dist.barrier
+    dataset = create_dataset(configure("DIN", "adult", config_dict=settings(data_path="data")))
+    assert len(dataset) > 100 and dist.barrier is barrier

@@ -1,11 +1,13 @@
 """Reading an experiment's file: every combination, rules, bases, and errors in a file."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.plan import Run, read_plan
+from recbole_iacn.experiments.store import RUN_FIELDS
 
 FILES = Path(__file__).parents[2] / "experiments"
 PAGE = FILES.parent / "docs" / "experiments.md"
@@ -174,6 +176,14 @@ def test_the_ranking_files_are_plans():
 
 def test_every_file_is_a_plan():
     assert all(read_plan(path).runs for path in FILES.glob("*.yaml")) and len(list(FILES.glob("*.yaml"))) >= 11
+
+
+@pytest.mark.parametrize("path", sorted(FILES.parent.glob("results/*/runs.jsonl")), ids=lambda path: path.parent.name)
+def test_published_runs_are_recognised(path):
+    """A run's name is a digest of its settings: what is read below them must not rename it."""
+    ids = {run.id for run in read_plan(FILES / f"{path.parent.name}.yaml").runs}
+    published = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {Run(**{key: one[key] for key in RUN_FIELDS}).id for one in published} <= ids
 
 
 def test_the_tuned_file_has_settings_per_backbone_and_mode():

@@ -138,6 +138,8 @@ def test_missing_data_are_rejected(file):
     with pytest.raises(ConfigError, match=r"nowhere/tiny/tiny\.inter: No such file"):
         check_data(plan)
     check_data(read_plan(file(datasets=["ml-100k"]), "nowhere"))
+    with pytest.raises(ConfigError, match=r"let recbole-iacn train .*--dataset=adult --data_path=here d"):
+        check_data(read_plan(file(datasets=["adult"]), "here"))
 
 
 @pytest.mark.slow

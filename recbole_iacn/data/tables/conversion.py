@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.data.moments import PLACES_END
-from recbole_iacn.data.tables.features import Feature, find_features
+from recbole_iacn.data.tables.feature_columns import Feature, find_features
 from recbole_iacn.data.tables.inputs import Table
-from recbole_iacn.data.tables.loading import TableBase
+from recbole_iacn.data.tables.intake import TableBase
 from recbole_iacn.data.tables.options import Options
 from recbole_iacn.data.tables.roles import FIELDS, existing, find_key, find_roles
 from recbole_iacn.data.tables.time_column import find_time

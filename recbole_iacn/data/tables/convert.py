@@ -16,7 +16,7 @@ from typing import Any
 
 from recbole_iacn.data.dataset_folder import check_target, making
 from recbole_iacn.data.tables.conversion import Conversion
-from recbole_iacn.data.tables.loading import TableBase
+from recbole_iacn.data.tables.intake import TableBase
 from recbole_iacn.data.tables.options import make_options
 from recbole_iacn.data.tables.training_file import settings_text
 from recbole_iacn.errors import ConfigError

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from recbole_iacn.data.tables.features import TYPES
+from recbole_iacn.data.tables.feature_columns import TYPES
 from recbole_iacn.data.tables.time_column import UNITS
 from recbole_iacn.errors import ConfigError, did_you_mean
 

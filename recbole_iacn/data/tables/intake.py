@@ -6,7 +6,7 @@ from typing import Any
 
 from recbole_iacn.data.database import Database, name, text
 from recbole_iacn.data.tables import cell_text as cells
-from recbole_iacn.data.tables.features import Feature
+from recbole_iacn.data.tables.feature_columns import Feature
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.data.tables.options import Options
 from recbole_iacn.data.tables.time_column import TimeColumn
