@@ -14,15 +14,14 @@ import pandas as pd
 
 from recbole_iacn.data import times
 from recbole_iacn.data.cells import WORD, AtomicFile
+from recbole_iacn.data.words import byte_strings, concatenate, integers, is_number, numbered, strings, words
 
 # Tokens that RecBole's own reader, pandas' read_csv, takes for an empty cell (``na_values``).
 _EMPTY = "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null"
 READ_AS_EMPTY = frozenset(_EMPTY.split("|"))
 
 _WIDEST = 64  # bytes; a longer cell becomes a Python string at once
-_KEPT_BYTES = np.array([(1 << 8 * count) - 1 for count in range(WORD.itemsize + 1)], dtype=WORD)
 _IN_NUMBERS = np.isin(np.arange(256), list(b"0123456789+-.eE \0"))
-_MOST_DIGITS = 19  # of an integer that 64 bits can hold
 
 
 def read_columns(file: AtomicFile, wanted: Mapping[str, str], list_separator: str = " ") -> dict[str, Any]:
@@ -72,13 +71,15 @@ class _Reader:
 class _Tokens(_Reader):
     def add(self, text, start, end, row):
         wide = bool(len(end)) and int((end - start).max()) > _WIDEST
-        self.parts.append(_strings(text, start, end) if wide else words(text, start, end))
+        self.parts.append(strings(text, start, end) if wide else words(text, start, end))
 
     def values(self):
         if any(isinstance(part, list) for part in self.parts):
-            numbers, distinct = pd.factorize(np.array([cell for part in self.parts for cell in _cells(part)], object))
+            numbers, distinct = pd.factorize(
+                np.array([cell for part in self.parts for cell in byte_strings(part)], object)
+            )
         else:
-            numbers, distinct = _numbered(_concatenate(self.parts))
+            numbers, distinct = numbered(concatenate(self.parts))
         return self._categorical(numbers.astype(np.int32), distinct)
 
     def _categorical(self, numbers, distinct):
@@ -173,7 +174,7 @@ class _Lists(_Reader):
     """Tokens, as object arrays."""
 
     def add(self, text, start, end, row):
-        for place, cell in enumerate(_strings(text, start, end)):
+        for place, cell in enumerate(strings(text, start, end)):
             try:
                 entries = [entry for entry in cell.decode().split(self.list_separator) if entry]
             except UnicodeDecodeError:
@@ -221,51 +222,6 @@ _READERS = {
 }
 
 
-def words(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The bytes of cells as integers, zeros behind the last one.
-
-    Args:
-        text: bytes, uint8, and one word's length more.
-        start, end: places of the cells, shape (cells,).
-
-    Returns:
-        shape (cells, words), ``WORD``.
-    """
-    length = end - start
-    count = max(1, -(-int(length.max(initial=0)) // WORD.itemsize))
-    every = np.ndarray((len(text) - WORD.itemsize + 1,), WORD, text, strides=(1,))  # one that begins at each byte
-    out = np.empty((len(start), count), WORD)
-    for place in range(count):
-        at = np.minimum(start + place * WORD.itemsize, len(every) - 1)
-        out[:, place] = every[at] & _KEPT_BYTES[np.clip(length - place * WORD.itemsize, 0, WORD.itemsize)]
-    return out
-
-
-def integers(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray | None:
-    """The numbers in cells that are all made of 1 to 19 digits, uint64; None if one of them is not."""
-    length = end - start
-    if not len(length) or length.min() == 0 or length.max() > _MOST_DIGITS:
-        return None
-    values: np.ndarray = np.zeros(len(start), np.uint64)
-    for place in range(int(length.max())):
-        inside = length > place
-        digit = text[np.minimum(start + place, len(text) - 1)] - np.uint8(ord("0"))
-        if (inside & (digit > 9)).any():
-            return None
-        values = np.where(inside, values * np.uint64(10) + digit, values)
-    return values
-
-
-def is_number(cell: bytes) -> bool:
-    """True if a cell is a finite number in digits."""
-    if not set(cell) <= set(b"0123456789+-.eE "):
-        return False
-    try:
-        return abs(float(cell)) < float("inf")
-    except ValueError:
-        return False
-
-
 def _has_fraction(values):
     return values != np.floor(values)
 
@@ -273,34 +229,6 @@ def _has_fraction(values):
 def _is_rounded(values):
     whole = values.dtype == np.uint64
     return values > np.uint64(np.iinfo(np.int64).max) if whole else np.abs(values) >= times.INEXACT
-
-
-def _strings(text, start, end):
-    raw = text.tobytes()
-    return [raw[first:last] for first, last in zip(start.tolist(), end.tolist())]
-
-
-def _cells(part):
-    return part if isinstance(part, list) else part.view(f"S{part.shape[1] * WORD.itemsize}").ravel().tolist()
-
-
-def _concatenate(parts):
-    width = max((part.shape[1] for part in parts), default=1)
-    return np.concatenate(
-        [np.zeros((0, width), WORD), *(np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts)]
-    )
-
-
-def _numbered(cells):
-    """One number for all equal cells, by first appearance, and the bytes of each number."""
-    number, distinct = pd.factorize(cells[:, 0])
-    for word in cells.T[1:]:
-        part, distinct = pd.factorize(word)
-        number, _ = pd.factorize(number * len(distinct) + part)
-    if not len(number):
-        return number, []
-    first = np.flatnonzero(np.r_[-1, np.maximum.accumulate(number)[:-1]] < number)
-    return number, [row.tobytes().rstrip(b"\0") for row in cells[first]]
 
 
 def remap(tokens: Sequence[pd.Series]) -> tuple[list[np.ndarray], list[Any]]:
