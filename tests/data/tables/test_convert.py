@@ -205,21 +205,29 @@ def test_equal_names_in_two_tables(convert):
     assert files["item"][0] == "item_id:token\titem_price:float\titem_timestamp:float"
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_many_rows_are_all_there_in_order(convert, threads):
-    """Against pandas: 200,000 rows, of which a part has gaps, in the order of users, times and lines."""
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv", "frame", "parquet"])
+def test_many_rows_are_all_there_in_order(convert, tmp_path, form):
+    """Against pandas: 300,000 rows, of which a part has gaps, in the order of users, times and lines, whichever of two
+    threads read them."""
+    import duckdb
+
     rng = np.random.default_rng(0)
-    size = 200_000
+    size = 300_000
     frame = pd.DataFrame(
         {
             "user": rng.integers(0, 9_000, size).astype(str),
             "item": rng.integers(0, 900, size).astype(str),
-            "time": rng.integers(1_500_000_000, 1_500_050_000, size),
+            "time": rng.integers(1_500_000_000, 1_500_000_100, size),
             "n": np.arange(size),
         }
     )
     frame.loc[rng.random(size) < 0.01, "item"] = ""
-    manifest, files = convert(frame.to_csv(index=False), threads=threads, core=20)
+    given = frame.to_csv(index=False) if form == "csv" else frame
+    if form == "parquet":
+        given = tmp_path / "events.parquet"
+        duckdb.connect().execute(f"copy (from frame) to '{given}' (format parquet, row_group_size 4096)")
+    manifest, files = convert(given, threads=2, core=20, memory=1024)
     left = frame[frame["item"] != ""]
     while True:
         enough = (left.groupby("user")["n"].transform("size") >= 20) & (
