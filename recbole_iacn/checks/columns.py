@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from recbole_iacn.data.features import context_features
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
 
@@ -60,6 +61,7 @@ def check_columns(config: Any, read: Any) -> None:
         _check("preload_weight", vectors, source, FLOATS)
     _check_labels(config, files["inter"])
     _check_features(config, files)
+    _check_user_fields(config, files)
 
 
 def loaded(config: Any, read: Any) -> dict[str, dict[str, str]]:
@@ -113,6 +115,17 @@ def _check_labels(config, columns):
         raise ConfigError(
             f"{config['LABEL_FIELD']}: no such column is loaded and no negatives are drawn, so every row would be a "
             "click. Load it (load_col.inter), or set threshold, train_neg_sample_args or a protocol."
+        )
+
+
+def _check_user_fields(config, files):
+    """Something must join: of the user's columns the tokens, and the numbers that are features, or context."""
+    named = config["numerical_features"] or files["user"]
+    users = [name for name, kind in files["user"].items() if kind in TOKENS or name in named]
+    if config["user_fields"] and not {*users, *context_features(files["inter"], config)} - {config["USER_ID_FIELD"]}:
+        raise ConfigError(
+            "user_fields: no column of the user table and no context column of the interactions is loaded, so nothing "
+            "would join; see load_col.user and load_col.inter, or leave user_fields out"
         )
 
 
