@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from recbole_iacn.checks.labelled import check_labels
+from recbole_iacn.data.features import context_features
 from recbole_iacn.data.labels import scores_labels
 from recbole_iacn.data.times import check_time_type
 from recbole_iacn.errors import ConfigError, did_you_mean
@@ -64,6 +65,7 @@ def check_columns(config: Any, read: Any) -> None:
         _check("preload_weight", vectors, source, FLOATS)
     check_labels(config, files["inter"])
     _check_features(config, files)
+    _check_user_fields(config, files)
 
 
 def loaded(config: Any, read: Any) -> dict[str, dict[str, str]]:
@@ -128,6 +130,17 @@ def _check_unloaded(config, files):
             raise ConfigError(
                 f"unused_col.{source}: for columns of inter only; leave {names[0]!r} out of load_col.{source}"
             )
+
+
+def _check_user_fields(config, files):
+    """Something must join: of the user's columns the tokens, and the numbers that are features, or context."""
+    named = config["numerical_features"] or files["user"]
+    users = [name for name, kind in files["user"].items() if kind in TOKENS or name in named]
+    if config["user_fields"] and not {*users, *context_features(files["inter"], config)} - {config["USER_ID_FIELD"]}:
+        raise ConfigError(
+            "user_fields: no column of the user table and no context column of the interactions is loaded, so nothing "
+            "would join; see load_col.user and load_col.inter, or leave user_fields out"
+        )
 
 
 def _check_features(config, files):

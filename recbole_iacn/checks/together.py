@@ -38,6 +38,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
     _check_columns(config)
     _check_negatives(config)
+    _check_user_fields(config, model_class)
     _check_transform(config)
     _check_paths(config)
     if config["learner"].lower() == "sparse_adam":
@@ -75,6 +76,13 @@ def _check_modes(config, ours):
         )
     if ranked and "labeled" in modes:
         raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} needs ranks; set full, or uni100")
+
+
+def _check_user_fields(config, model_class):
+    """Other backbones than DIN and DIEN read all fields as they are."""
+    names = [base.__name__ for base in inspect.getmro(model_class)]
+    if config.get("user_fields") and not {"DIN", "DIEN"}.intersection(names):
+        raise ConfigError(f"user_fields: {names[0]} reads user and context fields as it is; leave it out")
 
 
 def _check_sequential(config):
