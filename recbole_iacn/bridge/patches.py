@@ -175,6 +175,20 @@ PATCHES = (
         "the files are called lightgbm.yaml and xgboost.yaml, which a case-sensitive file system does not find",
         issues=(1883,),
     ),
+    Patch(
+        "recbole.evaluator.collector",
+        "scoring.patch_collected",
+        "what is collected for metrics may be a count",
+        "ItemCoverage, GiniIndex, AveragePopularity and TailPercentage abort: 'int' object has no attribute 'cpu'",
+        issues=(2071,),
+    ),
+    Patch(
+        "recbole.utils.case_study",
+        "scoring.patch_case_study",
+        "full_sort_scores and full_sort_topk reject users without a row of their own, or with several",
+        "they return fewer or more rows than users, so that a row is another user's",
+        issues=(848, 1140, 1169, 1178),
+    ),
     # What makes RecBole know this package.
     Patch(
         _CONFIG,
