@@ -239,8 +239,8 @@ PATCHES = (
     Patch(
         _TRAINER,
         "datasets.patch_full_sort",
-        "a full sort ranks among the candidates that a protocol's loader supplies",
-        "RecBole scores sampled candidates row by row",
+        "a full sort ranks among what a protocol's loader supplies; of equal scores the clicked item takes the middle",
+        "RecBole scores sampled candidates row by row, and leaves the order of equal scores to torch.topk",
         PROTOCOL,
     ),
     Patch(
