@@ -15,14 +15,16 @@ import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from torch import Tensor
 
-from recbole_iacn.data.loader import clicks, own_items, stream
-from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.loader import clicked_items, clicks, own_items, stream
+from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
+
+_BLOCK = 32  # rows of all items' scores that a core's cache holds
 
 
 def places(own: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:
@@ -96,7 +98,7 @@ class AllItems:
         row, clicked = row.to(scores.device), clicked.to(scores.device)
         if self.never is not None:
             scores[:, self.never.to(scores.device)] = -torch.inf
-        unclear = ((scores == scores[row, clicked].unsqueeze(1)).sum(dim=1) != 1) | scores.amax(dim=1).isnan()
+        unclear = _has_ties(scores, scores[row, clicked])
         if unclear.any():
             scores = scores.to(torch.promote_types(scores.dtype, torch.float))  # places are integers
             scores[unclear] = _by_place(scores[unclear], clicked[unclear], self._hidden(scores)[unclear])
@@ -112,6 +114,20 @@ class AllItems:
             row, item = self.left_out
             hidden[row.to(scores.device), item.to(scores.device)] = True
         return hidden
+
+
+def _has_ties(scores, own):
+    """True for rows with another score like the clicked item's, or with a NaN, shape (B,).
+
+    On a CPU by blocks that its cache holds, and with numbers for a comparison's result, which add up faster.
+    """
+    block = _BLOCK if scores.device.type == "cpu" else len(scores)
+    unclear = torch.empty(len(scores), dtype=torch.bool, device=scores.device)
+    equal = torch.empty_like(scores[:block], dtype=torch.float)
+    for rows, value, result in zip(scores.split(block), own.unsqueeze(1).split(block), unclear.split(block)):
+        same = torch.eq(rows, value, out=equal[: len(rows)]).sum(dim=1)
+        result[:] = (same != 1) | rows.sum(dim=1).isnan()
+    return unclear
 
 
 def _by_place(scores, clicked, hidden):
@@ -131,17 +147,25 @@ def _by_place(scores, clicked, hidden):
 
 
 class RankingEvalDataLoader(FullSortEvalDataLoader):
-    """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with the items to
-    leave out (``mask_history: True``: those that the user clicked before)."""
+    """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with what is left
+    out (``mask_history: True``: the items that the user clicked before; ``negative_items: clicked``: those that nobody
+    clicked)."""
 
     def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=False)
         self.candidates: Tensor | None = None
         self.left_out: _Earlier | None = None
-        users = dataset.inter_feat[self.uid_field].numpy()
+        self.never: Tensor | None = None
+        clicked, ranked = clicked_items(sampler.dataset), np.arange(1, dataset.item_num)
         if is_sampled(config):
-            self.candidates = torch.from_numpy(self._draw(users, sampler))
-        elif config["mask_history"]:
+            users = dataset.inter_feat[self.uid_field].numpy()
+            ranked = self._draw(users, sampler)
+            self.candidates = torch.from_numpy(ranked)
+        elif config["negative_items"] == "clicked":
+            self.never = torch.from_numpy(np.setdiff1d(ranked, clicked))
+            ranked = clicked
+        notice_unclicked(sampler.dataset, clicked, ranked, sampler.phase)
+        if config["mask_history"]:
             self.left_out = _Earlier(dataset, sampler)
 
     def _draw(self, users, sampler):
@@ -157,7 +181,7 @@ class RankingEvalDataLoader(FullSortEvalDataLoader):
         if self.candidates is not None:
             return rows, Candidates(self.candidates[numbers]), positive_u, positive_i
         left_out = self.left_out.of(numbers, positive_i) if self.left_out else None
-        return rows, AllItems(left_out), positive_u, positive_i
+        return rows, AllItems(left_out, self.never), positive_u, positive_i
 
 
 class _Earlier:
