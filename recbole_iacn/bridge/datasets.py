@@ -233,7 +233,7 @@ def patch_value_metrics(module):
 
 
 def patch_full_sort(module):
-    """Let a full sort rank the clicked item among the candidates that one of our loaders supplies.
+    """Let a full sort rank the clicked item by our rule, among what one of our loaders supplies.
 
     Args:
         module: ``recbole.trainer.trainer``.
@@ -241,10 +241,10 @@ def patch_full_sort(module):
 
     @wrap(module.Trainer, "_full_sort_batch_eval")
     def full_sort_batch_eval(original, trainer, batch):
-        from recbole_iacn.data.ranking import Candidates
+        from recbole_iacn.data.ranking import AllItems, Candidates
 
         rows, among, positive_u, positive_i = batch
-        if not isinstance(among, Candidates):
+        if not isinstance(among, Candidates | AllItems):
             return original(trainer, batch)
-        rows, scores, positive_u, positive_i = original(trainer, (rows, None, positive_u, positive_i))
+        rows, scores, positive_u, positive_i = original(trainer, (rows, among.left_out, positive_u, positive_i))
         return rows, *among.ranked(scores, positive_u, positive_i)

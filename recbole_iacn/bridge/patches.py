@@ -207,6 +207,20 @@ PATCHES = (
         "without alias_of_item_id every history is another's; longer ones abort, or lose their newest entries",
         issues=(1813, 1933, 2139),
     ),
+    Patch(
+        "recbole.evaluator.collector",
+        "scoring.patch_collected",
+        "what is collected for metrics may be a count",
+        "ItemCoverage, GiniIndex, AveragePopularity and TailPercentage abort: 'int' object has no attribute 'cpu'",
+        issues=(2071,),
+    ),
+    Patch(
+        "recbole.utils.case_study",
+        "scoring.patch_case_study",
+        "full_sort_scores and full_sort_topk reject users without a row of their own, or with several",
+        "they return fewer or more rows than users, so that a row is another user's",
+        issues=(848, 1140, 1169, 1178),
+    ),
     # What makes RecBole know this package.
     Patch(
         _CONFIG,
@@ -280,8 +294,8 @@ PATCHES = (
     Patch(
         _TRAINER,
         "datasets.patch_full_sort",
-        "a full sort ranks among the candidates that a protocol's loader supplies",
-        "RecBole scores sampled candidates row by row",
+        "a full sort ranks among what a protocol's loader supplies; of equal scores the clicked item takes the middle",
+        "RecBole scores sampled candidates row by row, and leaves the order of equal scores to torch.topk",
         PROTOCOL,
     ),
     Patch(
