@@ -3,7 +3,7 @@
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
-from recbole_iacn.data.protocol import protocol_settings
+from recbole_iacn.data.protocol import metric_defaults, protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
 from recbole_iacn.settings import sources
 
@@ -56,6 +56,8 @@ def patch_config(module):
         if fixed:
             settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
         config.internal_config_dict.update(fixed)
+        if protocol:
+            _meet(protocol, config.internal_config_dict, given, model_class)
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):
@@ -74,7 +76,7 @@ def patch_config(module):
         if ours or checked:
             settings.check_values(final, config.model_class)
             together.check_together(final, config.model_class)
-        gauc = _take_gauc(final) if ours else []
+        gauc = _take_gauc(final)
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
@@ -107,6 +109,16 @@ def _add_defaults(config, model_class):
     return (*groups, *of_trainer)
 
 
+def _meet(protocol, defaults, given, model_class):
+    """Let a model's defaults meet a protocol: metrics that it can measure, and no negatives for a full softmax."""
+    if "metrics" not in given and evaluation.misfits(defaults["metrics"], protocol):
+        fitting = metric_defaults(protocol, evaluation.gives_probabilities(model_class, {**defaults, **given}))
+        defaults.update(fitting)
+    loss = given.get("loss_type", defaults.get("loss_type"))
+    if loss == "CE" and not hasattr(model_class, "input_type") and "train_neg_sample_args" not in given:
+        defaults["train_neg_sample_args"] = None
+
+
 def _with_defaults(model_class):
     """The name of the nearest ancestor of a class that is a RecBole model; the class's own name if there is none."""
     names = [base.__name__ for base in model_class.__mro__]
@@ -123,12 +135,15 @@ def _evaluated_as(stock, dataset):
 
 
 def _take_gauc(final):
-    """Hide GAUC from RecBole if it is combined with value metrics, which RecBole rejects; our trainer computes it from
-    scores. Alone, or combined with ranking metrics, GAUC is RecBole's own."""
+    """Hide GAUC from RecBole if it is combined with value metrics, which RecBole rejects; trainers compute it from
+    scores (:func:`recbole_iacn.bridge.datasets.patch_value_metrics`). Alone, or combined with ranking metrics, GAUC is
+    RecBole's own. Decision trees have their own evaluation, without users."""
     from recbole.evaluator import metric_types
-    from recbole.utils import EvaluatorType
+    from recbole.utils import EvaluatorType, ModelType
 
     metrics = [final["metrics"]] if isinstance(final["metrics"], str) else list(final["metrics"])
+    if final["MODEL_TYPE"] == ModelType.DECISIONTREE:
+        return []
     others = [name for name in metrics if name.lower() != "gauc"]
     if not any(metric_types.get(name.lower()) == EvaluatorType.VALUE for name in others):
         return []

@@ -130,8 +130,30 @@ def patch_row_numbers(module):
     module.list = lambda values: values if isinstance(values, range) else list(values)
 
 
+def patch_value_metrics(module):
+    """Let every trainer compute GAUC beside AUC and LogLoss, from scores, as this package's trainer does.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+
+    @wrap(module.Trainer, "__init__")
+    def start(original, trainer, config, model):
+        from recbole.utils import EvaluatorType
+
+        original(trainer, config, model)
+        if config["eval_type"] == EvaluatorType.VALUE and "gauc" in [name.lower() for name in config["metrics"]]:
+            from recbole_iacn.training.metrics import value_evaluation
+
+            trainer.eval_collector, trainer.evaluator = value_evaluation(config)
+
+
 def patch_full_sort(module):
     """Let a full sort rank the clicked item among the candidates that one of our loaders supplies.
+
+    A model whose score of an item takes long, a click model, then scores the candidates alone. For one without a full
+    sort of its own, such as RecBole's DIN, pairs are scored in parts of ``eval_batch_size``; RecBole first makes the
+    pairs of all rows of a batch and all items.
 
     Args:
         module: ``recbole.trainer.trainer``.
@@ -142,7 +164,34 @@ def patch_full_sort(module):
         from recbole_iacn.data.ranking import Candidates
 
         rows, among, positive_u, positive_i = batch
-        if not isinstance(among, Candidates):
-            return original(trainer, batch)
-        rows, scores, positive_u, positive_i = original(trainer, (rows, None, positive_u, positive_i))
-        return rows, *among.ranked(scores, positive_u, positive_i)
+        sampled = isinstance(among, Candidates)
+        scores = _scores_by_candidate(trainer, rows, among.items if sampled else None, positive_i)
+        if scores is None:
+            batch = rows, None if sampled else among, positive_u, positive_i
+            rows, scores, positive_u, positive_i = original(trainer, batch)
+        elif not sampled and among is not None:
+            scores[among] = -float("inf")
+        return rows, *(among.ranked(scores, positive_u, positive_i) if sampled else (scores, positive_u, positive_i))
+
+
+def _scores_by_candidate(trainer, rows, drawn, clicked):
+    """Scores (B, items) of a model whose scores take long, -inf where an item is no candidate; None for a model that
+    scores all items at once."""
+    import torch
+    from recbole.model.abstract_recommender import AbstractRecommender
+
+    from recbole_iacn.model.click.full_sort import score_pairs
+
+    model, count = trainer.model, trainer.tot_item_num
+    has_full_sort = type(model).full_sort_predict is not AbstractRecommender.full_sort_predict
+    if has_full_sort and (drawn is None or not hasattr(model, "candidate_scores")):
+        return None
+    items = torch.arange(1, count).expand(len(rows), -1)
+    if drawn is not None:
+        items = torch.cat([drawn, clicked.unsqueeze(1)], dim=1)
+    rows, items = rows.to(trainer.device), items.to(trainer.device)
+    if has_full_sort:
+        found = model.candidate_scores(rows, items)
+    else:
+        found = score_pairs(model.predict, rows, items, trainer.item_tensor, trainer.test_batch_size)
+    return torch.full((len(rows), count), -torch.inf, device=trainer.device).scatter_(1, items, found.float())

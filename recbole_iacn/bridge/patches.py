@@ -224,6 +224,12 @@ PATCHES = (
     ),
     Patch(
         _TRAINER,
+        "datasets.patch_value_metrics",
+        "GAUC is measured beside AUC and LogLoss",
+        "RecBole has GAUC for ranked items only, and rejects it beside AUC",
+    ),
+    Patch(
+        _TRAINER,
         "datasets.patch_full_sort",
         "a full sort ranks among the candidates that a protocol's loader supplies",
         "RecBole scores sampled candidates row by row",

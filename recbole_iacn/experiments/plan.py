@@ -27,7 +27,7 @@ from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX, click_models, recbole_models
+from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 
 MODES = ("off", "width", "full")
 _KEYS = (
@@ -120,7 +120,8 @@ def read_plan(path: str | Path, data_path: str | None = None, datasets: list[str
     given = _read(path)
     lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
     _one_of(path, "datasets", datasets or [], lists["datasets"])
-    _one_of(path, "models", lists["models"], (*click_models(), *FAMILY, *recbole_models()))
+    interest_aware = tuple(name + SUFFIX for name in click_models())
+    _one_of(path, "models", lists["models"], (*click_models(), *interest_aware, *OWN, *recbole_models()))
     modes = _modes(path, given, lists["models"])
     sweep, rules = given.get("sweep") or {}, given.get("only") or []
     for key in sweep:
