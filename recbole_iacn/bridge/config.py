@@ -3,7 +3,7 @@
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
-from recbole_iacn.data.protocol import metric_defaults, protocol_settings
+from recbole_iacn.data.protocol import PROTOCOLS, metric_defaults, protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
 from recbole_iacn.settings import sources
 
@@ -52,10 +52,14 @@ def patch_config(module):
         if ours or model in registered or getattr(config, "checked", False):
             settings.check_readers(given, model_class, readers)
         protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
+        if ours and protocol is None and isinstance(given.get("eval_args"), dict):
+            # RecBole would complete them by a split in random order.
+            given["eval_args"] = {**config.internal_config_dict.get("eval_args", {}), **given["eval_args"]}
         fixed = protocol_settings(protocol, given)
         if fixed:
             settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
         config.internal_config_dict.update(fixed)
+        config.internal_config_dict.update(_for_labels(protocol, given, config.internal_config_dict, model_class))
         if protocol:
             _meet(protocol, config.internal_config_dict, given, model_class)
 
@@ -100,7 +104,9 @@ def patch_config(module):
 def _add_defaults(config, model_class):
     """Put a model's own defaults over RecBole's; returns the groups of settings that it and its trainer read."""
     from recbole_iacn.settings import group, table
+    from recbole_iacn.settings.general import General
 
+    config.internal_config_dict.update(group.defaults(General))
     tasks = config.external_config_dict.get("auxiliary_tasks")
     groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
     for one in groups:
@@ -109,11 +115,28 @@ def _add_defaults(config, model_class):
     return (*groups, *of_trainer)
 
 
+def _for_labels(protocol, given, defaults, model_class):
+    """No drawn negatives for a model that learns from labels, in a run that is evaluated by them, unless the user sets
+    some."""
+    from recbole.utils import InputType
+
+    labelled = protocol is not None and PROTOCOLS[protocol].labelled
+    evaluation = given.get("eval_args") or {}
+    if not labelled and (protocol or not isinstance(evaluation, dict) or evaluation.get("mode") != "labeled"):
+        return {}
+    kind = getattr(model_class, "input_type", None)
+    loss = given.get("loss_type", defaults.get("loss_type"))
+    if kind == InputType.PAIRWISE or (kind is None and loss in ("BPR", "CE")):
+        return {}
+    return {} if "train_neg_sample_args" in given else {"train_neg_sample_args": None}
+
+
 def _meet(protocol, defaults, given, model_class):
-    """Let a model's defaults meet a protocol: metrics that it can measure, and no negatives for a full softmax."""
-    if "metrics" not in given and evaluation.misfits(defaults["metrics"], protocol):
-        fitting = metric_defaults(protocol, evaluation.gives_probabilities(model_class, {**defaults, **given}))
-        defaults.update(fitting)
+    """Let a model's defaults meet a protocol: metrics that both can measure, and no negatives for a full softmax."""
+    probabilities = evaluation.gives_probabilities(model_class, {**defaults, **given})
+    if "metrics" not in given and evaluation.misfits(defaults["metrics"], protocol, probabilities):
+        fitting = metric_defaults(protocol, probabilities)
+        defaults.update({key: value for key, value in fitting.items() if key not in given})
     loss = given.get("loss_type", defaults.get("loss_type"))
     if loss == "CE" and not hasattr(model_class, "input_type") and "train_neg_sample_args" not in given:
         defaults["train_neg_sample_args"] = None

@@ -2,19 +2,20 @@
 
 import types
 
-import numpy as np
+import pandas as pd
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.files import check_negatives_files
-from recbole_iacn.data.protocol import ranks_items
+from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 
 
 def patch_sorting(module):
-    """Under a protocol, sort interactions by time before RecBole rounds timestamps to float32.
+    """Under a protocol, sort the interactions of RecBole's sequential datasets by user and exact time, before times are
+    rounded to float32, in which Unix times are off by up to 64 s.
 
-    In float32, Unix times are off by up to 128 s; RecBole's later sorts are stable and keep the exact order.
+    RecBole's later sorts are stable and keep the exact order.
 
     Args:
         module: ``recbole.data.dataset.sequential_dataset``.
@@ -22,12 +23,60 @@ def patch_sorting(module):
 
     @wrap(module.SequentialDataset, "_change_feat_format")
     def change_format(original, dataset):
-        if dataset.config["protocol"] and not dataset.config["benchmark_filename"]:
-            clicks = dataset.inter_feat
-            user, time = (clicks[field].to_numpy() for field in (dataset.uid_field, dataset.time_field))
-            if ((user[1:] < user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] < time[:-1]))).any():
-                dataset.inter_feat = clicks.take(np.lexsort((time, user))).reset_index(drop=True)
+        _sort(dataset, by_user=True)
         original(dataset)
+
+
+def patch_rows(module):
+    """Under a protocol, let every dataset have exact times and labels: rows that are not clicks are left out, or scored
+    by their labels, and a split by time is exact.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+    from recbole_iacn.data import labels, order
+
+    def prepares_itself(dataset):
+        return hasattr(dataset, "row_times")  # HistoryDataset
+
+    @wrap(module.Dataset, "_fill_nan")
+    def fill_nan(original, dataset):
+        if dataset.config["protocol"]:
+            labels.reject_empty_labels(dataset)
+        original(dataset)
+
+    @wrap(module.Dataset, "_set_label_by_threshold")
+    def set_label(original, dataset):
+        original(dataset)
+        if dataset.config["protocol"] and not prepares_itself(dataset):
+            labels.prepare_labels(dataset)
+
+    @wrap(module.Dataset, "_normalize")
+    def normalize(original, dataset):
+        if dataset.config["protocol"] and not prepares_itself(dataset):
+            order.remember_times(dataset)
+        original(dataset)
+
+    @wrap(module.Dataset, "_change_feat_format")
+    def change_format(original, dataset):
+        if not hasattr(dataset, "max_item_list_len"):  # a sequential dataset is sorted by users, too
+            _sort(dataset, by_user=False)
+        original(dataset)
+
+    @wrap(module.Dataset, "_calcu_split_ids")
+    def split_ids(original, dataset, tot, ratios):
+        if not is_labelled(dataset.config):
+            return original(dataset, tot, ratios)
+        times = dataset.row_times() if prepares_itself(dataset) else dataset.times
+        return order.cuts_by_time(times, dataset.config["time_shares"])
+
+
+def _sort(dataset, by_user):
+    from recbole_iacn.data.order import sort_exactly
+
+    unsorted = dataset.config["protocol"] and not dataset.config["benchmark_filename"]
+    if unsorted and isinstance(dataset.inter_feat, pd.DataFrame) and not hasattr(dataset, "row_times"):
+        sort_exactly(dataset, by_user)
 
 
 def patch_reading(module):
@@ -48,7 +97,13 @@ def patch_loaders(module):
     Args:
         module: ``recbole.data.utils``.
     """
-    module.dataset_arguments = [*module.dataset_arguments, "protocol", "iacn_mode", "iacn_item_features"]
+    module.dataset_arguments = [
+        *module.dataset_arguments,
+        "protocol",
+        "iacn_mode",
+        "iacn_item_features",
+        "history_rows",
+    ]
 
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
@@ -100,6 +155,8 @@ def patch_loaders(module):
             chosen = loader.ProtocolTrainDataLoader
         elif ranks_items(config):
             from recbole_iacn.data.ranking import RankingEvalDataLoader as chosen
+        elif is_labelled(config):
+            chosen = original(config, phase)
         else:
             chosen = loader.ProtocolEvalDataLoader
         return loader.shared(chosen) if parallel.active() else chosen

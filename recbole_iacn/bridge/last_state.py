@@ -9,7 +9,7 @@ from torch import nn
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.evaluation import LAST_STATE_MODELS
-from recbole_iacn.nn.lookup import look_up, take
+from recbole_iacn.nn.lookup import look_up
 from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
@@ -40,13 +40,10 @@ def gru4rec(model, history, length):
     Args:
         model (recbole.model.sequential_recommender.GRU4Rec): the model whose layers are used.
         history (torch.LongTensor): items, oldest first, padded at the end, shape (B, L).
-        length (torch.LongTensor): numbers of real positions, at least 1, shape (B,).
+        length (torch.LongTensor): numbers of real positions, shape (B,).
 
     Returns:
-        torch.Tensor: the last state, shape (B, D).
-
-    Raises:
-        ValueError: a history is empty.
+        torch.Tensor: the last state, shape (B, D); of an empty history that of a GRU which has read nothing.
     """
     positions = TimeMajor(length, history.shape[1])
     states = model.emb_dropout(look_up(positions.of(history), model.item_embedding))
@@ -54,7 +51,7 @@ def gru4rec(model, history, length):
     for of_input, of_state in model.gru_layers.all_weights:
         x = nn.functional.linear(states, of_input)
         states = recur(x, positions.sizes, of_state, of_state.new_zeros(len(of_state)), one, -one)
-    return model.dense(take(states, positions.last))
+    return model.dense(positions.final(states))
 
 
 def sasrec(model, history, length):

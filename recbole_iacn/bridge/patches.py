@@ -212,9 +212,17 @@ PATCHES = (
         _SEQUENTIAL,
         "datasets.patch_sorting",
         "interactions are sorted before times are rounded to float32",
-        "Unix times are off by up to 128 s, which changes the order",
+        "Unix times are off by up to 64 s, which changes the order",
         PROTOCOL,
         issues=(1653, 2204),
+    ),
+    Patch(
+        _DATASET,
+        "datasets.patch_rows",
+        "rows that are not clicks are left out or scored by their labels, and splits by time are exact",
+        "every row would be a click, and float32 times would let later rows into the training part",
+        PROTOCOL,
+        issues=(1862, 2035, 2066),
     ),
     Patch(
         "recbole.data.dataloader.abstract_dataloader",
@@ -250,6 +258,12 @@ PATCHES = (
         "it computes all positions, padding included",
         SETTING,
         "last_state_only",
+    ),
+    Patch(
+        "recbole.model.sequential_recommender.dien",
+        "empty_histories.patch_empty_histories",
+        "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",
+        "PyTorch packs no sequence of length 0, and a batch without any pair has an auxiliary loss of 0/0",
     ),
     # What several processes and pinned memory need.
     Patch(

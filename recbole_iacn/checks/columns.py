@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from recbole_iacn.checks.labelled import check_labels
+from recbole_iacn.data.labels import scores_labels
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
 
@@ -58,7 +60,7 @@ def check_columns(config: Any, read: Any) -> None:
         source = next((columns for columns in files.values() if one in columns), every)
         _check("preload_weight", one, every, ("token",))
         _check("preload_weight", vectors, source, FLOATS)
-    _check_labels(config, files["inter"])
+    check_labels(config, files["inter"])
     _check_features(config, files)
 
 
@@ -90,7 +92,9 @@ def _check_unloaded(config, files):
     for source in config["unload_col"] or ():
         if (config["load_col"] or {}).get(source, "*") != "*":
             raise ConfigError(f"unload_col.{source}: load_col names the columns of that file; leave one of them out")
-    needed = {config[key]: key for key in ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "LABEL_FIELD")}
+    needed = {config[key]: key for key in ("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD")}
+    if scores_labels(config):
+        needed[config["LABEL_FIELD"]] = "LABEL_FIELD"
     for source, names in (config["unused_col"] or {}).items():
         for name in names:
             _check(f"unused_col.{source}", name, files.get(source, {}))
@@ -100,20 +104,6 @@ def _check_unloaded(config, files):
             raise ConfigError(
                 f"unused_col.{source}: for columns of inter only; leave {names[0]!r} out of load_col.{source}"
             )
-
-
-def _check_labels(config, columns):
-    """A model that learns from labels must have them, or draw negatives."""
-    from recbole.utils import InputType
-
-    negatives = config["train_neg_sample_args"] or {"distribution": None}
-    by_label = getattr(config.model_class, "input_type", None) == InputType.POINTWISE
-    drawn = negatives["distribution"] not in (None, "None", "none")
-    if by_label and not drawn and config["LABEL_FIELD"] not in columns and not config["threshold"]:
-        raise ConfigError(
-            f"{config['LABEL_FIELD']}: no such column is loaded and no negatives are drawn, so every row would be a "
-            "click. Load it (load_col.inter), or set threshold, train_neg_sample_args or a protocol."
-        )
 
 
 def _check_features(config, files):

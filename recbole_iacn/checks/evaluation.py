@@ -42,12 +42,14 @@ def check_metrics(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"valid_metric: {best} takes no cutoff, got {config['valid_metric']!r}")
 
 
-def misfits(metrics: str | list[str], protocol: str | None) -> list[str]:
+def misfits(metrics: str | list[str], protocol: str | None, probabilities: bool = True) -> list[str]:
     """Those metrics that a protocol cannot measure: of scores where it ranks, of ranks where it scores rows.
 
     Args:
         metrics (str or list of str): known metrics.
         protocol (str or None): its name; without one there are none. GAUC fits every protocol.
+        probabilities (bool): whether scores are probabilities; otherwise LogLoss is none of the metrics that can be
+            measured. Defaults to True.
     """
     from recbole.evaluator import metric_types
     from recbole.utils import EvaluatorType
@@ -55,7 +57,12 @@ def misfits(metrics: str | list[str], protocol: str | None) -> list[str]:
     if not protocol:
         return []
     other = EvaluatorType.VALUE if PROTOCOLS[protocol].ranks_items else EvaluatorType.RANKING
-    return [name for name in names_of(metrics) if name.lower() != "gauc" and metric_types[name.lower()] == other]
+    names = {name: name.lower() for name in names_of(metrics)}
+    return [
+        name
+        for name, lower in names.items()
+        if (lower != "gauc" and metric_types[lower] == other) or (lower == "logloss" and not probabilities)
+    ]
 
 
 def check_fit(config: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The command ``recbole-iacn train``, also available as ``run_recbole_iacn.py``: one run with RecBole's flags."""
 
 import argparse
+import os
 import re
 import sys
 from typing import Any
@@ -8,13 +9,16 @@ from typing import Any
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.quick_start import run
+from recbole_iacn.settings.sources import naming_file, with_dataset_yaml
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     """Train a model according to a command line with RecBole's flags, which are checked first.
 
     The flags are ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset``, and
-    ``--key=value`` for every setting. On a wrong setting, print one line and exit with code 2.
+    ``--key=value`` for every setting. Settings that lie beside the data, ``<data_path>/<dataset>/<dataset>.yaml``, are
+    read below those of ``--config_files``, which are below the flags; one line says so, ``--no_dataset_yaml`` leaves
+    them out. On a wrong setting, print one line and exit with code 2.
 
     Args:
         arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
@@ -27,6 +31,11 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     parser.add_argument("--model", "-m", default="DIN_IaCN", help="model name (default: %(default)s)")
     parser.add_argument("--dataset", "-d", default="ml-100k", help="dataset name (default: %(default)s)")
     parser.add_argument("--config_files", default="", help="YAML files, separated by spaces")
+    parser.add_argument(
+        "--no_dataset_yaml",
+        action="store_true",
+        help="do not read DATA_PATH/DATASET/DATASET.yaml",
+    )
     parser.add_argument("--nproc", type=int, default=1, help="number of processes on this machine")
     parser.add_argument("--ip", default="localhost", help="address of the first machine")
     parser.add_argument("--port", default="5678", help="port of the first machine")
@@ -35,11 +44,23 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     known, rest = parser.parse_known_args(arguments)
     given = vars(known)
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain
+    files, settings_given = given.pop("config_files").split(), {}
     try:
-        return run(config_file_list=given.pop("config_files").split(), config_dict=_settings(rest), **given)
+        settings_given = _settings(rest)
+        if not given.pop("no_dataset_yaml"):
+            files = _found(given["dataset"], files, settings_given.get("data_path"))
+        return run(config_file_list=files, config_dict=settings_given, **given)
     except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:
+    """The config files with the dataset's own before them, which one line reports."""
+    every = with_dataset_yaml(dataset, files, data_path)
+    if len(every) > len(files) and os.environ.get("RANK", "0") == "0":  # once, where torchrun starts several processes
+        print(f"settings of {every[0]} are read, below all others (--no_dataset_yaml leaves them out)", flush=True)
+    return every
 
 
 def _settings(arguments: list[str]) -> dict[str, str]:

@@ -80,28 +80,3 @@ class InterestAwareDataset(HistoryDataset):
         self.field2id_token[alias] = self.field2id_token[field]
         self.field2token_id[alias] = self.field2token_id[field]
         self.auxiliary_fields |= {alias}
-
-    def build(self) -> list[Any]:
-        self._check_labels()
-        return super().build()
-
-    def _check_labels(self):
-        label = self.label_field
-        if label not in self.inter_feat:
-            return  # negatives are drawn; recbole_iacn.checks.columns checks that
-        if self.config["protocol"]:
-            raise ConfigError(
-                f"{label}: protocol {self.config['protocol']!r} treats every row as a click and draws the others "
-                "itself, but the data contains labels. Keep the clicks only (val_interval) and drop the label, or set "
-                "protocol: null and eval_args.mode: labeled."
-            )
-        if self.config["train_neg_sample_args"]["distribution"] != "none":
-            raise ConfigError(
-                f"{label}: the data contains labels, but train_neg_sample_args draws negatives, too, and RecBole would "
-                "then treat every row as a click. Set train_neg_sample_args: ~, or drop the label."
-            )
-        if self.inter_feat[label].nunique() < 2:
-            raise ConfigError(
-                f"{label}: all {len(self.inter_feat)} rows carry the label {self.inter_feat[label].iloc[0]:g}, so "
-                "there is nothing to learn or to rank. Set threshold (e.g. {rating: 4}) or provide both classes."
-            )

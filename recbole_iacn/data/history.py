@@ -3,7 +3,9 @@
 It yields the same rows as RecBole's own, in the same order, to the last value.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,15 @@ from recbole.utils import FeatureType
 from torch import Tensor
 
 from recbole_iacn.data import reading
+from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labels, reject_empty_labels, scores_labels
+from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
+
+if TYPE_CHECKING:
+    from recbole.config import Config
 
 _DTYPES = {FeatureType.TOKEN: np.int64, FeatureType.FLOAT: np.float32}
 
@@ -32,10 +40,16 @@ class HistoryDataset(SequentialDataset):
     addition to RecBole's:
 
     Attributes:
-        clicks (tuple of torch.Tensor): user and item of every interaction, including those that are not a target.
+        clicks (tuple of torch.Tensor): user and item of every click, including those that are not a target.
+        shown (tuple, optional): users, items and exact times of what was shown and not clicked; None without labels.
+        times (numpy.ndarray): exact time of every interaction of the table behind the rows, see :meth:`row_times`.
+        labelled (bool): whether the data have labels.
     """
 
     clicks: tuple[Tensor, Tensor]
+    shown: tuple[Tensor, Tensor, Any] | None = None
+    times: Any = None
+    labelled = False
     inter_feat: Any  # a DataFrame while RecBole reads, then rows of clicks
 
     # --- Reading ------------------------------------------------------------------------------------------------
@@ -74,38 +88,102 @@ class HistoryDataset(SequentialDataset):
 
     # --- Windows ------------------------------------------------------------------------------------------------
 
+    def _fill_nan(self):
+        reject_empty_labels(self)
+        super()._fill_nan()
+
+    def _set_label_by_threshold(self):
+        super()._set_label_by_threshold()
+        prepare_labels(self, keeps_all=holds_all_rows(self.config))
+
+    def _normalize(self):
+        if not self.config["benchmark_filename"]:
+            remember_times(self)
+        super()._normalize()
+
+    def _change_feat_format(self):
+        if not self.config["benchmark_filename"]:
+            self._check_field("uid_field", "time_field")
+            sort_exactly(self, by_user=True)
+        super()._change_feat_format()
+
+    def sort(self, by: Any, ascending: Any = True) -> None:
+        """As in RecBole, but in the order of exact times."""
+        if by == self.time_field and ascending is True and self.times is not None:
+            self.inter_feat._reindex(torch.from_numpy(np.argsort(self.row_times(), kind="stable")))
+        else:
+            super().sort(by, ascending)
+
+    def row_times(self) -> np.ndarray:
+        """Exact time of each row, as in the file.
+
+        Returns:
+            numpy.ndarray: float64 or int64, shape (rows,).
+        """
+        return self.times[self.inter_feat.index.numpy()]
+
     def data_augmentation(self) -> None:
-        """Every interaction but a user's first becomes a row; its history is the last L interactions before it."""
+        """Interactions become rows, each with a history of the last L before it.
+
+        Without labels every interaction but a user's first is a row, and its history is what stands before it. With
+        labels a history holds what the user clicked (``history_rows``) at an earlier time; where the run is evaluated
+        by labels every interaction is a row, also with an empty history.
+        """
         self._aug_presets()
-        self._check_field("uid_field", "time_field")
-        self._sort_clicks()
-        before, is_target = _earlier_clicks(self.inter_feat[self.uid_field].numpy())
+        user = self.inter_feat[self.uid_field].numpy()
+        self.is_click = clicked = self._clicked()
+        self.clicks = clicks_of(self.inter_feat, self.label_field, (self.uid_field, self.iid_field))
+        in_history = np.ones(len(user), dtype=bool) if holds_all_rows(self.config) else clicked
+        before, stop = earlier(user, self.times if self.labelled else None, in_history)
+        is_target = clicked & (before > 0)
+        if scores_labels(self.config) and self.labelled:
+            is_target = np.ones(len(user), dtype=bool)
         if one_row_per_user(self.config):
-            is_target[:-1] &= ~is_target[1:]
+            is_target = _last_of_each_user(user, is_target)
         if not is_target.any():
             raise ConfigError(
-                f"{self.dataset_name}: no user has two interactions, so no row has a history. Is "
-                f"{self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
+                f"{self.dataset_name}: no row has a history: no user has two interactions"
+                + (" that are clicks at different times" if self.labelled else "")
+                + f". Is {self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
             )
+        self._set_rows(in_history, before, stop, is_target)
+
+    def _clicked(self):
+        if self.label_field not in self.inter_feat or not self.labelled:
+            return np.ones(len(self.inter_feat), dtype=bool)
+        return (self.inter_feat[self.label_field] > 0).numpy()
+
+    def _set_rows(self, in_history, before, stop, is_target):
+        """Turn the table of interactions into rows with windows over those that may stand in a history."""
         length = torch.from_numpy(np.minimum(before, self.max_item_list_len))
+        # To models that take the state at a history's last place an empty history is one padding item.
+        reported = length if self._reads_empty_histories() else length.clamp_min(1)
         clicks, self.inter_feat = self.inter_feat.interaction, None
-        shared = {name: Windows.over(clicks.pop(name)) for name in list(clicks)}
-        clicks = {name: column[1:] for name, column in shared.items()}
-        self.clicks = clicks[self.uid_field], clicks[self.iid_field]
+        if in_history.all():
+            shared = {name: Windows.over(clicks.pop(name)) for name in list(clicks)}
+            clicks = {name: column[1:] for name, column in shared.items()}
+        else:
+            shared = {name: Windows.over(column[torch.from_numpy(in_history)]) for name, column in clicks.items()}
+        self.in_history = in_history
         lists = {getattr(self, f"{name}_list_field"): shared[name] for name in shared if name != self.uid_field}
-        # Click t is at t + 1, after the leading zero, so a history that ends before it ends there.
-        stop = torch.arange(1, len(before) + 1, dtype=torch.int32)
+        # The s-th entry of a history is at s, after the leading zero, so a history with s entries before its end stops
+        # at s + 1.
+        stops = torch.from_numpy(stop + 1).to(torch.int32)
         self.inter_feat = HistoryInteraction(
-            {**clicks, self.item_list_length_field: length},
-            [Windows(lists, stop, length, self.max_item_list_len)],
+            {**clicks, self.item_list_length_field: reported},
+            [Windows(lists, stops, length, self.max_item_list_len)],
             torch.from_numpy(np.flatnonzero(is_target)),
         )
 
-    def _sort_clicks(self):
-        user, time = self.inter_feat[self.uid_field], self.inter_feat[self.time_field]
-        later = (user[1:] > user[:-1]) | ((user[1:] == user[:-1]) & (time[1:] >= time[:-1]))
-        if not later.all():
-            self.sort(by=[self.uid_field, self.time_field], ascending=True)
+    def _reads_empty_histories(self):
+        return is_ours(self.config["model"]) or self.config["model"] in ("DIN", "DIEN")
+
+    def build(self) -> list[Any]:
+        parts = super().build()
+        if self.labelled and scores_labels(self.config) and learns_from_clicks(self.config):
+            rows = parts[0].inter_feat
+            parts[0].inter_feat = rows[(rows[self.label_field] > 0) & (rows[self.item_list_length_field] > 0)]
+        return parts
 
     def _dataframe_to_interaction(self, data):
         """As in RecBole, but values are not copied one by one, and a benchmark file's lists are concatenated."""
@@ -144,17 +222,31 @@ class HistoryDataset(SequentialDataset):
         return self.join(batch) if join else batch
 
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
-        """As in RecBole, of all interactions of the rows and of each user's first one."""
-        first = self.inter_feat[self.item_list_length_field] == 1
-        firsts, suffix = self.inter_feat[first].gather(), self.config["LIST_SUFFIX"]
-        columns = {}
-        for name in (self.uid_field, self.iid_field, *([value_field] if value_field else [])):
-            history = name + suffix
-            more = firsts[history][:, 0] if name != self.uid_field and history in firsts else firsts[name]
-            columns[name] = torch.cat([self.inter_feat[name], more])
+        """As in RecBole, of all interactions of the rows and of each user's first one; with labels, of each user's
+        clicks up to the last row."""
+        names = (self.uid_field, self.iid_field, *([value_field] if value_field else []))
+        columns = self._clicks_so_far(names) if self.labelled else self._rows_and_firsts(names)
         return self._create_sparse_matrix(
             IndexedInteraction(columns), self.uid_field, self.iid_field, form, value_field
         )
+
+    def _rows_and_firsts(self, names):
+        first = self.inter_feat[self.item_list_length_field] == 1
+        firsts, suffix = self.inter_feat[first].gather(), self.config["LIST_SUFFIX"]
+        columns = {}
+        for name in names:
+            history = name + suffix
+            more = firsts[history][:, 0] if name != self.uid_field and history in firsts else firsts[name]
+            columns[name] = torch.cat([self.inter_feat[name], more])
+        return columns
+
+    def _clicks_so_far(self, names):
+        table, index = self.inter_feat.values, self.inter_feat.index.numpy()
+        user = table[self.uid_field].numpy()
+        last = np.full(self.user_num, -1)
+        np.maximum.at(last, user[index], index)
+        so_far = torch.from_numpy(self.is_click & (np.arange(len(user)) <= last[user]))
+        return {name: table[name][so_far] for name in names}
 
     # --- Splits -------------------------------------------------------------------------------------------------
 
@@ -182,15 +274,26 @@ class HistoryDataset(SequentialDataset):
         return [rows[from_end > left_out], *parts]
 
 
-def _earlier_clicks(user):
-    """Number of earlier clicks of the same user for each, and whether there are any; clicks are sorted by user."""
-    position = np.arange(len(user))
-    is_first = np.r_[True, user[1:] != user[:-1]]
-    return position - np.maximum.accumulate(np.where(is_first, position, 0)), ~is_first
+def holds_all_rows(config: Config) -> bool:
+    """Whether histories hold everything that the user was shown, clicked or not.
+
+    Args:
+        config (recbole.config.Config): final settings.
+    """
+    return config["history_rows"] == "all"
+
+
+def _last_of_each_user(user, is_target):
+    """The last target of each user; rows are sorted by user."""
+    places = np.flatnonzero(is_target)
+    last = np.zeros_like(is_target)
+    last[places[np.r_[user[places][1:] != user[places][:-1], True]]] = True
+    return last
 
 
 class TimedHistoryDataset(HistoryDataset):
-    """Adds the times of each history's clicks: whole seconds since the user's first click (column ``elapsed_list``).
+    """Adds the times of each history's clicks: the time since the user's first click (column ``elapsed_list``), in the
+    file's unit, int64 if all are whole numbers and otherwise float64.
 
     RecBole keeps time stamps as float32, in which current Unix times are 128 s apart, and for some datasets
     (``normalize_all`` of its ml-100k) scales them to [0, 1] first; here they are used as in the file.
@@ -199,21 +302,19 @@ class TimedHistoryDataset(HistoryDataset):
     def _normalize(self):
         if self.config["benchmark_filename"]:
             raise ConfigError(f"benchmark_filename: {self.config['model']} needs the time of every click; leave it out")
-        self._seconds = self.inter_feat[self.time_field].to_numpy(np.float64, copy=True)
         super()._normalize()
-
-    def _change_feat_format(self):
-        user, time = self.inter_feat[self.uid_field].to_numpy(), self._seconds
-        order = np.lexsort((time, user))
-        self.inter_feat = self.inter_feat.take(order).reset_index(drop=True)
-        user, time = user[order], time[order]
-        self._elapsed = torch.from_numpy((time - time[np.searchsorted(user, user)]).astype(np.int64))
-        super()._change_feat_format()
 
     def data_augmentation(self) -> None:
         super().data_augmentation()
-        columns = self.inter_feat.windows[0].columns
-        columns[ELAPSED + self.config["LIST_SUFFIX"]] = Windows.over(self._elapsed)
+        user, time = (
+            values[self.in_history] for values in (self.inter_feat.values[self.uid_field].numpy(), self.times)
+        )
+        elapsed = time - time[np.searchsorted(user, user)]
+        whole = elapsed.astype(np.int64)
+        elapsed = whole if (whole == elapsed).all() else elapsed.astype(np.float64)
+        self.inter_feat.windows[0].columns[ELAPSED + self.config["LIST_SUFFIX"]] = Windows.over(
+            torch.from_numpy(elapsed)
+        )
 
 
 class DIENHistoryDataset(HistoryDataset):
@@ -224,7 +325,7 @@ class DIENHistoryDataset(HistoryDataset):
 
     def data_augmentation(self) -> None:
         super().data_augmentation()
-        items = self.clicks[1].numpy()
+        items = self.inter_feat.values[self.iid_field].numpy()[self.in_history]
         random = np.random.default_rng([self.config["seed"], *_NEGATIVE_HISTORIES])
         drawn = random.integers(1, self.item_num - 1, size=len(items))
         drawn += drawn >= items

@@ -1,5 +1,6 @@
 """RecBole loaders for a named protocol. Evaluation negatives lie outside the user's own items and are drawn once;
-training negatives lie outside the user's training items if the protocol ranks, and otherwise outside all of the own.
+training negatives lie outside the user's training items if the protocol ranks or scores labels, and otherwise outside
+all of the own.
 
 RecBole draws evaluation negatives anew at every pass (RecBole #2077) and excludes the target only. Here the
 rows have a table of negatives: drawn once for validation and test, or read from the user's file; drawn again in every
@@ -22,7 +23,7 @@ from torch.utils.data import RandomSampler
 
 from recbole_iacn import parallel
 from recbole_iacn.data.negatives import read_negatives
-from recbole_iacn.data.protocol import ranks_items
+from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.errors import ConfigError
 
@@ -123,7 +124,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         self.negatives = None
 
     def excluded(self, phase: str) -> OwnItems:
-        if not ranks_items(self.config):
+        if not ranks_items(self.config) and not is_labelled(self.config):
             return super().excluded(phase)
         if not hasattr(self._dataset, "training_items"):
             # Of the training rows, and of each user's first interaction, which is not a target.

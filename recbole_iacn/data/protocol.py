@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
@@ -32,12 +32,17 @@ class Protocol:
             rows are scored (AUC). In training, a negative is then any item outside the user's training items; otherwise
             any item outside all of the user's items, including those of the test.
         sampled (bool): ranked among ``eval_negatives`` fixed items; otherwise among all.
+        labelled (bool): rows have labels and are scored by them; nothing is drawn. In all other protocols every row is
+            a click, and rows with label 0 are left out.
+        defaults (dict): further keys that it sets, unless the user does.
     """
 
     settings: dict[str, Any]
     one_row_per_user: bool = False
     ranks_items: bool = False
     sampled: bool = False
+    labelled: bool = False
+    defaults: dict[str, Any] = field(default_factory=lambda: {"threshold": None})
 
     @classmethod
     def scored(
@@ -65,7 +70,6 @@ class Protocol:
         fixed = {
             "eval_args": {"split": split, "order": "TO", "group_by": group_by, "mode": mode},
             "repeatable": True,
-            "threshold": None,  # every row is a click
             "train_neg_sample_args": {
                 "distribution": negatives,
                 "sample_num": 1,
@@ -89,6 +93,22 @@ class Protocol:
         mode = {"valid": "full", "test": "full"}
         eval_args = {"split": split, "order": "TO", "group_by": group_by, "mode": mode}
         return cls({"eval_args": eval_args, "repeatable": True, **settings}, ranks_items=True, sampled=sampled)
+
+    @classmethod
+    def shown(cls, **settings: Any) -> Protocol:
+        """Rows are what was shown, and are scored by their labels; metrics are AUC and the like.
+
+        One split by time for all users: the setting ``time_shares``. Rows of the same time stay in one part. Every row
+        is a row of training or of a test, also that of a user without an earlier click.
+
+        Args:
+            **settings: further keys that the protocol fixes.
+        """
+        mode = {"valid": "labeled", "test": "labeled"}
+        # The split is made by time_shares; RecBole only has to split all rows together, in the order of time.
+        eval_args = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": None, "mode": mode}
+        defaults = {"threshold": None, "metrics": ["AUC", "GAUC", "LogLoss"], "valid_metric": "AUC"}
+        return cls({"eval_args": eval_args, "repeatable": True, **settings}, labelled=True, defaults=defaults)
 
 
 _SHORT = {"uniform": "uni1", "popularity": "pop1"}  # RecBole's names for one negative
@@ -116,6 +136,8 @@ PROTOCOLS = Named(
         "leave_one_out_sampled": Protocol.ranked(_LAST_TESTS, sampled=True),
         # The same among all items (key mask_history: except those that the user has clicked before).
         "leave_one_out_full": Protocol.ranked(_LAST_TESTS),
+        # A log of what was shown, with labels: one split by time, as click-through rates are tested in practice.
+        "impressions_by_time": Protocol.shown(),
     },
 )
 
@@ -166,7 +188,8 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
             f"{clashes[0]}: protocol {name!r} fixes it to {settings[clashes[0]]}. "
             f"Leave {clashes[0]} out, or set protocol: null to choose it yourself."
         )
-    return copy.deepcopy(settings)
+    defaults = {key: value for key, value in PROTOCOLS[name].defaults.items() if key not in given}
+    return copy.deepcopy({**defaults, **settings})
 
 
 def metric_defaults(name: str, probabilities: bool) -> dict[str, Any]:
@@ -186,20 +209,27 @@ def metric_defaults(name: str, probabilities: bool) -> dict[str, Any]:
 
 def one_row_per_user(config: Config) -> bool:
     """True if the run's protocol has only a user's last item as a target and splits by users."""
-    name = config["protocol"]
-    return name is not None and PROTOCOLS[name].one_row_per_user
+    return _asks(config, "one_row_per_user")
 
 
 def ranks_items(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among others."""
-    name = config["protocol"]
-    return name is not None and PROTOCOLS[name].ranks_items
+    return _asks(config, "ranks_items")
 
 
 def is_sampled(config: Config) -> bool:
     """True if the run's protocol ranks the clicked item among ``eval_negatives`` fixed items."""
+    return _asks(config, "sampled")
+
+
+def is_labelled(config: Config) -> bool:
+    """True if the run's protocol scores rows by their labels."""
+    return _asks(config, "labelled")
+
+
+def _asks(config, attribute):
     name = config["protocol"]
-    return name is not None and PROTOCOLS[name].sampled
+    return name is not None and bool(getattr(PROTOCOLS[name], attribute))
 
 
 def _agrees(given, fixed):

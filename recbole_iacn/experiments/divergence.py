@@ -23,7 +23,8 @@ def interest_divergence(model: Any, data: Any, temperature: float = 0.1, rows: i
         batch (int): the number of rows per forward pass. Defaults to 200.
 
     Returns:
-        torch.Tensor: the divergence of each row, in nats, in [0, log 2]; 0 for a user with one interest.
+        torch.Tensor: the divergence of each row, in nats, in [0, log 2]; 0 for a user with one interest
+        or none.
     """
     model.eval()
     values = []

@@ -41,14 +41,16 @@ class LabelAwareAttention(nn.Module):
             interest_mask (torch.BoolTensor): True for the user's own interests, shape (B, K).
 
         Returns:
-            tuple: user vector (B, D) and attention weights (B, K), exactly 0 where the mask is False.
+            tuple: user vector (B, D) and attention weights (B, K), exactly 0 where the mask is False; both are 0 for a
+            user without interests.
         """
         scores = torch.einsum("bkd,bd->bk", interests, target)
-        scores = self._sharpen(scores).masked_fill(~interest_mask, -torch.inf)
+        scores = self._sharpen(scores).masked_fill(~interest_mask, torch.finfo(scores.dtype).min)
         if self.mode == "hard":
             weights = nn.functional.one_hot(scores.argmax(dim=-1), scores.shape[-1]).to(interests.dtype)
         else:
             weights = scores.softmax(dim=-1)
+        weights = weights * interest_mask
         return torch.einsum("bk,bkd->bd", weights, interests), weights
 
     def _sharpen(self, scores: Tensor) -> Tensor:

@@ -51,10 +51,11 @@ def target_interest(interests: Tensor, active: Tensor, target: Tensor, temperatu
         temperature (float): T > 0.
 
     Returns:
-        torch.Tensor: probabilities, shape (B, K).
+        torch.Tensor: probabilities, shape (B, K); zeros for a user without interests.
     """
     similarity = nn.functional.cosine_similarity(interests, target.unsqueeze(1), dim=-1)
-    return (similarity / temperature).masked_fill(~active, -torch.inf).softmax(dim=-1)
+    lowest = torch.finfo(similarity.dtype).min  # finite, so that a user without interests has no nan
+    return (similarity / temperature).masked_fill(~active, lowest).softmax(dim=-1) * active
 
 
 def distillation_loss(teacher: Tensor, logits: Tensor, active: Tensor, temperature: float) -> Tensor:

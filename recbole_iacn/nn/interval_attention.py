@@ -14,7 +14,9 @@ def personal_intervals(seconds: Tensor, mask: Tensor, span: int) -> Tensor:
     Source: Li et al. (TiSASRec), WSDM '20, section 3.2.
 
     Args:
-        seconds (torch.LongTensor): time of each click, from any origin, shape (B, L).
+        seconds (torch.Tensor): time of each click, int64 or float64, in any unit and from any origin, shape (B, L). Of
+            floats, a quotient that is less than 1e-6 below a whole number counts as that number, since decimal
+            fractions are rounded.
         mask (torch.BoolTensor): True where a click is real, shape (B, L).
         span (int): longer intervals are clipped to this value.
 
@@ -23,11 +25,13 @@ def personal_intervals(seconds: Tensor, mask: Tensor, span: int) -> Tensor:
     """
     apart = (seconds.unsqueeze(2) - seconds.unsqueeze(1)).abs()
     apart = apart.masked_fill(~(mask.unsqueeze(2) & mask.unsqueeze(1)), 0)
-    longest = torch.iinfo(apart.dtype).max
+    whole = not apart.is_floating_point()
+    longest = torch.iinfo(apart.dtype).max if whole else torch.finfo(apart.dtype).max
     unit = (
         apart.masked_fill(apart == 0, longest).flatten(1).amin(dim=1)
     )  # if there is none, all are 0 whatever the unit
-    return (apart // unit[:, None, None]).clamp_max(span)
+    unit = unit[:, None, None]
+    return (apart // unit if whole else (apart / unit + 1e-6).floor().clamp_max(span).long()).clamp_max(span)
 
 
 class IntervalBlock(nn.Module):

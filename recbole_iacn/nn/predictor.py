@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from recbole_iacn.nn.lookup import look_up, take
+from recbole_iacn.nn.lookup import look_up
 from recbole_iacn.nn.recurrence import TimeMajor, recur
 
 
@@ -35,10 +35,7 @@ class InterestPredictor(nn.Module):
             history (torch.LongTensor): items, oldest first, padded on the right, shape (B, L).
 
         Returns:
-            torch.Tensor: logits z, shape (B, K).
-
-        Raises:
-            ValueError: a history is empty.
+            torch.Tensor: logits z, shape (B, K); of an empty history, those of a state of zeros.
         """
         positions = TimeMajor((history != 0).sum(dim=1), history.shape[1])  # real ones only
         items = look_up(positions.of(history), self.item_embedding)
@@ -46,4 +43,4 @@ class InterestPredictor(nn.Module):
         x = nn.functional.linear(items, of_input, input_bias)
         one = x.new_ones(len(x), 1)
         states = recur(x, positions.sizes, of_state, state_bias, one, -one)
-        return self.output(take(states, positions.last))
+        return self.output(positions.final(states))

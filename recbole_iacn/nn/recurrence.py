@@ -15,14 +15,16 @@ class TimeMajor:
     """The real positions of a padded batch in order of time: all first steps, then all second ones, …, the rows with
     the longest histories first, so that the rows that continue are always the first ones.
 
-    PyTorch's PackedSequence has the same order, but its backward pass fills a whole tensor with zeros at every step.
+    PyTorch's PackedSequence has the same order, but its backward pass fills a whole tensor with zeros at every step,
+    and it takes no row of length 0.
 
     Args:
-        lengths (torch.LongTensor): real positions of each row, at least 1, shape (B,).
+        lengths (torch.LongTensor): real positions of each row, shape (B,).
         steps (int): T, the padded length.
 
-    Raises:
-        ValueError: a row has no real position.
+    Attributes:
+        place (torch.LongTensor): where each position is in the flattened padded batch, shape (positions,).
+        sizes (list of int): rows that take part in each step, not increasing; empty if no row has a position.
     """
 
     def __init__(self, lengths: Tensor, steps: int) -> None:
@@ -32,10 +34,16 @@ class TimeMajor:
         self.place = order[rank] * steps + step
         sizes = real.sum(dim=1)
         self.sizes = sizes[sizes > 0].tolist()
-        if self.sizes[:1] != [len(lengths)]:
-            raise ValueError("a recurrence needs at least one item in every history; leave out rows with an empty one")
         self.lengths, self.shape = lengths, (len(lengths), steps)
-        self.last = (sizes.cumsum(0) - sizes)[lengths - 1] + order.argsort()
+        self._rows = order[: sum(self.sizes[:1])]  # those with a position
+        self._last = (sizes.cumsum(0) - sizes)[lengths[self._rows] - 1] + torch.arange(
+            len(self._rows), device=order.device
+        )
+
+    def final(self, packed: Tensor) -> Tensor:
+        """What is at each row's last position: (positions, H) to (B, H), zeros for a row without one."""
+        nothing = packed.new_zeros(len(self.lengths), packed.shape[1])
+        return nothing.index_copy(0, self._rows, take(packed, self._last))
 
     def pack(self, padded: Tensor) -> Tensor:
         """(B, T, …) to (positions, …)."""
@@ -92,7 +100,7 @@ class _Recurrence(torch.autograd.Function):
         width = weight.shape[1]
         projected, candidates = torch.empty_like(x), x.new_empty(len(x), width)
         before, states = torch.empty_like(candidates), torch.empty_like(candidates)
-        hidden, begin = x.new_zeros(sizes[0], width), 0
+        hidden, begin = x.new_zeros(sum(sizes[:1]), width), 0
         for rows in sizes:
             now, begin = slice(begin, begin + rows), begin + rows
             h = before[now].copy_(hidden[:rows])

@@ -96,6 +96,10 @@ any data are read: a wrong one ends the run with one line that names the key, an
 - On the command line (`--key=value`) and in the strings of a `config_dict`, Python literals are read:
   `--topk=[5,10]`, `--epochs=5`, `--protocol=None`; also `true` and `false`. Everything else is text. Expressions are
   not evaluated: `--epochs=2*3` is rejected.
+- Where a setting is given more than once, the first of these wins: a flag (or `config_dict`), the YAML files of
+  `--config_files` (or `config_file_list`), of which a later one wins over an earlier one, and the file beside the data,
+  `<data_path>/<dataset>/<dataset>.yaml`. The commands find that file and say so in one line; `--no_dataset_yaml` leaves
+  it out. `run` and `build` read only what they are given.
 - True is not 1, and 5.0 is not an integer.
 - In addition to its range, a value has a limit that only a mistake exceeds: 65,536 for widths and history lengths,
   1,000 for layers, iterations and rates, 256 for `worker`, a million for weights, 2,147,483,647 for other integers.

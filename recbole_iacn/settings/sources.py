@@ -4,13 +4,16 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+
+BUILT_IN = ("ml-100k",)  # RecBole contains these datasets and reads them from its own folder alone
+DATA_PATH = "dataset"  # RecBole's default of data_path
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,6 +56,68 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"config file {path}: must hold 'key: value' lines, found a {type(content).__name__}")
     return content
+
+
+def dataset_yaml(data_path: str | os.PathLike[str], dataset: str) -> Path | None:
+    """The settings that lie beside a dataset's atomic files: ``<data_path>/<dataset>/<dataset>.yaml``.
+
+    The commands read them below all other settings; ``build`` and ``run`` read only what they are given.
+
+    Args:
+        data_path (str): the folder that contains the datasets.
+        dataset (str): the dataset's name.
+
+    Returns:
+        pathlib.Path or None: the file; None if there is none, and for a dataset that RecBole contains.
+    """
+    if dataset in BUILT_IN or os.path.basename(dataset) != dataset:
+        return None
+    path = Path(data_path, dataset, f"{dataset}.yaml")
+    return path if path.is_file() else None
+
+
+def with_dataset_yaml(dataset: str, files: Sequence[str], data_path: str | None = None) -> list[str]:
+    """Config files in the order in which they are read, the dataset's own (:func:`dataset_yaml`) first.
+
+    Args:
+        dataset (str): the dataset's name.
+        files (sequence of str): YAML files that were given; a later one overrides an earlier one.
+        data_path (str, optional): the folder that contains the datasets; by default that of ``files``, or RecBole's.
+
+    Returns:
+        list of str: ``files``, after the dataset's own if there is one that is not among them.
+
+    Raises:
+        ConfigError: one of ``files`` cannot be read.
+    """
+    folders = [folder for path in files if isinstance(folder := read_config_file(path).get("data_path"), str)]
+    own = dataset_yaml(data_path or (folders[-1] if folders else DATA_PATH), dataset)
+    if own is None or any(os.path.samefile(own, path) for path in files):
+        return list(files)
+    return [str(own), *files]
+
+
+def naming_file(error: ConfigError, files: Sequence[str], above: Container[str] = ()) -> ConfigError:
+    """An error on a setting that a config file has set, with the name of that file.
+
+    Args:
+        error (ConfigError): its text begins with the setting's name.
+        files (sequence of str): the config files, a later one over an earlier one.
+        above (container of str): the settings that override those of the files.
+
+    Returns:
+        ConfigError: the same error if no file has set the key, or its text names the file already.
+    """
+    text = str(error)
+    key = re.split(r"[.:,]", text, maxsplit=1)[0]
+    for path in reversed(files if key not in above else ()):
+        try:
+            if key not in read_config_file(path):
+                continue
+        except ConfigError:  # this is the error
+            return error
+        return error if str(path) in text else ConfigError(f"{text} ({key} is set in {path})")
+    return error
 
 
 def value_of(text: str) -> Any:

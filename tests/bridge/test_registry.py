@@ -175,6 +175,7 @@ def test_our_settings_are_based_on_those_of_the_backbone(settings, backbone, dat
     changed = {key for key in stock if ours.get(key) != stock[key]}
     named = {line.partition(":")[0] for path in own_properties() for line in path.read_text().splitlines()}
     evaluation = {"valid_neg_sample_args", "test_neg_sample_args", "data_path", "model", "MODEL_TYPE"}
-    assert changed <= named | set(PROTOCOLS["leave_one_out_ctr"].settings) | evaluation
+    protocol = PROTOCOLS["leave_one_out_ctr"]
+    assert changed <= named | set(protocol.settings) | set(protocol.defaults) | evaluation
     assert ours["load_col"] == stock["load_col"]
     assert ours["embedding_size"] == stock["embedding_size"]

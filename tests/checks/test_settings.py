@@ -170,25 +170,22 @@ def test_missing_history_column(settings, tmp_path):
 
 
 def test_all_labels_equal(settings, tmp_path):
-    assert_rejected("label: all 18 rows carry the label 1", settings, **labelled(tmp_path, labels=(1, 1)))
+    assert_rejected(
+        "label: all 18 labels are 1, so there is nothing to rank", settings, **labelled(tmp_path, labels=(1, 1))
+    )
 
 
 def test_no_labels_and_no_negatives(settings, tmp_path):
     options = labelled(tmp_path)
     options["load_col"] = {"inter": ["user_id", "item_id", "item_id_list"]}
+    assert_rejected("label: eval_args.mode: labeled scores rows by their labels", settings, **options)
+    options["eval_args"] = {**options["eval_args"], "mode": "uni1"}
     assert_rejected("label: no such column is loaded and no negatives are drawn", settings, **options)
 
 
 def test_labels_beside_drawn_negatives(settings, tmp_path):
     options = {**labelled(tmp_path), "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
-    assert_rejected("label: the data contains labels, but train_neg_sample_args draws", settings, **options)
-
-
-def test_labels_under_a_protocol_that_makes_its_own(settings):
-    load = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
-    message = "rating: protocol 'leave_one_out_ctr' treats every row as a click"
-    assert_rejected(message, settings, load_col=load, LABEL_FIELD="rating")
-    assert_rejected("threshold: protocol 'leave_one_out_ctr' fixes it to None", settings, threshold={"rating": 3})
+    assert_rejected("train_neg_sample_args: rows are trained on by their label", settings, **options)
 
 
 @pytest.mark.slow

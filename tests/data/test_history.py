@@ -85,12 +85,12 @@ def test_same_windows_as_recbole_on_ml_100k(split, length):
         {"user_inter_num_interval": "[8,inf)", "item_inter_num_interval": "[5,inf)"},
         {"item_inter_num_interval": "[1,inf)"},
         {"val_interval": {"timestamp": "[1400010000,1400040000]"}, "filter_inter_by_user_or_item": True},
-        {"threshold": {"price": 1.0}, "rm_dup_inter": "last"},
+        {"rm_dup_inter": "last"},
         {"eval_args": {"split": {"TS": [0.6, 0.2, 0.2]}, "order": "TO", "group_by": "user", "mode": "full"}},
         {"unused_col": {"inter": ["timestamp", "timestamp_list"]}, "seq_len": {"tags": 2}},
         {"numerical_features": ["price"], "discretization": {"price": {"method": "ED", "bucket": 4}}},
     ],
-    ids=["plain", "k-core", "no unused items", "intervals", "threshold", "by time", "unused", "numerical"],
+    ids=["plain", "k-core", "no unused items", "intervals", "duplicates", "by time", "unused", "numerical"],
 )
 def test_same_rows_as_recbole_on_data_with_everything(tmp_path, changes):
     columns = {

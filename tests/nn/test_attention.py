@@ -67,3 +67,13 @@ def test_the_slope_of_small_powers_is_limited_near_score_zero():
     weights = LabelAwareAttention("pow", 0.5)(interests, torch.tensor([[1.0, 0.0]]), mask)[1]
     weights[0, 0].backward()
     assert interests.grad.abs().max() < 1e5
+
+
+@pytest.mark.parametrize("mode", ["pow", "scale", "hard"])
+def test_a_user_without_interests_has_a_vector_of_zeros(mode):
+    interests = torch.ones(2, 3, 4, requires_grad=True)
+    mask = torch.tensor([[False] * 3, [True, True, False]])
+    user, weights = LabelAwareAttention(mode)(interests, torch.ones(2, 4), mask)
+    assert (user[0] == 0).all() and (weights[0] == 0).all() and weights[1].sum().item() == pytest.approx(1)
+    user.sum().backward()
+    assert torch.isfinite(interests.grad).all()

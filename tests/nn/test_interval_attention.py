@@ -20,6 +20,15 @@ def test_intervals_by_hand():
     assert personal_intervals(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 3, dtype=torch.bool), 5).eq(0).all()
 
 
+@pytest.mark.parametrize("start", [0.0, 18_500.79877])
+def test_fractions_give_the_intervals_of_the_same_times_in_whole_numbers(start):
+    """Days with five decimals, and the same times in units of 1e-5 days, which are whole."""
+    whole = torch.from_numpy(np.random.default_rng(4).integers(0, 30, size=(50, L)).cumsum(axis=1) * 7)
+    mask = torch.ones(50, L, dtype=torch.bool)
+    days = (start + whole.double() / 100_000) - start  # rounded as the difference of two times is
+    assert personal_intervals(days, mask, 40).equal(personal_intervals(whole, mask, 40))
+
+
 def layer_norm(x, weight, bias):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-8) * weight + bias
 

@@ -23,7 +23,28 @@ def test_time_major_order_and_recurrence_against_plain_loops(seed):
         expected = gru(padded[row : row + 1, :length])[0][0]
         assert torch.allclose(filled[row, :length], expected, atol=1e-6)
         assert (filled[row, length:] == 0).all()
-        assert torch.allclose(states[positions.last[row]], expected[-1], atol=1e-6)
+        assert torch.allclose(positions.final(states)[row], expected[-1], atol=1e-6)
+
+
+def test_rows_without_positions_have_no_part_in_the_order_and_end_at_zero():
+    positions = TimeMajor(torch.tensor([0, 2, 0, 1]), 3)
+    assert positions.sizes == [2, 1]
+    assert positions.place.tolist() == [3, 9, 4]
+    packed = torch.tensor([[1.0], [2.0], [3.0]])
+    assert positions.final(packed).tolist() == [[0.0], [3.0], [0.0], [2.0]]
+    assert positions.pad(packed).squeeze(2).tolist() == [[0, 0, 0], [1, 3, 0], [0, 0, 0], [2, 0, 0]]
+
+
+def test_no_positions_at_all():
+    positions = TimeMajor(torch.zeros(2, dtype=torch.long), 3)
+    assert positions.sizes == [] and len(positions.place) == 0
+    gru, one = torch.nn.GRU(3, 6), torch.ones(0, 1)
+    x = torch.zeros(0, 18, requires_grad=True)
+    states = recur(x, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+    final = positions.final(states)
+    assert final.shape == (2, 6) and (final == 0).all()
+    final.sum().backward()
+    assert (gru.weight_hh_l0.grad == 0).all() and x.grad.shape == (0, 18)
 
 
 def test_gradients_of_the_recurrence_against_finite_differences():

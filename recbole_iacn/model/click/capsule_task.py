@@ -96,10 +96,11 @@ class CapsuleTask(AuxiliaryTask):
         return self.weight * loss[0], weight * loss[1]
 
     def interests(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor]:
-        """Interests of each row (B, K, D) and their mask (B, K)."""
+        """Interests of each row (B, K, D) and their mask (B, K), all False where the history is empty."""
         history = batch[model.ITEM_SEQ]
-        behaviors = model.item_tables.auxiliary(history)
-        return self.network.interests(behaviors, history != 0, self._profile(batch[model.USER_ID]))
+        behaviors, mask = model.item_tables.auxiliary(history), history != 0
+        interests, active = self.network.interests(behaviors, mask, self._profile(batch[model.USER_ID]))
+        return interests, active & mask.any(dim=1, keepdim=True)
 
     def foresee(self, model: InterestAware, batch: Interaction) -> Tensor:
         """The user vector by the predicted next interest, shape (B, D)."""

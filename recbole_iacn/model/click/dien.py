@@ -52,7 +52,7 @@ class EvolvingItems(SequenceItems):
         history, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
         positions = TimeMajor(lengths, history.shape[1])
-        return take(self.interset_extractor.over(table, place, place, positions)[0], positions.last)
+        return positions.final(self.interset_extractor.over(table, place, place, positions)[0])
 
     def with_history(self, interaction: Interaction) -> Interaction:
         """The rows, with a negative history if they have none."""
@@ -87,7 +87,7 @@ class PackedEvolution(Part):
         if self.training:
             states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
             if self.item_tables.left is not None and any(task.reads_state for task in self.tasks.values()):
-                self.item_tables.left["state"] = take(states, positions.last)
+                self.item_tables.left["state"] = positions.final(states)
         else:
             states, auxiliary = self._states_once(user, table, history, positions), table.new_zeros(())
         evolved = self.interest_evolution.over(candidate, states, positions)
@@ -208,12 +208,12 @@ class LeanEvolution(InterestEvolvingLayer):
             positions (TimeMajor): their positions.
 
         Returns:
-            torch.Tensor: shape (B, H).
+            torch.Tensor: shape (B, H); zeros for an empty history.
         """
         if self.gru not in self.LEAN:
             return self(queries, positions.pad(states), positions.lengths)
         attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
-        return take(self._evolve(self._project(states), positions.sizes, attention), positions.last)
+        return positions.final(self._evolve(self._project(states), positions.sizes, attention))
 
     def _project(self, states):
         return linear(states, self.dynamic_rnn.rnn.weight_ih, self.dynamic_rnn.rnn.bias_ih)
@@ -232,9 +232,11 @@ class LeanEvolution(InterestEvolvingLayer):
             queries (torch.Tensor): shape (C, H).
 
         Returns:
-            torch.Tensor: shape (C, H).
+            torch.Tensor: shape (C, H); zeros for an empty history.
         """
         rows = len(queries)
+        if not len(states):
+            return queries.new_zeros(rows, self.dynamic_rnn.hidden_size)
         attention = self.attention_layer.to_one(states)(queries)
         x = self._project(states).repeat_interleave(rows, dim=0)
         return self._evolve(x, [rows] * len(states), attention.T.reshape(-1, 1))[-rows:]

@@ -23,16 +23,16 @@ class PackedSequenceAttention(SequenceAttLayer):
 
     def forward(self, queries: Tensor, keys: Tensor, keys_length: Tensor) -> Tensor:
         """As in RecBole: queries (B, H), keys (B, T, H), lengths (B,); returns weights (B, 1, T), or the sum of keys
-        (B, 1, H) if ``return_seq_weight`` is False."""
+        (B, 1, H) if ``return_seq_weight`` is False; zeros for an empty history."""
         rows, steps, _ = keys.shape
         real = torch.arange(steps, device=keys.device) < keys_length.unsqueeze(1)
         place = real.flatten().nonzero().squeeze(1)
         key = take(keys.flatten(0, 1), place)
         scores = self._scores(queries, key, place // steps)
-        weights = scores.new_full((real.numel(),), -torch.inf if self.softmax_stag else 0.0)
+        weights = scores.new_full((real.numel(),), torch.finfo(scores.dtype).min if self.softmax_stag else 0.0)
         weights = weights.index_put((place,), scores).view(rows, 1, steps)
         if self.softmax_stag:
-            weights = weights.softmax(dim=2)
+            weights = weights.softmax(dim=2) * real.unsqueeze(1)  # no weights where nothing is real
         return weights if self.return_seq_weight else weights @ keys
 
     def over(self, queries: Tensor, table: Tensor, place: Tensor, lengths: Tensor) -> Tensor:
@@ -70,7 +70,8 @@ class PackedSequenceAttention(SequenceAttLayer):
         """
         rows, steps = positions.shape
         scores = self._scores(queries, key, positions.place // steps)
-        padded = scores.new_full((rows * steps,), -torch.inf).index_put((positions.place,), scores)
+        lowest = torch.finfo(scores.dtype).min  # -inf would leave a row without positions without weights
+        padded = scores.new_full((rows * steps,), lowest).index_put((positions.place,), scores)
         return padded.view(rows, steps).softmax(dim=1).flatten().index_select(0, positions.place)
 
     def to_one(self, key: Tensor) -> Callable[[Tensor], Tensor]:

@@ -85,11 +85,12 @@ class InterestAware(Part):
 
     def auxiliary_losses(self, interaction: Interaction) -> tuple[Tensor, ...]:
         """The losses of all tasks over a batch's clicked rows; their mean over the processes is that over all rows.
+        A row without a history has no interests, and so no loss.
 
         Returns:
             tuple: scalars.
         """
-        clicked = interaction[self.LABEL_FIELD] > 0
+        clicked = (interaction[self.LABEL_FIELD] > 0) & (interaction[self.ITEM_SEQ] != 0).any(dim=1)
         share = 1.0
         if parallel.active():
             count = int(clicked.sum())

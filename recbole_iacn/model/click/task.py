@@ -57,10 +57,10 @@ class AuxiliaryTask(nn.Module):
             model: has ``auxiliary_embedding(items)``, the names of the columns (``ITEM_SEQ``, ``ITEM_ID`` …) and
                 ``epoch``.
             batch: B rows with histories.
-            clicked: True for the rows labelled 1, shape (B,).
+            clicked: True for the rows labelled 1 that have a history, shape (B,).
 
         Returns:
-            A scalar for each of ``loss_names``, the mean over the clicked rows; differentiable even if there are none.
+            A scalar for each of ``loss_names``, the mean over these rows; differentiable even if there are none.
         """
         raise NotImplementedError
 

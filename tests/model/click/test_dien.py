@@ -60,13 +60,6 @@ def test_histories_of_one_item_have_no_auxiliary_loss(pair):
     assert torch.isfinite(ours.calculate_loss(rows))
 
 
-def test_an_empty_history_is_rejected(pair):
-    batch, _, ours = pair()
-    batch["item_length"][3] = 0
-    with pytest.raises(ValueError, match="at least one item in every history"):
-        ours.predict(batch)
-
-
 def test_negative_histories_are_at_real_positions_and_differ_from_the_item_there(build):
     *_, train, _, _, model = build("DIEN_IaCN")
     history = next(iter(train))["item_id_list"].repeat(200, 1)

@@ -172,6 +172,16 @@ def test_copying_the_model_does_not_copy_the_data(build):
     assert model.embedding_layer.dataset is None
 
 
+@pytest.mark.parametrize("weights", [True, False])
+def test_attention_over_an_empty_history_is_zero(weights):
+    from recbole_iacn.model.click.din_attention import PackedSequenceAttention
+
+    layer = PackedSequenceAttention(torch.arange(3).view(1, -1), [16, 8], "Sigmoid", True, weights)
+    found = layer(torch.ones(2, 4), torch.ones(2, 3, 4), torch.tensor([2, 0]))
+    assert (found[1] == 0).all() and (found[0] > 0).any()
+    assert not weights or found[0, 0, :2].sum().item() == pytest.approx(1)
+
+
 @pytest.mark.slow
 def test_training_learns_the_planted_interests(build):
     """Users click in two of four item clusters: E_auxiliary must separate the clusters, without categories."""
