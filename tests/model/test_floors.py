@@ -126,6 +126,33 @@ def test_a_row_without_a_history_has_popularity(tmp_path):
 
 
 @every_floor
+@pytest.mark.parametrize("history_rows", [None, "all"])
+@pytest.mark.parametrize("later", ["label", "item"])
+def test_rows_after_the_training_time_move_no_score(tmp_path, name, history_rows, later):
+    """Labelled rows split by time: the latest tenth has other labels, or other items; only clicks count."""
+    rng, scores = np.random.default_rng(0), []
+    rows = [[f"u{i % 30}", f"i{item}", i, int(item % 3 == 0)] for i, item in enumerate(rng.integers(0, 12, 600))]
+    for changed in (False, True):
+        folder = tmp_path / str(changed)
+        (folder / "shown").mkdir(parents=True)
+        last = [[u, "i5" if later == "item" else i, t, 1 - n if later == "label" else n] for u, i, t, n in rows[-60:]]
+        text = "\n".join("\t".join(map(str, row)) for row in rows[:-60] + (last if changed else rows[-60:]))
+        head = "user_id:token\titem_id:token\ttimestamp:float\tlabel:float\n"
+        (folder / "shown" / "shown.inter").write_text(head + text + "\n")
+        given = {"data_path": str(folder), "load_col": {"inter": ["user_id", "item_id", "timestamp", "label"]}}
+        given.update(protocol="impressions_by_time", history_rows=history_rows, MAX_ITEM_LIST_LENGTH=20)
+        training = recbole_iacn.build(name, "shown", config_dict=given)
+        assert set(training.test()) == {"auc", "gauc"}
+        part = training.valid_data._dataset
+        scores.append(training.model.full_sort_predict(part[np.arange(len(part))]))
+        users = training.model.users_of_item[[training.dataset.token2id("item_id", f"i{n}") for n in range(12)]]
+        clicked = pd.DataFrame(rows[:480], columns=["user", "item", "time", "label"]).query("label == 1")
+        wanted = clicked.groupby("item")["user"].nunique()
+        assert users.tolist() == [wanted.get(f"i{n}", 0) for n in range(12)]
+    assert scores[0].equal(scores[1])
+
+
+@every_floor
 def test_one_by_one_is_all_at_once(tmp_path, name):
     training = make(name, tmp_path, long_tail())
     rows = training.test_data._dataset[np.arange(20)]
