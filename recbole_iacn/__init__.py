@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.bridge import moved, patches, registry
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import FAMILY, SUFFIX, click_models
+from recbole_iacn.names import OWN, SUFFIX, click_models
 from recbole_iacn.version import __version__
 
 if TYPE_CHECKING:  # a checker knows what __getattr__ imports when it is asked for
@@ -62,7 +62,7 @@ moved.install()
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return getattr(importlib.import_module(f"recbole_iacn.{_PUBLIC[name]}"), name)
-    if name in FAMILY or name.endswith(SUFFIX):
+    if name in OWN or name.endswith(SUFFIX):
         try:
             return registry.own_class(name)
         except ConfigError as error:  # a backbone that cannot be made interest-aware
@@ -71,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *FAMILY, *(name + SUFFIX for name in click_models())])
+    return sorted([*__all__, *OWN, *(name + SUFFIX for name in click_models())])

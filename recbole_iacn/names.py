@@ -20,6 +20,15 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
+# The floors, which count and learn nothing: what a trained model has to beat.
+FLOORS = {
+    "Popularity": "recbole_iacn.model.floors",
+    "ItemNeighbours": "recbole_iacn.model.floors",
+}
+
+# This package's models that have a name of their own, rather than a backbone's.
+OWN = {**FAMILY, **FLOORS}
+
 # Models of RecBole whose file of defaults has another name.
 _DEFAULTS = {"LightGBM": "lightgbm", "XGBoost": "xgboost"}
 
@@ -103,7 +112,7 @@ def check_name(model_class: type) -> None:
     if holder is not None and _place(holder) != _place(model_class):
         raise ConfigError(f"register: the name {name} is taken by {_place(holder)}; rename the class")
     of_recbole = {known.lower() for known in recbole_models()}
-    own = {known.lower() for known in (*FAMILY, *(known + SUFFIX for known in click_models()))}
+    own = {known.lower() for known in (*OWN, *(known + SUFFIX for known in click_models()))}
     if name.lower() in of_recbole | own:
         owner = "RecBole's" if name.lower() in of_recbole else "this package's"
         raise ConfigError(f"register: the name {name} is taken by {owner} model; rename the class")
@@ -134,7 +143,7 @@ def is_ours(name: str) -> bool:
     """
     if name in registered:
         return hasattr(registered[name], "dataset_class")
-    return name in FAMILY or backbone(name) is not None
+    return name in OWN or backbone(name) is not None
 
 
 def recbole_folder() -> Path:

@@ -6,10 +6,11 @@ from helpers import BACKBONES
 
 import recbole_iacn
 from recbole_iacn import names
-from recbole_iacn.names import FAMILY
+from recbole_iacn.names import FAMILY, FLOORS
 from recbole_iacn.nn import BehaviorToInterestRouting
 from recbole_iacn.nn.extractor import PositionalRouting, SelfAttentiveInterests
 from recbole_iacn.testing import ClickModelChecks, ExtractorChecks, RetrievalModelChecks, TaskChecks
+from recbole_iacn.testing.models import ModelChecks
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +23,10 @@ for backbone in BACKBONES:
     checked(ClickModelChecks, f"{backbone}_IaCN", model=f"{backbone}_IaCN")
 for recommender in FAMILY:
     checked(RetrievalModelChecks, recommender, model=recommender)
+for floor in FLOORS:  # they have no loss, no seed, and many equal scores
+    apart = ("losses_and_gradients_are_finite", "one_seed_is_one_training", "every_item_has_a_finite_score")
+    without = {f"test_{check}": None for check in apart}
+    checked(ModelChecks, floor, model=floor, settings=RetrievalModelChecks.settings, **without)
 for extractor in (BehaviorToInterestRouting, PositionalRouting, SelfAttentiveInterests):
     checked(ExtractorChecks, extractor.__name__, extractor=extractor)
 checked(TaskChecks, "CapsuleTask", task="iacn")

@@ -4,7 +4,7 @@ from recbole_iacn.bridge import float_columns
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
-from recbole_iacn.data.protocol import PROTOCOLS, is_labelled, protocol_settings
+from recbole_iacn.data.protocol import PROTOCOLS, metric_defaults, protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
 from recbole_iacn.settings import sources
 
@@ -61,6 +61,8 @@ def patch_config(module):
             settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
         config.internal_config_dict.update(fixed)
         config.internal_config_dict.update(_for_labels(protocol, given, config.internal_config_dict, model_class))
+        if protocol:
+            _meet(protocol, config.internal_config_dict, given, model_class)
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):
@@ -79,7 +81,7 @@ def patch_config(module):
         if ours or checked:
             settings.check_values(final, config.model_class)
             together.check_together(final, config.model_class)
-        gauc = _take_gauc(final) if ours or is_labelled(final) else []
+        gauc = _take_gauc(final)
         original(config)
         final["metrics"] = final["metrics"] + gauc
         if ours:
@@ -119,8 +121,8 @@ def _add_defaults(config, model_class):
 
 
 def _for_labels(protocol, given, defaults, model_class):
-    """What a run that is evaluated by labels needs and the user did not set: no drawn negatives for a model that learns
-    from labels, no LogLoss for one that does not."""
+    """No drawn negatives for a model that learns from labels, in a run that is evaluated by them, unless the user sets
+    some."""
     from recbole.utils import InputType
 
     labelled = protocol is not None and PROTOCOLS[protocol].labelled
@@ -130,9 +132,19 @@ def _for_labels(protocol, given, defaults, model_class):
     kind = getattr(model_class, "input_type", None)
     loss = given.get("loss_type", defaults.get("loss_type"))
     if kind == InputType.PAIRWISE or (kind is None and loss in ("BPR", "CE")):
-        scores = [name for name in defaults["metrics"] if name != "LogLoss"]
-        return {"metrics": scores} if labelled and "metrics" not in given else {}
+        return {}
     return {} if "train_neg_sample_args" in given else {"train_neg_sample_args": None}
+
+
+def _meet(protocol, defaults, given, model_class):
+    """Let a model's defaults meet a protocol: metrics that both can measure, and no negatives for a full softmax."""
+    probabilities = evaluation.gives_probabilities(model_class, {**defaults, **given})
+    if "metrics" not in given and evaluation.misfits(defaults["metrics"], protocol, probabilities):
+        fitting = metric_defaults(protocol, probabilities)
+        defaults.update({key: value for key, value in fitting.items() if key not in given})
+    loss = given.get("loss_type", defaults.get("loss_type"))
+    if loss == "CE" and not hasattr(model_class, "input_type") and "train_neg_sample_args" not in given:
+        defaults["train_neg_sample_args"] = None
 
 
 def _with_defaults(model_class):
@@ -151,12 +163,15 @@ def _evaluated_as(stock, dataset):
 
 
 def _take_gauc(final):
-    """Hide GAUC from RecBole if it is combined with value metrics, which RecBole rejects; our trainer computes it from
-    scores. Alone, or combined with ranking metrics, GAUC is RecBole's own."""
+    """Hide GAUC from RecBole if it is combined with value metrics, which RecBole rejects; trainers compute it from
+    scores (:func:`recbole_iacn.bridge.datasets.patch_value_metrics`). Alone, or combined with ranking metrics, GAUC is
+    RecBole's own. Decision trees have their own evaluation, without users."""
     from recbole.evaluator import metric_types
-    from recbole.utils import EvaluatorType
+    from recbole.utils import EvaluatorType, ModelType
 
     metrics = [final["metrics"]] if isinstance(final["metrics"], str) else list(final["metrics"])
+    if final["MODEL_TYPE"] == ModelType.DECISIONTREE:
+        return []
     others = [name for name in metrics if name.lower() != "gauc"]
     if not any(metric_types.get(name.lower()) == EvaluatorType.VALUE for name in others):
         return []

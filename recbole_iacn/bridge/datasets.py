@@ -217,16 +217,18 @@ def patch_row_numbers(module):
 
 
 def patch_value_metrics(module):
-    """Under a protocol that scores labels, let RecBole's trainer report GAUC together with AUC and LogLoss.
+    """Let every trainer compute GAUC beside AUC and LogLoss, from scores, as this package's trainer does.
 
     Args:
         module: ``recbole.trainer.trainer``.
     """
 
     @wrap(module.Trainer, "__init__")
-    def __init__(original, trainer, config, model):
+    def start(original, trainer, config, model):
+        from recbole.utils import EvaluatorType
+
         original(trainer, config, model)
-        if is_labelled(config):
+        if config["eval_type"] == EvaluatorType.VALUE and "gauc" in [name.lower() for name in config["metrics"]]:
             from recbole_iacn.training.metrics import value_evaluation
 
             trainer.eval_collector, trainer.evaluator = value_evaluation(config)
@@ -234,6 +236,10 @@ def patch_value_metrics(module):
 
 def patch_full_sort(module):
     """Let a full sort rank the clicked item by our rule, among what one of our loaders supplies.
+
+    A model whose score of an item takes long, a click model, then scores the candidates alone. For one without a full
+    sort of its own, such as RecBole's DIN, pairs are scored in parts of ``eval_batch_size``; RecBole first makes the
+    pairs of all rows of a batch and all items.
 
     Args:
         module: ``recbole.trainer.trainer``.
@@ -244,7 +250,38 @@ def patch_full_sort(module):
         from recbole_iacn.data.ranking import AllItems, Candidates
 
         rows, among, positive_u, positive_i = batch
+        if isinstance(among, Candidates | AllItems):
+            left_out, drawn = among.left_out, among.items if isinstance(among, Candidates) else None
+        else:
+            left_out, drawn = among, None
+        scores = _scores_by_candidate(trainer, rows, drawn, positive_i)
+        if scores is None:
+            rows, scores, positive_u, positive_i = original(trainer, (rows, left_out, positive_u, positive_i))
+        elif left_out is not None:
+            scores[left_out] = -float("inf")
         if not isinstance(among, Candidates | AllItems):
-            return original(trainer, batch)
-        rows, scores, positive_u, positive_i = original(trainer, (rows, among.left_out, positive_u, positive_i))
+            return rows, scores, positive_u, positive_i
         return rows, *among.ranked(scores, positive_u, positive_i)
+
+
+def _scores_by_candidate(trainer, rows, drawn, clicked):
+    """Scores (B, items) of a model whose scores take long, -inf where an item is no candidate; None for a model that
+    scores all items at once."""
+    import torch
+    from recbole.model.abstract_recommender import AbstractRecommender
+
+    from recbole_iacn.model.click.full_sort import score_pairs
+
+    model, count = trainer.model, trainer.tot_item_num
+    has_full_sort = type(model).full_sort_predict is not AbstractRecommender.full_sort_predict
+    if has_full_sort and (drawn is None or not hasattr(model, "candidate_scores")):
+        return None
+    items = torch.arange(1, count).expand(len(rows), -1)
+    if drawn is not None:
+        items = torch.cat([drawn, clicked.unsqueeze(1)], dim=1)
+    rows, items = rows.to(trainer.device), items.to(trainer.device)
+    if has_full_sort:
+        found = model.candidate_scores(rows, items)
+    else:
+        found = score_pairs(model.predict, rows, items, trainer.item_tensor, trainer.test_batch_size)
+    return torch.full((len(rows), count), -torch.inf, device=trainer.device).scatter_(1, items, found.float())

@@ -279,17 +279,16 @@ PATCHES = (
         issues=(1862, 2035, 2066),
     ),
     Patch(
-        _TRAINER,
-        "datasets.patch_value_metrics",
-        "GAUC is reported together with AUC and LogLoss",
-        "RecBole rejects GAUC beside metrics of scores",
-        PROTOCOL,
-    ),
-    Patch(
         "recbole.data.dataloader.abstract_dataloader",
         "datasets.patch_row_numbers",
         "the row numbers stay a range",
         "as a list they take 36 bytes per row",
+    ),
+    Patch(
+        _TRAINER,
+        "datasets.patch_value_metrics",
+        "GAUC is measured beside AUC and LogLoss",
+        "RecBole has GAUC for ranked items only, and rejects it beside AUC",
     ),
     Patch(
         _TRAINER,

@@ -12,7 +12,7 @@ import sys
 from typing import Any, TypeVar
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, SUFFIX, check_name, click_models, is_ours, recbole_models, registered, remember
+from recbole_iacn.names import OWN, SUFFIX, check_name, click_models, is_ours, recbole_models, registered, remember
 
 _Model = TypeVar("_Model", bound=Any)
 _KIND = "recbole.model.sequential_recommender"
@@ -46,8 +46,8 @@ def own_class(name):
     """
     if name in registered:
         return registered[name]
-    if name in FAMILY:
-        return getattr(importlib.import_module(FAMILY[name]), name)
+    if name in OWN:
+        return getattr(importlib.import_module(OWN[name]), name)
     from recbole_iacn.model.click.backbones import model_class
 
     return model_class(name)
@@ -69,7 +69,7 @@ def find_model(model):
         return register(model)
     if is_ours(model) or model in registered:
         return own_class(model)
-    known = [*(name + SUFFIX for name in click_models()), *FAMILY, *registered, *recbole_models()]
+    known = [*(name + SUFFIX for name in click_models()), *OWN, *registered, *recbole_models()]
     if model not in known:
         raise ConfigError(f"model: there is no {model!r}.{did_you_mean(model, known)}")
     return None
@@ -124,7 +124,7 @@ def register(model_class: type[_Model]) -> type[_Model]:
 
 
 def _names_by_file():
-    return {name.lower() for name in [*FAMILY, *registered, *(name + SUFFIX for name in recbole_models())]}
+    return {name.lower() for name in [*OWN, *registered, *(name + SUFFIX for name in recbole_models())]}
 
 
 def _attribute(module, suffix):

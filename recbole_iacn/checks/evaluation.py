@@ -42,6 +42,96 @@ def check_metrics(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"valid_metric: {best} takes no cutoff, got {config['valid_metric']!r}")
 
 
+def misfits(metrics: str | list[str], protocol: str | None, probabilities: bool = True) -> list[str]:
+    """Those metrics that a protocol cannot measure: of scores where it ranks, of ranks where it scores rows.
+
+    Args:
+        metrics (str or list of str): known metrics.
+        protocol (str or None): its name; without one there are none. GAUC fits every protocol.
+        probabilities (bool): whether scores are probabilities; otherwise LogLoss is none of the metrics that can be
+            measured. Defaults to True.
+    """
+    from recbole.evaluator import metric_types
+    from recbole.utils import EvaluatorType
+
+    if not protocol:
+        return []
+    other = EvaluatorType.VALUE if PROTOCOLS[protocol].ranks_items else EvaluatorType.RANKING
+    names = {name: name.lower() for name in names_of(metrics)}
+    return [
+        name
+        for name, lower in names.items()
+        if (lower != "gauc" and metric_types[lower] == other) or (lower == "logloss" and not probabilities)
+    ]
+
+
+def check_fit(config: Mapping[str, Any]) -> None:
+    """Reject metrics that the protocol cannot measure: the rank of a click beside one negative is hardly a rank.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the metric and the ways out.
+    """
+    protocol = config.get("protocol")
+    wrong = misfits(config["metrics"], protocol)
+    if not wrong:
+        return
+    if PROTOCOLS[protocol].ranks_items:
+        why, other = "ranks items", "leave_one_out_ctr"
+    else:
+        why, other = "scores rows", "leave_one_out_sampled"
+    raise ConfigError(
+        f"metrics: protocol {protocol!r} {why}, which {wrong[0]} does not measure; leave metrics and valid_metric out, "
+        f"or set protocol {other}"
+    )
+
+
+def gives_probabilities(model_class: type, config: Mapping[str, Any]) -> bool:
+    """Whether a model's scores are probabilities of a click, as click models' are.
+
+    Those of retrieval models order items, whatever their size. A class of one's own says so by its attribute
+    ``gives_probabilities``.
+
+    Args:
+        model_class (type): the model.
+        config (Mapping): its settings.
+    """
+    from recbole.utils import InputType, ModelType
+
+    said = getattr(model_class, "gives_probabilities", None)
+    if said is not None:
+        return bool(said)
+    names = {base.__name__ for base in model_class.__mro__}
+    if hasattr(model_class, "backbone") or names & {"DIN", "DIEN"}:
+        return True
+    pairs = getattr(model_class, "input_type", None) == InputType.PAIRWISE
+    stock = any(base.__module__.startswith("recbole.model.sequential_recommender") for base in model_class.__mro__)
+    counts = getattr(model_class, "type", None) == ModelType.TRADITIONAL
+    return not (stock or counts or pairs or config.get("loss_type") == "BPR")
+
+
+def check_probabilities(config: Mapping[str, Any], model_class: type) -> None:
+    """Reject LogLoss for a model whose scores are not probabilities: RecBole would clip them and print a figure.
+
+    Args:
+        config (Mapping): final settings.
+        model_class (type): the model.
+
+    Raises:
+        ConfigError: names the metric and the mend.
+    """
+    names = names_of(config["metrics"])
+    if "logloss" in [name.lower() for name in names] and not gives_probabilities(model_class, config):
+        others = [name for name in names if name.lower() != "logloss"] or ["AUC"]
+        best = f" and valid_metric: {others[0]}" if config["valid_metric"].lower() == "logloss" else ""
+        raise ConfigError(
+            f"metrics: LogLoss is of probabilities, and the scores of {model_class.__name__} only order items; set "
+            f"metrics: [{', '.join(others)}]{best}"
+        )
+
+
 def check_candidates(config: Mapping[str, Any]) -> None:
     """Reject what a ranking among fixed candidates cannot measure, and its settings without such a ranking.
 

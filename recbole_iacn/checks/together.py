@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from recbole_iacn.checks import evaluation
-from recbole_iacn.data.protocol import is_labelled, one_row_per_user, ranks_items
+from recbole_iacn.data.protocol import one_row_per_user, ranks_items
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import is_ours
+from recbole_iacn.names import click_models, is_ours
 
 # The number of heads, and the width that it must divide.
 _HEADS = {
@@ -33,7 +33,8 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
         ConfigError: names the keys.
     """
     evaluation.check_metrics(config)
-    _check_modes(config, is_ours(model_class.__name__))
+    evaluation.check_probabilities(config, model_class)
+    _check_modes(config)
     _check_sequential(config)
     _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
     _check_columns(config)
@@ -52,28 +53,23 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
 
 
-def _check_modes(config, ours):
-    """Compare metrics with the evaluation mode. GAUC is computed from scores by our trainer, and under a protocol that
-    scores labels; otherwise from ranks."""
+def _check_modes(config):
+    """Compare metrics with the evaluation mode. GAUC is of scores beside AUC and LogLoss, otherwise of ranks."""
     from recbole.evaluator import metric_types
-    from recbole.utils import EvaluatorType
+    from recbole.utils import EvaluatorType, ModelType
 
     names = evaluation.names_of(config["metrics"])
-    from_scores = ours or is_labelled(config)
-    kinds = {name: metric_types[name.lower()] for name in names if not (from_scores and name.lower() == "gauc")}
+    trees = config["MODEL_TYPE"] == ModelType.DECISIONTREE  # they have their own evaluation, without users
+    kinds = {name: metric_types[name.lower()] for name in names if trees or name.lower() != "gauc"}
     scored = [name for name, kind in kinds.items() if kind == EvaluatorType.VALUE]
     ranked = [name for name, kind in kinds.items() if kind == EvaluatorType.RANKING]
     if scored and ranked:
         raise ConfigError(f"metrics: {scored[0]} needs scores and {ranked[0]} ranks; a run measures one kind")
+    evaluation.check_fit(config)
     mode = config["eval_args"].get("mode", "full")
     modes = set(mode.values()) if isinstance(mode, dict) else {mode}
     if scored and "full" in modes:
         raise ConfigError(f"eval_args.mode: full ranks all items, and {scored[0]} needs scores; set labeled, or uni1")
-    if ranked and is_labelled(config):
-        raise ConfigError(
-            f"metrics: {ranked[0]} needs ranks, and protocol {config['protocol']!r} scores rows; measure AUC, GAUC and "
-            "LogLoss, or set protocol: leave_one_out_sampled"
-        )
     if ranked and "labeled" in modes:
         raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} needs ranks; set full, or uni100")
 
@@ -96,7 +92,8 @@ def _check_sequential(config):
     if not config["repeatable"]:
         raise ConfigError("repeatable: must be True for a sequential model, got False")
     if config.get("loss_type") == "CE" and config.get("train_neg_sample_args") is not None:
-        raise ConfigError("train_neg_sample_args: loss_type CE takes no negatives; set it to ~, or loss_type to BPR")
+        mend = "leave it out" if config.get("protocol") else "set it to ~"
+        raise ConfigError(f"train_neg_sample_args: loss_type CE takes no negatives; {mend}, or set loss_type to BPR")
 
 
 def _check_transform(config):
@@ -155,11 +152,20 @@ def _check_without_history(config, model, asked):
         raise ConfigError(f"history_dataset: {model} reads no histories; it is for sequential models, leave it out")
     if one_row_per_user(config):
         raise ConfigError(
-            f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none. "
-            f"{model}_IaCN with iacn_mode: off is {model} with one."
+            f"protocol: {config['protocol']!r} tests on a user's history, and {model} has none{_instead_of(model)}"
         )
     if ranks_items(config):
-        raise ConfigError(f"protocol: {config['protocol']!r} is for sequential models, and {model} is not one")
+        raise ConfigError(
+            f"protocol: {config['protocol']!r} is for sequential models, and {model} is not one{_instead_of(model)}"
+        )
+
+
+def _instead_of(model):
+    """The model that takes a test of histories in the place of one of RecBole's that cannot."""
+    if model in click_models() and model != "LR":
+        return f"; {model}_IaCN with iacn_mode: off is {model} with a history"
+    floor = {"Pop": "Popularity", "ItemKNN": "ItemNeighbours"}.get(model)
+    return f"; {floor} takes its place" if floor else ""
 
 
 def _check_heads(config, names):

@@ -192,6 +192,21 @@ def protocol_settings(name: str | None, given: Mapping[str, Any]) -> dict[str, A
     return copy.deepcopy({**defaults, **settings})
 
 
+def metric_defaults(name: str, probabilities: bool) -> dict[str, Any]:
+    """What a protocol measures where neither the user nor the model's own defaults name a metric that it can measure.
+
+    Args:
+        name: a key of ``PROTOCOLS``.
+        probabilities: whether the model's scores are probabilities, so that LogLoss applies.
+
+    Returns:
+        dict: the RecBole keys.
+    """
+    if PROTOCOLS[name].ranks_items:
+        return {"metrics": ["Hit", "NDCG"], "topk": [5, 10, 20], "valid_metric": "NDCG@5"}
+    return {"metrics": ["AUC", "GAUC", *(["LogLoss"] if probabilities else [])], "valid_metric": "AUC"}
+
+
 def one_row_per_user(config: Config) -> bool:
     """True if the run's protocol has only a user's last item as a target and splits by users."""
     return _asks(config, "one_row_per_user")

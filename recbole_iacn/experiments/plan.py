@@ -30,7 +30,7 @@ from typing import Any
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan_file import check_known, read_file
-from recbole_iacn.names import FAMILY, SUFFIX, click_models, recbole_models
+from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
 
 MODES = ("off", "width", "full")
@@ -127,7 +127,7 @@ def read_plan(
     given = read_file(path)
     check_known(path, "datasets", datasets or [], given["datasets"])
     interest_aware = tuple(name + SUFFIX for name in click_models())
-    check_known(path, "models", given["models"], (*click_models(), *interest_aware, *FAMILY, *recbole_models()))
+    check_known(path, "models", given["models"], (*click_models(), *interest_aware, *OWN, *recbole_models()))
     modes = _modes(path, given)
     files = [*(given.get("config_files") or []), *config_files]
     for one in files:

@@ -8,7 +8,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
-from recbole_iacn.names import FAMILY
+from recbole_iacn.names import FAMILY, FLOORS
 
 _EPOCHS = 300  # RecBole's default; the multi-interest models have their own
 
@@ -69,6 +69,8 @@ def first_of_each(plan: Plan) -> list[Run]:
 
 def _epochs(run):
     """The maximum number of epochs of a run."""
+    if run.model in FLOORS:
+        return 1
     if run.model not in FAMILY:
         return run.settings.get("epochs", _EPOCHS)
     from recbole_iacn.settings import table

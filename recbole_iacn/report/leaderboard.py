@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recbole_iacn.data.protocol import NEGATIVES
-from recbole_iacn.names import FAMILY
+from recbole_iacn.names import OWN
 from recbole_iacn.report import paper
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Key, Result, Table, in_order, number, p_text, spread
@@ -74,7 +74,7 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
 
 def _as_in_paper(one):
     settings = one["settings"]
-    protocol = settings.get("protocol", "leave_one_out_sampled" if one["model"] in FAMILY else None)
+    protocol = settings.get("protocol", "leave_one_out_sampled" if one["model"] in OWN else None)
     return protocol == "leave_one_out_sampled" and (settings.get("eval_negatives") or NEGATIVES) == NEGATIVES
 
 

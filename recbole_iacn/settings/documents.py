@@ -18,6 +18,7 @@ _HEADS = {
         "RecBole's defaults, and is overridden by the model's own file. The values are those of the TiMiRec paper's "
         "Beauty runs (CIKM '22)."
     ),
+    "Floors": "Popularity and ItemNeighbours, which count and learn nothing: overrides RecBole's defaults.",
     "YouTubeDNN": "Nothing beyond MultiInterest.yaml. The model has one interest, whatever num_interests is.",
 }
 

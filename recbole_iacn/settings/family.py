@@ -1,5 +1,5 @@
-"""Settings of the multi-interest family: the shared ones, and each model's own. The values are those of the TiMiRec
-paper's Beauty runs (CIKM '22)."""
+"""Settings of the multi-interest family: the shared ones, and each model's own; and those of the floors. The values are
+those of the TiMiRec paper's Beauty runs (CIKM '22)."""
 
 from typing import Annotated, Literal
 
@@ -78,6 +78,16 @@ class Training(Group):
         "candidate_num": 0,
     }
     """BPR: one uniform negative per click, from outside the user's training items, drawn again in every epoch."""
+
+
+class Counting(Group):
+    """Training"""
+
+    epochs: Count = 1
+    """What is counted is counted once; more epochs change nothing."""
+
+    eval_batch_size: Count = 1024
+    """Users per batch; each is scored against all items."""
 
 
 class MultiInterest(Group):

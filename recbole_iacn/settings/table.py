@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import FAMILY
+from recbole_iacn.names import FAMILY, FLOORS
 from recbole_iacn.settings import family, general, iacn, recbole_backbones, recbole_data, recbole_run
 from recbole_iacn.settings.group import Group, Setting, check_group, defaults, settings_of
 from recbole_iacn.settings.recbole_keys import recbole_keys
@@ -23,6 +23,7 @@ FILES: dict[str, tuple[type[Group], ...]] = {
     "TiSASRec": (family.TiSASRec,),
     "TiMiRec": (family.TiMiRec, family.Distilled),
     "TiMiRecPlus": (family.Plus, family.Distilled),
+    "Floors": (family.RankingProtocol, family.Counting),
 }
 
 # RecBole's own settings: the values that they accept. Their defaults are RecBole's.
@@ -101,6 +102,8 @@ def own_groups(model_class: type) -> tuple[type[Group], ...]:
         return FILES["IaCN"]
     if not hasattr(model_class, "dataset_class"):
         return ()
+    if any(base.__name__ in FLOORS for base in model_class.__mro__):
+        return FILES["Floors"]
     kin = next((base.__name__ for base in model_class.__mro__ if base.__name__ in FAMILY), None)
     return (*FILES["MultiInterest"], *FILES.get(str(kin), ()))
 
@@ -128,7 +131,7 @@ def homes(key: str) -> tuple[str, ...]:
     if key in recbole_keys() or key in general.General.model_fields:
         return ()
     files = [name for name, groups in FILES.items() if any(key in group.model_fields for group in groups)]
-    words = {"IaCN": "<Backbone>_IaCN", "MultiInterest": "the multi-interest family"}
+    words = {"IaCN": "<Backbone>_IaCN", "MultiInterest": "the multi-interest family", "Floors": "the floors"}
     return (*owners, *(words.get(name, name) for name in files))
 
 

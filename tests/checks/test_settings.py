@@ -95,7 +95,6 @@ def test_wrong_settings_are_named(settings, changes, message):
 def test_recboles_own_models_are_checked_too(settings):
     load = {"inter": ["user_id", "item_id", "timestamp"]}
     for model, changes, message in (
-        ("DIN", {"metrics": ["AUC", "GAUC"]}, "metrics: AUC needs scores and GAUC ranks"),
         ("DIN", {"repeatable": False}, "repeatable: must be True for a sequential model, got False"),
         (
             "DIN",

@@ -214,7 +214,7 @@ def test_retrieval_models_train_on_the_clicks_of_the_training_part(log):
         ),
         ("eval_args: protocol 'impressions_by_time' fixes it", {"eval_args": {"split": {"RS": [0.5, 0.3, 0.2]}}}),
         (
-            "metrics: NDCG needs ranks, and protocol 'impressions_by_time' scores rows",
+            "metrics: protocol 'impressions_by_time' scores rows, which NDCG does not measure",
             {"metrics": ["NDCG"], "valid_metric": "NDCG@10", "topk": [10]},
         ),
         (

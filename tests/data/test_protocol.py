@@ -13,7 +13,7 @@ PROTOCOL = {"protocol": "leave_one_out_ctr"}
 def test_negatives_never_are_the_users_own_items(build, model):
     changes = {"train_neg_sample_args": ..., **PROTOCOL}
     if model == "SASRec":
-        changes.update(loss_type="BPR", metrics=["NDCG"], valid_metric="NDCG@10")
+        changes.update(loss_type="BPR")
     _, train, valid, test, _ = build(model, **changes)
     own = own_sets(train._dataset)
     for loader in (train, valid, test) if model != "SASRec" else (valid, test):
@@ -107,8 +107,26 @@ def test_dien_books_draws_negatives_by_popularity(build, tmp_path):
     assert abs(drawn.count("hit") / len(drawn) - 200 / 1197) < 0.03
 
 
+@pytest.mark.parametrize("protocol", ["leave_one_out_ctr", "din_electronics", "dien_books", "leave_one_out_sampled"])
+def test_click_and_retrieval_models_have_one_test(build, protocol):
+    """The same rows, in the same order, with the same histories and negatives."""
+    length = {"leave_one_out_ctr": {}, "leave_one_out_sampled": {"eval_negatives": 20}}
+    found = []
+    for model in ("DIN_IaCN", "DIN", "WideDeep_IaCN", "MIND", "SASRec", "Popularity", "ItemNeighbours"):
+        changes = length.get(protocol, {"MAX_ITEM_LIST_LENGTH": ...})
+        _, _, valid, test, _ = build(model, protocol=protocol, mlp_hidden_size=..., **changes)
+        parts = []
+        for loader in (valid, test):
+            batch = loader._dataset[range(len(loader._dataset))]
+            parts += [batch[name] for name in ("user_id", "item_id", "item_id_list", "item_length")]
+            parts.append(loader.candidates if protocol == "leave_one_out_sampled" else loader.negatives)
+        found.append(parts)
+    for others in found[1:]:
+        assert all(one.equal(other) for one, other in zip(found[0], others))
+
+
 def test_a_model_without_a_history_cannot_follow_dien_books(build):
-    with pytest.raises(ConfigError, match="WideDeep_IaCN with iacn_mode: off is WideDeep with one"):
+    with pytest.raises(ConfigError, match="WideDeep_IaCN with iacn_mode: off is WideDeep with a history"):
         build("WideDeep", protocol="dien_books", MAX_ITEM_LIST_LENGTH=...)
 
 

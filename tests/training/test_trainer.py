@@ -60,7 +60,8 @@ def test_valid_metric_may_be_gauc(trained):
 
 @pytest.mark.parametrize(("metrics", "names"), [(["GAUC"], {"gauc"}), (["Hit", "NDCG"], {"hit@5", "ndcg@5"})])
 def test_ranking_metrics_stay_recboles(trained, metrics, names):
-    _, (_, valid, _), _, trainer = trained(epochs=1, metrics=metrics, topk=[5], valid_metric=sorted(names)[0])
+    changes = {"protocol": "leave_one_out_full", "metrics": metrics, "topk": [5], "valid_metric": sorted(names)[0]}
+    _, (_, valid, _), _, trainer = trained(epochs=1, **changes)
     assert set(trainer.evaluate(valid)) == names
 
 

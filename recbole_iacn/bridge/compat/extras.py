@@ -11,7 +11,7 @@ from recbole_iacn.bridge.compat.arrays import restore_numpy_names
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.recbole_models import EXTRAS, check_model_runs
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import FAMILY, recbole_models
+from recbole_iacn.names import OWN, recbole_models
 
 
 def ray_works():
@@ -85,7 +85,7 @@ def patch_model_look_up(module):
         except (ModuleNotFoundError, AttributeError, ValueError) as error:
             if name in EXTRAS or not _is_about_the_name(error, name):
                 raise
-            known = [*FAMILY, *recbole_models()]
+            known = [*OWN, *recbole_models()]
             raise ConfigError(f"model: there is no {name!r}.{did_you_mean(name, known)}") from None
 
 

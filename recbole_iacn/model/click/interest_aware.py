@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.model.click.full_sort import score_all
+from recbole_iacn.model.click.full_sort import score_all, score_each
 from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.model.click.task import find_task
 from recbole_iacn.nn import mix_gradient
@@ -176,6 +176,18 @@ class InterestAware(Part):
             torch.Tensor: shape (B, items), padding item included.
         """
         return score_all(self, interaction)
+
+    def candidate_scores(self, interaction: Interaction, items: Tensor) -> Tensor:
+        """Score each row's own candidates; see :func:`score_each`.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history, B of them.
+            items (torch.LongTensor): item ids, shape (B, N).
+
+        Returns:
+            torch.Tensor: shape (B, N).
+        """
+        return score_each(self, interaction, items)
 
 
 def _name_since_0_6(name: str) -> str:

@@ -35,6 +35,7 @@ class InterestRecommender(SequentialRecommender):
     dataset_class = "recbole_iacn.data.history.HistoryDataset"
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     input_type = InputType.PAIRWISE
+    gives_probabilities = False  # a larger score is a better item, no more
     loss_names: tuple[str, ...] = ("main",)
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
