@@ -22,6 +22,12 @@ RANKED = {"model": "MIND", "load_col": {"inter": ["user_id", "item_id", "timesta
 RANKED.update(topk=[5], valid_metric="NDCG@5", metrics=["NDCG"])
 
 
+@pytest.fixture(autouse=True)
+def shown(caplog):
+    """Warnings, whatever level a run of another test has left."""
+    caplog.set_level(logging.WARNING)
+
+
 def test_every_setting_that_data_preparation_reads_is_compared_or_irrelevant():
     """Gathered from the code: a new one fails here until it is in one of the lists."""
     roots = [Path(recbole.__file__).parent / "data", Path(recbole.__file__).parent / "sampler"]
@@ -55,8 +61,7 @@ def test_loaders_of_other_settings_are_made_anew(build, caplog, first, second, r
     """As those of a folder in which nothing is saved; one line says why."""
     build(**first, save_dataloaders=True)
     caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        again = build(**second, save_dataloaders=True)
+    again = build(**second, save_dataloaders=True)
     assert [record.message for record in caplog.records] == [
         f"what was saved of dataset tiny is not used, and is made anew: {reason}"
     ]
