@@ -111,7 +111,8 @@ def _add_defaults(config, model_class):
     from recbole_iacn.settings import group, table
     from recbole_iacn.settings.general import General
 
-    config.internal_config_dict.update(group.defaults(General))
+    if config.external_config_dict.get("protocol") or is_ours(config.model) or getattr(config, "checked", False):
+        config.internal_config_dict.update(group.defaults(General))
     tasks = config.external_config_dict.get("auxiliary_tasks")
     groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
     for one in groups:
