@@ -6,6 +6,7 @@ from recbole.model.context_aware_recommender.widedeep import WideDeep
 
 import recbole_iacn
 from recbole_iacn import ConfigError, interest_aware
+from recbole_iacn.building import configure
 
 JOIN = "; user_fields: True lets columns of users and interactions join"
 CTR = {"protocol": "leave_one_out_ctr", "metrics": ["AUC"], "valid_metric": "AUC"}
@@ -32,7 +33,6 @@ def shop(tmp_path_factory):
         path = folder / "shop" / f"shop.{source}"
         first, *lines = path.read_text().splitlines()
         path.write_text("\n".join([f"{first}\t{head}", *(f"{line}\t{of(i)}" for i, line in enumerate(lines))]) + "\n")
-    (folder / "shop" / "shop.ent").write_text("ent_id:token\tent_emb:float_seq\ne1\t1 2\ne2\t3 4\n")
     columns = {
         "inter": ["user_id", "item_id", "timestamp", "rating", "tab", "dwell"],
         "item": ["item_id", "categories", "price"],
@@ -104,7 +104,7 @@ class Vectors(WideDeep):
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
-        self.vectors = dataset.get_preload_weight("ent_id")
+        self.vectors = dataset.get_preload_weight("age")
 
 
 @pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep", "MIND", "SASRec"])
@@ -117,8 +117,8 @@ def test_preload_weight_is_rejected_where_nothing_reads_it(settings, shop, model
         recbole_iacn.build(model, "shop", config_dict=given)
 
 
-def test_preload_weight_works_where_it_is_read(build, shop):
-    load = {**shop["load_col"], "ent": ["ent_id", "ent_emb"]}
-    vectors = {"additional_feat_suffix": ["ent"], "preload_weight": {"ent_id": "ent_emb"}}
-    *_, model = build(interest_aware(Vectors), "shop", **{**shop, "load_col": load, **vectors})
-    assert model.vectors.tolist() == [[0, 0], [1, 2], [3, 4]]
+def test_preload_weight_is_accepted_where_a_class_of_the_users_reads_it(settings, shop):
+    """KSR and GRU4RecKG: tests/checks/test_recbole_models.py."""
+    given = settings(**shop, preload_weight={"age": "income"})
+    config = configure(interest_aware(Vectors), "shop", config_dict=given)
+    assert config["numerical_features"] == ["price"]  # the vectors are not a feature
