@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from recbole_iacn.bridge.columns_read import report_unread
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
@@ -185,6 +186,7 @@ def assemble(config: Config, log: bool = False) -> Training:
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
     logger.info(whole)
     logger.info(network)
+    report_unread(config, whole, network)
     train_data, valid_data, test_data = loaders
     return Training(config, whole, train_data, valid_data, test_data, network, trainer)
 

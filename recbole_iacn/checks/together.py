@@ -40,6 +40,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_columns(config)
     _check_negatives(config)
     _check_user_fields(config, model_class)
+    _check_preloaded(config, model_class)
     _check_transform(config)
     _check_paths(config)
     if config["learner"].lower() == "sparse_adam":
@@ -79,6 +80,24 @@ def _check_user_fields(config, model_class):
     names = [base.__name__ for base in inspect.getmro(model_class)]
     if config.get("user_fields") and not {"DIN", "DIEN"}.intersection(names):
         raise ConfigError(f"user_fields: {names[0]} reads user and context fields as it is; leave it out")
+
+
+def _check_preloaded(config, model_class):
+    """Most models would load the vectors and leave them out."""
+    if not config.get("preload_weight"):
+        return
+    for base in inspect.getmro(model_class):
+        try:
+            source = inspect.getsource(base)
+        except (OSError, TypeError):  # made by our rule; or by the user at a prompt, and may read anything
+            known = base.__module__.startswith(("recbole.", "recbole_iacn.", "torch.", "builtins"))
+            source = "" if known else "get_preload_weight"
+        if "get_preload_weight" in source:
+            return
+    raise ConfigError(
+        f"preload_weight: {model_class.__name__} reads no pre-trained vectors (RecBole's KSR and GRU4RecKG do); "
+        "leave preload_weight out"
+    )
 
 
 def _check_sequential(config):
