@@ -27,8 +27,11 @@ SEARCH = ["optuna"]
 # For `recbole-iacn report --pictures`; Kaleido draws with Chrome or Chromium.
 PICTURES = ["kaleido>=1", "plotly>=6.1"]
 
-# For `recbole-iacn prepare`: the database that filters on disk, and faster JSON and gzip than the standard library's.
-AMAZON = ["duckdb", "isal", "orjson"]
+# For `recbole-iacn prepare`: the database that filters on disk.
+TABLES = ["duckdb"]
+
+# For Amazon's dumps also faster JSON and gzip than the standard library's.
+AMAZON = [*TABLES, "isal", "orjson"]
 
 setup(
     name="recbole_iacn",
@@ -61,6 +64,7 @@ setup(
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
+        "tables": TABLES,
         "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,

@@ -195,12 +195,14 @@ def configure(
     config_file_list: Sequence[str] | None = None,
     config_dict: Mapping[str, Any] | None = None,
     place: Mapping[str, Any] | None = None,
+    with_files: bool = True,
 ) -> Config:
     """Compute the final settings and check them as far as possible without reading data.
 
     Args:
         model, dataset, config_file_list, config_dict: as in :func:`build`.
         place: of this process among several, see :func:`recbole_iacn.parallel.start`; by default it is the only one.
+        with_files: also check the files of the dataset and their columns. Defaults to True.
 
     Returns:
         The settings, as RecBole's Config.
@@ -224,6 +226,7 @@ def configure(
 
         config = Config.__new__(Config)
         config.checked = True  # bridge.config then checks all settings, for RecBole's own models, too
+        config.with_files = with_files
         config.__init__(model, dataset, list(config_file_list or []), {**given, **(place or {})})
     return config
 

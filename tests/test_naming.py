@@ -11,6 +11,7 @@ PACKAGE = TESTS.parent / "recbole_iacn"
 SUBJECTS = {
     "naming": "this file",
     "package": "wheel, source archive, checkout, and what importing the package imports",
+    "cases": "inputs that gave wrong figures in 0.5.0",
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",

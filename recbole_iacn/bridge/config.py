@@ -1,5 +1,6 @@
 """Patches of RecBole's Config: this package's default settings, protocols and checks."""
 
+from recbole_iacn.bridge import float_columns
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks import evaluation, files, settings, together
 from recbole_iacn.checks.extensions import check_extensions
@@ -92,8 +93,12 @@ def patch_config(module):
         evaluation.check_last_state(config)
         together.check_history(config)
         if ours or checked:
-            files.check_files(config)
+            if vars(config).get("with_files", True):  # set by building.configure
+                files.check_files(config)
             files.check_negatives_files(config)
+        float_columns.complete(config)
+        if ours or checked:
+            together.check_discretization(config)
 
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):
@@ -106,7 +111,8 @@ def _add_defaults(config, model_class):
     from recbole_iacn.settings import group, table
     from recbole_iacn.settings.general import General
 
-    config.internal_config_dict.update(group.defaults(General))
+    if config.external_config_dict.get("protocol") or is_ours(config.model) or getattr(config, "checked", False):
+        config.internal_config_dict.update(group.defaults(General))
     tasks = config.external_config_dict.get("auxiliary_tasks")
     groups = (*table.own_groups(model_class), *table.added_groups(model_class, tasks))
     for one in groups:

@@ -4,11 +4,13 @@ import types
 
 import pandas as pd
 
+from recbole_iacn.bridge import saved
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.files import check_negatives_files
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
+from recbole_iacn.settings.kinds import is_interval
 
 
 def patch_sorting(module):
@@ -79,31 +81,49 @@ def _sort(dataset, by_user):
         sort_exactly(dataset, by_user)
 
 
-def patch_reading(module):
-    """Let datasets with windowed histories read their files with pandas' C parser.
+def patch_download(module):
+    """Download a dataset of RecBole's list in one process, too, where no other waits for it.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
     """
-    from recbole_iacn.data.reading import FastPandas
 
-    module.pd = FastPandas(module.pd)
+    @wrap(module.Dataset, "_download")
+    def download(original, dataset):
+        import torch.distributed as dist
+
+        if dist.is_available() and dist.is_initialized():
+            return original(dataset)
+        before = getattr(dist, "barrier", None)
+        dist.barrier = lambda *_, **__: None
+        try:
+            return original(dataset)
+        finally:
+            dist.barrier = before
+
+
+def patch_intervals(module):
+    """Reject what is no interval in a setting that filters, of which RecBole filters nothing.
+
+    Args:
+        module: ``recbole.data.dataset.dataset``.
+    """
+
+    @wrap(module.Dataset, "_parse_intervals_str")
+    def parse_intervals(original, dataset, text):
+        if text is not None and not is_interval(str(text)):
+            settings = dataset.config.final_config_dict.items()
+            key = next((key for key, value in settings if key.endswith("_interval") and value == text), "val_interval")
+            raise ConfigError(f"{key}: must be an interval such as '[5,inf)', got {text!r}")
+        return original(dataset, text)
 
 
 def patch_loaders(module):
-    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model;
-    and reuse a saved dataset only if our settings that determine it are unchanged, too.
+    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model.
 
     Args:
         module: ``recbole.data.utils``.
     """
-    module.dataset_arguments = [
-        *module.dataset_arguments,
-        "protocol",
-        "iacn_mode",
-        "iacn_item_features",
-        "history_rows",
-    ]
 
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
@@ -124,18 +144,6 @@ def patch_loaders(module):
                 delattr(datasets, name)
             else:
                 setattr(datasets, name, before)
-
-    @wrap(module, "create_dataset")
-    def create_filled_dataset(original, config):
-        try:
-            return original(config)
-        except ValueError as error:
-            if "feat is empty" not in str(error):
-                raise
-            raise ConfigError(
-                f"dataset: {config['dataset']} has no rows left; its files are empty, or user_inter_num_interval, "
-                "item_inter_num_interval, val_interval or filter_inter_by_user_or_item rejects all of them"
-            ) from None
 
     @wrap(module, "create_samplers")
     def create_samplers(original, config, dataset, built_datasets):
@@ -178,6 +186,27 @@ def _windowed_dataset(config):
     return None if hasattr(datasets, f"{model}Dataset") else HistoryDataset
 
 
+def patch_saved(module):
+    """Use a saved dataset, or saved loaders, only where a run would make the same ones.
+
+    Args:
+        module: ``recbole.data.utils``.
+    """
+    module.dataset_arguments = [saved.MADE_FROM]
+
+    @wrap(module, "create_dataset")
+    def create_dataset(original, config):
+        with saved.comparing(config):
+            dataset = original(config)
+        dataset.config = config  # a saved one has that of the run that saved it
+        return dataset
+
+    @wrap(module, "data_preparation")
+    def data_preparation(original, config, dataset):
+        with saved.comparing(config):
+            return original(config, dataset)
+
+
 def patch_row_numbers(module):
     """Keep the row numbers of RecBole's loaders as a range; as a list they take 36 bytes per row.
 
@@ -206,7 +235,7 @@ def patch_value_metrics(module):
 
 
 def patch_full_sort(module):
-    """Let a full sort rank the clicked item among the candidates that one of our loaders supplies.
+    """Let a full sort rank the clicked item by our rule, among what one of our loaders supplies.
 
     A model whose score of an item takes long, a click model, then scores the candidates alone. For one without a full
     sort of its own, such as RecBole's DIN, pairs are scored in parts of ``eval_batch_size``; RecBole first makes the
@@ -218,17 +247,21 @@ def patch_full_sort(module):
 
     @wrap(module.Trainer, "_full_sort_batch_eval")
     def full_sort_batch_eval(original, trainer, batch):
-        from recbole_iacn.data.ranking import Candidates
+        from recbole_iacn.data.ranking import AllItems, Candidates
 
         rows, among, positive_u, positive_i = batch
-        sampled = isinstance(among, Candidates)
-        scores = _scores_by_candidate(trainer, rows, among.items if sampled else None, positive_i)
+        if isinstance(among, Candidates | AllItems):
+            left_out, drawn = among.left_out, among.items if isinstance(among, Candidates) else None
+        else:
+            left_out, drawn = among, None
+        scores = _scores_by_candidate(trainer, rows, drawn, positive_i)
         if scores is None:
-            batch = rows, None if sampled else among, positive_u, positive_i
-            rows, scores, positive_u, positive_i = original(trainer, batch)
-        elif not sampled and among is not None:
-            scores[among] = -float("inf")
-        return rows, *(among.ranked(scores, positive_u, positive_i) if sampled else (scores, positive_u, positive_i))
+            rows, scores, positive_u, positive_i = original(trainer, (rows, left_out, positive_u, positive_i))
+        elif left_out is not None:
+            scores[left_out] = -float("inf")
+        if not isinstance(among, Candidates | AllItems):
+            return rows, scores, positive_u, positive_i
+        return rows, *among.ranked(scores, positive_u, positive_i)
 
 
 def _scores_by_candidate(trainer, rows, drawn, clicked):

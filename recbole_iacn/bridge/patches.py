@@ -103,14 +103,17 @@ PATCHES = (
         "compat.arrays.dok_update_is_gone",
         (2090, 2185),
     ),
-    # The fast reader comes before the patch that fills empty cells, which must see what was read.
     Patch(
         _DATASET,
-        "datasets.patch_reading",
-        "pandas' C parser reads the files of datasets with windowed histories",
-        "the Python parser takes four times as long and keeps a string for every cell",
-        SETTING,
-        "history_dataset",
+        "datasets.patch_download",
+        "a dataset of RecBole's list is downloaded in one process, too",
+        "after the download it waits for processes that there are not: an error, and all is well the second time",
+    ),
+    Patch(
+        _DATASET,
+        "datasets.patch_intervals",
+        "what is no interval in a setting that filters is rejected",
+        "user_inter_num_interval: 5 filters nothing",
     ),
     Patch(
         _DATASET,
@@ -175,12 +178,56 @@ PATCHES = (
         "the files are called lightgbm.yaml and xgboost.yaml, which a case-sensitive file system does not find",
         issues=(1883,),
     ),
+    # How files are read.
+    Patch(
+        _DATASET,
+        "loading.patch_reading",
+        "files are read as they are written, by this package, in its own runs and under a protocol",
+        "a quotation mark swallows rows, an id NA is lost, lines with too few cells pass; it takes ten times as long",
+        PROTOCOL,
+        issues=(2017,),
+    ),
+    Patch(
+        _DATASET,
+        "loading.patch_filters",
+        "rows that the filters drop are counted, and conspicuous times reported, in one line each",
+        "nothing is said, and if nothing is left, not which filter did it",
+    ),
+    Patch(
+        _DATASET,
+        "loading.patch_two_parts",
+        "a benchmark may have two parts; its validation is empty",
+        "not enough values to unpack",
+        issues=(2075,),
+    ),
+    Patch(
+        _SEQUENTIAL,
+        "loading.patch_histories",
+        "a benchmark's histories have the numbers of its items and keep the newest; ITEM_ID_FIELD may have any name",
+        "without alias_of_item_id every history is another's; longer ones abort, or lose their newest entries",
+        issues=(1813, 1933, 2139),
+    ),
+    Patch(
+        "recbole.evaluator.collector",
+        "scoring.patch_collected",
+        "what is collected for metrics may be a count",
+        "ItemCoverage, GiniIndex, AveragePopularity and TailPercentage abort: 'int' object has no attribute 'cpu'",
+        issues=(2071,),
+    ),
+    Patch(
+        "recbole.utils.case_study",
+        "scoring.patch_case_study",
+        "full_sort_scores and full_sort_topk reject users without a row of their own, or with several",
+        "they return fewer or more rows than users, so that a row is another user's",
+        issues=(848, 1140, 1169, 1178),
+    ),
     # What makes RecBole know this package.
     Patch(
         _CONFIG,
         "config.patch_config",
-        "the defaults of this package's models and its protocols are applied; settings are checked",
-        "RecBole reads only its own folder of defaults and checks no setting",
+        "the defaults of this package's models and its protocols are applied; settings are checked and completed",
+        "RecBole reads only its own folder of defaults, checks no setting, and leaves out float columns",
+        issues=(1599, 1941, 2043),
     ),
     Patch(
         "recbole.model.sequential_recommender",
@@ -207,6 +254,13 @@ PATCHES = (
         "negatives are drawn anew in every evaluation, and every prefix of a history is copied",
         PROTOCOL,
         issues=(1865, 2077),
+    ),
+    Patch(
+        "recbole.data.utils",
+        "datasets.patch_saved",
+        "a saved dataset, or saved loaders, serve only runs that would make the same ones",
+        "RecBole compares some of its own settings: other candidates, batches or files silently get the old loaders",
+        issues=(1602, 1697),
     ),
     Patch(
         _SEQUENTIAL,
@@ -239,8 +293,8 @@ PATCHES = (
     Patch(
         _TRAINER,
         "datasets.patch_full_sort",
-        "a full sort ranks among the candidates that a protocol's loader supplies",
-        "RecBole scores sampled candidates row by row",
+        "a full sort ranks among what a protocol's loader supplies; of equal scores the clicked item takes the middle",
+        "RecBole scores sampled candidates row by row, and leaves the order of equal scores to torch.topk",
         PROTOCOL,
     ),
     Patch(
@@ -264,6 +318,38 @@ PATCHES = (
         "empty_histories.patch_empty_histories",
         "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",
         "PyTorch packs no sequence of length 0, and a batch without any pair has an auxiliary loss of 0/0",
+    ),
+    Patch(
+        _DATASET,
+        "float_columns.patch_reading",
+        "large numbers among the float columns that are features are reported",
+        "unscaled, they drown the other features",
+        PROTOCOL,
+    ),
+    Patch(
+        "recbole.model.layers",
+        "float_columns.patch_several",
+        "DIN and DIEN take several float columns",
+        "two of them end in a traceback",
+        issues=(2043,),
+    ),
+    Patch(
+        "recbole.model.abstract_recommender",
+        "float_columns.patch_towers",
+        "each tower of DSSM reads the float columns of its own side",
+        "a float column that is not a feature ends in a traceback, and the user's tower may read the item's",
+    ),
+    Patch(
+        "recbole.model.context_aware_recommender.fwfm",
+        "float_columns.patch_groups",
+        "FwFM numbers its columns in the order in which it embeds them, lists of numbers included",
+        "a list of numbers ends in a traceback, and groups of columns (fields) get other columns' weights",
+    ),
+    Patch(
+        "recbole.model.context_aware_recommender.ffm",
+        "float_columns.patch_groups",
+        "a column that is in none of the groups (fields) is reported in one line",
+        "it ends in a KeyError",
     ),
     # What several processes and pinned memory need.
     Patch(

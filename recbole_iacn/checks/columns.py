@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 from recbole_iacn.checks.labelled import check_labels
+from recbole_iacn.data.features import context_features
 from recbole_iacn.data.labels import scores_labels
+from recbole_iacn.data.times import check_time_type
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours
 
@@ -23,8 +25,9 @@ def check_columns(config: Any, read: Any) -> None:
     Raises:
         ConfigError: names the setting, the column and the nearest known one.
     """
-    files = _loaded(config, read)
+    files = loaded(config, read)
     _check_unloaded(config, files)
+    _check_ids_and_times(config, files)
     every = {name: kind for columns in files.values() for name, kind in columns.items()}
     for key, kinds in (
         ("normalize_field", FLOATS),
@@ -62,10 +65,11 @@ def check_columns(config: Any, read: Any) -> None:
         _check("preload_weight", vectors, source, FLOATS)
     check_labels(config, files["inter"])
     _check_features(config, files)
+    _check_user_fields(config, files)
 
 
-def _loaded(config, read):
-    """File (inter, item, user, further ones) to its columns that are loaded."""
+def loaded(config: Any, read: Any) -> dict[str, dict[str, str]]:
+    """File (inter, item, user, further ones) to its columns that are loaded, as :func:`check_columns` reads them."""
     name, load, unload = config["dataset"], config["load_col"], config["unload_col"] or {}
     part = config["benchmark_filename"]
     for suffix in config["additional_feat_suffix"] or ():
@@ -88,6 +92,28 @@ def _loaded(config, read):
     return files
 
 
+def _check_ids_and_times(config, files):
+    """Users and items must be tokens and times numbers, and no column may be in two files, which RecBole mixes up."""
+    users, items, name = config["USER_ID_FIELD"], config["ITEM_ID_FIELD"], config["dataset"]
+    part = (config["benchmark_filename"] or [None])[0]
+    inter = os.path.join(config["data_path"], f"{name}.{part}.inter" if part else f"{name}.inter")
+    check_time_type(files["inter"], config["TIME_FIELD"], inter)
+    for key, field in (("USER_ID_FIELD", users), ("ITEM_ID_FIELD", items)):
+        for source in ("inter", "user" if field == users else "item"):
+            kind = files[source].get(field, "token")
+            if kind != "token":
+                raise ConfigError(f"{key}: {field!r} must be of type token, and {name}.{source} types it {kind}")
+    seen: dict[str, str] = {}
+    for source in ("inter", "item", "user"):
+        for field in files[source]:
+            if field in seen and (field, source) not in ((users, "user"), (items, "item")):
+                raise ConfigError(
+                    f"load_col: {field!r} is loaded from {name}.{seen[field]} and from {name}.{source}; "
+                    "leave it out of one of them"
+                )
+            seen.setdefault(field, source)
+
+
 def _check_unloaded(config, files):
     for source in config["unload_col"] or ():
         if (config["load_col"] or {}).get(source, "*") != "*":
@@ -104,6 +130,17 @@ def _check_unloaded(config, files):
             raise ConfigError(
                 f"unused_col.{source}: for columns of inter only; leave {names[0]!r} out of load_col.{source}"
             )
+
+
+def _check_user_fields(config, files):
+    """Something must join: of the user's columns the tokens, and the numbers that are features, or context."""
+    named = config["numerical_features"] or files["user"]
+    users = [name for name, kind in files["user"].items() if kind in TOKENS or name in named]
+    if config["user_fields"] and not {*users, *context_features(files["inter"], config)} - {config["USER_ID_FIELD"]}:
+        raise ConfigError(
+            "user_fields: no column of the user table and no context column of the interactions is loaded, so nothing "
+            "would join; see load_col.user and load_col.inter, or leave user_fields out"
+        )
 
 
 def _check_features(config, files):

@@ -166,7 +166,7 @@ def check_candidates(config: Mapping[str, Any]) -> None:
 
 
 def check_training_negatives(config: Mapping[str, Any]) -> None:
-    """Reject training negatives that a protocol's loader does not draw.
+    """Reject training negatives that a protocol's loader does not draw, and its settings where nothing is drawn.
 
     Args:
         config (Mapping): final settings, ``train_neg_sample_args`` as RecBole completes them.
@@ -176,9 +176,10 @@ def check_training_negatives(config: Mapping[str, Any]) -> None:
     """
     from recbole.utils import InputType
 
+    asked = config["train_neg_sample_args"]
+    _check_drawn(config, asked["distribution"] != "none")
     if not config.get("protocol"):
         return
-    asked = config["train_neg_sample_args"]
     if asked["distribution"] == "none":
         if config["MODEL_INPUT_TYPE"] == InputType.PAIRWISE:
             raise ConfigError(
@@ -191,6 +192,23 @@ def check_training_negatives(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"train_neg_sample_args: alpha: a protocol draws in proportion to popularity, got {asked['alpha']!r}; "
             "leave it out"
+        )
+
+
+def _check_drawn(config, draws_for_training):
+    """Reject the settings of a protocol's negatives where there are none: with labels, or without a protocol."""
+    protocol = PROTOCOLS.get(config.get("protocol") or "")
+    for key, default in (("negative_items", "catalogue"), ("shown_negatives", None)):
+        given = config.get(key) or default
+        if given == default:
+            continue
+        if protocol is None:
+            raise ConfigError(f"{key}: is for the negatives of a protocol; set protocol, or leave it out")
+        if "labeled" in str(protocol.settings.get("eval_args", {}).get("mode")):
+            raise ConfigError(f"{key}: protocol {config['protocol']!r} has labels and draws no negatives; leave it out")
+    if config.get("shown_negatives") and not draws_for_training:
+        raise ConfigError(
+            "shown_negatives: train_neg_sample_args draws no negatives for the training; leave one of the two out"
         )
 
 

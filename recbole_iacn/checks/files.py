@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recbole_iacn.checks import columns
+from recbole_iacn.data.cells import AtomicFile
 from recbole_iacn.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from recbole.config import Config
-
-_TYPES = ("token", "token_seq", "float", "float_seq")
 
 
 def check_files(config: Config) -> None:
@@ -27,7 +26,7 @@ def check_files(config: Config) -> None:
     """
     folder, name = config["data_path"], config["dataset"]
     if not os.path.isdir(folder):
-        if name in _downloadable():
+        if name in downloadable():
             return
         parent = os.path.dirname(folder) or "."
         there = os.listdir(parent) if os.path.isdir(parent) else []
@@ -37,12 +36,24 @@ def check_files(config: Config) -> None:
         )
     parts = config["benchmark_filename"]
     for part in parts or [None]:
-        _check_interactions(os.path.join(folder, f"{name}.{part}.inter" if part else f"{name}.inter"), config)
+        _check_interactions(_inter(folder, name, part), config)
     for source in ("item", "user"):
         _check_loaded_columns(os.path.join(folder, f"{name}.{source}"), source, config)
-    if parts and len(parts) != 3:
-        raise ConfigError(f"benchmark_filename: must be three parts, of training, validation and test, got {parts}")
+    if parts:
+        _check_parts(folder, name, parts, config)
     columns.check_columns(config, lambda path: _columns(path, config))
+
+
+def loaded_columns(config: Config) -> dict[str, dict[str, str]]:
+    """The columns that are loaded of each atomic file, each a name and its type; none of a file that does not exist.
+
+    Args:
+        config (recbole.config.Config): final settings.
+
+    Returns:
+        dict: by file: ``inter``, ``item``, ``user`` and further ones.
+    """
+    return columns.loaded(config, lambda path: _columns(path, config))
 
 
 def check_negatives_files(config: Config) -> None:
@@ -64,7 +75,8 @@ def check_negatives_files(config: Config) -> None:
             raise ConfigError(f"{key}: {path}: No such file")
 
 
-def _downloadable():
+def downloadable() -> set[str]:
+    """The datasets that RecBole downloads where their folder is missing, from its list of addresses."""
     import recbole
 
     path = Path(recbole.__file__).parent / "properties" / "dataset" / "url.yaml"
@@ -72,22 +84,7 @@ def _downloadable():
 
 
 def _columns(path, config):
-    encoding = config["encoding"] or "utf-8"
-    try:
-        with open(path, encoding=encoding) as source:
-            head = source.readline().rstrip("\r\n")
-    except UnicodeError:
-        raise ConfigError(f"encoding: {path}, line 1 is not valid {encoding}") from None
-    kinds = {}
-    for cell in head.split(config["field_separator"]):
-        field, separator, kind = cell.partition(":")
-        if not separator or kind not in _TYPES:
-            raise ConfigError(
-                f"{path}, line 1: {cell!r} is not 'field:type' with type token, token_seq, float or float_seq "
-                f"(field_separator is {config['field_separator']!r})"
-            )
-        kinds[field] = kind
-    return kinds
+    return AtomicFile(path, config["encoding"], config["field_separator"]).columns
 
 
 def _check_interactions(path, config):
@@ -99,9 +96,11 @@ def _check_interactions(path, config):
         )
     present = _columns(path, config)
     needed = {config["USER_ID_FIELD"]: "USER_ID_FIELD", config["ITEM_ID_FIELD"]: "ITEM_ID_FIELD"}
+    is_sequential = config["MODEL_TYPE"].name == "SEQUENTIAL"
     if config["benchmark_filename"]:
-        needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
-    elif config["MODEL_TYPE"].name == "SEQUENTIAL" or config["eval_args"]["order"] == "TO":
+        if is_sequential:
+            needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
+    elif is_sequential or config["eval_args"]["order"] == "TO":
         needed[config["TIME_FIELD"]] = "TIME_FIELD: set it to the column of times, by which a history is read"
     for field, key in needed.items():
         if field not in present:
@@ -109,6 +108,38 @@ def _check_interactions(path, config):
                 f"{path}: no column {field!r} ({key}).{did_you_mean(field, present)} Columns: {', '.join(present)}"
             )
     _check_loaded_columns(path, "inter", config, needed)
+
+
+def _inter(folder, name, part):
+    return os.path.join(folder, f"{name}.{part}.inter" if part else f"{name}.inter")
+
+
+def _check_parts(folder, name, parts, config):
+    if len(parts) not in (2, 3):
+        raise ConfigError(
+            f"benchmark_filename: must be three parts, of training, validation and test, or two, of training and test, "
+            f"got {parts}"
+        )
+    first = _columns(_inter(folder, name, parts[0]), config)
+    wanted = (config["load_col"] or {}).get("inter", "*")
+    for part in parts[1:]:
+        path = _inter(folder, name, part)
+        other = _columns(path, config)
+        for field in first if wanted == "*" else wanted:
+            if first.get(field) != other.get(field):
+                raise ConfigError(
+                    f"{path}, line 1: {field!r} is {_kind(other, field)}, and {_kind(first, field)} in "
+                    f"{name}.{parts[0]}.inter; give all parts the same columns, or leave it out of load_col.inter"
+                )
+        if wanted == "*" and other.keys() - first.keys():
+            field = min(other.keys() - first.keys())
+            raise ConfigError(
+                f"{path}, line 1: {field!r} is not a column of {name}.{parts[0]}.inter; see load_col.inter"
+            )
+
+
+def _kind(columns, field):
+    return f"of type {columns[field]}" if field in columns else "missing"
 
 
 def _check_loaded_columns(path, source, config, needed=()):

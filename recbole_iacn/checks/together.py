@@ -39,6 +39,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_heads(config, {base.__name__ for base in inspect.getmro(model_class)})
     _check_columns(config)
     _check_negatives(config)
+    _check_user_fields(config, model_class)
     _check_transform(config)
     _check_paths(config)
     if config["learner"].lower() == "sparse_adam":
@@ -73,6 +74,13 @@ def _check_modes(config):
         raise ConfigError(f"eval_args.mode: labeled scores rows, and {ranked[0]} needs ranks; set full, or uni100")
 
 
+def _check_user_fields(config, model_class):
+    """Other backbones than DIN and DIEN read all fields as they are."""
+    names = [base.__name__ for base in inspect.getmro(model_class)]
+    if config.get("user_fields") and not {"DIN", "DIEN"}.intersection(names):
+        raise ConfigError(f"user_fields: {names[0]} reads user and context fields as it is; leave it out")
+
+
 def _check_sequential(config):
     from recbole.utils import ModelType
 
@@ -103,8 +111,13 @@ def _check_transform(config):
 
 def _check_paths(config):
     for key in ("dataset_save_path", "dataloaders_save_path"):
-        if os.path.isdir(config.get(key) or ""):
-            raise ConfigError(f"{key}: {config[key]} is a folder; name the file")
+        path = config.get(key) or ""
+        if os.path.isdir(path):
+            raise ConfigError(f"{key}: {path} is a folder; name the file")
+        if path and not os.path.isfile(path):
+            raise ConfigError(f"{key}: {path}: No such file; leave it out to read the atomic files")
+    if config.get("save_dataloaders") and config.get("world_size", 1) > 1:
+        raise ConfigError("save_dataloaders: several processes would write one file; leave it out, or train in one")
     folder = config["checkpoint_dir"]
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
@@ -172,7 +185,18 @@ def _check_columns(config):
         taken[config[key]] = key
     if config.get("normalize_field") and config.get("normalize_all"):
         raise ConfigError("normalize_field: normalize_all scales every column; leave one of them out")
-    for field, how in (config.get("discretization") or {}).items():
+
+
+def check_discretization(config: Any) -> None:
+    """Reject ``discretization`` of a column that is not a feature, or without what its method needs.
+
+    Args:
+        config: final settings, ``numerical_features`` complete.
+
+    Raises:
+        ConfigError: names the column.
+    """
+    for field, how in (config["discretization"] or {}).items():
         if field not in config["numerical_features"]:
             raise ConfigError(f"discretization: {field!r} must be among numerical_features")
         if how["method"] == "ED" and "bucket" not in how:

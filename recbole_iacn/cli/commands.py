@@ -3,7 +3,8 @@
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
     recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt
-    recbole-iacn prepare --show-rows --dataset Electronics --protocol din_electronics
+    recbole-iacn prepare table --name shop --events events.csv --items items.csv
+    recbole-iacn prepare rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
@@ -33,7 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         train(arguments[1:])
         return
-    given = _parser().parse_args(arguments)
+    given = _parser().parse_args(data.with_command(arguments))
+    sys.argv[1:] = []  # these have been read; build would warn about those that are named like settings
     try:
         given.run(given)
         sys.stdout.flush()
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     data.download_parser(commands.add_parser("download", help="download Amazon's raw files", allow_abbrev=False))
     data.prepare_parser(
         commands.add_parser(
-            "prepare", help="convert raw files to atomic files; or show a dataset's rows", allow_abbrev=False
+            "prepare", help="convert tables or raw files to atomic files; show a dataset's rows", allow_abbrev=False
         )
     )
     experiments.experiment_parser(

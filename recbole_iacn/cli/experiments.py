@@ -10,6 +10,23 @@ def _file_arguments(parser, meaning):
     parser.add_argument("file", help=meaning)
     parser.add_argument("--data_path", help="folder that contains the datasets (default: the file's data_path)")
     parser.add_argument("--datasets", nargs="+", metavar="NAME", help="some of the file's datasets (default: all)")
+    parser.add_argument(
+        "--config_files", nargs="+", default=[], metavar="FILE", help="YAML files with settings, below the file's own"
+    )
+    parser.add_argument("--no_dataset_yaml", action="store_true", help="do not read DATA_PATH/DATASET/DATASET.yaml")
+
+
+def _plan(given):
+    """The plan of an experiment's file, checked; one line names the settings that were found beside the data."""
+    from recbole_iacn.experiments.plan import read_plan
+    from recbole_iacn.experiments.plan_checks import check_runs
+
+    files = [path for several in given.config_files for path in several.split()]
+    plan = read_plan(given.file, given.data_path, given.datasets, files, not given.no_dataset_yaml)
+    if plan.beside:
+        print(f"settings of {', '.join(plan.beside)} are read, below all others (--no_dataset_yaml leaves them out)")
+    check_runs(plan)
+    return plan
 
 
 def _reuse_argument(parser, files="NAME/runs.jsonl and NAME/trials.jsonl"):
@@ -33,13 +50,13 @@ def experiment_parser(parser: ArgumentParser) -> None:
 
 
 def _experiment(given):
-    from recbole_iacn.experiments.plan import check_data, read_plan
+    from recbole_iacn.experiments.plan_checks import check_data
     from recbole_iacn.experiments.runner import run_all
     from recbole_iacn.experiments.store import published_runs, restore_runs, result_path
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
-    plan = read_plan(given.file, given.data_path, given.datasets)
+    plan = _plan(given)
     folder = Path(given.out, plan.name)
     known = published_runs(folder, plan.runs) if given.reuse else ()
     if given.plan:
@@ -83,14 +100,14 @@ def search_parser(parser: ArgumentParser) -> None:
 
 
 def _search(given):
-    from recbole_iacn.experiments.plan import check_data, read_plan
+    from recbole_iacn.experiments.plan_checks import check_data
     from recbole_iacn.experiments.search import check_space, search
     from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
         if getattr(given, name) < 1:
             raise ConfigError(f"{name}: must be at least 1, got {getattr(given, name)}")
-    plan = read_plan(given.file, given.data_path, given.datasets)
+    plan = _plan(given)
     check_space(plan.space)
     check_data(plan)
     folder = Path(given.out, plan.name)

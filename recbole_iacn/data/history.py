@@ -14,7 +14,7 @@ from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureType
 from torch import Tensor
 
-from recbole_iacn.data import reading
+from recbole_iacn.data import atomic_files, reading
 from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labels, reject_empty_labels, scores_labels
 from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
@@ -55,8 +55,7 @@ class HistoryDataset(SequentialDataset):
     # --- Reading ------------------------------------------------------------------------------------------------
 
     def _load_feat(self, filepath, source):
-        with reading.fast():
-            return super()._load_feat(filepath, source)
+        return atomic_files.load(self, filepath, source, as_categories=True)
 
     def _filter_by_inter_num(self):
         """As in RecBole, which counts in Python even where there is nothing to filter."""
@@ -141,10 +140,10 @@ class HistoryDataset(SequentialDataset):
         if one_row_per_user(self.config):
             is_target = _last_of_each_user(user, is_target)
         if not is_target.any():
+            clicks = " that are clicks, at different times" if self.labelled else ""
             raise ConfigError(
-                f"{self.dataset_name}: no row has a history: no user has two interactions"
-                + (" that are clicks at different times" if self.labelled else "")
-                + f". Is {self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
+                f"{self.dataset_name}: no user has two interactions{clicks}, so no row has a history. Is "
+                f"{self.uid_field!r} the column of users, and have filters left any (user_inter_num_interval)?"
             )
         self._set_rows(in_history, before, stop, is_target)
 

@@ -10,6 +10,7 @@ epoch for training.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from recbole_iacn import parallel
-from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.data.sampling import OwnItems
+from recbole_iacn.data.shown import ShownItems
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,9 +40,17 @@ _STREAM = {"train": 0, "valid": 1, "test": 2}
 def own_items(dataset: Dataset) -> OwnItems:
     """All items of each user, over every split, of the dataset that RecBole built the splits from."""
     if not hasattr(dataset, "own_items"):
-        users, items = clicks(dataset)
-        dataset.own_items = OwnItems(users.numpy(), items.numpy(), dataset.item_num)
+        users, items = (column.numpy() for column in clicks(dataset))
+        shown = getattr(dataset, "shown", None)
+        rows = users if shown is None else np.concatenate([users, shown[0].numpy()])
+        drawable = clicked_items(dataset) if dataset.config["negative_items"] == "clicked" else None
+        dataset.own_items = OwnItems(users, items, dataset.item_num, drawable, np.bincount(rows))
     return dataset.own_items
+
+
+def clicked_items(dataset: Dataset) -> np.ndarray:
+    """The items that anybody clicked, over every split, rising."""
+    return np.flatnonzero(np.bincount(clicks(dataset)[1].numpy()))
 
 
 def clicks(dataset: Dataset) -> tuple[Tensor, Tensor]:
@@ -69,6 +79,7 @@ class _NegativeTable(_Part):
     """What both loaders share: a table of negatives, indexed like the rows."""
 
     negatives: Tensor | None
+    shown: ShownItems | None = None
 
     def excluded(self, phase: str) -> OwnItems:
         """Items that may not be negatives."""
@@ -83,7 +94,11 @@ class _NegativeTable(_Part):
             table = read_negatives(given, self._sampler.dataset, own, users, self.neg_sample_num)
         else:
             distribution = self.neg_sample_args["distribution"]
-            table = own.sample_others(users, self.neg_sample_num, stream(self.config, phase, epoch), distribution)
+            random = stream(self.config, phase, epoch)
+            table = own.sample_others(users, self.neg_sample_num, random, distribution)
+            if self.shown is not None:
+                has_some = self.shown.has_some(users)
+                table[has_some] = self.shown.sample(users[has_some], self.neg_sample_num, random)
         self.negatives = torch.from_numpy(table)
 
     def _rows(self, index):
@@ -122,15 +137,31 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
             self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
         self.negatives = None
+        if config["shown_negatives"]:
+            self.shown = self._find_shown()
 
     def excluded(self, phase: str) -> OwnItems:
         if not ranks_items(self.config) and not is_labelled(self.config):
             return super().excluded(phase)
         if not hasattr(self._dataset, "training_items"):
             # Of the training rows, and of each user's first interaction, which is not a target.
-            matrix = self._dataset.inter_matrix(form="coo")
-            self._dataset.training_items = OwnItems(matrix.row, matrix.col, self._dataset.item_num)
+            matrix, every = self._dataset.inter_matrix(form="coo"), super().excluded(phase)
+            self._dataset.training_items = OwnItems(
+                matrix.row, matrix.col, every.n_items, every.drawable, every.interactions
+            )
         return self._dataset.training_items
+
+    def _find_shown(self):
+        """What users were shown and did not click; says how many rows are of users without any."""
+        shown = ShownItems(self._sampler.dataset, self._dataset, self.excluded("train"))
+        has_none = ~shown.has_some(self._dataset.inter_feat[self.uid_field].numpy())
+        if has_none.any() and parallel.rank() == 0:
+            logging.getLogger(__name__).warning(
+                "shown_negatives: %s of %s training rows are of users who were shown nothing else before their "
+                "validation; their negatives are drawn as without the setting",
+                *(f"{int(has_none.sum()):,}", f"{len(has_none):,}"),
+            )
+        return shown
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next pass that of ``epoch`` (from 0): same negatives, same order of rows."""
@@ -158,6 +189,7 @@ class ProtocolEvalDataLoader(_NegativeTable, NegSampleDataLoader):
         self.sample_size = len(dataset)
         super().__init__(config, dataset, sampler, shuffle=False)
         self.draw(phase)
+        notice_unclicked(sampler.dataset, clicked_items(sampler.dataset), np.asarray(self.negatives), phase)
 
     def _init_batch_size_and_step(self):
         self.step = max(self.config["eval_batch_size"] // self.times, 1)

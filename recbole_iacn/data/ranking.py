@@ -2,7 +2,8 @@
 
 RecBole's own sampled ranking (``uni1000``) draws anew at every evaluation, counts an item that was drawn twice once,
 excludes the target only, and encodes a user's history once per candidate. Here all items are scored once per
-user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics.
+user, the fixed candidates' scores are looked up, and the rank is handed to RecBole's metrics. RecBole's ranking among
+all items leaves the order of equal scores to ``torch.topk``; here one rule holds for both (:func:`places`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,37 @@ import torch
 from recbole.data.dataloader import FullSortEvalDataLoader
 from torch import Tensor
 
-from recbole_iacn.data.loader import clicks, own_items, stream
-from recbole_iacn.data.negatives import read_negatives
+from recbole_iacn.data.loader import clicked_items, clicks, own_items, stream
+from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
+
+_BLOCK = 32  # rows of all items' scores that a core's cache holds
+
+
+def places(own: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:
+    """The place of the clicked item among others, the one rule of both ranking protocols.
+
+    Of equal scores the clicked item takes the middle place, rounded against it, so a model that cannot tell items apart
+    gains nothing by it: the rank is 1 + the number of higher scores + half the number of equal ones, rounded up. A NaN
+    is no evidence for the clicked item: in any comparison with one, the clicked item loses.
+
+    Args:
+        own (torch.Tensor): score of the clicked item, shape (B,).
+        others (torch.Tensor): scores of the others, shape (B, N).
+        counted (torch.BoolTensor, optional): which of the others count, shape (B, N); all by default.
+
+    Returns:
+        torch.LongTensor: places from 0, shape (B,).
+    """
+    lower, equal = others < own.unsqueeze(1), others == own.unsqueeze(1)
+    if counted is None:
+        return others.shape[1] - lower.sum(dim=1) - equal.sum(dim=1) // 2
+    return counted.sum(dim=1) - (lower & counted).sum(dim=1) - (equal & counted).sum(dim=1) // 2
 
 
 class Candidates:
@@ -31,14 +55,13 @@ class Candidates:
         items (torch.LongTensor): shape (B, N); an item drawn twice counts twice.
     """
 
+    left_out = None
+
     def __init__(self, items: Tensor) -> None:
         self.items = items
 
     def ranked(self, scores: Tensor, row: Tensor, clicked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What RecBole's collector reads its metrics from.
-
-        The rank is 1 + the number of candidates with a higher score; of equal scores the clicked item comes first. A
-        NaN is no evidence for the clicked item: in any comparison with one, the clicked item loses.
+        """What RecBole's collector reads its metrics from; see :func:`places` for the rule.
 
         Args:
             scores (torch.Tensor): of all items, shape (B, items).
@@ -49,24 +72,100 @@ class Candidates:
             from 0. The last score is -inf: RecBole's GAUC takes the number of ranked items from its place.
         """
         items, row, clicked = (values.to(scores.device) for values in (self.items, row, clicked))
-        lower = scores.gather(1, items) <= scores[row, clicked].unsqueeze(1)
+        place = places(scores[row, clicked], scores.gather(1, items))
         falling = -torch.arange(items.shape[1] + 2, dtype=torch.float, device=scores.device)
         falling[-1] = -torch.inf
-        return falling.expand(len(items), -1), row, (~lower).sum(dim=1)
+        return falling.expand(len(items), -1), row, place
+
+
+class AllItems:
+    """All items but those left out, as what each row's clicked item is ranked among.
+
+    Args:
+        left_out (tuple of torch.LongTensor, optional): row and item of what is left out; never a clicked item.
+        never (torch.LongTensor, optional): items that are left out of every row.
+    """
+
+    def __init__(self, left_out: tuple[Tensor, Tensor] | None = None, never: Tensor | None = None) -> None:
+        self.left_out, self.never = left_out, never
+
+    def ranked(self, scores: Tensor, row: Tensor, clicked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`Candidates.ranked`, but an item keeps its column, so that RecBole's lists hold items.
+
+        Rows in which the clicked item alone has its score keep their scores. RecBole takes the other rows' items in an
+        order of its own, so there each item gets its place, negative, for a score.
+        """
+        row, clicked = row.to(scores.device), clicked.to(scores.device)
+        if self.never is not None:
+            scores[:, self.never.to(scores.device)] = -torch.inf
+        unclear = _has_ties(scores, scores[row, clicked])
+        if unclear.any():
+            scores = scores.to(torch.promote_types(scores.dtype, torch.float))  # places are integers
+            scores[unclear] = _by_place(scores[unclear], clicked[unclear], self._hidden(scores)[unclear])
+        return scores, row, clicked
+
+    def _hidden(self, scores):
+        """True for what is not ranked, padding included, shape (B, items)."""
+        hidden = torch.zeros_like(scores, dtype=torch.bool)
+        hidden[:, 0] = True
+        if self.never is not None:
+            hidden[:, self.never.to(scores.device)] = True
+        if self.left_out is not None:
+            row, item = self.left_out
+            hidden[row.to(scores.device), item.to(scores.device)] = True
+        return hidden
+
+
+def _has_ties(scores, own):
+    """True for rows with another score like the clicked item's, or with a NaN, shape (B,).
+
+    On a CPU by blocks that its cache holds, and with numbers for a comparison's result, which add up faster.
+    """
+    block = _BLOCK if scores.device.type == "cpu" else len(scores)
+    unclear = torch.empty(len(scores), dtype=torch.bool, device=scores.device)
+    equal = torch.empty_like(scores[:block], dtype=torch.float)
+    for rows, value, result in zip(scores.split(block), own.unsqueeze(1).split(block), unclear.split(block)):
+        same = torch.eq(rows, value, out=equal[: len(rows)]).sum(dim=1)
+        result[:] = (same != 1) | rows.sum(dim=1).isnan()
+    return unclear
+
+
+def _by_place(scores, clicked, hidden):
+    """Scores that fall from place to place by :func:`places`; -inf for what is hidden. Shapes (B, items), (B,)."""
+    rows = torch.arange(len(scores), device=scores.device)
+    others = ~hidden
+    others[rows, clicked] = False
+    place = places(scores[rows, clicked], scores, others)
+    # The others in order, NaN first as in RecBole, then what is no other; a place is left for the clicked item.
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    order = order.gather(1, others.gather(1, order).argsort(dim=1, descending=True, stable=True))
+    taken = torch.arange(scores.shape[1], device=scores.device)
+    taken = taken + (taken >= place.unsqueeze(1))
+    falling = torch.empty_like(scores).scatter_(1, order, -taken.to(scores.dtype))
+    falling[rows, clicked] = -place.to(scores.dtype)
+    return falling.masked_fill_(hidden, -torch.inf)
 
 
 class RankingEvalDataLoader(FullSortEvalDataLoader):
-    """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with the items to
-    leave out (``mask_history: True``: those that the user clicked before)."""
+    """Evaluation rows for a protocol that ranks: each with its fixed candidates, or, among all items, with what is left
+    out (``mask_history: True``: the items that the user clicked before; ``negative_items: clicked``: those that nobody
+    clicked)."""
 
     def __init__(self, config: Config, dataset: Dataset, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle=False)
         self.candidates: Tensor | None = None
         self.left_out: _Earlier | None = None
-        users = dataset.inter_feat[self.uid_field].numpy()
+        self.never: Tensor | None = None
+        clicked, ranked = clicked_items(sampler.dataset), np.arange(1, dataset.item_num)
         if is_sampled(config):
-            self.candidates = torch.from_numpy(self._draw(users, sampler))
-        elif config["mask_history"]:
+            users = dataset.inter_feat[self.uid_field].numpy()
+            ranked = self._draw(users, sampler)
+            self.candidates = torch.from_numpy(ranked)
+        elif config["negative_items"] == "clicked":
+            self.never = torch.from_numpy(np.setdiff1d(ranked, clicked))
+            ranked = clicked
+        notice_unclicked(sampler.dataset, clicked, ranked, sampler.phase)
+        if config["mask_history"]:
             self.left_out = _Earlier(dataset, sampler)
 
     def _draw(self, users, sampler):
@@ -81,7 +180,8 @@ class RankingEvalDataLoader(FullSortEvalDataLoader):
         numbers = np.array(index)
         if self.candidates is not None:
             return rows, Candidates(self.candidates[numbers]), positive_u, positive_i
-        return rows, self.left_out and self.left_out.of(numbers, positive_i), positive_u, positive_i
+        left_out = self.left_out.of(numbers, positive_i) if self.left_out else None
+        return rows, AllItems(left_out, self.never), positive_u, positive_i
 
 
 class _Earlier:

@@ -1,93 +1,234 @@
-"""Atomic files read by pandas' C parser, tokens as bytes, numbered without a Python string for each cell.
+"""The columns of an atomic file: tokens numbered without a Python string for each cell, exact numbers, lists.
 
-RecBole reads with pandas' Python parser and keeps a Python string for every cell. Here a token column comes as bytes,
-is numbered eight bytes at a time as integers, and becomes a categorical column; ``remap`` then numbers the categories
-as RecBole does, in the order of their first appearance.
+RecBole reads with pandas' Python parser and keeps a Python string for every cell. Here the cells of a token column are
+integers of eight bytes, which are numbered as such and become a categorical column; ``remap`` then numbers the
+categories as RecBole does, in the order of their first appearance. A cell is empty only if nothing stands in it: NA,
+null and nan are tokens like others, and not numbers.
 """
 
-import contextlib
-import contextvars
-import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-_reading_fast = contextvars.ContextVar("reading_fast", default=False)
+from recbole_iacn.data import times
+from recbole_iacn.data.cells import WORD, AtomicFile
+from recbole_iacn.data.words import byte_strings, concatenate, integers, is_number, numbered, strings, words
 
-# Tokens that pandas reads as an empty cell (``na_values`` of its read_csv).
+# Tokens that RecBole's own reader, pandas' read_csv, takes for an empty cell (``na_values``).
 _EMPTY = "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null"
 READ_AS_EMPTY = frozenset(_EMPTY.split("|"))
 
-_WORD = np.dtype(np.uint64)
+_WIDEST = 64  # bytes; a longer cell becomes a Python string at once
+_IN_NUMBERS = np.isin(np.arange(256), list(b"0123456789+-.eE \0"))
 
 
-@contextlib.contextmanager
-def fast() -> Iterator[None]:
-    """While active, RecBole's ``_load_feat`` reads with the C parser, and token columns become categories."""
-    token = _reading_fast.set(True)
-    try:
-        yield
-    finally:
-        _reading_fast.reset(token)
-
-
-class FastPandas(types.ModuleType):
-    """pandas with the ``read_csv`` of :func:`fast`. It replaces ``pd`` in ``recbole.data.dataset.dataset``.
+def read_columns(file: AtomicFile, wanted: Mapping[str, str], list_separator: str = " ") -> dict[str, Any]:
+    """Read columns of an atomic file.
 
     Args:
-        pandas: the module, or what already replaces it.
+        file: the file.
+        wanted: column -> how to read it: ``token``, ``float``, ``time`` (exact seconds, or text in ISO 8601), or
+            ``token_seq``, ``float_seq``, ``time_seq``.
+        list_separator: separates the entries of a list.
+
+    Returns:
+        column -> its values: a pandas.Categorical of tokens, without a category where a cell is empty; float64 numbers,
+        nan where a cell is empty; times, see :func:`times.Times.values`; or a list of one array per row.
+
+    Raises:
+        ConfigError: names the file, the line and the mend.
     """
-
-    def __init__(self, pandas: types.ModuleType) -> None:
-        super().__init__("pandas")
-        self._pandas = pandas
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pandas, name)
-
-    def read_csv(self, path: str, **options: Any) -> pd.DataFrame:
-        if not _reading_fast.get() or len(options["delimiter"]) > 1:
-            return self._pandas.read_csv(path, **options)
-        options["engine"] = "c"
-        tokens = [name for name in options["usecols"] if name.endswith(":token")]
-        words = dict.fromkeys(tokens, 2)
-        while True:
-            widths = {name: f"S{count * _WORD.itemsize}" for name, count in words.items()}
-            frame = self._pandas.read_csv(path, **{**options, "dtype": {**options["dtype"], **widths}})
-            full = [name for name in tokens if _is_full(_words(frame[name], words[name]))]
-            if not full:
-                break
-            words.update((name, 2 * words[name]) for name in full)  # a token may have been cut
-        for name in tokens:
-            frame[name] = _categorical(_words(frame[name], words[name]))
-        return frame
+    places = {name: place for place, name in enumerate(file.columns)}
+    readers = {name: _READERS[kind](file, name, list_separator) for name, kind in wanted.items()}
+    rows = 0
+    for block in file.blocks():
+        for name, reader in readers.items():
+            reader.add(block.text, block.start[:, places[name]], block.end[:, places[name]], rows)
+        rows += len(block)
+    return {name: reader.values() for name, reader in readers.items()}
 
 
-def _words(column, count):
-    """The bytes of a column's cells as integers, shape (cells, count); pandas 2 hands them over as Python objects."""
-    cells = column.to_numpy().astype(f"S{count * _WORD.itemsize}", copy=False)
-    return np.ascontiguousarray(cells).view(_WORD).reshape(-1, count)
+class _Reader:
+    """Collects a column's cells, block by block."""
+
+    def __init__(self, file, name, list_separator):
+        self.file, self.name, self.list_separator = file, name, list_separator
+        self.parts = []
+
+    def add(self, text, start, end, row):
+        """Take the cells from ``start`` to ``end`` in the bytes ``text``; the first is that of a row of the file."""
+        raise NotImplementedError
+
+    def values(self):
+        raise NotImplementedError
+
+    def error(self, row, what):
+        return self.file.error(self.file.line(row), f"{self.name}: {what}")
 
 
-def _is_full(words):
-    """True if a cell's last byte is in use."""
-    return bool(words.view(np.uint8)[:, -1].any())
+class _Tokens(_Reader):
+    def add(self, text, start, end, row):
+        wide = bool(len(end)) and int((end - start).max()) > _WIDEST
+        self.parts.append(strings(text, start, end) if wide else words(text, start, end))
+
+    def values(self):
+        if any(isinstance(part, list) for part in self.parts):
+            numbers, distinct = pd.factorize(
+                np.array([cell for part in self.parts for cell in byte_strings(part)], object)
+            )
+        else:
+            numbers, distinct = numbered(concatenate(self.parts))
+        return self._categorical(numbers.astype(np.int32), distinct)
+
+    def _categorical(self, numbers, distinct):
+        tokens = []
+        for place, cell in enumerate(distinct):
+            try:
+                tokens.append(cell.decode())
+            except UnicodeDecodeError:
+                raise self.file.not_encoded(self.file.line(int(np.argmax(numbers == place)))) from None
+        if "" in tokens:
+            empty = tokens.index("")
+            del tokens[empty]
+            numbers[numbers == empty] = -1
+            numbers[numbers > empty] -= 1
+        return pd.Categorical.from_codes(numbers, categories=pd.Index(tokens, dtype=object))
 
 
-def _categorical(words):
-    """One number for all equal cells, and one string per number."""
-    number: np.ndarray = np.zeros(len(words), np.int64)
-    for word in words.T:
-        part, distinct = pd.factorize(word)
-        number, _ = pd.factorize(number * len(distinct) + part)
-    first = np.flatnonzero(np.r_[-1, np.maximum.accumulate(number)[:-1]] < number)
-    texts = [row.tobytes().rstrip(b"\0").decode() for row in words[first]]
-    present = np.array([text not in READ_AS_EMPTY for text in texts], dtype=bool)
-    number = np.where(present, np.cumsum(present, dtype=np.int32) - 1, np.int32(-1)).astype(np.int32)[number]
-    known = pd.Index([text for text, is_there in zip(texts, present) if is_there], dtype=object)
-    return pd.Categorical.from_codes(number, categories=known)
+class _Numbers(_Reader):
+    def add(self, text, start, end, row):
+        whole = integers(text, start, end)
+        self.parts.append(self._decimals(words(text, start, end), row) if whole is None else whole.astype(np.float64))
+
+    def values(self):
+        return np.concatenate(self.parts) if self.parts else np.zeros(0)
+
+    def _decimals(self, cells, row):
+        text = cells.view(f"S{cells.shape[1] * WORD.itemsize}").ravel()
+        values, filled = np.full(len(text), np.nan), text != b""
+        if _IN_NUMBERS[cells.view(np.uint8)].all():
+            try:
+                values[filled] = text[filled].astype(np.float64)
+            except ValueError:
+                pass
+            else:
+                if not np.isinf(values).any():
+                    return values
+        wrong = next(place for place, cell in enumerate(text.tolist()) if cell and not is_number(cell))
+        raise self.error(row + wrong, self.not_a_number(text[wrong]))
+
+    def not_a_number(self, cell):
+        return (
+            f"{cell.decode(errors='replace')!r} is not a finite number; leave the cell empty, or give the column the "
+            f"type token ({self.name}:token in line 1)"
+        )
+
+
+class _Times(_Numbers):
+    def add(self, text, start, end, row):
+        if (end == start).any():
+            raise self.error(row + int(np.argmax(end == start)), times.NO_TIME)
+        if not self.parts:
+            self.as_text = not is_number(text[start[0] : end[0]].tobytes())
+            self.tokens = _Tokens(self.file, self.name, self.list_separator)
+        if self.as_text:
+            self.tokens.add(text, start, end, row)
+            self.parts.append(None)
+            return
+        whole = integers(text, start, end)
+        self.parts.append(self._decimals(words(text, start, end), row) if whole is None else whole)
+
+    def values(self):
+        if not self.parts:
+            return np.zeros(0)
+        if self.as_text:
+            return self._from_text(self.tokens.values())
+        if any(len(part) and np.abs(part).max() >= times.INEXACT for part in self.parts):
+            return self._exact()
+        return np.concatenate([part.astype(np.float64) for part in self.parts])
+
+    def _exact(self):
+        """Integers that float64 would round."""
+        rows = np.cumsum([0, *map(len, self.parts)])
+        for is_wrong in (_has_fraction, _is_rounded):  # a fraction among integers is the likelier slip
+            for row, part in zip(rows, self.parts):
+                if (wrong := is_wrong(part)).any():
+                    raise self.error(int(row + np.argmax(wrong)), times.TOO_LONG)
+        return np.concatenate([part.astype(np.int64) for part in self.parts])
+
+    def _from_text(self, column):
+        seconds, wrong = times.from_text(column.categories)
+        if wrong is not None:
+            row = int(np.argmax(column.codes == wrong))
+            raise self.error(row, times.not_a_time(column.categories[wrong]))
+        self.file.times_in_text.add(self.name)
+        return seconds[column.codes]
+
+    def not_a_number(self, cell):
+        return times.not_a_time(cell.decode(errors="replace"))
+
+
+class _Lists(_Reader):
+    """Tokens, as object arrays."""
+
+    def add(self, text, start, end, row):
+        for place, cell in enumerate(strings(text, start, end)):
+            try:
+                entries = [entry for entry in cell.decode().split(self.list_separator) if entry]
+            except UnicodeDecodeError:
+                raise self.file.not_encoded(self.file.line(row + place)) from None
+            self.parts.append(self.entries(entries, row + place))
+
+    def entries(self, entries, row):
+        return np.array(entries, dtype=object)
+
+    def values(self):
+        return self.parts
+
+
+class _NumberLists(_Lists):
+    def entries(self, entries, row):
+        wrong = next((entry for entry in entries if not is_number(entry.encode())), None)
+        if wrong is not None:
+            raise self.error(row, f"{wrong!r} is not a finite number; leave it out, or type the column token_seq")
+        return np.array(entries, dtype=np.float64)
+
+
+class _TimeLists(_Lists):
+    def values(self):
+        length = [len(part) for part in self.parts]
+        entries = np.concatenate([*self.parts, np.array([], object)])
+        if not len(entries) or is_number(entries[0].encode()):
+            readable = [is_number(entry.encode()) for entry in entries]
+            wrong = None if all(readable) else readable.index(False)
+            seconds = entries.astype(np.float64) if wrong is None else np.zeros(0)
+        else:
+            seconds, wrong = times.from_text(entries.tolist())
+        if wrong is not None:
+            row = int(np.searchsorted(np.cumsum(length), wrong, "right"))
+            raise self.error(row, times.not_a_time(entries[wrong]))
+        return np.split(seconds, np.cumsum(length)[:-1]) if length else []
+
+
+_READERS = {
+    "token": _Tokens,
+    "float": _Numbers,
+    "time": _Times,
+    "token_seq": _Lists,
+    "float_seq": _NumberLists,
+    "time_seq": _TimeLists,
+}
+
+
+def _has_fraction(values):
+    return values != np.floor(values)
+
+
+def _is_rounded(values):
+    whole = values.dtype == np.uint64
+    return values > np.uint64(np.iinfo(np.int64).max) if whole else np.abs(values) >= times.INEXACT
 
 
 def remap(tokens: Sequence[pd.Series]) -> tuple[list[np.ndarray], list[Any]]:

@@ -15,6 +15,7 @@ from recbole_iacn.experiments.store import RUN_FIELDS
 from recbole_iacn.names import FAMILY
 from recbole_iacn.version import __version__
 
+_PATHS = ("valid_negatives_file", "test_negatives_file", "dataset_save_path", "dataloaders_save_path")
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
@@ -46,6 +47,7 @@ def train(run: Run, data_path: str, after_epoch: Callable[[int, float], object] 
         os.chdir(scratch)  # RecBole writes files to the working directory
         stack.callback(os.chdir, before)
         given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": scratch}
+        given |= {key: os.path.join(before, given[key]) for key in _PATHS if given.get(key)}
         training = build(recbole_name(run), run.dataset, config_dict=given)
         epochs, loading = [], time.perf_counter() - start
 

@@ -11,6 +11,7 @@ sweep: {iacn_delta: [0, 0.5, 1]}       # one run per combination
 only:                                  # settings of some runs; later rules override earlier ones
   - when: {dataset: Beauty, model: [DIN, DIEN], mode: full}
     settings: {iacn_lambda: 0.5}
+config_files: [common.yaml]            # settings below the others, as of recbole-iacn train
 divergence: 200                        # number of test rows on which clicked and recommended interests are compared
 
 # delta.yaml
@@ -21,31 +22,19 @@ models: [DIEN]
 import hashlib
 import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
-from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan_file import check_known, read_file
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
+from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
 
 MODES = ("off", "width", "full")
-_KEYS = (
-    "base",
-    "data_path",
-    "datasets",
-    "models",
-    "modes",
-    "seeds",
-    "settings",
-    "sweep",
-    "only",
-    "search",
-    "divergence",
-)
-_KINDS = {"modes": list, "settings": dict, "sweep": dict, "only": list, "search": dict, "divergence": int}
-_WHEN = ("dataset", "model", "mode")
-_BUILT_IN = ("ml-100k",)  # RecBole contains this dataset
+_OF_THE_RUN = ("data_path", "checkpoint_dir", "show_progress")  # settings that do not change a result
 
 
 @dataclass(frozen=True)
@@ -94,21 +83,39 @@ class Plan:
         runs (list of Run): the runs, ordered by seed, so that an unfinished experiment has complete results for the
             first seeds.
         space (dict): the space of :mod:`recbole_iacn.experiments.search`; None if the file has none.
+        file (str): the path of the file, for messages.
+        config_files (dict): dataset -> the YAML files read below the file's settings, the dataset's own first.
+        own_keys (frozenset): the settings that the file itself gives to some run, over those of config files.
+        beside (tuple of str): those of the config files that were found beside the data.
     """
 
     name: str
     data_path: str
     runs: list[Run]
     space: dict[str, Any] | None = None
+    file: str = ""
+    config_files: dict[str, list[str]] = field(default_factory=dict)
+    own_keys: frozenset[str] = frozenset()
+    beside: tuple[str, ...] = ()
 
 
-def read_plan(path: str | Path, data_path: str | None = None, datasets: list[str] | None = None) -> Plan:
+def read_plan(
+    path: str | Path,
+    data_path: str | None = None,
+    datasets: list[str] | None = None,
+    config_files: Sequence[str] = (),
+    dataset_yaml: bool = True,
+) -> Plan:
     """Read and check an experiment's file.
 
     Args:
         path (str or pathlib.Path): the YAML file.
         data_path (str, optional): the folder of the datasets; overrides the file's.
         datasets (list of str, optional): a selection of the file's datasets.
+        config_files (sequence of str): YAML files of settings, over those of the file's key ``config_files`` and below
+            its ``settings``.
+        dataset_yaml (bool): below all others, read the settings that lie beside each dataset
+            (:func:`recbole_iacn.settings.sources.dataset_yaml`). Defaults to True.
 
     Returns:
         Plan: the plan.
@@ -117,117 +124,62 @@ def read_plan(path: str | Path, data_path: str | None = None, datasets: list[str
         ConfigError: the file is wrong; the message names the file, the key and what is expected.
     """
     path = Path(path)
-    given = _read(path)
-    lists = {key: _list(given, key, path) for key in ("datasets", "models", "seeds")}
-    _one_of(path, "datasets", datasets or [], lists["datasets"])
+    given = read_file(path)
+    check_known(path, "datasets", datasets or [], given["datasets"])
     interest_aware = tuple(name + SUFFIX for name in click_models())
-    _one_of(path, "models", lists["models"], (*click_models(), *interest_aware, *OWN, *recbole_models()))
-    modes = _modes(path, given, lists["models"])
-    sweep, rules = given.get("sweep") or {}, given.get("only") or []
-    for key in sweep:
-        _list(sweep, key, path)
-    _check_rules(path, rules)
-    for where in (given.get("settings") or {}, sweep, *(rule.get("settings", {}) for rule in rules)):
-        settings_checks.check_keys(where, str(path))
+    check_known(path, "models", given["models"], (*click_models(), *interest_aware, *OWN, *recbole_models()))
+    modes = _modes(path, given)
+    files = [*(given.get("config_files") or []), *config_files]
+    for one in files:
+        settings_checks.check_keys(read_config_file(one), one)
+    folders = [folder for one in files if (folder := read_config_file(one).get("data_path"))]
+    folder = str(data_path or given.get("data_path") or (folders[-1] if folders else DATA_PATH))
+    chosen = datasets or given["datasets"]
+    below = {one: with_dataset_yaml(one, files, folder) if dataset_yaml else files for one in chosen}
+    lower = {dataset: _settings_of(paths) for dataset, paths in below.items()}
     runs = []
-    chosen = datasets or lists["datasets"]
-    for seed, dataset, model, mode in itertools.product(lists["seeds"], chosen, lists["models"], modes):
-        for values in itertools.product(*sweep.values()):
-            swept = dict(zip(sweep, values))
-            settings = {**(given.get("settings") or {})}
-            for rule in rules:
+    for seed, dataset, model in itertools.product(given["seeds"], chosen, given["models"]):
+        for mode, values in itertools.product(modes[model], list(itertools.product(*given["sweep"].values()))):
+            swept = dict(zip(given["sweep"], values))
+            settings = {**lower[dataset], **given["settings"]}
+            for rule in given["only"]:
                 if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
                     settings.update(rule["settings"])
             settings.update(swept, seed=seed, **({"iacn_mode": mode} if mode else {}))
             runs.append(Run(dataset, model, mode, swept, seed, settings, given.get("divergence") or 0))
-    return Plan(path.stem, str(data_path or given.get("data_path", "dataset")), runs, given.get("search"))
+    own = frozenset(key for where in (given["settings"], given["sweep"], *_of_rules(given)) for key in where)
+    beside = tuple(paths[0] for paths in below.values() if len(paths) > len(files))
+    return Plan(path.stem, folder, runs, given.get("search"), str(path), below, own, beside)
 
 
-def _modes(path, given, models):
+def _of_rules(given):
+    return [rule["settings"] for rule in given["only"]]
+
+
+def _modes(path, given):
+    """The modes of each model: of a backbone those of the file, of another model none."""
+    models = given["models"]
     backbones = [model for model in models if model in click_models()]
-    if not backbones:
-        if given.get("modes"):
-            raise ConfigError(
-                f"{path}: modes: {models[0]} has no modes; these models have: {', '.join(click_models())}"
-            )
-        return [""]
-    if len(backbones) < len(models):
-        other = next(model for model in models if model not in backbones)
-        raise ConfigError(f"{path}: models: {backbones[0]} has modes and {other} has none; split them into two files")
-    modes = ["off" if mode is False else mode for mode in given.get("modes", MODES)]  # YAML reads off as false
-    _one_of(path, "modes", modes, MODES)
-    return modes
+    if given.get("modes") and not backbones:
+        raise ConfigError(f"{path}: modes: {models[0]} has no modes; these models have: {', '.join(click_models())}")
+    modes = ["off" if mode is False else mode for mode in given.get("modes") or MODES]  # YAML reads off as false
+    check_known(path, "modes", modes, MODES)
+    return {model: modes if model in backbones else [""] for model in models}
 
 
-def _read(path, above=()):
-    """A file's content, merged with that of its base."""
-    given = settings_checks.read_config_file(str(path))
-    for key in given:
-        if key not in _KEYS:
-            raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
-    for key, kind in _KINDS.items():
-        if given.get(key) is not None and not isinstance(given[key], kind):
-            raise ConfigError(
-                f"{path}: {key}: must be {'an' if kind is int else 'a'} {kind.__name__}, got {given[key]!r}"
-            )
-    if "base" not in given:
-        return given
-    lower = path.parent / str(given.pop("base"))
-    if lower in above or lower == path:
-        raise ConfigError(f"{path}: base: {lower} has this file as its own base")
-    base = _read(lower, (*above, path))
-    joined = {
-        "settings": {**(base.get("settings") or {}), **(given.get("settings") or {})},
-        "only": [*(base.get("only") or []), *(given.get("only") or [])],
-    }
-    return {**base, **given, **joined}
-
-
-def check_data(plan: Plan) -> None:
-    """Reject an experiment with missing data before the first run.
-
-    Args:
-        plan (Plan): the experiment.
-
-    Raises:
-        ConfigError: a data file is missing; the message names it and the possible solutions.
-    """
-    for dataset in dict.fromkeys(run.dataset for run in plan.runs):
-        path = Path(plan.data_path, dataset, f"{dataset}.inter")
-        if dataset not in _BUILT_IN and not path.is_file():
-            raise ConfigError(
-                f"{path}: No such file. Set the folder of the data with --data_path, create them with recbole-iacn "
-                "prepare, or choose other datasets with --datasets"
-            )
+def _settings_of(paths):
+    """The settings of YAML files that may change a result, a later file over an earlier one."""
+    settings: dict[str, Any] = {}
+    for one in paths:
+        content = read_config_file(one)
+        settings_checks.check_keys(content, one)
+        settings.update(content)
+    return {key: value for key, value in settings.items() if key not in _OF_THE_RUN}
 
 
 def recbole_name(run: Run) -> str:
     """The name of a run's model in RecBole."""
     return run.model + SUFFIX if run.mode else run.model
-
-
-def _list(given, key, path):
-    if not isinstance(given.get(key), list) or not given[key]:
-        raise ConfigError(f"{path}: {key}: must be a list, got {given.get(key)!r}")
-    return given[key]
-
-
-def _one_of(path, key, values, known):
-    for value in values:
-        if value not in known:
-            raise ConfigError(f"{path}: {key}: there is no {value!r}.{did_you_mean(str(value), known)}")
-
-
-def _check_rules(path, rules):
-    for rule in rules:
-        if not isinstance(rule, dict) or set(rule) != {"when", "settings"}:
-            raise ConfigError(f"{path}: only: each entry has the keys when and settings, got {rule!r}")
-        for key, value in rule.items():
-            if not isinstance(value, dict):
-                raise ConfigError(f"{path}: only: {key}: must be a dict, got {value!r}")
-        for key in rule["when"]:
-            if key not in _WHEN:
-                raise ConfigError(f"{path}: only: when: {key}: no such key. There are: {', '.join(_WHEN)}")
 
 
 def _matches(when, run):

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from recbole_iacn.checks import settings as settings_checks
+from recbole_iacn.checks.same_test import DECIDE
 from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
@@ -184,6 +185,13 @@ def check_space(space: dict[str, Any] | None) -> None:
             raise ConfigError(f"search: {key}: must be {{low, high, log}} or {{choices: […]}}, got {what!r}")
         if ranged and not what["low"] < what["high"]:
             raise ConfigError(f"search: {key}: low must be below high, got {what['low']} and {what['high']}")
+        if key in DECIDE:
+            raise ConfigError(f"search: {key}: decides the test, and two tests cannot be compared; leave it out")
+        for value in what["choices"] if chosen else (what["low"], what["high"]):
+            try:
+                settings_checks.check_values({key: value}, "")
+            except ConfigError as error:
+                raise ConfigError(f"search: {error}") from None
 
 
 def _objective(run, space, data_path):

@@ -10,6 +10,8 @@ from recbole_iacn.report import paper
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Key, Result, Table, in_order, number, p_text, spread
 
+_LESS_IS_BETTER = ("logloss", "rmse", "mae")
+
 MAIN = "ndcg@10"  # the metric by which pairs are compared, if it was measured
 
 
@@ -18,7 +20,7 @@ class Entry:
     """One model on one dataset with one combination of swept settings.
 
     Attributes:
-        dataset, model (str): their names.
+        dataset, model (str): their names; of a backbone also the mode, such as ``DIN full``.
         sweep (tuple): pairs of a swept setting and its value.
         metrics (dict): metric -> seed -> test value; also the validation score by which the best epoch was chosen.
         as_in_paper (bool): every run ranks the click among the paper's 1,000 candidates. Defaults to True.
@@ -51,7 +53,7 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
     groups: dict[Key, dict[str, dict[int, float]]] = {}
     ranked_otherwise = set()
     for one in results:
-        key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
+        key = one["dataset"], " ".join(filter(None, (one["model"], one["mode"]))), tuple(sorted(one["sweep"].items()))
         metrics = groups.setdefault(key, {})
         if not _as_in_paper(one):
             ranked_otherwise.add(key)
@@ -89,6 +91,35 @@ def cells_of(entries: Sequence[Entry]) -> Table:
 def main_metric(entries: Sequence[Entry]) -> str:
     """NDCG@10 if it was measured, otherwise the first metric."""
     return MAIN if MAIN in entries[0].metrics else next(iter(entries[0].metrics))
+
+
+def best_of(entries: Sequence[Entry]) -> list[str]:
+    """A sentence per dataset: which model is best on average by the main metric, and which may be as good.
+
+    Args:
+        entries (list of Entry): the entries of the table.
+
+    Returns:
+        list of str: empty for a dataset with one model, and for a metric of which less is better.
+    """
+    metric, sentences = main_metric(entries), []
+    for dataset in dict.fromkeys(entry.dataset for entry in entries):
+        some = [entry for entry in entries if entry.dataset == dataset and metric in entry.metrics]
+        if len(some) < 2 or metric in _LESS_IS_BETTER:
+            continue
+        best = max(some, key=lambda entry: _mean(entry.metrics[metric]))
+        others = [entry for entry in some if entry is not best]
+        comparisons = [compare(best.metrics[metric], other.metrics[metric]) for other in others]
+        p_values = iter(holm([one.t_test for one in comparisons if one]))
+        shown = [one is not None and next(p_values) < 0.05 for one in comparisons]
+        close = [other.name for other, is_shown in zip(others, shown) if not is_shown]
+        tail = f"not shown to be better than {', '.join(close)}" if close else "better than every other, p < .05"
+        sentences.append(f"Best on {dataset} by {metric}: {best.name} ({number(_mean(best.metrics[metric]))}), {tail}.")
+    return sentences
+
+
+def _mean(values):
+    return sum(values.values()) / len(values)
 
 
 def pairs_of(entries: Sequence[Entry]) -> list[Pair]:

@@ -6,25 +6,26 @@ from typing import Any
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Row, Table, number, p_text
 
-_MODE = "full"
+_MEANT = {"history_rows": "clicks"}  # the default of an experiment on labels
 
 Pair = tuple[Row, Comparison, float]  # as against_default returns them
 
 
-def against_default(rows: Sequence[Row]) -> list[Pair]:
+def against_default(rows: Sequence[Row], mode: str = "full") -> list[Pair]:
     """Compare every value of the swept setting with the default of interest-aware models, seed by seed.
 
     Args:
         rows (list of Row): rows, as :func:`recbole_iacn.report.tables.rows_of` returns them.
+        mode (str): the mode whose results are compared. Defaults to full.
 
     Returns:
-        list of tuple: (row, Comparison of its ``full`` with the default's, two-sided p value of the paired t-test,
-        corrected after Holm). Empty unless exactly one setting was swept and its default is among the values.
+        list of tuple: (row, Comparison of its results in that mode with the default's, two-sided p value of the paired
+        t-test, corrected after Holm). Empty unless exactly one setting was swept and its default is among the values.
     """
     pairs = []
     for row in rows:
         base = _default_row(row, rows)
-        comparison = base and row is not base and compare(row.results.get(_MODE, {}), base.results.get(_MODE, {}))
+        comparison = base and row is not base and compare(row.results.get(mode, {}), base.results.get(mode, {}))
         if comparison:
             pairs.append((row, comparison))
     corrected = holm([2 * min(comparison.t_test, 1 - comparison.t_test) for _, comparison in pairs])
@@ -43,19 +44,19 @@ def _default_row(row, rows):
 
 def default(key: str) -> Any:
     """The default value of a setting of interest-aware models; None if it has none."""
-    from recbole_iacn.settings import table
+    from recbole_iacn.settings import general, group, table
 
-    return table.defaults_of("IaCN").get(key)
+    return {**group.defaults(general.General), **table.defaults_of("IaCN"), **_MEANT}.get(key)
 
 
-def sweep_cells(pairs: Sequence[Pair]) -> Table:
+def sweep_cells(pairs: Sequence[Pair], mode: str = "full") -> Table:
     """Heads and cells of the table of :func:`against_default`."""
     ((key, _),) = pairs[0][0].sweep
     cells = []
     for row, comparison, p in pairs:
         figures = [number(comparison.gain, sign=True), number(comparison.effect, 1), p_text(p)]
         cells.append([row.dataset, row.model, str(row.sweep[0][1]), str(comparison.pairs), *figures])
-    return ["data set", "backbone", key, "pairs", f"full − full at {default(key)}", "d", "p (t)"], cells
+    return ["data set", "backbone", key, "pairs", f"{mode} − {mode} at {default(key)}", "d", "p (t)"], cells
 
 
 def sweep_verdict(pairs: Sequence[Pair]) -> list[str]:

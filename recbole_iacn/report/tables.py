@@ -53,6 +53,11 @@ def auc(result: Result) -> float:
     return result["test"][METRIC]
 
 
+def gauc(result: Result) -> float | None:
+    """A run's AUC within a user, weighted by the user's positives; None if it was not measured."""
+    return result["test"].get("gauc")
+
+
 def divergence(result: Result) -> float | None:
     """A run's Jensen-Shannon divergence; None if it was not measured."""
     return result.get("divergence")
@@ -205,6 +210,7 @@ def costs_of(results: Sequence[Result]) -> Table:
         swept = tuple(value for _, value in sorted(one["sweep"].items()))
         groups.setdefault((one["dataset"], one["model"], one["mode"], swept), []).append(one)
     order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0, in_order(key[3])))
+    moded = any(mode for *_, mode, _ in order)
     cells = []
     for key in order:
         runs = groups[key]
@@ -212,9 +218,16 @@ def costs_of(results: Sequence[Result]) -> Table:
         seconds = statistics.median(one["seconds"] for one in runs)
         pace, peak = (statistics.median(map(of, runs)) for of in (_pace, operator.itemgetter("peak_mb")))
         cells.append(
-            [*filter(None, key[:3]), *map(str, key[3]), f"{seconds:.0f}", f"{epochs:.0f}", f"{pace:.1f}", f"{peak:.0f}"]
+            [
+                *(key[:3] if moded else key[:2]),
+                *map(str, key[3]),
+                f"{seconds:.0f}",
+                f"{epochs:.0f}",
+                f"{pace:.1f}",
+                f"{peak:.0f}",
+            ]
         )
-    which = ["data set", "backbone", "mode"] if any(mode for *_, mode, _ in order) else ["data set", "model"]
+    which = ["data set", "backbone", "mode"] if moded else ["data set", "model"]
     return [*which, *sorted(results[0]["sweep"]), "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 

@@ -18,7 +18,10 @@ after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
 
-_SWEPT = """full with each value less full with the default, of the same seed; d is the mean of the differences over
+_GAUC = """As above, of the AUC within a user, weighted by the user's positives: what the same user would see in another
+order. The AUC over all rows also ranks users against each other."""
+
+_SWEPT = """Each value less the default, in the same mode and of the same seed; d is the mean of the differences over
 their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
 
 _APART = """Jensen-Shannon divergence, in nats, between the interests of the item that was clicked and of the one that
@@ -56,7 +59,8 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
         raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
     from recbole_iacn.report.page import page, write_pictures
 
-    sentences, sections, figures = _with_modes(results) if results[0]["mode"] else _without_modes(results)
+    moded = all(one["mode"] and tables.METRIC in one["test"] for one in results)
+    sentences, sections, figures = _with_modes(results) if moded else _without_modes(results)
     still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
     drawn = write_pictures(still, folder)
     texts = {
@@ -93,7 +97,7 @@ def _without_modes(results):
     if beside:
         sections.append(("Beside the paper", _TABLE2, beside))
     sections.append(("Cost", _COST, tables.costs_of(results)))
-    return leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
+    return leaderboard.best_of(entries) + leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
 
 
 def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) -> list[tuple[str, str, tables.Table]]:
@@ -107,10 +111,10 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
         list of tuple: (title, text, (heads, cells)).
     """
     compared = any(comparison for row in rows for comparison in row.comparisons.values())
-    sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows))]
-    swept = sweeps.against_default(rows)
-    if swept:
-        sections.append(("Beside the default", _SWEPT, sweeps.sweep_cells(swept)))
+    sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows)), *_beside_default(rows, "")]
+    within = tables.rows_of(results, tables.gauc)
+    if within:
+        sections += [("Test GAUC", _GAUC, tables.cells_of(within)), *_beside_default(within, "GAUC ")]
     apart = tables.rows_of(results, tables.divergence)
     if apart:
         sections.append(("Of the interest that is next?", _APART, tables.cells_of(apart)))
@@ -121,6 +125,17 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))
     sections.append(("Cost", _COST, tables.costs_of(results)))
+    return sections
+
+
+def _beside_default(rows, what):
+    """A section for each mode in which a setting was swept: first of all the whole model's."""
+    sections = []
+    for mode in reversed(tables.MODES):
+        swept = sweeps.against_default(rows, mode)
+        if swept:
+            title = f"{what}{'beside' if what else 'Beside'} the default" + (f", {mode}" if mode != "full" else "")
+            sections.append((title, _SWEPT, sweeps.sweep_cells(swept, mode)))
     return sections
 
 

@@ -109,6 +109,15 @@ class Task(Group):
     """Token columns of the user table that form the user profile u_p."""
 
 
+class Fields(Group):
+    """DIN and DIEN"""
+
+    user_fields: bool = False
+    """Let the user's columns, except the user itself, and the context columns of the interactions join the input of the
+    last layers (DIN_IaCN, DIEN_IaCN; DIEN reads the user's columns anyway). Context is what is known before the click:
+    load no column that the click decides."""
+
+
 class Speed(Group):
     """Speed"""
 

@@ -142,13 +142,15 @@ _POINT = r"\s*[-+]?(?:inf|\d+(?:\.\d*)?(?:e[-+]?\d+)?|\.\d+)\s*"
 _INTERVAL = re.compile(rf"\s*[\[(]({_POINT}),({_POINT})[\])]\s*", re.IGNORECASE)
 
 
-def _is_interval(text):
+def is_interval(text: str) -> bool:
+    """Whether RecBole reads a text as intervals; of any other it filters nothing."""
     parts = [_INTERVAL.fullmatch(part) for part in text.split(";")]
     return all(part and float(part[1]) <= float(part[2]) for part in parts)
 
 
-Interval = Annotated[str, Rule(_is_interval, "an interval such as '[5,inf)'")]
-Values = Annotated[list[Any], MinLen(1)]
+Interval = Annotated[str, Rule(is_interval, "an interval such as '[5,inf)'")]
+Token = Annotated[str, Rule(lambda text: True, "a token")]  # as in the file; a number would be equal to none
+Values = Annotated[list[Token], MinLen(1)]
 
 # RecBole's tables of several keys
 

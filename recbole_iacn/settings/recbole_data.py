@@ -61,7 +61,8 @@ class Data(Group):
     """Prefix of the columns of negatives."""
 
     numerical_features: Columns
-    """Float columns that are features."""
+    """Float columns that are features. [] is all loaded ones of items and users, but those that another setting uses,
+    for <Backbone>_IaCN, and under a protocol for RecBole's click models; for other models it is none."""
 
     load_col: Loaded | None
     """Columns to load, by file: inter, item, user; '*' or ~ for all."""
@@ -94,7 +95,7 @@ class Data(Group):
     """Further columns that hold users."""
 
     alias_of_item_id: Columns | None
-    """Further columns that hold items."""
+    """Further columns that hold items; those of histories (item_id_list) need not be named."""
 
     alias_of_entity_id: Columns | None
     """Further columns that hold entities."""
@@ -148,4 +149,4 @@ class Data(Group):
     """Relations to keep, by number of triples."""
 
     benchmark_filename: Benchmark | None
-    """Parts of a dataset that is already split: [train, valid, test] for NAME.train.inter and so on."""
+    """Parts of a dataset that is already split: [train, valid, test] or [train, test] (NAME.train.inter and so on)."""

@@ -137,7 +137,8 @@ def value_of(text: str) -> Any:
 
 
 def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with each string replaced by its value.
+    """Settings with each string replaced by its value. An interval such as '[5,10]' or '(5,10)' is no list and no
+    tuple, and stays text.
 
     Args:
         settings (dict): key to value.
@@ -145,7 +146,12 @@ def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         dict: a new one.
     """
-    return {key: value_of(value) if isinstance(value, str) else value for key, value in settings.items()}
+    return {key: _of_key(key, value) if isinstance(value, str) else value for key, value in settings.items()}
+
+
+def _of_key(key, text):
+    value = value_of(text)
+    return text if key.endswith("_num_interval") and value is not None else value
 
 
 def command_line() -> dict[str, Any]:

@@ -161,4 +161,4 @@ def _plural(phrase):
     for one, many in (("an integer", "integers"), ("a number", "numbers"), ("a column name", "column names")):
         if phrase.startswith(one):
             return many + phrase[len(one) :]
-    return {"a name": "names", "text": "texts", "a path": "paths"}.get(phrase, f"({phrase})")
+    return {"a name": "names", "a token": "tokens", "text": "texts", "a path": "paths"}.get(phrase, f"({phrase})")

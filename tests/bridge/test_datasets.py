@@ -1,9 +1,66 @@
-"""GAUC beside AUC, for RecBole's models as for this package's."""
+"""What RecBole's data preparation would ignore; GAUC beside AUC, for RecBole's models as for this package's."""
 
 import numpy as np
 import pytest
 from helpers import give_other_weights
 from recbole.utils import get_trainer
+
+from recbole_iacn.errors import ConfigError
+
+
+@pytest.mark.parametrize("key", ["user_inter_num_interval", "item_inter_num_interval", "val_interval"])
+@pytest.mark.parametrize("wrong", [5, "5", "[5", "[7,5]"])
+def test_what_is_no_interval_is_rejected(build, settings, key, wrong):
+    """RecBole filters nothing by it; through RecBole's own Config, settings of its models are not checked earlier."""
+    from recbole.config import Config
+    from recbole.data import create_dataset
+
+    given = {key: {"rating": wrong} if key == "val_interval" else wrong}
+    given["load_col"] = {"inter": ["user_id", "item_id", "timestamp", "rating"]}
+    with pytest.raises(ConfigError, match=f"{key}: must be "):
+        build("DIN", **given)
+    config = Config("BPR", "tiny", config_dict=settings(**given))
+    with pytest.raises(ConfigError, match=f"{key}: must be an interval such as '\\[5,inf\\)', got "):
+        create_dataset(config)
+
+
+@pytest.mark.parametrize("interval", ["[9,9]", "(8,10)"])
+def test_an_interval_of_two_numbers_filters(build, interval):
+    """Every user of tiny has nine clicks at most; as a literal it would be a list or a tuple."""
+    _, train, *_ = build(user_inter_num_interval=interval)
+    counts = {}
+    for user in train._dataset.clicks[0].tolist():
+        counts[user] = counts.get(user, 0) + 1
+    assert set(counts.values()) == {9}
+
+
+def test_tokens_are_text(build):
+    with pytest.raises(ConfigError, match=r"val_interval: must be .* or a non-empty list of tokens"):
+        build(val_interval={"age": [1]})
+
+
+def test_a_dataset_is_downloaded_in_one_process(settings, data_path, monkeypatch):
+    """RecBole waits for other processes afterwards, of which there are none."""
+    import shutil
+
+    import torch.distributed as dist
+    from recbole.data import create_dataset
+    from recbole.data.dataset import dataset as module
+
+    from recbole_iacn.building import configure
+
+    def extract(path, folder):
+        for source in (data_path / "tiny").iterdir():
+            shutil.copy(source, f"{folder}/Some{source.suffix}")
+        open(path, "w").close()
+
+    monkeypatch.setattr(module, "decide_download", lambda url: True)
+    monkeypatch.setattr(module, "download_url", lambda url, folder: f"{folder}/Some.zip")
+    monkeypatch.setattr(module, "extract_zip", extract)
+    barrier = dist.barrier
+    dataset = create_dataset(configure("DIN", "adult", config_dict=settings(data_path="data")))
+    assert len(dataset) > 100 and dist.barrier is barrier
+
 
 METRICS = {"metrics": ["AUC", "GAUC", "LogLoss"], "valid_metric": "GAUC", "protocol": "leave_one_out_ctr"}
 

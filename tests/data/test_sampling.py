@@ -46,3 +46,30 @@ def test_a_user_who_has_everything_is_an_error(distribution):
     with pytest.raises(ConfigError, match=r"1 user\(s\) have interacted with all 2 items"):
         own.sample_others(np.array([2, 1]), 1, NothingToDraw(), distribution)
     assert (own.sample_others(np.array([2, 2]), 3, np.random.default_rng(0), distribution) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "mend"),
+    [
+        # b has five interactions with what is left, the interval's end; without a, item 9 is gone.
+        ({1: range(1, 10), 2: [1, 2, 3, 4, 5], 3: [6, 7, 8]}, r"user_inter_num_interval: '\[0,9\)'"),
+        # 2 has clicked 1 again and again, more often than the interval allows.
+        ({1: range(1, 7), 2: [1] * 9, 3: [1, 2, 3], 4: [2, 3, 4]}, r"user_inter_num_interval: '\[0,6\)'"),
+        # Of a user with two interactions nothing is left to train on.
+        ({1: range(1, 5), 2: [1, 2], 3: [3, 4]}, "The data need more items"),
+    ],
+)
+def test_the_interval_that_leaves_something_to_draw(rows, mend):
+    users, items = (np.concatenate(part) for part in zip(*([np.full(len(row), u), row] for u, row in rows.items())))
+    own = OwnItems(users, items, n_items=int(items.max()) + 1)
+    with pytest.raises(ConfigError, match=f"1 user.s. have interacted .*{mend}"):
+        own.sample_others(users, 1, NothingToDraw())
+
+
+def test_an_interval_that_ends_at_a_users_interactions_keeps_the_user():
+    """3 has as many interactions as the interval allows, and with them all that would be left: it must end before."""
+    rows = {1: [1, 2, 3, 4, 5, 6], 3: [1, 2, 3, 4, 5], 4: [1, 2, 3], 5: [2, 3, 4]}
+    users = np.concatenate([np.full(len(row), user) for user, row in rows.items()])
+    own = OwnItems(users, np.concatenate(list(rows.values())), n_items=7)
+    with pytest.raises(ConfigError, match=r"user_inter_num_interval: '\[0,5\)'"):
+        own.sample_others(users, 1, NothingToDraw())

@@ -1,11 +1,13 @@
 """Reading an experiment's file: every combination, rules, bases, and errors in a file."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.plan import Run, read_plan
+from recbole_iacn.experiments.store import RUN_FIELDS
 
 FILES = Path(__file__).parents[2] / "experiments"
 PAGE = FILES.parent / "docs" / "experiments.md"
@@ -66,7 +68,11 @@ def test_a_runs_id_depends_on_all_that_may_change_its_result(file):
         ({"modes": "full"}, "modes: must be a list"),
         ({"search": 3}, "search: must be a dict"),
         ({"divergence": "all"}, "divergence: must be an int"),
-        ({"models": ["DIN", "MIND"]}, "models: DIN has modes and MIND has none; split them into two files"),
+        ({"sweep": {"seed": [1]}}, "seed: is not a setting of the runs; give the file's key seeds"),
+        ({"settings": {"iacn_mode": "full"}}, "iacn_mode: is not a setting of the runs; give the file's key modes"),
+        ({"config_files": "a.yaml"}, "config_files: must be a list"),
+        ({"config_files": [1]}, "config_files: must be a list of YAML files, got [1]"),
+        ({"config_files": ["none.yaml"]}, "none.yaml: not found"),
         ({"models": ["SASRec"], "modes": ["full"]}, "modes: SASRec has no modes; these models have: "),
         ({"only": [{"when": "full", "settings": {}}]}, "only: when: must be a dict"),
         (
@@ -100,6 +106,46 @@ def test_a_file_overrides_its_base(file, tmp_path):
     assert plan.runs[0].settings == expected and plan.name == "trial"
 
 
+def test_modes_are_those_of_backbones_alone(file):
+    plan = read_plan(file(models=["DIN", "MIND"], modes=["off", "full"], seeds=[1]))
+    assert [(run.model, run.mode) for run in plan.runs] == [("DIN", "off"), ("DIN", "full"), ("MIND", "")]
+
+
+def test_config_files_rank_below_the_files_own_settings(file, tmp_path):
+    """As for train: beside the data < the file's config_files < the command's < settings, rules, sweep."""
+    (tmp_path / "data" / "tiny").mkdir(parents=True)
+    own = tmp_path / "data" / "tiny" / "tiny.yaml"
+    own.write_text("epochs: 1\nlearning_rate: 0.1\nembedding_size: 1\nweight_decay: 0.1\ndata_path: nowhere\n")
+    (tmp_path / "low.yaml").write_text("learning_rate: 0.2\nembedding_size: 2\nweight_decay: 0.2\ndata_path: data\n")
+    (tmp_path / "high.yaml").write_text("embedding_size: 3\nweight_decay: 0.3\n")
+    (tmp_path / "sub").mkdir()
+    base = file("sub/base.yaml", config_files=["../low.yaml"], seeds=[1], modes=["off"], settings={"weight_decay": 0.4})
+    path = file(models=..., datasets=..., seeds=..., base="sub/base.yaml")
+    plan = read_plan(path, config_files=["high.yaml"])
+    assert plan.data_path == "data" and plan.beside == ("data/tiny/tiny.yaml",)
+    expected = {"epochs": 1, "learning_rate": 0.2, "embedding_size": 3, "weight_decay": 0.4}
+    assert plan.runs[0].settings == {**expected, "seed": 1, "iacn_mode": "off"}
+    without = read_plan(path, dataset_yaml=False)
+    assert "epochs" not in without.runs[0].settings and without.beside == ()
+    assert read_plan(base, data_path="nowhere").beside == ()
+
+
+def test_a_config_files_wrong_key_names_the_file(file, tmp_path):
+    (tmp_path / "low.yaml").write_text("epohcs: 1\n")
+    with pytest.raises(ConfigError, match=r"epohcs: no such setting \(.*low\.yaml\)"):
+        read_plan(file(config_files=["low.yaml"]))
+
+
+def test_settings_beside_the_data_do_not_rename_runs_that_override_them(file, tmp_path):
+    """prepare writes load_col, which the project's files set: their published runs keep their ids."""
+    (tmp_path / "data" / "tiny").mkdir(parents=True)
+    (tmp_path / "data" / "tiny" / "tiny.yaml").write_text("load_col: {inter: [user_id, item_id]}\n")
+    path = file(settings={"load_col": {"inter": ["user_id", "item_id", "timestamp"]}})
+    found, none = read_plan(path, data_path="data"), read_plan(path, data_path="nowhere")
+    assert found.beside and not none.beside
+    assert [run.id for run in found.runs] == [run.id for run in none.runs]
+
+
 def test_an_invalid_base_is_rejected(file):
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: not found"):
         read_plan(file(base="nowhere.yaml"))
@@ -109,7 +155,7 @@ def test_an_invalid_base_is_rejected(file):
             read_plan(file(base=base))
 
 
-@pytest.mark.parametrize("name", ["table1", "delta", "length", "lambda", "interests", "target"])
+@pytest.mark.parametrize("name", ["table1", "delta", "lambda", "interests", "target"])
 def test_the_projects_files_are_plans(name):
     plan = read_plan(FILES / f"{name}.yaml")
     assert {run.dataset for run in plan.runs} == {"Beauty", "Sports_and_Outdoors", "ml-100k", "Electronics", "Books"}
@@ -132,6 +178,14 @@ def test_every_file_is_a_plan():
     assert all(read_plan(path).runs for path in FILES.glob("*.yaml")) and len(list(FILES.glob("*.yaml"))) >= 11
 
 
+@pytest.mark.parametrize("path", sorted(FILES.parent.glob("results/*/runs.jsonl")), ids=lambda path: path.parent.name)
+def test_published_runs_are_recognised(path):
+    """A run's name is a digest of its settings: what is read below them must not rename it."""
+    ids = {run.id for run in read_plan(FILES / f"{path.parent.name}.yaml").runs}
+    published = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {Run(**{key: one[key] for key in RUN_FIELDS}).id for one in published} <= ids
+
+
 def test_the_tuned_file_has_settings_per_backbone_and_mode():
     plan = read_plan(FILES / "tuned.yaml", datasets=["Beauty"])
     rates = {(run.model, run.mode): run.settings["learning_rate"] for run in plan.runs}
@@ -142,6 +196,7 @@ def test_the_tuned_file_has_settings_per_backbone_and_mode():
 def test_the_example_in_the_documentation_is_a_plan(tmp_path):
     """Two datasets x two backbones x two modes x three seeds x three values, based on one of the project's files."""
     (tmp_path / "table1.yaml").write_text((FILES / "table1.yaml").read_text())
+    (tmp_path / "common.yaml").write_text("")
     (tmp_path / "mine.yaml").write_text(PAGE.read_text().split("```yaml\n")[1].split("```")[0])
     plan = read_plan(tmp_path / "mine.yaml")
     assert len(plan.runs) == 72 and plan.space == {"learning_rate": {"choices": [0.0003, 0.001]}}

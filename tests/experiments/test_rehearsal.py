@@ -47,7 +47,8 @@ def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypa
 
 @pytest.mark.slow
 def test_a_rehearsal_that_fails_reports_the_reason(file, settings, data_path, capsys):
-    own = settings(data_path=..., show_progress=..., state=..., load_col={"inter": ["user_id", "item_id"]})
+    """One that only the data can tell: the filter leaves no rows."""
+    own = settings(data_path=..., show_progress=..., state=..., seed=..., user_inter_num_interval="[99,inf)")
     with pytest.raises(SystemExit):
         main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])
     assert "rehearsal: WideDeep off on tiny, seed 1: " in capsys.readouterr().err

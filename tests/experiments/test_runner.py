@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from helpers import write_atomic
 
 from recbole_iacn.cli import main
 from recbole_iacn.experiments import runner
@@ -61,7 +62,7 @@ def test_runs_of_an_earlier_report_are_not_repeated(file, tmp_path, monkeypatch,
     monkeypatch.setattr(
         runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
     )
-    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     command = ["experiment", str(path), "--out", str(tmp_path / "out")]
     main([*command, "--reuse", "--plan"])
     assert [line[:5] for line in capsys.readouterr().out.splitlines()] == ["done ", *["to do"] * 3]
@@ -90,7 +91,7 @@ def test_runs_of_another_experiment_are_not_repeated(file, tmp_path, monkeypatch
     monkeypatch.setattr(
         runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
     )
-    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     main(["experiment", str(path), "--reuse", "--out", str(tmp_path / "out")])
     assert [(run.seed, run.sweep["iacn_lambda"]) for run in started] == [(1, 1), (2, 1), (2, 3)]
     assert read_results(folder) == [{**records[0], "sweep": {"iacn_lambda": 3}}]
@@ -155,17 +156,19 @@ def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_failing_run_does_not_stop_the_others(file, settings, data_path, tmp_path, capsys):
-    rule = {"when": {"mode": "width"}, "settings": {"load_col": {"inter": ["user_id", "item_id"]}}}
+def test_one_failing_run_does_not_stop_the_others(file, settings, tmp_path, capsys):
+    """One that only the data can tell: no user of lone has two clicks."""
+    for name, events in (("tiny", 9), ("lone", 1)):
+        write_atomic(tmp_path / "data", name, events=events)
     own = settings(epochs=1, data_path=..., show_progress=..., state=..., seed=...)
-    path = file(modes=["off", "width"], seeds=[1], settings=own, only=[rule])
+    path = file(datasets=["tiny", "lone"], modes=["off"], seeds=[1], settings=own)
     with pytest.raises(SystemExit):
-        main(["experiment", str(path), "--data_path", str(data_path), "--out", str(tmp_path / "out")])
+        main(["experiment", str(path), "--data_path", str(tmp_path / "data"), "--out", str(tmp_path / "out")])
     assert "1 of 2 runs failed" in capsys.readouterr().err
     files = sorted(path.name for path in (tmp_path / "out" / "trial" / "runs").iterdir())
-    assert [name.rpartition(".")[2] for name in files] == ["json", "error"]
+    assert [(name[:4], name.rpartition(".")[2]) for name in files] == [("lone", "error"), ("tiny", "json")]
     error = next((tmp_path / "out" / "trial" / "runs").glob("*.error")).read_text()
-    assert "'timestamp' is needed" in error
+    assert "no user has two interactions" in error
 
 
 @pytest.mark.slow

@@ -188,7 +188,7 @@ def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch
         return finished
 
     monkeypatch.setattr("recbole_iacn.experiments.grid.by_processes", by_processes)
-    monkeypatch.setattr("recbole_iacn.experiments.plan.check_data", lambda plan: None)
+    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     command = ["search", str(file), "--trials", "2", "--out", str(tmp_path)]
     with pytest.raises(SystemExit):
         main(command)
@@ -232,7 +232,9 @@ def test_an_experiment_reuses_a_trial(tmp_path, settings, data_path):
 def test_trials_that_fail_are_named(file, tmp_path):
     plan = read_plan(file)
     with pytest.raises(ConfigError, match=r"2 trials failed, see .*\.error"):
-        search(plan, {"embedding_size": {"choices": [-1]}}, tmp_path / "out", trials=1, report=lambda line: None)
+        search(
+            plan, {"normalize_field": {"choices": [["nowhere"]]}}, tmp_path / "out", trials=1, report=lambda line: None
+        )
     assert not (tmp_path / "out" / "best.yaml").exists()
 
 
@@ -248,6 +250,9 @@ def test_first_runs_have_one_seed_and_no_swept_settings(file):
         ({"learning_rte": {"low": 0, "high": 1}}, "learning_rte: no such setting"),
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: must be {low, high, log} or {choices"),
         ({"learning_rate": {"low": 1}}, "learning_rate: must be"),
+        ({"learning_rate": {"low": -1, "high": 1}}, "search: learning_rate: must be a number > 0, got -1"),
+        ({"iacn_mode": {"choices": ["off", "ful"]}}, "search: iacn_mode: must be off, width or full, got 'ful'"),
+        ({"eval_negatives": {"choices": [10, 100]}}, "search: eval_negatives: decides the test"),
         ({"learning_rate": {"low": 1, "high": 0.1}}, "low must be below high, got 1 and 0.1"),
     ],
 )

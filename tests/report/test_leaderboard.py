@@ -47,3 +47,34 @@ def test_models_without_modes_are_compared(tmp_path):
     assert first in text and "## Who is better, by ndcg@10" in text and "## Beside the paper" in text
     assert "Divergence" not in text
     assert (tmp_path / "ranks" / "report.html").read_text().count("Plotly.newPlot") >= 1 + 2 * 4
+
+
+def test_click_and_retrieval_models_stand_in_one_table(tmp_path):
+    """A backbone's modes are entries of their own; no cell moves where a model has no mode."""
+    results = []
+    for seed, gain in ((1, 0.010), (2, 0.011), (3, 0.012)):
+        results += [ranked("MIND", seed, 0.1), {**ranked("DIN", seed, 0.1 + gain), "mode": "full"}]
+        results.append({**ranked("DIN", seed, 0.1 + gain / 10 * (-1) ** seed), "mode": "off"})
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| Beauty | DIN full | 3 | .2220 ± .0020 | .1110 ± .0010 |" in text and "| Beauty | MIND | 3 |" in text
+    heads, cells = tables.costs_of(results)
+    assert all(len(line) == len(heads) for line in cells) and ["Beauty", "MIND", ""] in [line[:3] for line in cells]
+    # .011 / (.001 / sqrt 3) = 19.1, of which p is .0027, twice
+    assert "Best on Beauty by ndcg@10: DIN full (.1110), better than every other, p < .05." in text
+
+
+def test_models_that_may_be_as_good_as_the_best_are_named():
+    results = [ranked("MIND", seed, 0.1 + 0.01 * (seed == 1)) for seed in (1, 2, 3)]
+    results += [ranked("ComiRec", seed, 0.1) for seed in (1, 2, 3)]
+    results += [ranked("Other", seed, 0.05) for seed in (1, 2)] + [ranked("Mine", 4, 0.05, dataset="Toys")]
+    (sentence,) = leaderboard.best_of(leaderboard.entries_of(results))
+    assert sentence.startswith("Best on Beauty by ndcg@10: MIND (.1033), not shown to be better than ComiRec")
+
+
+def test_backbones_without_an_auc_are_ranked(tmp_path):
+    results = [{**ranked("DIN", 1, 0.1), "mode": mode} for mode in ("off", "full")]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
+    write_report(tmp_path)
+    assert "| Beauty | DIN off | 1 |" in (tmp_path / "report.md").read_text()

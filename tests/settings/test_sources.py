@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.settings.sources import dataset_yaml, naming_file, with_dataset_yaml
+from recbole_iacn.settings.sources import dataset_yaml, naming_file, values_of, with_dataset_yaml
+
+
+def test_an_interval_stays_text():
+    """As a literal, '[5,10]' is a list."""
+    given = {"user_inter_num_interval": "[5,10]", "item_inter_num_interval": "(5,10)", "topk": "[5,10]"}
+    assert values_of(given) == {**given, "topk": [5, 10]}
+    assert values_of({"user_inter_num_interval": "None", "entity_kg_num_interval": "5"}) == {
+        "user_inter_num_interval": None,
+        "entity_kg_num_interval": "5",
+    }
 
 
 @pytest.fixture

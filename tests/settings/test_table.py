@@ -225,3 +225,14 @@ def test_values_of_the_papers_are_documented():
     assert delta.paper == 0.3
     line = next(line for line in yaml_files()["IaCN.yaml"].splitlines() if line.startswith("iacn_delta"))
     assert "(a number in [0, 1])" in line and line.endswith("Paper: 0.3.")
+
+
+@pytest.mark.parametrize(("key", "model"), [("iacn_logit_std", "DIN_IaCN"), ("routing_logit_std", "MIND")])
+def test_capsules_do_not_start_equal(key, model):
+    """With a deviation of 0 all capsules are and stay the same; the least is 1e-6."""
+    for value in (1e-6, 0.3, 1, 1e6):
+        check_values({key: value}, model)
+    least = r"a number > 0 \(equal starts leave all capsules equal\)"
+    for value, wanted in ((0, least), (0.0, least), (-0.3, least), (9e-7, "at least 1e-06"), (1e7, "at most 1000000")):
+        with pytest.raises(ConfigError, match=f"^{key}: must be {wanted}"):
+            check_values({key: value}, model)

@@ -34,3 +34,18 @@ def test_a_users_ties_end_with_the_user():
     """Both users rank their click first. The highest score of the first user is the lowest of the second."""
     users, labels = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
     assert grouped_auc(np.array([0.1, 0.5, 0.5, 0.9]), labels, users) == 1.0
+
+
+def test_a_model_whose_scores_are_all_equal_has_one_half(build):
+    """AUC, RecBole's, and GAUC, under the protocol of click models, and for a stock model."""
+    import torch
+    from recbole.utils import get_trainer
+
+    for name, metrics in (("DIN_IaCN", ["AUC", "GAUC"]), ("DIN", ["AUC"])):
+        given = {"protocol": "leave_one_out_ctr", "metrics": metrics, "valid_metric": "AUC"}
+        config, _, valid, test, network = build(name, **given)
+        network.predict = lambda rows: torch.full((len(rows),), 0.3)
+        trainer = get_trainer(config["MODEL_TYPE"], name)(config, network)
+        for loader in (valid, test):
+            found = trainer.evaluate(loader, load_best_model=False)
+            assert found == dict.fromkeys((name.lower() for name in metrics), 0.5)

@@ -10,11 +10,9 @@ Every line read is counted once: blank, bad, below the minimum rating, a duplica
 the core, or kept.
 """
 
-import contextlib
 import json
 import os
 import platform
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from typing import Any
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
-from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.data.dataset_folder import check_target, making
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.version import __version__
 
@@ -92,41 +90,21 @@ def prepare(
     target = Path(target)
     files = [Path(path) for path in (reviews, meta) if path is not None]
     _check(files, target, options, memory, threads, overwrite)
-    _remove_abandoned(target)
-    with replacing(target) as partial:
-        partial.mkdir(parents=True)
+    with making(target) as partial:
         return _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
 
 
 def _check(files, target, options, memory, threads, overwrite):
-    for name, value, least in (("memory", memory, 512), ("threads", threads or 1, 1)):
-        if value < least:
-            raise ConfigError(f"{name}: must be at least {least}, got {value}")
     if options.missing_meta == "drop" and len(files) == 1:
         raise ConfigError("missing-meta: drop needs the item file, --meta")
     for path in files:
         if not path.is_file():
             raise ConfigError(f"{path}: No such file")
-    if not target.exists():
-        return
-    if not overwrite:
-        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
-    if not (target / "manifest.json").is_file():
-        raise ConfigError(f"{target}: was not made by prepare (no manifest.json), so --overwrite leaves it alone")
-
-
-def _remove_abandoned(target):
-    """Remove what killed processes have left; a process that still runs may be at work."""
-    for partial in target.parent.glob(f".{target.name}.partial-*"):
-        with contextlib.suppress(ValueError, ProcessLookupError):
-            os.kill(int(partial.name.rpartition("-")[2]), 0)
-            continue
-        shutil.rmtree(partial, ignore_errors=True)
+    check_target(target, memory, threads, overwrite)
 
 
 def _convert(files, folder, name, options, memory, threads, progress):
-    staging = Staging(folder, memory, threads)
-    try:
+    with Staging(folder, memory, threads) as staging:
         reviews = Records(files[0], options, progress).reviews_to(staging)
         meta = Records(files[1], options, progress).items_to(staging) if len(files) > 1 else None
         counts = _filter(staging, reviews.counts, meta, options)
@@ -134,11 +112,6 @@ def _convert(files, folder, name, options, memory, threads, progress):
             raise ConfigError(f"{files[0]}: no review is left of {counts['lines']} lines: {_in_words(counts)}")
         staging.write(folder / f"{name}.inter", folder / f"{name}.item")
         left = staging.counts()
-    finally:
-        staging.close()
-    for leftover in folder.glob("staging.duckdb*"):
-        leftover.unlink()
-    shutil.rmtree(folder / "spill", ignore_errors=True)
     manifest = _manifest(name, options, [read for read in (reviews, meta) if read], counts, left)
     (folder / f"{name}.yaml").write_text(_settings(name, meta is not None), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")

@@ -34,6 +34,8 @@ class EvolvingItems(SequenceItems):
     Source: Zhou et al. (DIEN), AAAI '19, section 4.2, equation 7.
     """
 
+    reads_users = True
+
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         adopt(self.interset_extractor, LeanExtractor)
@@ -120,7 +122,7 @@ class PackedEvolution(Part):
             evolved = self.interest_evolution.of_one(states[row], candidates)
             return torch.cat([evolved, candidates, users[row].expand(len(candidates), -1)], dim=-1)
 
-        return AttentionScorer(self, len(states), read, self.dnn_predict_layer)
+        return AttentionScorer(self, interaction, read, self.dnn_predict_layer)
 
 
 class LeanExtractor(InterestExtractorNetwork):

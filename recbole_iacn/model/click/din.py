@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from recbole_iacn.model.click.din_attention import PackedSequenceAttention
 from recbole_iacn.model.click.full_sort import AttentionScorer, RowScorer
 from recbole_iacn.model.click.item_tables import ItemTables, Part, mean_of_lists
+from recbole_iacn.model.click.user_fields import ContextFields, JoinedLayers
 from recbole_iacn.nn import mix_gradient
 from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
@@ -32,11 +35,13 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
     """
 
     _catalogue: tuple[Any, Any]
+    user_field: str
 
     @classmethod
     def adopt(cls, layer: Any) -> InterestAwareSeqEmbLayer:
         """Turn a stock layer into this one, in place: its tables, names and initial values stay."""
         adopt(layer, cls)
+        layer.user_field = layer.dataset.uid_field
         layer.dataset = None  # only the constructor needs it; else every copy of the model copies the dataset
         layer._catalogue = None, None
         return layer
@@ -45,6 +50,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         if name in self.token_field_names["item"]:
             row = int(self.token_field_offsets["item"][self.token_field_names["item"].index(name)])
             return self.token_embedding_table["item"].embedding, row, FeatureType.TOKEN
+        if name in self.float_field_names["item"]:
+            row = int(self.float_field_offsets["item"][self.float_field_names["item"].index(name)])
+            return self.float_embedding_table["item"].embedding, row, FeatureType.FLOAT
+        if name in self.float_seq_field_names["item"]:
+            place = self.float_seq_field_names["item"].index(name)
+            return self.float_seq_embedding_table["item"][place], 0, FeatureType.FLOAT_SEQ
         place = self.token_seq_field_names["item"].index(name)
         return self.token_seq_embedding_table["item"][place], 0, FeatureType.TOKEN_SEQ
 
@@ -69,6 +80,18 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
             if part["item"] is not None:
                 part["item"] = take(part["item"].flatten(1), place).unflatten(-1, part["item"].shape[1:])
         return sparse, dense
+
+    def of_users(self, user_idx: Tensor) -> Tensor:
+        """The vectors of each user's columns except the user itself, (B, fields, D), in the order of :meth:`forward`'s
+        entries ``user``, sparse ones first.
+
+        Args:
+            user_idx (torch.LongTensor): shape (B,).
+        """
+        sparse, dense = super().forward(user_idx, user_idx.new_zeros(1, 1))
+        own = self.token_field_names["user"].index(self.user_field)
+        parts = [sparse["user"][:, :own], sparse["user"][:, own + 1 :], dense["user"]]
+        return torch.cat([part for part in parts if part is not None], dim=1)
 
     def tables_of(self, user_idx: Tensor, item_idx: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What :meth:`forward` gives, each distinct item once: its vectors are ``table[place]``, fields in a row, the
@@ -113,10 +136,12 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         """RecBole's output for the distinct items, entries ``item`` of shape (U, fields, D), and where each is."""
         items, place = item_idx.unique(return_inverse=True)
         names = self.token_field_names["item"] + self.token_seq_field_names["item"]
-        ours = self.pooling_mode == "mean" and not self.float_field_names["item"]
+        numbers = self.float_field_names["item"] + self.float_seq_field_names["item"]
+        ours = self.pooling_mode == "mean"
         sparse, dense = super().forward(user_idx, items[:1].unsqueeze(0) if ours else items.unsqueeze(0))
-        if ours:
-            sparse["item"] = torch.stack([self.item_field(name, items) for name in names], dim=1).unsqueeze(0)
+        for part, of_part in ((sparse, names), (dense, numbers)) if ours else ():
+            if of_part:
+                part["item"] = torch.stack([self.item_field(name, items) for name in of_part], dim=1).unsqueeze(0)
         if sparse["item"] is not None:
             self.share(items, dict(zip(names, sparse["item"].squeeze(0).unbind(dim=1))))
             sparse["item"] = mix_gradient(sparse["item"], self.gradient_weights(names))
@@ -130,16 +155,60 @@ class SequenceItems(Part):
     """For DIN and DIEN: comes before the backbone among the bases and adopts its embedding layer."""
 
     reads_items = True
+    reads_users = False  # whether the backbone's last layers read the user's columns as they are
+    joins_fields = False  # the setting user_fields; then there is a module ``context``
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         InterestAwareSeqEmbLayer.adopt(self.embedding_layer)
+        if config["user_fields"]:
+            self._join_fields(config, dataset)
         for module in self.modules():
             if type(module) is SequenceAttLayer:
                 adopt(module, PackedSequenceAttention)
         # Stock DIN hands its embedding layer, dataset included, to the checkpoint, and on resume swaps in a
         # module that the optimizer does not hold. Its weights are in the state dict anyway.
         self.other_parameter_name: list[str] = []
+
+    def _join_fields(self, config, dataset):
+        self.joins_fields, self.context = True, ContextFields(config, dataset)
+        self.context.apply(self._init_weights)
+        count = len(self.context.names) + (
+            0 if self.reads_users else self.embedding_layer.num_feature_field["user"] - 1
+        )
+        JoinedLayers.adopt(self.dnn_mlp_layers, count * self.embedding_size, self._init_weights)
+
+    @contextlib.contextmanager
+    def with_fields(self, fields: Tensor | None) -> Iterator[None]:
+        """While active, the last layers read these fields, (B, F), in addition; None where ``user_fields`` is False."""
+        if fields is None:
+            yield
+            return
+        self.dnn_mlp_layers.beside = fields
+        try:
+            yield
+        finally:
+            self.dnn_mlp_layers.beside = None
+
+    def fields_of(self, interaction: Interaction) -> Tensor | None:
+        """What joins the last layers, (B, F), None without ``user_fields``: the vectors of the user's columns except
+        the user itself, unless the backbone reads them anyway, then those of the row's context."""
+        if not self.joins_fields:
+            return None
+        users = interaction[self.USER_ID]
+        fields = [] if self.reads_users else [self.embedding_layer.of_users(users).flatten(1)]
+        fields += self.context(interaction)
+        return torch.cat(fields, dim=1) if fields else torch.zeros(len(users), 0, device=users.device)
+
+    def calculate_loss(self, interaction: Interaction) -> Tensor:
+        """The backbone's loss."""
+        with self.with_fields(self.fields_of(interaction)):
+            return super().calculate_loss(interaction)
+
+    def predict(self, interaction: Interaction) -> Tensor:
+        """The backbone's scores, (B,)."""
+        with self.with_fields(self.fields_of(interaction)):
+            return super().predict(interaction)
 
     @property
     def item_tables(self) -> InterestAwareSeqEmbLayer:
@@ -180,4 +249,4 @@ class PackedScore(Part):
             user = self.attention.to_one(keys[row])(candidates) @ keys[row]
             return torch.cat([user, candidates, user * candidates], dim=-1)
 
-        return AttentionScorer(self, len(keys), read, self.dnn_predict_layers)
+        return AttentionScorer(self, interaction, read, self.dnn_predict_layers)

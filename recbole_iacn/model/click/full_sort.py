@@ -128,13 +128,16 @@ class AttentionScorer:
 
     Args:
         model (InterestAware): its backbone's ``dnn_mlp_layers`` read what ``read`` returns.
-        rows (int): B.
+        interaction (recbole.data.interaction.Interaction): the rows.
         read (Callable): from the row's number and candidates (C, H) to the deep layers' input.
         finish (torch.nn.Module): the backbone's last layer.
     """
 
-    def __init__(self, model: Any, rows: int, read: Callable[[int, Tensor], Tensor], finish: nn.Module) -> None:
-        self.model, self.rows, self.read, self.finish = model, rows, read, finish
+    def __init__(
+        self, model: Any, interaction: Interaction, read: Callable[[int, Tensor], Tensor], finish: nn.Module
+    ) -> None:
+        self.model, self.rows, self.read, self.finish = model, len(interaction), read, finish
+        self.fields = model.fields_of(interaction)
         self.items_at_once = min(model.eval_batch_size, _CANDIDATES)
 
     def __call__(self, items: Tensor) -> Tensor:
@@ -152,6 +155,9 @@ class AttentionScorer:
         return table[place]
 
     def _scores(self, candidates):
-        deep = self.model.dnn_mlp_layers
-        scores = [self.finish(deep(self.read(row, vectors))) for row, vectors in enumerate(candidates)]
-        return self.model.sigmoid(torch.cat(scores, dim=1)).T
+        model, scores = self.model, []
+        for row, vectors in enumerate(candidates):
+            fields = None if self.fields is None else self.fields[row].expand(len(vectors), -1)
+            with model.with_fields(fields):
+                scores.append(self.finish(model.dnn_mlp_layers(self.read(row, vectors))))
+        return model.sigmoid(torch.cat(scores, dim=1)).T

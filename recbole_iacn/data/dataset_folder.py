@@ -1,0 +1,65 @@
+"""A dataset's folder, made as a whole: checked before the work, hidden while it is made, gone after a failure."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.errors import ConfigError
+
+
+def check_target(target: Path, memory: int, threads: int | None, overwrite: bool) -> None:
+    """Reject limits that are too low, and a folder that may not be replaced.
+
+    Args:
+        target (pathlib.Path): the folder to make.
+        memory (int): MiB for the process.
+        threads (int or None): of the database.
+        overwrite (bool): replace ``target`` if prepare has made it.
+
+    Raises:
+        ConfigError: names the option.
+    """
+    for name, value, least in (("memory", memory, 512), ("threads", 1 if threads is None else threads, 1)):
+        if value < least:
+            raise ConfigError(f"{name}: must be at least {least}, got {value}")
+    if not target.exists():
+        return
+    if not overwrite:
+        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
+    if not (target / "manifest.json").is_file():
+        raise ConfigError(f"{target}: was not made by prepare (no manifest.json), so --overwrite leaves it alone")
+
+
+@contextlib.contextmanager
+def making(target: Path) -> Iterator[Path]:
+    """A hidden folder beside ``target`` that takes its place when the block ends without an error.
+
+    Args:
+        target (pathlib.Path): the folder to make; what killed processes have left beside it is removed.
+
+    Yields:
+        pathlib.Path: the hidden folder, which exists and is empty.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    _remove_abandoned(target)
+    try:
+        with replacing(target) as partial:
+            partial.mkdir(parents=True)
+            yield partial
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{target}: cannot be written ({reason}); name another (--out, --name)") from None
+
+
+def _remove_abandoned(target):
+    """A process that still runs may be at work."""
+    for partial in target.parent.glob(f".{target.name}.partial-*"):
+        with contextlib.suppress(ValueError, ProcessLookupError):
+            os.kill(int(partial.name.rpartition("-")[2]), 0)
+            continue
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,126 @@
+"""An experiment's file: its keys, what each must be, and the file that it is based on."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from recbole_iacn.checks import settings as settings_checks
+from recbole_iacn.errors import ConfigError, did_you_mean
+
+_KEYS = (
+    "base",
+    "data_path",
+    "config_files",
+    "datasets",
+    "models",
+    "modes",
+    "seeds",
+    "settings",
+    "sweep",
+    "only",
+    "search",
+    "divergence",
+)
+_KINDS = {
+    "config_files": list,
+    "modes": list,
+    "settings": dict,
+    "sweep": dict,
+    "only": list,
+    "search": dict,
+    "divergence": int,
+}
+_WHEN = ("dataset", "model", "mode")
+_OWN_KEYS = {"seed": "seeds", "iacn_mode": "modes", "data_path": "data_path"}  # settings that are keys of the file
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """An experiment's file, merged with that of its base.
+
+    Args:
+        path (pathlib.Path): the YAML file.
+
+    Returns:
+        dict: key to value; ``settings`` and ``sweep`` are dicts and ``only`` is a list, of checked form;
+        ``config_files`` are paths from the working directory.
+
+    Raises:
+        ConfigError: names the file, the key and what is expected.
+    """
+    given = _read(path)
+    for key in ("datasets", "models", "seeds"):
+        _check_list(given, key, path)
+    given["settings"], given["sweep"] = given.get("settings") or {}, given.get("sweep") or {}
+    given["only"] = given.get("only") or []
+    for key in given["sweep"]:
+        _check_list(given["sweep"], key, path)
+    _check_rules(path, given["only"])
+    for where in (given["settings"], given["sweep"], *(rule["settings"] for rule in given["only"])):
+        settings_checks.check_keys(where, str(path))
+        for key in where:
+            if key in _OWN_KEYS:
+                raise ConfigError(f"{path}: {key}: is not a setting of the runs; give the file's key {_OWN_KEYS[key]}")
+    return given
+
+
+def check_known(path: Path, key: str, values: Iterable[Any], known: Sequence[str]) -> None:
+    """Reject a name that there is not.
+
+    Args:
+        path (pathlib.Path): the experiment's file.
+        key (str): the key whose values are names.
+        values (iterable): the values.
+        known (sequence of str): the names that there are.
+
+    Raises:
+        ConfigError: names the file, the key and the nearest known name.
+    """
+    for value in values:
+        if value not in known:
+            raise ConfigError(f"{path}: {key}: there is no {value!r}.{did_you_mean(str(value), known)}")
+
+
+def _read(path, above=()):
+    """A file's content, merged with that of its base."""
+    given = settings_checks.read_config_file(str(path))
+    for key in given:
+        if key not in _KEYS:
+            raise ConfigError(f"{path}: {key}: no such key.{did_you_mean(key, _KEYS)} There are: {', '.join(_KEYS)}")
+    for key, kind in _KINDS.items():
+        if given.get(key) is not None and not isinstance(given[key], kind):
+            raise ConfigError(
+                f"{path}: {key}: must be {'an' if kind is int else 'a'} {kind.__name__}, got {given[key]!r}"
+            )
+    files = given.get("config_files") or []
+    if not all(isinstance(one, str) for one in files):
+        raise ConfigError(f"{path}: config_files: must be a list of YAML files, got {files!r}")
+    if files:
+        given["config_files"] = [str(path.parent / one) for one in files]
+    if "base" not in given:
+        return given
+    lower = path.parent / str(given.pop("base"))
+    if lower in above or lower == path:
+        raise ConfigError(f"{path}: base: {lower} has this file as its own base")
+    base = _read(lower, (*above, path))
+    joined = {
+        "settings": {**(base.get("settings") or {}), **(given.get("settings") or {})},
+        "only": [*(base.get("only") or []), *(given.get("only") or [])],
+    }
+    return {**base, **given, **joined}
+
+
+def _check_list(given, key, path):
+    if not isinstance(given.get(key), list) or not given[key]:
+        raise ConfigError(f"{path}: {key}: must be a list, got {given.get(key)!r}")
+
+
+def _check_rules(path, rules):
+    for rule in rules:
+        if not isinstance(rule, dict) or set(rule) != {"when", "settings"}:
+            raise ConfigError(f"{path}: only: each entry has the keys when and settings, got {rule!r}")
+        for key, value in rule.items():
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: only: {key}: must be a dict, got {value!r}")
+        for key in rule["when"]:
+            if key not in _WHEN:
+                raise ConfigError(f"{path}: only: when: {key}: no such key. There are: {', '.join(_WHEN)}")

@@ -1,0 +1,102 @@
+"""The command prepare rows, as a user types it."""
+
+import pytest
+
+from recbole_iacn import cli
+
+PLACES = "user_id:token\titem_id:token\ttimestamp:float\n" + "".join(
+    f"{user}\ti{(user + place) % 9}\t{place}\n" for user in range(6) for place in range(5)
+)
+
+
+@pytest.fixture
+def rows(tmp_path, capsys):
+    """Lines that the command prints for a dataset of six users with five items each, at places 0 to 4."""
+    folder = tmp_path / "dataset" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "shop.inter").write_text(PLACES)
+    (folder / "shop.yaml").write_text("load_col: {inter: [user_id, item_id, timestamp]}\n")
+
+    def run(*arguments):
+        cli.main(["prepare", "rows", "--dataset=shop", "--users=1", *arguments])
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_the_own_yaml_file_is_named_and_places_are_places(rows):
+    lines = rows()
+    assert lines[0] == "settings: dataset/shop/shop.yaml"
+    assert lines[1].startswith("shop: 6 users, 9 items; protocol leave_one_out_ctr, histories of")
+    assert "UTC" not in lines[1] and lines[3] == "user 0"
+    assert lines[4].startswith("  train    after i0: clicked i1 at place 1, not ")
+    assert lines[7].startswith("  test     after i0, i1, i2, i3: clicked i4 at place 4, not ")
+
+
+def test_ranked_among_fixed_candidates(rows):
+    lines = rows("--protocol=leave_one_out_sampled")
+    assert "i2: clicked i3 at place 3, ranked among 1,000 others: " in lines[6] and lines[6].endswith(" and 990 more")
+    others = lines[6].partition("others: ")[2].removesuffix(" and 990 more").split(", ")
+    assert len(others) == 10 and set(others) <= {"i5", "i6", "i7", "i8"}
+
+
+def test_ranked_among_all(rows, tmp_path):
+    assert rows("--protocol=leave_one_out_full")[-1] == (
+        "  test     after i0, i1, i2, i3: clicked i4 at place 4, ranked among all 9 items"
+    )
+    (tmp_path / "mask.yaml").write_text("{protocol: leave_one_out_full, mask_history: True}\n")
+    (tmp_path / "short.yaml").write_text("MAX_ITEM_LIST_LENGTH: 2\n")
+    assert rows("--config_files", "mask.yaml", "short.yaml")[-1] == (
+        "  test     after i2, i3: clicked i4 at place 4, ranked among all 9 items but those clicked before"
+    )
+
+
+def test_a_model_without_a_history_and_one_without_a_protocol(rows, tmp_path):
+    line = rows("--model=WideDeep", "--protocol=leave_one_out_ctr")[-1]
+    assert line.startswith("  test     clicked i4 at place 4, not i")
+    (tmp_path / "ce.yaml").write_text("train_neg_sample_args: ~\n")
+    line = rows("--model=SASRec", "--config_files=ce.yaml")[-1]
+    assert line.startswith("  test     after i0, i1, i2, i3: clicked i4 at place 4")
+
+
+def test_labels_are_shown(rows, tmp_path):
+    """Every row of the file with its label, none twice."""
+    label = {}
+    text = "user_id:token\titem_id:token\ttimestamp:float\tlabel:float\n"
+    for number, line in enumerate(PLACES.splitlines()[1:]):
+        label[tuple(line.split("\t"))] = number % 2
+        text += f"{line}\t{number % 2}\n"
+    (tmp_path / "dataset/shop/shop.inter").write_text(text)
+    (tmp_path / "labels.yaml").write_text(
+        "load_col: {inter: [user_id, item_id, timestamp, label]}\n"
+        "protocol: ~\ntrain_neg_sample_args: ~\n"
+        "eval_args: {split: {LS: valid_and_test}, order: TO, group_by: user, mode: labeled}\n"
+    )
+    lines = [line for line in rows("--config_files=labels.yaml", "--users=6") if "shown" in line]
+    user, shown = None, []
+    for line in rows("--config_files=labels.yaml", "--users=6")[3:]:
+        if line.startswith("user "):
+            user = line.removeprefix("user ")
+        elif line:
+            item, place = line.partition("shown ")[2].split(",")[0].split(" at place ")
+            value = label[user, item, place]
+            assert line.endswith(f", {'clicked' if value else 'not clicked'} (label {value})")
+            shown.append((user, item))
+    assert len(shown) == len(set(shown)) == len(lines) > 20
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--dataset="], "dataset: prepare rows needs --dataset"),
+        (["--users=0"], "users: must be at least 1, got 0"),
+        (["--config_files=none.yaml"], "config file none.yaml: not found"),
+        (["--protocol=din"], "protocol: there is no 'din'"),
+        (["--model=DIM"], "model: "),
+    ],
+)
+def test_wrong_input_is_one_line(rows, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        rows(*arguments)
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2 and printed.startswith(f"error: {message}") and printed.count("\n") == 1
