@@ -131,12 +131,14 @@ class ItemNeighbours(Floor):
         """The scores of all items, float32, shape (B, items), padding item included."""
         last, row = np.unique(self.newest(interaction), return_inverse=True)
         by_item, by_user = self.matrices()
-        together = (by_item[last] @ by_user).toarray()
-        scores = self._scores(together, last[:, None], np.arange(self.n_items)[None, :])
+        together = (by_item[last] @ by_user).tocoo()
+        alone = self._scores(np.zeros(self.n_items), np.zeros(1, int), np.arange(self.n_items))
+        scores = alone.repeat(len(last), 1)
+        scores[together.row, together.col] = self._scores(together.data, last[together.row], together.col)
         return scores[torch.from_numpy(row)].to(interaction[self.ITEM_SEQ].device)
 
     def _scores(self, together, last, items):
-        """Scores from the numbers of users who clicked an item and the newest one; the arrays broadcast."""
+        """Scores of pairs of an item and the newest one, from the numbers of users who clicked both; arrays (P,)."""
         count = self.users_of_item.cpu().numpy()
         alone = np.maximum(np.sqrt(count[last] * count[items].astype(np.float64)), 1)
         cosine = np.where(last == items, 0, together / alone).astype(np.float32)
