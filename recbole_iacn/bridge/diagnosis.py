@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from recbole_iacn.bridge.patches import BREAK, PATCHES, Patch
+from recbole_iacn.bridge.patch import BREAK, Patch
+from recbole_iacn.bridge.patches import PATCHES
 from recbole_iacn.version import __version__
 
 RECBOLE = "1.2.1"  # the version that the patches are made for

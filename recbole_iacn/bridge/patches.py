@@ -1,56 +1,13 @@
 """What this package changes in RecBole 1.2.1: one table, in the order in which it is applied.
 
-A patch acts when the module of RecBole that it names is imported (see ``imports``), so importing this package imports
-neither RecBole nor PyTorch; a module that is already imported is patched immediately. **Several patches of one module
-are applied in the order of this table**, each to the result of those before it.
+**Several patches of one module are applied in the order of this table**, each to the result of those before it.
 
 A new patch is a function ``patch_…(module)`` in this package and an entry here. It detects the break itself and never
 compares version numbers. A generator function without arguments and with one ``yield`` also acts before the module's
 code.
 """
 
-import importlib
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from recbole_iacn.bridge.imports import around_import
-
-ALWAYS = "always"
-BREAK = "where it breaks"  # ``condition`` names the function that detects the break
-SETTING = "with a setting"  # ``condition`` names the setting
-PROTOCOL = "under a protocol"
-
-
-@dataclass(frozen=True)
-class Patch:
-    """One change.
-
-    Attributes:
-        module (str): the module of RecBole at whose import the patch acts.
-        function (str): the function that makes the change, below ``recbole_iacn.bridge``.
-        what (str): what is changed.
-        why (str): what would happen otherwise.
-        when (str): ``ALWAYS``, ``BREAK``, ``SETTING`` or ``PROTOCOL``.
-        condition (str): with ``BREAK`` the function that detects the break, below ``recbole_iacn.bridge``; with
-            ``SETTING`` the setting.
-        issues (tuple of int): RecBole's issues and pull requests; empty if none is known.
-    """
-
-    module: str
-    function: str
-    what: str
-    why: str
-    when: str = ALWAYS
-    condition: str = ""
-    issues: tuple[int, ...] = ()
-
-    def acts(self) -> bool | str:
-        """Whether the patch changes anything on this machine; for a setting or a protocol, the condition as text."""
-        if self.when == BREAK:
-            return resolve(self.condition)()
-        return True if self.when == ALWAYS else f"with {self.condition}" if self.when == SETTING else self.when
-
+from recbole_iacn.bridge.patch import BREAK, PROTOCOL, SETTING, Patch
 
 _DATASET = "recbole.data.dataset.dataset"
 _SEQUENTIAL = "recbole.data.dataset.sequential_dataset"
@@ -376,29 +333,8 @@ PATCHES = (
     ),
 )
 
-_installed = False
-
 
 def install() -> None:
     """Register the whole table, without importing anything of RecBole; a second call does nothing."""
-    global _installed
-    if not _installed:
-        _installed = True
-        for patch in PATCHES:
-            _register(patch)
-
-
-def resolve(function: str) -> Callable:
-    """The function of that name below ``recbole_iacn.bridge``."""
-    place, _, name = function.rpartition(".")
-    return getattr(importlib.import_module(f"recbole_iacn.bridge.{place}"), name)
-
-
-def _register(patch: Patch) -> None:
-    @around_import(patch.module)
-    def act():
-        function = resolve(patch.function)
-        if inspect.isgeneratorfunction(function):
-            yield from function()
-        else:
-            function((yield))
+    for patch in PATCHES:
+        patch.register()

@@ -1,6 +1,6 @@
-"""RecBole's sequential dataset without the copies: histories are windows, splits and numberings are array operations.
+"""Rows with histories, without copies: a history is a window over a table that all rows share.
 
-It yields the same rows as RecBole's own, in the same order, to the last value.
+Without labels it yields the same rows as RecBole's sequential dataset, in the same order, to the last value.
 """
 
 from __future__ import annotations
@@ -8,16 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
-from recbole.data.dataset import SequentialDataset
-from recbole.utils import FeatureType
 from torch import Tensor
 
-from recbole_iacn.data import atomic_files, reading
 from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labels, reject_empty_labels, scores_labels
 from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
+from recbole_iacn.data.vectorized import VectorizedDataset
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
@@ -25,15 +22,13 @@ from recbole_iacn.names import is_ours
 if TYPE_CHECKING:
     from recbole.config import Config
 
-_DTYPES = {FeatureType.TOKEN: np.int64, FeatureType.FLOAT: np.float32}
-
 ELAPSED = "elapsed"
 
 # Streams of random numbers, apart from those of the loaders' negatives.
 _USERS_SPLIT, _NEGATIVE_HISTORIES = (3,), (4,)
 
 
-class HistoryDataset(SequentialDataset):
+class HistoryDataset(VectorizedDataset):
     """``SequentialDataset`` for millions of interactions.
 
     Any sequential model of RecBole can use it: under a ``protocol``, or with ``history_dataset: True``. Attributes in
@@ -50,42 +45,7 @@ class HistoryDataset(SequentialDataset):
     shown: tuple[Tensor, Tensor, Any] | None = None
     times: Any = None
     labelled = False
-    inter_feat: Any  # a DataFrame while RecBole reads, then rows of clicks
-
-    # --- Reading ------------------------------------------------------------------------------------------------
-
-    def _load_feat(self, filepath, source):
-        return atomic_files.load(self, filepath, source, as_categories=True)
-
-    def _filter_by_inter_num(self):
-        """As in RecBole, which counts in Python even where there is nothing to filter."""
-        for side, field in (("user", self.uid_field), ("item", self.iid_field)):
-            allowed = self._parse_intervals_str(self.config[f"{side}_inter_num_interval"])
-            if not allowed:
-                continue
-            counts = self.inter_feat[field].value_counts().to_numpy()
-            unused_items_go = allowed[0][1] > 0 and getattr(self, f"{side}_feat") is not None
-            if unused_items_go or not self._within_intervals(counts[counts > 0], allowed).all():
-                super()._filter_by_inter_num()
-                return
-
-    def _remap(self, remap_list):
-        categorical = [isinstance(feat[field].dtype, pd.CategoricalDtype) for feat, field, _ in remap_list]
-        if not remap_list or not all(categorical):
-            # Numbered together with a list column (a benchmark file's histories): tokens as text, RecBole's way.
-            for (feat, field, _), is_categorical in zip(remap_list, categorical):
-                if is_categorical:
-                    feat[field] = feat[field].astype(object)
-            super()._remap(remap_list)
-            return
-        numbers, tokens = reading.remap([feat[field] for feat, field, _ in remap_list])
-        names, numbering = np.array(tokens), {token: number for number, token in enumerate(tokens)}
-        for (feat, field, _), ids in zip(remap_list, numbers):
-            self.field2id_token.setdefault(field, names)
-            self.field2token_id.setdefault(field, numbering)
-            feat[field] = ids
-
-    # --- Windows ------------------------------------------------------------------------------------------------
+    # --- Labels and times ----------------------------------------------------------------------------------------
 
     def _fill_nan(self):
         reject_empty_labels(self)
@@ -120,6 +80,8 @@ class HistoryDataset(SequentialDataset):
             numpy.ndarray: float64 or int64, shape (rows,).
         """
         return self.times[self.inter_feat.index.numpy()]
+
+    # --- Windows -------------------------------------------------------------------------------------------------
 
     def data_augmentation(self) -> None:
         """Interactions become rows, each with a history of the last L before it.
@@ -181,44 +143,9 @@ class HistoryDataset(SequentialDataset):
         parts = super().build()
         if self.labelled and scores_labels(self.config) and learns_from_clicks(self.config):
             rows = parts[0].inter_feat
-            parts[0].inter_feat = rows[(rows[self.label_field] > 0) & (rows[self.item_list_length_field] > 0)]
+            has_history = rows.windows[0].length[rows.index] > 0
+            parts[0].inter_feat = rows[(rows[self.label_field] > 0) & has_history]
         return parts
-
-    def _dataframe_to_interaction(self, data):
-        """As in RecBole, but values are not copied one by one, and a benchmark file's lists are concatenated."""
-        numerical = self.config["numerical_features"]
-        ours = [name for name in data if name not in numerical]
-        lists = [name for name in ours if self.field2type[name] not in _DTYPES]
-        columns = {
-            name: torch.tensor(data[name].to_numpy(_DTYPES[self.field2type[name]]))
-            for name in ours
-            if name not in lists
-        }
-        if len(ours) < len(data.columns):
-            columns.update(super()._dataframe_to_interaction(data.drop(columns=ours)).interaction)
-        windows = [self._end_to_end(name, data[name].values) for name in lists]
-        every = torch.arange(len(data))
-        if windows and data is self.inter_feat and self.config["benchmark_filename"] is not None:
-            return HistoryInteraction(columns, windows, every)
-        for window in windows:
-            columns.update(window.gather(every))
-        return IndexedInteraction({name: columns[name] for name in data})
-
-    def _end_to_end(self, name, lists):
-        """A list column, with a window per row."""
-        most = self.field2seqlen[name]
-        length = np.minimum(np.fromiter(map(len, lists), np.int64, len(lists)), most)
-        dtype = np.int64 if self.field2type[name] == FeatureType.TOKEN_SEQ else np.float32
-        values = np.concatenate([one[:most] for one in lists]).astype(dtype, copy=False)
-        stop = torch.from_numpy(np.cumsum(length) + 1)
-        return Windows(
-            {name: Windows.over(torch.from_numpy(values))}, stop, torch.from_numpy(length), int(length.max())
-        )
-
-    def __getitem__(self, index: Any, join: bool = True) -> Any:
-        rows = self.inter_feat[index]
-        batch = rows.gather() if isinstance(rows, HistoryInteraction) else rows
-        return self.join(batch) if join else batch
 
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
         """As in RecBole, of all interactions of the rows and of each user's first one; with labels, of each user's
@@ -247,8 +174,6 @@ class HistoryDataset(SequentialDataset):
         so_far = torch.from_numpy(self.is_click & (np.arange(len(user)) <= last[user]))
         return {name: table[name][so_far] for name in names}
 
-    # --- Splits -------------------------------------------------------------------------------------------------
-
     def split_by_ratio(self, ratios: list[float], group_by: str | None = None) -> list[Any]:
         if one_row_per_user(self.config):
             # One row per user: random rows are random users, and their order in time does not matter.
@@ -259,18 +184,6 @@ class HistoryDataset(SequentialDataset):
             users, name = sum(map(len, parts)), self.config["protocol"]
             raise ConfigError(f"protocol: {name!r} splits users, and {users} with a history are too few")
         return parts
-
-    def _grouped_index(self, group_by_list):
-        return _Groups(np.asarray(group_by_list))
-
-    def _split_index_by_leave_one_out(self, grouped_index, leave_one_num):
-        """The last rows of each group, one to each of the last parts; a group's first row always trains."""
-        size = np.repeat(grouped_index.sizes, grouped_index.sizes)
-        begin = np.repeat(grouped_index.ends - grouped_index.sizes, grouped_index.sizes)
-        rows, from_end = grouped_index.rows, size - (np.arange(len(size)) - begin)
-        left_out = np.minimum(leave_one_num, size - 1)
-        parts = [rows[(from_end == place) & (place <= left_out)] for place in range(leave_one_num, 0, -1)]
-        return [rows[from_end > left_out], *parts]
 
 
 def holds_all_rows(config: Config) -> bool:
@@ -330,19 +243,3 @@ class DIENHistoryDataset(HistoryDataset):
         drawn += drawn >= items
         name = self.config["NEG_PREFIX"] + self.iid_field + self.config["LIST_SUFFIX"]
         self.inter_feat.windows[0].columns[name] = Windows.over(torch.from_numpy(drawn))
-
-
-class _Groups:
-    """Row numbers of each group, groups in the order of their first row; RecBole has a list of lists."""
-
-    def __init__(self, keys):
-        group, _ = pd.factorize(keys)
-        self.rows = np.argsort(group, kind="stable")
-        self.sizes = np.bincount(group)
-        self.ends = np.cumsum(self.sizes)
-
-    def __len__(self):
-        return len(self.sizes)
-
-    def __iter__(self):
-        return (self.rows[end - size : end] for end, size in zip(self.ends, self.sizes))

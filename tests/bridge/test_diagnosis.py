@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recbole_iacn.bridge import diagnosis, patches
+from recbole_iacn.bridge import diagnosis, patch, patches
 from recbole_iacn.bridge.compat import extras
 from recbole_iacn.bridge.diagnosis import diagnose
 
@@ -113,7 +113,7 @@ def test_a_package_that_is_not_installed_has_no_extras(machine, monkeypatch):
 
 def test_the_patches_that_depend_on_the_machine_are_listed(machine, monkeypatch):
     states = {"compat.arrays.agg_counts_rows": lambda: False, "compat.arrays.fillna_is_lost": lambda: 1 / 0}
-    monkeypatch.setattr(patches, "resolve", lambda name: states.get(name, lambda: True))
+    monkeypatch.setattr(patch, "resolve", lambda name: states.get(name, lambda: True))
     text = machine().text
     assert "| recbole.data.dataset.sequential_dataset | no | len of a column is the length of each value |" in text
     assert "| unknown (ZeroDivisionError: division by zero) | empty cells are filled" in text

@@ -14,8 +14,9 @@ import pytest
 import torch
 
 import recbole_iacn.bridge
-from recbole_iacn.bridge import patches
-from recbole_iacn.bridge.patches import ALWAYS, BREAK, PATCHES, PROTOCOL, SETTING, Patch, resolve
+from recbole_iacn.bridge import patch
+from recbole_iacn.bridge.patch import ALWAYS, BREAK, PROTOCOL, SETTING, Patch, resolve
+from recbole_iacn.bridge.patches import PATCHES
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: f"{patch.module}-{patch.function}")
@@ -60,9 +61,9 @@ def test_patches_of_one_module_act_in_the_tables_order(monkeypatch, tmp_path):
         "around": around,
         "last": lambda module: module.events.append("last"),
     }
-    monkeypatch.setattr(patches, "resolve", functions.get)
+    monkeypatch.setattr(patch, "resolve", functions.get)
     for name in functions:
-        patches._register(Patch("patched_here", name, "what", "why"))
+        Patch("patched_here", name, "what", "why").register()
     import patched_here
 
     del sys.modules["patched_here"]
@@ -71,7 +72,7 @@ def test_patches_of_one_module_act_in_the_tables_order(monkeypatch, tmp_path):
 
 def test_whether_a_patch_acts_is_detected_on_the_machine(monkeypatch):
     machine = types.SimpleNamespace(broken=lambda: False)
-    monkeypatch.setattr(patches, "resolve", lambda name: machine.broken)
+    monkeypatch.setattr(patch, "resolve", lambda name: machine.broken)
     assert Patch("m", "f", "what", "why", BREAK, "x.y").acts() is False
     machine.broken = lambda: True
     assert Patch("m", "f", "what", "why", BREAK, "x.y").acts() is True

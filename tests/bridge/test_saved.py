@@ -28,6 +28,11 @@ def shown(caplog):
     caplog.set_level(logging.WARNING)
 
 
+def said(caplog):
+    """The lines about what was saved, in their order."""
+    return [record.message for record in caplog.records if record.message.startswith("what was saved")]
+
+
 def test_every_setting_that_data_preparation_reads_is_compared_or_irrelevant():
     """Gathered from the code: a new one fails here until it is in one of the lists."""
     roots = [Path(recbole.__file__).parent / "data", Path(recbole.__file__).parent / "sampler"]
@@ -62,9 +67,7 @@ def test_loaders_of_other_settings_are_made_anew(build, caplog, first, second, r
     build(**first, save_dataloaders=True)
     caplog.clear()
     again = build(**second, save_dataloaders=True)
-    assert [record.message for record in caplog.records] == [
-        f"what was saved of dataset tiny is not used, and is made anew: {reason}"
-    ]
+    assert said(caplog) == [f"what was saved of dataset tiny is not used, and is made anew: {reason}"]
     fresh = build(**second, checkpoint_dir="fresh")
     for one, other in zip(again[1:4], fresh[1:4]):
         assert type(one) is type(other) and one.batch_size == other.batch_size and len(one) == len(other)
@@ -75,7 +78,7 @@ def test_loaders_of_other_settings_are_made_anew(build, caplog, first, second, r
             assert tables[0] is None or (tables[0].shape == tables[1].shape and bool((tables[0] == tables[1]).all()))
     caplog.clear()
     build(**second, save_dataloaders=True)  # the new ones have been saved
-    assert not caplog.records
+    assert not said(caplog)
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def test_what_was_saved_serves_a_run_that_learns_otherwise(build, loads, caplog)
     assert not loads
     write_atomic(Path("data"))  # the same data in another place
     build(save_dataloaders=True, learning_rate=0.5, epochs=9, metrics=["AUC"], data_path="data")
-    assert loads == ["tiny-InterestAwareDataset.pth", "tiny-for-DIN_IaCN-dataloader.pth"] and not caplog.records
+    assert loads == ["tiny-InterestAwareDataset.pth", "tiny-for-DIN_IaCN-dataloader.pth"] and not said(caplog)
 
 
 @pytest.mark.parametrize("keep", ["save_dataset", "save_dataloaders"])
@@ -111,7 +114,7 @@ def test_a_changed_file_is_noticed(build, caplog, keep, suffix):
     first, second, *others = path.read_text().splitlines()
     path.write_text("\n".join([first, *others, second]) + "\n")
     build(data_path="data", **{keep: True})
-    assert [record.message.rpartition(": ")[2] for record in caplog.records] == [f"file tiny.{suffix} has changed"]
+    assert [line.rpartition(": ")[2] for line in said(caplog)] == [f"file tiny.{suffix} has changed"]
 
 
 def test_changed_negatives_are_noticed(build, caplog):
@@ -123,12 +126,12 @@ def test_changed_negatives_are_noticed(build, caplog):
     Path("own.tsv").write_text("\n".join(lines) + "\n")
     given = {"save_dataloaders": True, "test_negatives_file": "own.tsv"}
     build(**given)
-    assert caplog.records[-1].message.endswith("file test_negatives_file has changed")
+    assert said(caplog)[-1].endswith("file test_negatives_file has changed")
     Path("own.tsv").write_text("\n".join(lines) + "\n\n")
     caplog.clear()
     with pytest.raises(ConfigError, match=r"own\.tsv, line"):
         build(**given)  # it is read again
-    assert caplog.records[-1].message.endswith("file test_negatives_file has changed")
+    assert said(caplog)[-1].endswith("file test_negatives_file has changed")
 
 
 def test_a_saved_dataset_gets_the_settings_of_its_run(build, loads):

@@ -303,5 +303,7 @@ def test_recboles_sequential_models_meet_the_same_test(log, more):
     made.fit(saved=False)
     ours = build(log, protocol="impressions_by_time")
     assert len(made.test_data._dataset) == len(ours.test_data._dataset)
+    retrieval = build(log, "MIND", protocol="impressions_by_time")
     assert (made.train_data._dataset.inter_feat["label"] == 1).all()
+    assert len(made.train_data._dataset) == len(retrieval.train_data._dataset)
     assert set(made.test()) == {"auc", "gauc"}
