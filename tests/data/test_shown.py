@@ -64,7 +64,8 @@ def test_only_what_was_shown_while_the_user_trained_counts():
     """User 1 trains up to 30 and validates at 40; user 2 trains and validates at 6, user 3 trains up to the end."""
     rows = [(1, 6, 29), (1, 7, 30), (1, 8, 31), (1, 5, 45)]
     rows += [(2, 6, 5), (2, 7, 6), (3, 8, 2), (3, 7, 3), (4, 6, 1), (5, 6, 1)]
-    assert {user: set(items) for user, items in drawn_items(rows).items()} == {1: {6, 7}, 2: {6}, 3: {8}}
+    for order in (rows, rows[::-1], rows[::3] + rows[1::3] + rows[2::3]):  # a file need not be sorted by user
+        assert {user: set(items) for user, items in drawn_items(order).items()} == {1: {6, 7}, 2: {6}, 3: {8}}
 
 
 def test_rows_are_drawn_as_often_as_they_stand_there():
