@@ -39,8 +39,7 @@ def test_the_outcome_is_printed(files, tmp_path, capsys):
         "                price:token\n"
         "  1 items of the events have no row here; their cells are empty\n"
         "  cleaned: 1 cells of path (blanks around, tabs, ends of lines; blanks in a list's tokens)\n"
-        "Next: recbole-iacn train --model=DIN_IaCN --dataset=shop --data_path=dataset \\\n"
-        "        --config_files=dataset/shop/shop.yaml\n"
+        "Next: recbole-iacn train --model=DIN_IaCN --dataset=shop\n"
     )
     assert (tmp_path / "dataset/shop/shop.item").read_text() == (
         "item_id:token\tpath:token_seq\tprice:token\nx\tA B_c\t2\ny\t\t\n"

@@ -14,6 +14,7 @@ def settings_text(manifest: Mapping[str, Any]) -> str:
         manifest (dict): of :func:`recbole_iacn.data.tables.convert.from_tables`.
     """
     columns, roles = manifest["columns"], manifest["columns"]["roles"]
+    numbers = []
     load = {"inter": ["user_id", "item_id", "timestamp", *(["label"] if _two_classes(manifest) else [])]}
     unused = ["rating"] if "rating" in roles else []
     for what, side in (("events", "inter"), ("items", "item"), ("users", "user")):
@@ -21,12 +22,16 @@ def settings_text(manifest: Mapping[str, Any]) -> str:
             continue
         load.setdefault(side, [f"{side}_id"])
         for one in columns[what].values():
-            field = one["field"].partition(":")[0]
+            field, _, kind = one["field"].partition(":")
+            if kind == "float" and one["loaded"] and what != "events":
+                numbers.append(field)
             (load[side] if one["loaded"] and what != "events" else unused).append(field)
-    lines = [f"# recbole-iacn train --model=DIN_IaCN --dataset={manifest['dataset']} --config_files=<this file>"]
+    lines = [f"# recbole-iacn train --model=DIN_IaCN --dataset={manifest['dataset']} finds this file beside the data."]
     lines += ["load_col:", *(f"  {side}: {_flow(fields)}" for side, fields in load.items())]
     if _two_classes(manifest):
         lines += ["protocol: impressions_by_time"]
+    if numbers:
+        lines += [f"normalize_field: {_flow(numbers)}  # to [0, 1], the size of embeddings"]
     if unused:
         lines += [f"# In the files, too, but not loaded: {', '.join(unused)}."]
     return "\n".join(lines) + "\n"
@@ -65,8 +70,8 @@ def summary(manifest: Mapping[str, Any], target: Path) -> Iterator[str]:
         yield from _table_in_words(one.get("file", one["table"]), one["table"], manifest)
     for column, count in manifest["ids_merged_by_cleaning"].items():
         yield f"  notice: {count:,} ids of {column} are now another's; they differed in blanks or control characters"
-    yield f"Next: recbole-iacn train --model=DIN_IaCN --dataset={target.name} --data_path={target.parent} \\"
-    yield f"        --config_files={target / target.name}.yaml"
+    folder = "" if str(target.parent) == "dataset" else f" --data_path={target.parent}"
+    yield f"Next: recbole-iacn train --model=DIN_IaCN --dataset={target.name}{folder}"
 
 
 def _table_in_words(title, what, manifest):

@@ -72,7 +72,8 @@ def test_the_files_hold_what_the_tables_say(convert):
 def test_the_settings_load_the_columns(convert):
     _, files = convert(EVENTS, ITEMS, **MAPPED)
     assert yaml.safe_load("\n".join(files["yaml"])) == {
-        "load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories", "price", "title"]}
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories", "price", "title"]},
+        "normalize_field": ["price"],
     }
     assert files["yaml"][-1] == "# In the files, too, but not loaded: rating, channel."
 
