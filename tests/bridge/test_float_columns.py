@@ -15,7 +15,7 @@ def shop(tmp_path_factory):
     folder = write_atomic(tmp_path_factory.mktemp("shop"), "shop")
     for source, head, of in (
         ("item", "price:float\tsize:float\tmoves:float_seq", lambda i: f"{10 * i}\t{i / 40}\t{i} {-i - 31}"),
-        ("user", "income:float", lambda i: f"{i / 60}"),
+        ("user", "income:float\trank:float", lambda i: f"{i / 60}\t{1 - i / 60}"),
     ):
         path = folder / "shop" / f"shop.{source}"
         first, *lines = path.read_text().splitlines()
@@ -23,7 +23,7 @@ def shop(tmp_path_factory):
     columns = {
         "inter": ["user_id", "item_id", "timestamp"],
         "item": ["item_id", "categories", "price", "size", "moves"],
-        "user": ["user_id", "income"],
+        "user": ["user_id", "income", "rank"],
     }
     return {"data_path": str(folder), "load_col": columns}
 
@@ -33,7 +33,7 @@ DRAWN = {
     "eval_args": {"order": "TO", "mode": "uni1"},
 }
 CTR = {"protocol": "leave_one_out_ctr", "metrics": ["AUC"], "valid_metric": "AUC"}
-EVERY = ["price", "size", "moves", "income"]
+EVERY = ["price", "size", "moves", "income", "rank"]
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,28 @@ def test_nothing_is_said_of_columns_that_are_not_features(build, shop, caplog, m
     assert notices(caplog) == []
 
 
+@pytest.mark.parametrize("pooling", ["mean", "sum"])
+@pytest.mark.parametrize("model", ["DIN", "DIN_IaCN", "DIEN", "DIEN_IaCN"])
+def test_each_of_two_columns_has_its_own_number_and_vector(build, shop, model, pooling):
+    """In DIN's and DIEN's embedding layer, of histories and of users, by hand."""
+    *_, test, network = build(model, "shop", pooling_mode=pooling, **shop, **CTR)
+    layer, batch = network.embedding_layer, next(iter(test))[0]
+    _, dense = layer(batch["user_id"], batch["item_id_list"])
+    for side, names, ids in (
+        ("item", ["price", "size"], batch["item_id_list"]),
+        ("user", ["income", "rank"], batch["user_id"]),
+    ):
+        vectors = layer.float_embedding_table[side].embedding.weight[[1, 3]]  # a row of padding, and one of numbers
+        table = {"item": layer.item_feat, "user": layer.user_feat}[side]
+        numbers = torch.stack([table[name][ids][..., 0] for name in names], dim=-1)
+        torch.testing.assert_close(dense[side][..., :2, :], numbers.unsqueeze(-1) * vectors)
+    network.eval()
+    assert torch.isfinite(network.predict(batch)).all()
+
+
 @pytest.mark.parametrize("model", ["FwFM", "FFM", "FwFM_IaCN", "FFM_IaCN"])
 def test_a_column_outside_all_groups_is_named(build, shop, model):
-    groups = {0: ["user_id", "income"], 1: ["item_id", "price", "size"], 2: ["categories"]}
+    groups = {0: ["user_id", "income", "rank"], 1: ["item_id", "price", "size"], 2: ["categories"]}
     with pytest.raises(ConfigError, match=r"^fields: no group has 'moves', a column that Fw?F?FM embeds; add it to"):
         build(model, "shop", fields=groups, **shop, **({} if model.endswith("IaCN") else CTR))
     groups[1].append("moves")
