@@ -307,3 +307,20 @@ def test_recboles_sequential_models_meet_the_same_test(log, more):
     assert (made.train_data._dataset.inter_feat["label"] == 1).all()
     assert len(made.train_data._dataset) == len(retrieval.train_data._dataset)
     assert set(made.test()) == {"auc", "gauc"}
+
+
+@pytest.mark.parametrize("model", ["WideDeep", "BPR"])
+@pytest.mark.parametrize("by", ["label", "threshold"])
+def test_models_without_histories_train_and_test_on_clicks_alone(log, model, by):
+    """RecBole's own dataset, under a protocol."""
+    more = {} if model == "WideDeep" else {"metrics": ["AUC"], "valid_metric": "AUC"}
+    if by == "threshold":
+        more |= {"load_col": {"inter": ["user_id", "item_id", "timestamp", "stars"]}, "threshold": {"stars": 4}}
+    made = build(log, model, protocol="leave_one_out_ctr", **more)
+    rows = log[1]
+    rows = rows[rows["label"] == 1] if by == "label" else rows[rows["stars"] >= 4]
+    found = []
+    for part in (made.train_data, made.valid_data, made.test_data):
+        data = part._dataset
+        found += zip(*(data.id2token(name, data.inter_feat[name].numpy()) for name in ("user_id", "item_id")))
+    assert sorted(found) == sorted(zip(rows["user_id"], rows["item_id"]))
