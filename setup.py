@@ -73,6 +73,8 @@ setup(
             "build",
             "hypothesis",
             "mypy",
+            "polars",  # these two for from_tables
+            "pyarrow",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",
