@@ -58,15 +58,19 @@ def patch_rows(module):
 
     @wrap(module.Dataset, "_fill_nan")
     def fill_nan(original, dataset):
-        if dataset.config["protocol"]:
+        if atomic_files.reads_as_written(dataset.config):
             labels.reject_empty_labels(dataset)
         original(dataset)
 
     @wrap(module.Dataset, "_set_label_by_threshold")
     def set_label(original, dataset):
         original(dataset)
-        if dataset.config["protocol"] and not prepares_itself(dataset):
+        if prepares_itself(dataset):
+            return
+        if dataset.config["protocol"]:
             labels.prepare_labels(dataset)
+        elif atomic_files.reads_as_written(dataset.config):
+            labels.say_rows_taken_for_clicks(dataset)
 
     @wrap(module.Dataset, "_normalize")
     def normalize(original, dataset):
