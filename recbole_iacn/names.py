@@ -146,6 +146,15 @@ def is_ours(name: str) -> bool:
     return name in OWN or backbone(name) is not None
 
 
+def reads_empty_histories(model: str) -> bool:
+    """Whether a model gives a history of length 0 a meaning.
+
+    Args:
+        model (str): its name.
+    """
+    return is_ours(model) or model in ("DIN", "DIEN")
+
+
 def recbole_folder() -> Path:
     """Where RecBole is installed, found without importing it."""
     spec = importlib.util.find_spec("recbole")

@@ -14,8 +14,8 @@ from recbole_iacn.settings.kinds import is_interval
 
 
 def patch_sorting(module):
-    """Under a protocol, sort the interactions of RecBole's sequential datasets by user and exact time, before times are
-    rounded to float32, in which Unix times are off by up to 64 s.
+    """Sort the interactions of RecBole's sequential datasets by user and exact time, before times are rounded to
+    float32, in which Unix times are off by up to 64 s; and their rows, for a split by time.
 
     RecBole's later sorts are stable and keep the exact order.
 
@@ -26,42 +26,62 @@ def patch_sorting(module):
     @wrap(module.SequentialDataset, "_change_feat_format")
     def change_format(original, dataset):
         _sort(dataset, by_user=True)
+        if _is_sorted_here(dataset) and getattr(dataset, "times", None) is not None:
+            users = dataset.inter_feat[dataset.uid_field].to_numpy()
+            dataset.times_of_rows = dataset.times[1:][users[1:] == users[:-1]]  # a user's first click is no row
         original(dataset)
+
+    @wrap(module.SequentialDataset, "sort")
+    def sort(original, dataset, by, ascending=True):
+        import numpy as np
+        import torch
+
+        times = getattr(dataset, "times_of_rows", None)
+        rows = by == dataset.time_field and ascending is True and times is not None and len(times)
+        if rows and rows == len(dataset.inter_feat):
+            dataset.inter_feat._reindex(torch.from_numpy(np.argsort(times, kind="stable")))
+        else:
+            original(dataset, by, ascending)
 
 
 def patch_rows(module):
-    """Under a protocol, let every dataset have exact times and labels: rows that are not clicks are left out, or scored
-    by their labels, and a split by time is exact.
+    """Let every dataset have exact times, so that a split by time is exact; and under a protocol labels: rows that are
+    not clicks are left out, or scored by their labels.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
     """
-    from recbole_iacn.data import labels, order
+    from recbole_iacn.data import atomic_files, labels, order
 
     def prepares_itself(dataset):
         return hasattr(dataset, "row_times")  # HistoryDataset
 
     @wrap(module.Dataset, "_fill_nan")
     def fill_nan(original, dataset):
-        if dataset.config["protocol"]:
+        if atomic_files.reads_as_written(dataset.config):
             labels.reject_empty_labels(dataset)
         original(dataset)
 
     @wrap(module.Dataset, "_set_label_by_threshold")
     def set_label(original, dataset):
         original(dataset)
-        if dataset.config["protocol"] and not prepares_itself(dataset):
+        if prepares_itself(dataset):
+            return
+        if dataset.config["protocol"]:
             labels.prepare_labels(dataset)
+        elif atomic_files.reads_as_written(dataset.config):
+            labels.say_rows_taken_for_clicks(dataset)
 
     @wrap(module.Dataset, "_normalize")
     def normalize(original, dataset):
-        if dataset.config["protocol"] and not prepares_itself(dataset):
+        if atomic_files.reads_as_written(dataset.config) and not prepares_itself(dataset):
             order.remember_times(dataset)
         original(dataset)
 
     @wrap(module.Dataset, "_change_feat_format")
     def change_format(original, dataset):
-        if not hasattr(dataset, "max_item_list_len"):  # a sequential dataset is sorted by users, too
+        in_order = dataset.config["protocol"] or dataset.config["eval_args"]["order"] == "TO"
+        if in_order and not hasattr(dataset, "max_item_list_len"):  # a sequential dataset is sorted by users, too
             _sort(dataset, by_user=False)
         original(dataset)
 
@@ -76,9 +96,16 @@ def patch_rows(module):
 def _sort(dataset, by_user):
     from recbole_iacn.data.order import sort_exactly
 
-    unsorted = dataset.config["protocol"] and not dataset.config["benchmark_filename"]
-    if unsorted and isinstance(dataset.inter_feat, pd.DataFrame) and not hasattr(dataset, "row_times"):
+    if _is_sorted_here(dataset):
         sort_exactly(dataset, by_user)
+
+
+def _is_sorted_here(dataset):
+    """Not where the order is that of the files, nor where the dataset sorts itself."""
+    from recbole_iacn.data.atomic_files import reads_as_written
+
+    unsorted = reads_as_written(dataset.config) and not dataset.config["benchmark_filename"]
+    return unsorted and isinstance(dataset.inter_feat, pd.DataFrame) and not hasattr(dataset, "row_times")
 
 
 def patch_download(module):

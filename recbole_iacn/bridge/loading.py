@@ -52,8 +52,8 @@ def patch_two_parts(module):
 
 
 def patch_histories(module):
-    """Number a benchmark's histories together with its targets, keep their newest entries, and find those of an item
-    column with a name of its own; reject other data without any history in one line.
+    """Number a benchmark's histories together with its targets, keep their newest entries, let them be empty, and find
+    those of an item column with a name of its own; reject other data without any history in one line.
 
     Args:
         module: ``recbole.data.dataset.sequential_dataset``.
@@ -72,6 +72,7 @@ def patch_histories(module):
         dataset.item_id_list_field = dataset.iid_field + dataset.config["LIST_SUFFIX"]
         benchmark.keep_newest(dataset)
         original(dataset)
+        benchmark.fill_empty_histories(dataset)
 
     @wrap(module.SequentialDataset, "data_augmentation")
     def data_augmentation(original, dataset):

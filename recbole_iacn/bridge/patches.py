@@ -222,7 +222,7 @@ PATCHES = (
     Patch(
         _SEQUENTIAL,
         "datasets.patch_sorting",
-        "interactions are sorted before times are rounded to float32",
+        "interactions are sorted before times are rounded to float32, in this package's own runs and under a protocol",
         "Unix times are off by up to 64 s, which changes the order",
         PROTOCOL,
         issues=(1653, 2204),
@@ -230,7 +230,7 @@ PATCHES = (
     Patch(
         _DATASET,
         "datasets.patch_rows",
-        "rows that are not clicks are left out or scored by their labels, and splits by time are exact",
+        "splits by time are exact, as above; with a protocol rows that are no clicks are left out or scored by labels",
         "every row would be a click, and float32 times would let later rows into the training part",
         PROTOCOL,
         issues=(1862, 2035, 2066),

@@ -11,6 +11,7 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from recbole.config import Config
 
+_TIME_SHARES = [0.8, 0.1, 0.1]  # the default, which every run has
 LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that last_state_only is for
 
 
@@ -152,6 +153,8 @@ def check_candidates(config: Mapping[str, Any]) -> None:
             f"mask_history: counts back from a user's last item, and protocol {config['protocol']!r} splits otherwise; "
             "leave it out"
         )
+    if config.get("time_shares", _TIME_SHARES) != _TIME_SHARES and not (protocol and protocol.labelled):
+        raise ConfigError("time_shares: is for protocol impressions_by_time; set that, or leave it out")
     if not sampled:
         return
     from recbole.evaluator.register import metric_information

@@ -99,7 +99,13 @@ def _check_interactions(path, config):
     is_sequential = config["MODEL_TYPE"].name == "SEQUENTIAL"
     if config["benchmark_filename"]:
         if is_sequential:
-            needed[config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
+            history = config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]
+            needed[history] = "ITEM_ID_FIELD + LIST_SUFFIX, the history"
+            if config["model"] == "DIEN":
+                needed[config["NEG_PREFIX"] + history] = (
+                    "the history's negatives, which RecBole's DIEN learns from; write them, or take DIEN_IaCN with "
+                    "iacn_mode: off, which draws them"
+                )
     elif is_sequential or config["eval_args"]["order"] == "TO":
         needed[config["TIME_FIELD"]] = "TIME_FIELD: set it to the column of times, by which a history is read"
     for field, key in needed.items():

@@ -27,7 +27,13 @@ def check_labels(config: Any, columns: Mapping[str, str]) -> None:
         _check_unlabelled(config, by_label)
         return
     if not (protocol or config["history_dataset"] or is_ours(config["model"])):
-        return  # RecBole's own dataset
+        # RecBole's own dataset, which knows no clicks
+        if config["history_rows"]:
+            raise ConfigError(
+                f"history_rows: without a protocol RecBole's {config['model']} has its own histories, of every row; "
+                "set a protocol, or leave it out"
+            )
+        return
     modes = config["eval_args"]["mode"]
     if not by_label and "labeled" in (modes.values() if isinstance(modes, dict) else [modes]):
         raise ConfigError("eval_args.mode: labeled must be the mode of validation and test, or of neither")

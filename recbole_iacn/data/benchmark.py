@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from recbole.utils import FeatureType
 
+from recbole_iacn.names import reads_empty_histories
+
 if TYPE_CHECKING:
     from recbole.data.dataset import Dataset, SequentialDataset
 
@@ -18,15 +20,16 @@ _TOKENS = (FeatureType.TOKEN, FeatureType.TOKEN_SEQ)
 
 
 def number_together(dataset: SequentialDataset) -> None:
-    """Give the tokens of a history (``item_id_list``) the numbers of its column (``item_id``).
+    """Give the tokens of a history (``item_id_list``), and of its negatives (``neg_item_id_list``), the numbers of its
+    column (``item_id``).
 
     Args:
         dataset: a dataset whose aliases have just been set up.
     """
-    suffix = dataset.config["LIST_SUFFIX"]
+    suffix, prefix = dataset.config["LIST_SUFFIX"], dataset.config["NEG_PREFIX"]
     kinds, taken = dataset.field2type, {name for names in dataset.alias.values() for name in names}
-    for name, kind in kinds.items():
-        history = name + suffix
+    pairs = [(name, kind, start + name + suffix) for name, kind in kinds.items() for start in ("", prefix)]
+    for name, kind, history in pairs:
         if kind not in _TOKENS or kinds.get(history) not in _TOKENS or history in taken:
             continue
         key = next((key for key, names in dataset.alias.items() if name in names), name)
@@ -55,6 +58,17 @@ def keep_newest(dataset: SequentialDataset) -> None:
             cut[:] = [tuple(each[-limit:] for each in one) if in_pairs else one[-limit:] for one in table[name]]
             table[name] = cut
             dataset.field2seqlen[name] = limit
+
+
+def fill_empty_histories(dataset: SequentialDataset) -> None:
+    """To models that take the state at a history's last place an empty history is one padding item.
+
+    Args:
+        dataset: a dataset whose rows are a table of numbers, with the lengths of histories.
+    """
+    if not reads_empty_histories(dataset.config["model"]):
+        length = dataset.item_list_length_field
+        dataset.inter_feat[length] = dataset.inter_feat[length].clip(lower=1)
 
 
 def add_empty_validation(dataset: Dataset) -> None:

@@ -57,6 +57,10 @@ class Database:
             return self._base.execute(statement)
         except self._failures as error:
             raise failure(error) from None
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # DuckDB's name for Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
 
     def _number(self, statement: str) -> int:
         return self._do(statement).fetchone()[0]

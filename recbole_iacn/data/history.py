@@ -17,7 +17,7 @@ from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.vectorized import VectorizedDataset
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import is_ours
+from recbole_iacn.names import reads_empty_histories
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -118,7 +118,7 @@ class HistoryDataset(VectorizedDataset):
         """Turn the table of interactions into rows with windows over those that may stand in a history."""
         length = torch.from_numpy(np.minimum(before, self.max_item_list_len))
         # To models that take the state at a history's last place an empty history is one padding item.
-        reported = length if self._reads_empty_histories() else length.clamp_min(1)
+        reported = length if reads_empty_histories(self.config["model"]) else length.clamp_min(1)
         clicks, self.inter_feat = self.inter_feat.interaction, None
         if in_history.all():
             shared = {name: Windows.over(clicks.pop(name)) for name in list(clicks)}
@@ -135,9 +135,6 @@ class HistoryDataset(VectorizedDataset):
             [Windows(lists, stops, length, self.max_item_list_len)],
             torch.from_numpy(np.flatnonzero(is_target)),
         )
-
-    def _reads_empty_histories(self):
-        return is_ours(self.config["model"]) or self.config["model"] in ("DIN", "DIEN")
 
     def build(self) -> list[Any]:
         parts = super().build()

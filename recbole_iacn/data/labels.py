@@ -83,6 +83,27 @@ def prepare_labels(dataset: Dataset, keeps_all: bool = False) -> None:
         dataset.inter_feat = rows[clicked].reset_index(drop=True)
 
 
+def say_rows_taken_for_clicks(dataset: Dataset) -> None:
+    """Of RecBole's own dataset without a protocol: check its labels, and say that rows without a click count as clicks.
+
+    Args:
+        dataset (recbole.data.dataset.Dataset): while its ``inter_feat`` is a DataFrame.
+
+    Raises:
+        ConfigError: a label is neither 0 nor 1.
+    """
+    field, rows = dataset.label_field, dataset.inter_feat
+    if field not in rows:
+        return
+    check_labels(rows[field].to_numpy(), field, dataset.config)
+    others = int((rows[field] != 1).sum())
+    if others and not scores_labels(dataset.config):
+        dataset.logger.warning(
+            f"{field}: {others:,} of {len(rows):,} rows are not clicks, and without a protocol RecBole's "
+            f"{dataset.config['model']} takes them for clicks; a protocol leaves them out, or scores them"
+        )
+
+
 def reject_empty_labels(dataset: Dataset) -> None:
     """Reject empty cells in the columns that labels come from, before RecBole fills them with the mean.
 
@@ -120,7 +141,10 @@ def check_labels(labels: np.ndarray, field: str, config: Config) -> None:
         )
     values = np.unique(labels)
     if not (values == 1).any():
-        raise ConfigError(f"{field}: all {len(labels):,} labels are 0, so there is no click to learn from")
+        raise ConfigError(
+            f"{field}: all {len(labels):,} labels are 0, so there is no click to learn from; set threshold, such as "
+            "{rating: 4}, to a value that some rows reach"
+        )
     if scores_labels(config) and len(values) < 2:
         raise ConfigError(
             f"{field}: all {len(labels):,} labels are 1, so there is nothing to rank. Leave {field} out of "

@@ -31,7 +31,7 @@ def sort_exactly(dataset: Any, by_user: bool) -> None:
         dataset (recbole.data.dataset.Dataset): while its ``inter_feat`` is a DataFrame.
         by_user: by users first.
     """
-    times = dataset.times
+    times = getattr(dataset, "times", None)  # a dataset that was saved by an earlier version has none
     if times is None:
         return
     keys = [times]

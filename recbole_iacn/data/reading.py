@@ -14,7 +14,7 @@ import pandas as pd
 
 from recbole_iacn.data import times
 from recbole_iacn.data.cells import WORD, AtomicFile
-from recbole_iacn.data.words import byte_strings, concatenate, integers, is_number, numbered, strings, words
+from recbole_iacn.data.words import byte_strings, concatenate, integers, is_integer, is_number, numbered, strings, words
 
 # Tokens that RecBole's own reader, pandas' read_csv, takes for an empty cell (``na_values``).
 _EMPTY = "|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null"
@@ -132,12 +132,16 @@ class _Times(_Numbers):
             raise self.error(row + int(np.argmax(end == start)), times.NO_TIME)
         if not self.parts:
             self.as_text = not is_number(text[start[0] : end[0]].tobytes())
+            self.other: int | None = None  # the first row that is no integer in digits
             self.tokens = _Tokens(self.file, self.name, self.list_separator)
         if self.as_text:
             self.tokens.add(text, start, end, row)
             self.parts.append(None)
             return
         whole = integers(text, start, end)
+        if whole is None and self.other is None:
+            cells = zip(start.tolist(), end.tolist())
+            self.other = row + next(k for k, (at, to) in enumerate(cells) if not is_integer(text[at:to].tobytes()))
         self.parts.append(self._decimals(words(text, start, end), row) if whole is None else whole)
 
     def values(self):
@@ -151,11 +155,12 @@ class _Times(_Numbers):
 
     def _exact(self):
         """Integers that float64 would round."""
-        rows = np.cumsum([0, *map(len, self.parts)])
-        for is_wrong in (_has_fraction, _is_rounded):  # a fraction among integers is the likelier slip
-            for row, part in zip(rows, self.parts):
-                if (wrong := is_wrong(part)).any():
-                    raise self.error(int(row + np.argmax(wrong)), times.TOO_LONG)
+        wrong = self.other
+        for row, part in zip(np.cumsum([0, *map(len, self.parts)]), self.parts):
+            if wrong is None and (too_large := part > np.iinfo(np.int64).max).any():
+                wrong = int(row + np.argmax(too_large))
+        if wrong is not None:
+            raise self.error(wrong, times.TOO_LONG)
         return np.concatenate([part.astype(np.int64) for part in self.parts])
 
     def _from_text(self, column):
@@ -220,15 +225,6 @@ _READERS = {
     "float_seq": _NumberLists,
     "time_seq": _TimeLists,
 }
-
-
-def _has_fraction(values):
-    return values != np.floor(values)
-
-
-def _is_rounded(values):
-    whole = values.dtype == np.uint64
-    return values > np.uint64(np.iinfo(np.int64).max) if whole else np.abs(values) >= times.INEXACT
 
 
 def remap(tokens: Sequence[pd.Series]) -> tuple[list[np.ndarray], list[Any]]:

@@ -7,11 +7,13 @@ import numpy as np
 
 from recbole_iacn import names
 from recbole_iacn.data import moments
+from recbole_iacn.data.labels import scores_labels
 from recbole_iacn.data.windows import HistoryInteraction
 from recbole_iacn.errors import ConfigError
 
 _PARTS = ("train", "validate", "test")
 _SHOWN = 3  # training rows of a user, from the first and up to the last
+_EXACT_BELOW = 2**24  # seconds; from here on float32 does not hold every one
 _LISTED = 10  # items that a row is ranked among, or that were drawn for it
 
 # Settings with which a model's rows are those of the file.
@@ -45,7 +47,8 @@ def rows_in_words(loaders: Sequence[Any], users: int = 2) -> Iterator[str]:
     data = loaders[0]._dataset
     config = data.config
     protocol = f"protocol {config['protocol']}" if config["protocol"] else f"eval_args {config['eval_args']}"
-    parts = [_Part(name, loader) for name, loader in zip(_PARTS, loaders)]
+    sizes = [len(loader._dataset) for loader in loaders]
+    parts = [_Part(name, loader, sum(sizes[:k]), sum(sizes)) for k, (name, loader) in enumerate(zip(_PARTS, loaders))]
     at_places = moments.are_places(np.concatenate([part.times for part in parts if part.times is not None] or [()]))
     yield (
         f"{data.dataset_name}: {data.user_num - 1:,} users, {data.item_num - 1:,} items; "
@@ -61,13 +64,13 @@ def rows_in_words(loaders: Sequence[Any], users: int = 2) -> Iterator[str]:
 
 
 class _Part:
-    """The rows of one loader."""
+    """The rows of one loader; ``before`` rows stand in the loaders before it, and ``every`` row in all of them."""
 
-    def __init__(self, name: str, loader: Any) -> None:
+    def __init__(self, name: str, loader: Any, before: int, every: int) -> None:
         self.name, self.loader, self.data = name, loader, loader._dataset
         feat = self.data.inter_feat
         self.users = feat[self.data.uid_field].numpy()
-        self.times = _times(self.data)
+        self.times, self.rounded = _times(self.data, before, every)
         if hasattr(loader, "draw") and name == "train" and loader.neg_sample_args["distribution"] != "none":
             loader.draw("train")
 
@@ -84,7 +87,7 @@ class _Part:
         data, batch = self.data, self.data[[row]]
         when = self._when(row, at_places)
         item = self._names(batch[data.iid_field])
-        if data.label_field in batch:
+        if data.label_field in batch and scores_labels(data.config):
             label = float(batch[data.label_field][0])
             return f"{self._after(batch)}shown {item}{when}, {'clicked' if label else 'not clicked'} (label {label:g})"
         return f"{self._after(batch)}clicked {item}{when}{self._compared_with(row)}"
@@ -100,7 +103,8 @@ class _Part:
         if self.times is None:
             return ""
         time = float(self.times[row])
-        return f" at place {time:g}" if at_places else f" on {moments.in_words(time)}"
+        about = "about " if self.rounded else ""
+        return f" at place {time:g}" if at_places else f" on {about}{moments.in_words(time)}"
 
     def _names(self, items):
         ids = items.reshape(-1).tolist()
@@ -127,9 +131,19 @@ class _Part:
         return self._names(items.reshape(-1)[:_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
-def _times(data):
-    """The time of each row; exact where histories are windows, otherwise RecBole's, rounded to float32."""
+def _times(data, before, every):
+    """The time of each row, and whether these are RecBole's, rounded to float32.
+
+    They are exact where histories are windows, and where parts follow one another in the order of exact times.
+    """
     feat, exact = data.inter_feat, getattr(data, "times", None)
     if exact is not None and isinstance(feat, HistoryInteraction):
-        return exact[feat.index.numpy()]
-    return feat[data.time_field].double().numpy() if data.time_field in feat else None
+        return exact[feat.index.numpy()], False
+    if data.time_field not in feat:
+        return None, False
+    rounded = feat[data.time_field].numpy()
+    order = data.config["eval_args"]
+    in_order = order["order"] == "TO" and order["group_by"] in (None, "none")
+    if exact is not None and in_order and not hasattr(data, "max_item_list_len") and len(exact) == every:
+        return exact[before : before + len(rounded)], False
+    return rounded.astype(np.float64), bool((np.abs(rounded) >= _EXACT_BELOW).any())

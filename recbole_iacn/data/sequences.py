@@ -62,16 +62,16 @@ def convert(
 def _write(stem: Path, users: dict[str, list[str]], items: dict[str, Any], known: dict[str, list[str]] | None) -> None:
     """The files, by the path that is common to their names."""
     load = "inter: [user_id, item_id, timestamp]"
-    with stem.with_suffix(".inter").open("w", encoding="utf-8") as file:
+    with stem.with_name(f"{stem.name}.inter").open("w", encoding="utf-8") as file:
         file.write("user_id:token\titem_id:token\ttimestamp:float\n")
         for user, history in users.items():
             file.writelines(f"{user}\t{item}\t{place}\n" for place, item in enumerate(history))
     if known is not None:
         load += ", item: [item_id, categories]"
-        with stem.with_suffix(".item").open("w", encoding="utf-8") as file:
+        with stem.with_name(f"{stem.name}.item").open("w", encoding="utf-8") as file:
             file.write("item_id:token\tcategories:token_seq\n")
             file.writelines(f"{item}\t{' '.join(known.get(item, ()))}\n" for item in items)
-    stem.with_suffix(".yaml").write_text(f"load_col: {{{load}}}\n", encoding="utf-8")
+    stem.with_name(f"{stem.name}.yaml").write_text(f"load_col: {{{load}}}\n", encoding="utf-8")
 
 
 def _read(path: Path) -> str:

@@ -46,6 +46,11 @@ def integers(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray
     return values
 
 
+def is_integer(cell: bytes) -> bool:
+    """True if a cell is made of 1 to 19 digits."""
+    return cell.isdigit() and len(cell) <= _MOST_DIGITS
+
+
 def is_number(cell: bytes) -> bool:
     """True if a cell is a finite number in digits."""
     if not set(cell) <= set(b"0123456789+-.eE "):

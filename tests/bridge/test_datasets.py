@@ -65,6 +65,48 @@ def test_a_dataset_is_downloaded_in_one_process(settings, data_path, monkeypatch
 METRICS = {"metrics": ["AUC", "GAUC", "LogLoss"], "valid_metric": "GAUC", "protocol": "leave_one_out_ctr"}
 
 
+@pytest.fixture
+def quarters(tmp_path):
+    """600 clicks a quarter of a second apart, in no order; float32 has one number for 512 of them. Item -> time."""
+    rng = np.random.default_rng(3)
+    times = 1_650_000_000 + rng.permutation(600) / 4
+    lines = [f"u{user}\ti{k}\t{time}\n" for k, (user, time) in enumerate(zip(rng.integers(20, size=600), times))]
+    (tmp_path / "quarters").mkdir()
+    text = "user_id:token\titem_id:token\ttimestamp:float\n" + "".join(lines)
+    (tmp_path / "quarters" / "quarters.inter").write_text(text)
+    return dict(zip((f"i{k}" for k in range(600)), times))
+
+
+@pytest.mark.parametrize("model", ["SASRec", "DIN", "DIEN", "BPR"])
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"RS": [0.8, 0.1, 0.1]}])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_times_are_exact_without_a_protocol(build, tmp_path, quarters, model, split, scaled):
+    group = "user" if "LS" in split else None
+    changes = {"eval_args": {"split": split, "order": "TO", "group_by": group, "mode": "full"}}
+    if model == "SASRec":
+        changes |= {"loss_type": "CE", "train_neg_sample_args": None, "n_layers": 1, "hidden_size": 8, "inner_size": 8}
+    load = {"inter": ["user_id", "item_id", "timestamp"]}
+    ranking = {"metrics": ["Recall"], "valid_metric": "Recall@10", "topk": [10]}
+    _, *loaders, _ = build(
+        model, "quarters", data_path=str(tmp_path), load_col=load, normalize_all=scaled, **changes, **ranking
+    )
+    parts = [loader._dataset for loader in loaders]
+    time_of = np.array([0.0, *(quarters[one] for one in parts[0].field2id_token["item_id"][1:])])
+    in_part = [time_of[part.inter_feat["item_id"].numpy()] for part in parts]
+    if "RS" in split:
+        assert in_part[0].max() < in_part[1].min() and in_part[1].max() < in_part[2].min()
+    else:
+        users = [part.inter_feat["user_id"].numpy() for part in parts]
+        newest = [np.array([times[user == one].max() for one in users[2]]) for times, user in zip(in_part, users)]
+        assert (newest[0] < newest[1]).all() and (newest[1] < newest[2]).all()
+    if model == "BPR":
+        return
+    for part, times in zip(parts, in_part):
+        rows = part.inter_feat
+        entries = np.column_stack([time_of[rows["item_id_list"].numpy()], times])
+        assert all((np.diff(row[row > 0]) > 0).all() for row in entries)
+
+
 @pytest.mark.parametrize("model", ["DIN", "DIEN", "WideDeep", "SASRec"])
 def test_gauc_beside_auc_by_numpy(build, model):
     """One click and one negative per user: GAUC is the share of users whose click scores higher, ties half."""

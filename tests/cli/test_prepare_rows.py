@@ -59,6 +59,38 @@ def test_a_model_without_a_history_and_one_without_a_protocol(rows, tmp_path):
     assert line.startswith("  test     after i0, i1, i2, i3: clicked i4 at place 4")
 
 
+@pytest.fixture
+def shown(tmp_path):
+    """Rows with labels, most of which are clicks, at times that float32 rounds to one; lines of the file."""
+    lines = [line.split("\t") for line in PLACES.splitlines()[1:]]
+    text = "user_id:token\titem_id:token\ttimestamp:float\tlabel:float\n"
+    for user, item, place in lines:
+        text += f"{user}\t{item}\t{1_650_000_000 + int(place) * 10 + int(user)}\t{int(place != '2')}\n"
+    (tmp_path / "dataset/shop/shop.inter").write_text(text)
+    (tmp_path / "dataset/shop/shop.yaml").write_text("load_col: {inter: [user_id, item_id, timestamp, label]}\n")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "end"),
+    [
+        ("leave_one_out_ctr", ", not i"),
+        ("leave_one_out_sampled", ", ranked among 1,000 others: i"),
+        ("leave_one_out_full", ", ranked among all 9 items"),
+    ],
+)
+def test_clicks_of_labelled_data_are_compared_with_the_protocols_items(rows, shown, protocol, end):
+    line = rows(f"--protocol={protocol}")[-1]
+    assert line.startswith("  test     after i0, i1, i3: clicked i4 on 2022-04-15 05:20:40" + end)
+
+
+def test_times_of_a_model_without_windows_are_exact_or_said_to_be_rounded(rows, shown, tmp_path):
+    lines = rows("--protocol=impressions_by_time", "--model=WideDeep")
+    assert "shown i0 on 2022-04-15 05:20:00, clicked" in lines[4]
+    assert "shown i1 on 2022-04-15 05:20:10, clicked" in lines[5]
+    (tmp_path / "ce.yaml").write_text("train_neg_sample_args: ~\n")
+    assert " on about 2022-04-15 05:" in rows("--model=SASRec", "--config_files=ce.yaml")[-1]
+
+
 def test_labels_are_shown(rows, tmp_path):
     """Every row of the file with its label, none twice."""
     label = {}

@@ -59,7 +59,7 @@ def parts(tmp_path):
 @pytest.fixture
 def build(tmp_path, settings):
     def make(model, **changes):
-        given = {**FULL, "load_col": None, "data_path": str(tmp_path / "files"), **MODELS[model], **changes}
+        given = {**FULL, "load_col": None, "data_path": str(tmp_path / "files"), **MODELS.get(model, {}), **changes}
         return recbole_iacn.build(model, "shop", config_dict=settings(**given))
 
     return make
@@ -167,3 +167,35 @@ def test_what_cannot_be_a_benchmark_is_named(parts, build, model, tmp_path):
     path.write_text(text.replace("\nu3\t", "\n\t").replace("2024-01-01", "5"))
     with pytest.raises(ConfigError, match=r"shop\.test\.inter, line 5: user_id: the cell is empty; write it, or leave"):
         build(model)
+
+
+@pytest.mark.parametrize("model", ["SASRec", "GRU4Rec", "DIN", "MIND", "DIN_IaCN"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_history_may_be_empty(parts, build, model, part, tmp_path):
+    """RecBole's models that take the state at its last place read one padding item: index -1 is out of bounds."""
+    parts()
+    with open(tmp_path / "files" / "shop" / f"shop.{part}.inter", "a") as file:
+        file.write("u3\t\ti5\t\ts1\n")
+    training = build(model, epochs=1)
+    data = {"train": training.train_data, "test": training.test_data}[part]._dataset.inter_feat
+    empty = (data["item_id_list"] == 0).all(dim=1)
+    assert empty.sum() == 1 and data["item_length"][empty].item() == (model in ("SASRec", "GRU4Rec"))
+    training.fit(verbose=False)
+    assert 0 <= training.test()["hit@5"] <= 1
+
+
+def test_diens_negatives_are_needed(parts, build):
+    parts()
+    with pytest.raises(ConfigError, match=r"shop\.train\.inter: no column 'neg_item_id_list' \(.*take DIEN_IaCN"):
+        build("DIEN")
+
+
+def test_diens_negatives_have_the_numbers_of_the_items(parts, build, tmp_path):
+    tables = parts()
+    for name, table in zip(("train", "valid", "test"), tables):
+        table["neg_item_id_list:token_seq"] = table["item_id_list:token_seq"].str.replace("1", "2")
+        table.to_csv(tmp_path / "files" / "shop" / f"shop.{name}.inter", sep="\t", index=False)
+    training = build("DIEN", MAX_ITEM_LIST_LENGTH=30)
+    rows = training.train_data._dataset.inter_feat
+    right = [cell.split() for cell in tables[0]["neg_item_id_list:token_seq"]]
+    assert words(training.dataset, "item_id", rows["neg_item_id_list"]) == right

@@ -206,7 +206,15 @@ def test_retrieval_models_train_on_the_clicks_of_the_training_part(log):
                 "eval_args": {"mode": "uni1"},
             },
         ),
-        ("label: all .* labels are 0, so there is no click", {"val_interval": {"label": "[0,0]"}}),
+        ("time_shares: is for protocol impressions_by_time", {"time_shares": [0.6, 0.2, 0.2], "protocol": None}),
+        (
+            "time_shares: is for protocol impressions_by_time",
+            {"time_shares": [0.6, 0.2, 0.2], "protocol": "leave_one_out_ctr"},
+        ),
+        (
+            "label: all .* labels are 0, so there is no click to learn from; set threshold",
+            {"val_interval": {"label": "[0,0]"}},
+        ),
         ("label: all .* labels are 1, so there is nothing to rank", {"val_interval": {"label": "[1,1]"}}),
         (
             "train_neg_sample_args: rows are trained on by their label",
@@ -233,6 +241,32 @@ def test_labels_that_do_not_fit_are_rejected(log, message, changes):
         build(log, **{"protocol": "impressions_by_time", "load_col": columns, **changes})
 
 
+@pytest.mark.parametrize("given", ["clicks", "all"])
+def test_recboles_own_histories_read_no_setting(log, given):
+    with pytest.raises(
+        ConfigError, match="history_rows: without a protocol RecBole's DIN has its own histories, of ev"
+    ):
+        build(log, "DIN", protocol=None, history_rows=given)
+    made = build(log, "DIN", protocol=None, history_rows=given, history_dataset=True)
+    assert made.config["history_rows"] == given
+
+
+@pytest.mark.parametrize("model", ["DIN", "SASRec", "WideDeep"])
+def test_rows_that_recbole_takes_for_clicks_are_said(log, caplog, model):
+    more = {"loss_type": "CE", "train_neg_sample_args": None} if model == "SASRec" else {}
+    others = int((log[1]["label"] == 0).sum())
+    with caplog.at_level("WARNING"):
+        build(log, model, protocol=None, state="WARNING", **more)
+    said = [record.message for record in caplog.records if "are not clicks" in record.message]
+    by_label = model == "WideDeep"  # RecBole's own setting: mode labeled
+    assert len(said) == (0 if by_label else 1)
+    assert by_label or said[0].startswith(
+        f"label: {others:,} of {len(log[1]):,} rows are not clicks, and without a pro"
+    )
+    with pytest.raises(ConfigError, match=r"stars: labels must be 0 or 1, .* Set threshold: \{stars: 5}"):
+        build(log, model, protocol=None, LABEL_FIELD="stars", load_col={"inter": [*COLUMNS["inter"], "stars"]}, **more)
+
+
 @pytest.mark.parametrize(
     "mend",
     [
@@ -256,6 +290,8 @@ def test_empty_labels_are_rejected_before_recbole_fills_them(log, tmp_path):
     for model in ("DIN_IaCN", "WideDeep"):
         with pytest.raises(ConfigError, match="label: 3 rows have no value, and labels come from it"):
             build((tmp_path, None), model, protocol="impressions_by_time")
+        with pytest.raises(ConfigError, match="label: 3 rows have no value, and labels come from it"):
+            build((tmp_path, None), model, protocol=None, eval_args={"mode": "labeled"})
     mended = build((tmp_path, None), protocol="impressions_by_time", val_interval={"label": "(-inf,inf)"})
     assert len(mended.dataset.times) == len(log[1]) - 3
 

@@ -159,6 +159,9 @@ def test_other_times_are_float64(read):
         (["5", "nan"], "line 3: x: 'nan' is not a time"),
         ([2**60, 2**60, "0.5"], "line 4: x: where a time is 2\\*\\*53 or more, all must be integers below 2\\*\\*63"),
         ([2**60, 2**63], "line 3: x: where a time is"),
+        ([2**60, f"{2**60 + 1}.5"], "line 3: x: where a time is"),  # as float64 it has no fraction
+        ([2**60, 10**19], "line 3: x: where a time is"),
+        ([2**60, -(2**60)], "line 3: x: where a time is"),
         ([-(2**60), 5], "line 2: x: where a time is"),
     ],
 )

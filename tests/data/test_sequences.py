@@ -30,6 +30,12 @@ def test_by_hand(given, tmp_path):
     }
 
 
+def test_a_name_with_a_dot(given, tmp_path):
+    convert(*given(), tmp_path / "out" / "some.v2")
+    names = {path.name for path in (tmp_path / "out" / "some.v2").iterdir()}
+    assert names == {"some.v2.inter", "some.v2.item", "some.v2.yaml"}
+
+
 def test_the_command_and_a_second_time(given, tmp_path, capsys):
     sequences, attributes = map(str, given())
     command = ["prepare", "sequences", "--name", "some", "--out", str(tmp_path / "out"), "--sequences", sequences]

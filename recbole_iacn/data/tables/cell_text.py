@@ -5,6 +5,9 @@ end of a line, and a token of a list ends at a blank."""
 _CONTROL = r"[\x00-\x1f\x7f\x{85}]"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
+# Kind of floats -> the first number from which on it does not hold every integer.
+EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
+
 # How tables write that a number is missing.
 _MISSING = "('', 'na', 'n/a', 'nan', '<na>', 'null', 'none', 'nil', '-', '\\n')"
 
@@ -46,6 +49,6 @@ def number(cell: str, kind: str) -> str:
 def id_text(cell: str, kind: str) -> str:
     """An id as text: whole numbers without ``.0``, which pandas adds to a column with gaps."""
     if kind in ("DOUBLE", "FLOAT"):
-        whole = f"{cell} = trunc({cell}) and abs({cell}) < 9e15"
+        whole = f"{cell} = trunc({cell}) and abs({cell}) < {EXACT_BELOW['DOUBLE']}"
         return f"(case when isnan({cell}) then NULL when {whole} then {cell}::bigint::varchar else {cell}::varchar end)"
     return f"{cell}::varchar"

@@ -43,7 +43,7 @@ class Conversion:
 
     def read(self) -> None:
         """Find out what the columns are."""
-        events, options = self.tables["events"], self.options
+        base, events, options = self.base, self.tables["events"], self.options
         if not self.rows["events"]:
             raise ConfigError(f"{events.title}: has no rows")
         roles = {role: getattr(options, role) for role in ("user", "item", "time", "rating", "label")}
@@ -58,6 +58,9 @@ class Conversion:
                 table, key = self.tables[what], getattr(options, f"{role}_key")
                 self.keys[what] = find_key(table.title, table.names, role, key, self.roles[role])
         self._check_columns()
+        for what, columns in self._ids().items():
+            for column in columns:
+                base.check_ids(self.tables[what], column)
         self.time = find_time(self.base.execute, events, self.roles["time"], options.time_unit, options.time_format)
         for what in self.tables:
             self._find_features(what)
@@ -68,14 +71,24 @@ class Conversion:
         """Columns with a role of their own."""
         return set(self.roles.values()) if what == "events" else {self.keys[what]}
 
+    def _ids(self):
+        """Table -> its columns of ids."""
+        return {"events": [self.roles["user"], self.roles["item"]], **{what: [key] for what, key in self.keys.items()}}
+
     def _check_columns(self):
+        used = {column for what in self.tables for column in self._used(what)}
         known = {
             column for what, table in self.tables.items() for column in table.names if column not in self._used(what)
         }
         for flag in ("columns", "drop", "split", "types"):
             for column in getattr(self.options, flag) or ():
+                if column in used - known:
+                    raise ConfigError(
+                        f"{flag}: {column!r} has a role of its own (user, item, time, rating, label, or the key of a "
+                        f"table), and {flag} is for the further columns; leave it out"
+                    )
                 if column not in known:
-                    existing("the input", sorted(known), flag, column)
+                    existing("the input, beside those with a role,", sorted(known), flag, column)
 
     def _find_features(self, what):
         options, table, used = self.options, self.tables[what], self._used(what)
@@ -90,23 +103,25 @@ class Conversion:
         """A field has one name in all files, which fits into an atomic file's first line."""
         taken = {*FIELDS.values(), "item_length"}
         for what, features in self.features.items():
+            in_file: set[str] = set()
             for feature in features:
                 plain = "_".join(part for part in _split_name(feature.name) if part) or "column"
-                reserved = plain in taken or plain.endswith(("_list", "_auxiliary"))
+                reserved = plain in taken or plain.lower() in FIELDS.values() or plain.endswith(("_list", "_auxiliary"))
                 feature.field = f"{what[:-1]}_{plain}" if reserved else plain
                 if reserved and feature.field.endswith(("_list", "_auxiliary")):
                     feature.field += "_"
-                if feature.field in taken:
+                # DuckDB, which writes the file, has one name for Brand and brand.
+                if feature.field in taken or feature.field.lower() in in_file:
                     title = self.tables[what].title
                     raise ConfigError(
                         f"{title}: column {feature.name!r} would be a second {feature.field!r}; --drop it"
                     )
                 taken.add(feature.field)
+                in_file.add(feature.field.lower())
 
     def _count_cleaned(self):
         for what, table in self.tables.items():
-            ids = [self.roles["user"], self.roles["item"]] if what == "events" else [self.keys[what]]
-            for column in ids:
+            for column in self._ids()[what]:
                 changed, merged = self.base.merged_ids(table, column)
                 self.cleaned[what] |= {column: changed} if changed else {}
                 if merged:

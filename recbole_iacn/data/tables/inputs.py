@@ -7,6 +7,8 @@ with too few or too many cells, a lone quote and another encoding are errors tha
 import csv
 import gzip
 import hashlib
+import itertools
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,7 +67,8 @@ class Table:
                     f"{self.what}: must be a path or a table of pandas, Polars or Arrow, got {type(given)}"
                 )
             given = _Stream(given)
-        register(name, given)
+        with self.errors():
+            register(name, given)
         described = self._describe(f"from {name}")
         if isinstance(given, _Stream):
             self.names = [column for column, _ in described]
@@ -77,8 +80,9 @@ class Table:
         begin = self._first_bytes()
         if begin[:4] == _ZIP:
             raise ConfigError(f"{self.path}: is a zip archive; unpack it first")
-        if begin[:2] in _UTF16:
-            raise ConfigError(f"{self.path}, line 1: {_ENCODING.replace('LATIN1', 'UTF-16')}")
+        utf16 = "UTF-16" if begin[:2] in _UTF16 else _utf16_without_mark(begin)
+        if utf16 and begin[:4] != _PARQUET:
+            raise ConfigError(f"{self.path}, line 1: {_ENCODING.replace('LATIN1', utf16)}")
         if begin[:4] == _PARQUET:
             self.kind = "Parquet"
             source = f"from read_parquet({text(self.path)})"
@@ -118,8 +122,25 @@ class Table:
         )
         if [column for column, _ in described] == ["json"]:
             raise ConfigError(f"{self.path}: must hold one JSON object per line")
+        self._check_keys(common, [column for column, _ in described])
         kinds = (f"{text(column)}: '{'VARCHAR' if kind.startswith(_AS_TEXT) else kind}'" for column, kind in described)
         return f"from read_json({common}, columns = {{{', '.join(kinds)}}})"
+
+    def _check_keys(self, common, names):
+        """DuckDB takes User and user for one key, calls the second one user_1, and then finds no such key."""
+        plain = [name.lower() for name in names]
+        if not any(re.sub(r"_\d+$", "", name) in plain for name in plain if re.search(r"_\d+$", name)):
+            return
+        with self.errors():
+            found = self._execute(
+                f"select distinct unnest(json_keys(json)) from read_json_objects({common})"
+            ).fetchall()
+        keys = sorted(row[0] for row in found)
+        for one, other in itertools.combinations(keys, 2):
+            if one.lower() == other.lower():
+                raise ConfigError(
+                    f"{self.path}: the keys {one!r} and {other!r} differ in case alone; rename one of them"
+                )
 
     def _csv(self):
         try:
@@ -166,12 +187,23 @@ class Table:
         return self.types[self.names.index(name)]
 
     def place(self, row: int) -> str:
-        """Where a row stands, from 0: ``events.csv, line 7``, or ``events, row 7`` if there are no lines."""
-        if self.kind in ("CSV", "JSON"):
+        """Where a row stands, from 0: ``events.csv, line 7``, or ``events, row 7`` if there is no line for each."""
+        if self.kind == "CSV" or self._has_line_per_object():
             for number, line in enumerate(self._lines()):
                 if number == row:
                     return f"{self.title}, line {line}"
         return f"{self.title}, row {row + 1}"
+
+    def _has_line_per_object(self):
+        """JSON lines, rather than an array or objects of several lines."""
+        if self.kind != "JSON":
+            return False
+        with self._opener(self.path, "rt", encoding="utf-8-sig") as file:
+            first = next((line for line in file if line.strip()), "")
+        try:
+            return isinstance(json.loads(first), dict)
+        except ValueError:
+            return False
 
     def _lines(self) -> Iterator[int]:
         """The line where each row begins."""
@@ -200,6 +232,14 @@ class Table:
     def errors(self) -> "_Errors":
         """A context in which DuckDB's errors become one line with file, line and mend."""
         return _Errors(self)
+
+
+def _utf16_without_mark(begin):
+    """UTF-16LE or UTF-16BE where every second byte is zero, as in most text; otherwise None."""
+    for first, name in ((0, "UTF-16BE"), (1, "UTF-16LE")):
+        if begin[first::2].count(0) > len(begin) // 4 and not begin[1 - first :: 2].count(0):
+            return name
+    return None
 
 
 class _Stream:
@@ -235,6 +275,10 @@ _KNOWN = (
     (r"unterminated quote", ': has a lone quote; a cell with a quote is written as "a ""b"" c"'),
     (r"unicode", f": {_ENCODING}"),
     (r"[Ii]nvalid state", ": lines end in different ways; make them alike, as with dos2unix"),
+    (
+        r"Data type '(.+?)' not recognized",
+        r": a column has the type \1, which DuckDB cannot read; turn it into text, numbers or dates, or leave it out",
+    ),
     (r"GZIP|gzip", ": the gzip stream ends early or is damaged; copy the file again"),
     (r"Malformed JSON in file .*?, at byte \d+ in (?:line|record/value) (\d+): ([^.\n]*)", r", line \1: not JSON: \2"),
 )

@@ -1,5 +1,6 @@
 """The database of tables: which events are kept, and the atomic files."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,29 @@ class TableBase(Database):
     def rows(self, what: str) -> int:
         """Number of rows of a table of input."""
         return self._number(f"select count(*) from raw_{what}")
+
+    def check_ids(self, source: Table, column: str) -> None:
+        """Reject ids that come as floats and are too large for them: several may have become one.
+
+        Args:
+            source (Table): the table.
+            column (str): the ids.
+
+        Raises:
+            ConfigError: names the row and the mend.
+        """
+        cell, kind = source.column(column), source.type(column)
+        if kind not in cells.EXACT_BELOW:
+            return
+        row, value = self.execute(
+            f"select min(rowid), arg_min({cell}, rowid) from raw_{source.what} "
+            f"where not isnan({cell}) and abs({cell}) >= {cells.EXACT_BELOW[kind]}"
+        ).fetchone()
+        if row is not None:
+            raise ConfigError(
+                f"{source.place(row)}: the id {value:g} in {column!r} is too large for a float, so that several ids "
+                "may have become one; give ids as text or as integers of 64 bits"
+            )
 
     def take_events(
         self, source: Table, roles: dict[str, str], time: TimeColumn, features: Sequence[Feature], options: Options
@@ -256,10 +280,13 @@ def _label(source, roles, options):
 def _compared(source, column, comparison, value):
     cell, kind = source.column(column), source.type(column)
     try:
-        right, left = repr(float(value)), cells.number(cell, kind)
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError
+        right, left = repr(number), cells.number(cell, kind)
     except ValueError:
         if comparison != "=":
-            raise ConfigError(f"label-from: {comparison} needs a number, got {value!r}") from None
+            raise ConfigError(f"label-from: {comparison} needs a finite number, got {value!r}") from None
         right, left = text(value), cells.cleaned(f"{cell}::varchar")
     conditions = [(f"coalesce(trim({cell}::varchar), '') = ''", "without_label"), (f"{left} is null", "bad_label")]
     return f"({left} {comparison} {right})::int", conditions

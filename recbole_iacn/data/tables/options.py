@@ -1,5 +1,6 @@
 """What the user may say about tables, and what of it makes no sense."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -62,6 +63,7 @@ class Options:
         for name, valid, meaning in (
             ("time_unit", self.time_unit in (None, *units), f"one of {', '.join(units)}"),
             ("duplicates", self.duplicates in ("first", "last", "all"), "first, last or all"),
+            ("min_rating", self.min_rating is None or math.isfinite(self.min_rating), "a finite number"),
             ("core", isinstance(self.core, int) and self.core >= 1, "at least 1"),
             ("missing_items", self.missing_items in ("keep", "drop"), "keep or drop"),
             ("max_bad_rows", isinstance(self.max_bad_rows, int) and self.max_bad_rows >= 0, "at least 0"),

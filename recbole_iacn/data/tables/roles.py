@@ -112,7 +112,7 @@ def existing(table: str, columns: Iterable[str], flag: str, name: str) -> str:
     columns = list(columns)
     if name not in columns:
         close = did_you_mean(name, columns)
-        raise ConfigError(f"{flag}: {table} has no column {name!r}.{close} Its columns: {_listed(columns)}")
+        raise ConfigError(f"{flag}: {table} has no column {name!r}.{close} Its columns: {_listed(columns) or 'none'}")
     return name
 
 

@@ -19,6 +19,7 @@ UNITS = {
     "ns": ("nanoseconds", 1_000_000_000),
 }
 _LAST = 4_200_000_000  # seconds; in 2103
+_FLOAT32 = 2**24  # up to here float32 holds every integer
 _ISO = r"\s*\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)?)?\s*"  # 8601
 _COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}  # digits -> as in 20190102 and 20190102030405
 _DATES = ("DATE", "TIMESTAMP")
@@ -93,6 +94,7 @@ def _dates(cell, kind):
 def _from_text(execute, source, cell, unit, form):
     empty = f"coalesce(trim({cell}), '') = ''"
     if form is not None:
+        _check_format(execute, form)
         parsed = f"try_strptime(trim({cell}), {text(form)})"
         return TimeColumn(f"dates written as {form}", f"epoch_us({parsed}::timestamptz)", empty)
     iso, is_number = f"regexp_full_match({cell}, {text(_ISO)})", cells.is_number(cell)
@@ -115,6 +117,18 @@ def _from_text(execute, source, cell, unit, form):
     )
 
 
+def _check_format(execute, form):
+    import duckdb
+
+    try:
+        execute(f"select try_strptime('', {text(form)})")
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0].rpartition(": ")[2]
+        raise ConfigError(
+            f"time-format: {form!r} is not in the notation of strptime ({why}); write it as in '%d/%m/%Y %H:%M'"
+        ) from None
+
+
 def not_a_time(place: str, example: object) -> str:
     """The message about a cell that cannot be read.
 
@@ -133,17 +147,24 @@ def _numbers(execute, source, cell, kind, unit):
     value = cells.number(cell, kind)
     empty = f"coalesce(trim({cell}), '') = ''" if is_text else f"{cell} is null or isnan({cell}::double)"
     table = f"raw_{source.what}"
-    low, middle, high, whole = execute(
-        f"select min(v), quantile_disc(v, 0.5), max(v), bool_and(v = trunc(v)) from (select {value} as v from {table})"
+    low, middle, high = execute(
+        f"select min(v), quantile_disc(v, 0.5), max(v) from (select {value} as v from {table})"
     ).fetchone()
     if middle is None:
         return TimeColumn("no times", "NULL::bigint", empty)
-    if unit is None and whole:
-        form = _COMPACT.get(len(str(int(low)))) if len(str(int(low))) == len(str(int(high))) else None
-        if form:
-            parsed = f"try_strptime(({value})::hugeint::varchar, '{form}')"
-            if execute(f"select count({value}) = count({parsed}) from {table}").fetchone()[0]:
-                return TimeColumn(f"dates written as {form}", f"epoch_us({parsed})", empty)
+    if kind == "FLOAT" and max(-low, high) > _FLOAT32:
+        raise ConfigError(
+            f"{source.title}: the times are float32, which rounds those of today to 128 s; give them as float64, as "
+            "integers or as text"
+        )
+    form = _COMPACT.get(len(str(int(middle)))) if unit is None else None
+    if form:
+        digits = f"try_cast({value} as hugeint)::varchar"
+        is_whole = f"{value} = trunc({value}) and len({digits}) = {len(str(int(middle)))}"
+        parsed = f"case when {is_whole} then try_strptime({digits}, '{form}') end"
+        # Most of them are dates, so that the others are wrong dates rather than other numbers.
+        if execute(f"select count({value}) < 2 * count({parsed}) from {table}").fetchone()[0]:
+            return TimeColumn(f"dates written as {form}", f"epoch_us({parsed})", empty)
     found = unit or _unit_of(middle)
     if found is None:
         raise ConfigError(

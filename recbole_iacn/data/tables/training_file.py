@@ -1,5 +1,6 @@
 """The settings that load a converted dataset and train on it, and the account of the conversion in words."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ def summary(manifest: Mapping[str, Any], target: Path) -> Iterator[str]:
         yield from _table_in_words(one.get("file", one["table"]), one["table"], manifest)
     for column, count in manifest["ids_merged_by_cleaning"].items():
         yield f"  notice: {count:,} ids of {column} are now another's; they differed in blanks or control characters"
-    folder = "" if str(target.parent) == "dataset" else f" --data_path={target.parent}"
-    yield f"Next: recbole-iacn train --model=DIN_IaCN --dataset={target.name}{folder}"
+    folder = "" if str(target.parent) == "dataset" else f" --data_path={shlex.quote(str(target.parent))}"
+    yield f"Next: recbole-iacn train --model=DIN_IaCN --dataset={shlex.quote(target.name)}{folder}"
 
 
 def _table_in_words(title, what, manifest):

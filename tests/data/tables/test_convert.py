@@ -276,8 +276,15 @@ GOOD = "user,item,time\na,x,1500000000\n"
             {},
             "events.csv, line 2: is not valid UTF-8; convert it, as with iconv",
         ),
+        (GOOD.encode("utf-16-le"), {}, "events.csv, line 1: is not valid UTF-8; convert it, as with iconv -f UTF-16LE"),
+        (GOOD.encode("utf-16-be"), {}, "events.csv, line 1: is not valid UTF-8; convert it, as with iconv -f UTF-16BE"),
         (GOOD.encode("utf-16"), {}, "events.csv, line 1: is not valid UTF-8; convert it, as with iconv -f UTF-16"),
         ("user,item,time,item\na,x,1,2\n", {}, "events.csv, line 1: the column 'item' stands there twice"),
+        (
+            "user,item,time,Brand,brand\na,x,1500000000,p,q\n",
+            {},
+            "events.csv: column 'brand' would be a second 'brand'; --drop it",
+        ),
         ("", {}, "events.csv: is empty"),
         ("user,item,time\n", {}, "events.csv: has no rows"),
         (b"PK\x03\x04...", {}, "events.csv: is a zip archive; unpack it first"),
@@ -294,14 +301,25 @@ GOOD = "user,item,time\na,x,1500000000\n"
         ),
         (GOOD, {"user": "item", "item": "item"}, "events.csv: --user and --item both name the column 'item'"),
         (GOOD, {"user": "none"}, "user: none is for rating and label"),
-        (GOOD, {"types": {"colour": "token"}}, "types: the input has no column 'colour'"),
+        (GOOD, {"types": {"colour": "token"}}, "types: the input, beside those with a role, has no column 'colour'"),
         (GOOD, {"types": {"user": "tokens"}}, "types: must be COLUMN=TYPE with a TYPE of token, token_seq, float"),
-        (GOOD, {"drop": ["colour"]}, "drop: the input has no column 'colour'"),
+        (
+            GOOD,
+            {"drop": ["colour"]},
+            "drop: the input, beside those with a role, has no column 'colour'. Its columns: none",
+        ),
+        (GOOD, {"drop": ["user"]}, "drop: 'user' has a role of its own (user, item, time, rating, label, or the key"),
         (GOOD, {"duplicates": "some"}, "duplicates: must be first, last or all, got 'some'"),
         (GOOD, {"min_rating": 3}, "min-rating: events.csv has no column of ratings; name it: --rating COLUMN"),
         (GOOD, {"label_from": "rating"}, "label-from: must be a condition such as rating>=4"),
         (GOOD, {"label_from": "rating>=4"}, "label-from: events.csv has no column 'rating'"),
-        (GOOD, {"label_from": "item>=b"}, "label-from: >= needs a number, got 'b'"),
+        (GOOD, {"label_from": "item>=b"}, "label-from: >= needs a finite number, got 'b'"),
+        (GOOD, {"label_from": "item>=nan"}, "label-from: >= needs a finite number, got 'nan'"),
+        (
+            GOOD.replace("time", "time,stars"),
+            {"min_rating": float("nan")},
+            "min-rating: must be a finite number, got nan",
+        ),
         (GOOD, {"core": 3}, "events.csv: no event is left of 1: 1 outside core"),
         (GOOD, {"cores": 3}, "from_tables: there is no 'cores'. Did you mean 'core'"),
         (GOOD, {"name": "a/b"}, "name: 'a/b' must be the dataset's name, without a path"),
@@ -331,6 +349,49 @@ def test_wrong_json_is_one_line(rejected):
     assert rejected(f"{line}\n{line[:-3]}\n{line}", end="jsonl").startswith("events.jsonl, line 3: not JSON")
     text = line + "\n" + line.replace("1500000000", '"soon"')
     assert rejected(text, end="jsonl").startswith("events.jsonl, line 3: 'soon' is not a time")
+
+
+def test_rows_of_json_that_are_no_lines_are_counted(rejected):
+    rows = '[\n{"user": 1, "item": 2, "time": 1500000000},\n{"user": 1, "item": 2, "time": "soon"}\n]\n'
+    assert rejected(rows, end="json").startswith("events.json, row 2: 'soon' is not a time")
+
+
+def test_keys_of_json_that_differ_in_case_alone_are_rejected(rejected):
+    """DuckDB calls the second one user_1, and loses its values."""
+    rows = '{"User": 1, "user": 2, "item": 2, "time": 1500000000}\n'
+    message = "events.jsonl: the keys 'User' and 'user' differ in case alone; rename one of them"
+    assert rejected(rows, end="jsonl", user="User") == message
+
+
+def test_a_key_of_json_with_a_number(convert):
+    rows = '{"user_1": 1, "user": 2, "item": 2, "time": 1500000000}\n'
+    _, files = convert(rows, end="jsonl", user="user")
+    assert files["inter"] == ["user_id:token\titem_id:token\ttimestamp:float\tuser_1:float", "2\t2\t1500000000\t1.0"]
+
+
+def test_a_column_that_differs_from_the_label_in_case_alone(convert):
+    events = "user,item,time,stars,Label\na,x,1500000000,5,0\na,y,1500000001,1,1\n"
+    _, files = convert(events, label_from="stars>=4")
+    assert files["inter"][0].split("\t")[-2:] == ["label:float", "event_Label:float"]
+
+
+@pytest.mark.parametrize("kind, first", [("float64", 2**53), ("float32", 2**24)])
+def test_ids_that_a_float_holds(convert, kind, first):
+    frame = pd.DataFrame({"user": np.array([1, first - 1], kind), "item": ["x", "y"], "time": [1_500_000_000] * 2})
+    assert [line.split("\t")[0] for line in convert(frame)[1]["inter"][1:]] == ["1", str(first - 1)]
+
+
+@pytest.mark.parametrize("kind, first", [("float64", 2**53), ("float32", 2**24)])
+def test_ids_that_a_float_may_have_merged_are_rejected(rejected, kind, first):
+    frame = pd.DataFrame({"user": np.array([1, first], kind), "item": ["x", "y"], "time": [1_500_000_000] * 2})
+    assert rejected(frame).startswith(f"events, row 2: the id {first:g} in 'user' is too large for a float")
+    items = pd.DataFrame({"item": np.array([1, first], kind)})
+    assert rejected(frame.assign(user="a"), items).startswith(f"items, row 2: the id {first:g} in 'item' is too large")
+
+
+def test_a_type_that_duckdb_has_not(rejected):
+    frame = pd.DataFrame({"user": ["a"], "item": ["x"], "time": pd.period_range("2020", periods=1, freq="D")})
+    assert rejected(frame).startswith("events: a column has the type period[D], which DuckDB cannot read; turn it into")
 
 
 def test_a_row_of_a_frame_is_named(rejected):

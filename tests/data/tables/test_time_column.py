@@ -1,5 +1,6 @@
 """What the times of a column are is found out, reported and written exactly; the right values are those of pandas."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -109,6 +110,9 @@ def test_a_unit_that_is_given_is_taken(convert):
     [
         (("2019-01-02", "yesterday"), {}, "events.csv, line 3: 'yesterday' is not a time such as 2019-01-02T03:04:05Z"),
         (("yesterday", "today"), {}, "events.csv, line 2: 'yesterday' is not a time"),
+        (("20190131", "20190230", "20190228"), {}, "events.csv, line 3: '20190230' is not a time"),
+        (("20190131", "2019031", "20190228"), {}, "events.csv, line 3: '2019031' is not a time"),
+        (("1/2/2019",), {"time_format": "%Q"}, "time-format: '%Q' is not in the notation of strptime"),
         (("2019-02-30", "2019-01-01"), {}, "events.csv, line 2: '2019-02-30' is not a time"),
         (("2019-01-01", "infinity"), {}, "events.csv, line 3: 'infinity' is not a time"),
         (("1500000000", "n/a", "1500000000"), {}, "events.csv, line 3: 'n/a' is not a time"),
@@ -132,3 +136,13 @@ def test_a_unit_that_is_given_is_taken(convert):
 )
 def test_what_is_no_time_is_named(rejected, times, options, message):
     assert rejected(table(*times), **options).startswith(message)
+
+
+def test_times_that_float32_has_rounded_are_rejected(rejected):
+    frame = pd.DataFrame({"user": "a", "item": ["x", "y"], "time": np.array([1, 2**24 + 2], np.float32)})
+    assert rejected(frame).startswith("events: the times are float32, which rounds those of today to 128 s")
+
+
+def test_places_may_be_float32(convert):
+    frame = pd.DataFrame({"user": "a", "item": [0, 1], "time": np.array([1, 2**24], np.float32)})
+    assert written(convert(frame)[1]) == ["1", str(2**24)]

@@ -1,0 +1,20 @@
+"""The database of a conversion: what ends its work."""
+
+import pytest
+
+pytest.importorskip("duckdb")
+
+from recbole_iacn.data.database import Database
+
+
+@pytest.mark.timeout(60)
+def test_an_interruption_is_one(tmp_path):
+    """DuckDB names Ctrl-C otherwise, and the command line would print a traceback."""
+    import signal
+    import threading
+
+    main = threading.get_ident()
+    with Database(tmp_path, 512, 1) as base, pytest.raises(KeyboardInterrupt):
+        timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
+        timer.start()
+        base._do("select sum(a.range * b.range % 7) from range(10000000) a, range(10000000) b")
