@@ -46,7 +46,7 @@ def patch_sorting(module):
 
 def patch_rows(module):
     """Let every dataset have exact times, so that a split by time is exact; and under a protocol labels: rows that are
-    not clicks are left out, or scored by their labels.
+    not clicks are left out, or scored by their labels, and a user's last rows are the same for every model.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
@@ -84,6 +84,13 @@ def patch_rows(module):
         if in_order and not hasattr(dataset, "max_item_list_len"):  # a sequential dataset is sorted by users, too
             _sort(dataset, by_user=False)
         original(dataset)
+
+    @wrap(module.Dataset, "_split_index_by_leave_one_out")
+    def leave_out(original, dataset, grouped_index, leave_one_num):
+        # A sequential dataset has such rows alone.
+        if not dataset.config["protocol"] or hasattr(dataset, "max_item_list_len") or dataset.times is None:
+            return original(dataset, grouped_index, leave_one_num)
+        return order.leave_out_as_with_histories(dataset, grouped_index, leave_one_num)
 
     @wrap(module.Dataset, "_calcu_split_ids")
     def split_ids(original, dataset, tot, ratios):

@@ -48,6 +48,11 @@ def check_columns(config: Any, read: Any) -> None:
         raise ConfigError(
             f"numerical_features: {config['TIME_FIELD']!r} orders histories (TIME_FIELD) and cannot also be a feature"
         )
+    for name in (config["LABEL_FIELD"], *(config["threshold"] or ())):
+        if name in config["numerical_features"]:
+            raise ConfigError(
+                f"numerical_features: {name!r} is what the labels come from and cannot also be a feature; leave it out"
+            )
     for name, wanted in (config["val_interval"] or {}).items():
         _check("val_interval", name, every)
         if (every[name] in FLOATS) != isinstance(wanted, str):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from recbole_iacn.data.protocol import NEGATIVES, is_sampled
+from recbole_iacn.data.protocol import NEGATIVES, is_labelled, is_sampled
 from recbole_iacn.settings.general import General
 from recbole_iacn.settings.group import defaults
 
@@ -65,9 +65,10 @@ def evaluation_of(config: Config) -> dict[str, Any]:
         values[key] = os.path.abspath(config[key]) if config[key] else None
     values["load_col"] = _loaded(config)
     del values["unload_col"]
-    if not config["protocol"]:
+    if not config["protocol"] or not (is_labelled(config) or "LS" in config["eval_args"]["split"]):
         # RecBole tests its sequential models on each click, among all items; others once per user, without what the
-        # user clicked before.
+        # user clicked before. And of a protocol that splits by shares, only models with a history leave out the rows
+        # that have none.
         values["MODEL_TYPE"] = "sequential" if config["MODEL_TYPE"].name == "SEQUENTIAL" else "not sequential"
     return values
 

@@ -2,16 +2,16 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from recbole_iacn.cli.prepared import need
+from recbole_iacn.errors import ConfigError
 
 
 def rows_parser(parser: ArgumentParser) -> None:
     """Add the arguments of ``recbole-iacn prepare rows``."""
     parser.set_defaults(run=_rows)
     parser.add_argument("--dataset", help="dataset whose rows are printed")
-    parser.add_argument("--data_path", default="dataset", help="folder that contains it (default: %(default)s)")
+    parser.add_argument("--data_path", help="folder that contains it (default: of the YAML files, or dataset)")
     parser.add_argument(
         "--config_files",
         nargs="+",
@@ -50,20 +50,21 @@ def show_rows_of(given: Namespace) -> None:
 def _show(dataset, folder, config_files, model, protocol, users):
     from recbole_iacn.building import build
     from recbole_iacn.data.rows import as_they_are, rows_in_words
-    from recbole_iacn.settings.sources import read_config_file
+    from recbole_iacn.settings.sources import naming_file, read_config_file, with_dataset_yaml
 
-    own = Path(folder, dataset, f"{dataset}.yaml")
-    if own.is_file():
-        print(f"settings: {own}")
-        config_files = [str(own), *config_files]
-    in_files = [read_config_file(path) for path in config_files] if not (model or protocol) else []
+    files = with_dataset_yaml(dataset, config_files, folder)
+    if len(files) > len(config_files):
+        print(f"settings: {files[0]}")
+    in_files = [read_config_file(path) for path in files] if not (model or protocol) else []
     named = next((one["protocol"] for one in reversed(in_files) if "protocol" in one), protocol)
     model = model or _model_for(named)
-    settings = {"data_path": folder, "seed": 2020, **as_they_are(model)}
-    if protocol:
-        settings["protocol"] = protocol
+    settings = {"seed": 2020, **as_they_are(model)}
+    settings |= {key: value for key, value in (("data_path", folder), ("protocol", protocol)) if value}
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain
-    made = build(model, dataset, config_files, settings)
+    try:
+        made = build(model, dataset, files, settings)
+    except ConfigError as error:
+        raise naming_file(error, files, settings) from None
     for line in rows_in_words((made.train_data, made.valid_data, made.test_data), users):
         print(line)
 

@@ -87,16 +87,18 @@ class HistoryDataset(VectorizedDataset):
         """Interactions become rows, each with a history of the last L before it.
 
         Without labels every interaction but a user's first is a row, and its history is what stands before it. With
-        labels a history holds what the user clicked (``history_rows``) at an earlier time; where the run is evaluated
-        by labels every interaction is a row, also with an empty history.
+        labels a history holds what the user clicked (``history_rows``) at an earlier time, and a row is a click with an
+        earlier one; where the run is evaluated by labels every interaction is a row, also with an empty history.
         """
         self._aug_presets()
         user = self.inter_feat[self.uid_field].numpy()
         self.is_click = clicked = self._clicked()
         self.clicks = clicks_of(self.inter_feat, self.label_field, (self.uid_field, self.iid_field))
         in_history = np.ones(len(user), dtype=bool) if holds_all_rows(self.config) else clicked
-        before, stop = earlier(user, self.times if self.labelled else None, in_history)
-        is_target = clicked & (before > 0)
+        times = self.times if self.labelled else None
+        before, stop = earlier(user, times, in_history)
+        # Whatever histories hold, the same clicks are tested: those with a click before them.
+        is_target = clicked & (earlier(user, times, clicked)[0] > 0)
         if scores_labels(self.config) and self.labelled:
             is_target = np.ones(len(user), dtype=bool)
         if one_row_per_user(self.config):

@@ -6,7 +6,8 @@ RecBole keeps times as float32, in which today's Unix times are up to 64 s off. 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import bisect
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,33 @@ def cuts_by_time(times: np.ndarray, shares: Sequence[float]) -> list[int]:
             f"{len(np.unique(times)):,} different times; choose other shares"
         )
     return at.tolist()
+
+
+def leave_out_as_with_histories(dataset: Any, groups: Iterable[Sequence[int]], count: int) -> list[list[int]]:
+    """Leave each user's last rows out for a model that reads no histories, as they are left out for one that does.
+
+    To the latter, a row without an earlier one is no row: it is not counted, and a user is as late as the first row
+    that has one. So both test the same rows, in the same order, against the same negatives. Rows without an earlier one
+    train here.
+
+    Args:
+        dataset (recbole.data.dataset.Dataset): its rows are sorted by their exact times.
+        groups: row numbers of each user, ascending.
+        count: rows to leave out, if the user has one more.
+
+    Returns:
+        Row numbers of the training part, and of each of the ``count`` others.
+    """
+    times, users = dataset.times, dataset.inter_feat[dataset.uid_field]
+    train: list[int] = []
+    left_out: list[list[tuple[Any, int, int]]] = [[] for _ in range(count)]
+    for group in map(list, groups):
+        alone = bisect.bisect_right(group, times[group[0]], key=times.__getitem__) if dataset.labelled else 1
+        fewer = max(min(count, len(group) - alone - 1), 0)
+        train += group[: len(group) - fewer]
+        for part, row in zip(left_out[count - fewer :], group[len(group) - fewer :]):
+            part.append((times[group[alone]], int(users[row]), row))
+    return [train, *([row for _, _, row in sorted(part)] for part in left_out)]
 
 
 def earlier(user: np.ndarray, times: np.ndarray | None, in_history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -124,6 +124,8 @@ class _Part:
         if not hasattr(loader, "candidates"):
             return ""  # RecBole's own loader, which draws while it evaluates
         but = " but those clicked before" if loader.left_out is not None else ""
+        if loader.never is not None:
+            return f", ranked among all {self.data.item_num - 1 - len(loader.never):,} items that anybody clicked{but}"
         return f", ranked among all {self.data.item_num - 1:,} items{but}"
 
     def _some(self, items):

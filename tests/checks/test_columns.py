@@ -60,3 +60,16 @@ def test_a_column_of_two_files_is_named_and_the_mends_work(retyped):
     )
     only_inter = retyped(*change, load_col={"inter": load["inter"]})
     assert only_inter.dataset.field2source["rating"].value == "inter"
+
+
+@pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep"])
+@pytest.mark.parametrize("changes", [{"LABEL_FIELD": "rating"}, {"threshold": {"rating": 4}}])
+def test_what_labels_come_from_is_no_feature(settings, model, changes):
+    """It would tell a model the answer."""
+    load = {"load_col": {**LOAD, "inter": [*LOAD["inter"], "rating"]}}
+    with pytest.raises(ConfigError, match=r"numerical_features: 'rating' is what the labels come from .* leave it out"):
+        recbole_iacn.build(
+            model,
+            "tiny",
+            config_dict=settings(**load, **changes, numerical_features=["rating"], protocol="impressions_by_time"),
+        )

@@ -1,6 +1,7 @@
 """What decides the test is known for every setting, so that a new one cannot be forgotten."""
 
 from recbole_iacn.checks.same_test import DECIDE, evaluation_of
+from recbole_iacn.data.protocol import PROTOCOLS, Protocol, add_protocol
 from recbole_iacn.settings import general, recbole_data, recbole_run
 
 # Settings that leave the test rows and the candidates as they are.
@@ -47,3 +48,16 @@ def test_loaded_labels_and_item_files_decide_the_test(build):
 
     assert loaded(inter=inter) == {"item": False, "user": False, "label": False}
     assert loaded(inter=inter, item=["item_id"]) == {"item": True, "user": False, "label": False}
+
+
+def test_where_shares_of_rows_are_left_out_a_history_decides_the_test(build):
+    """Rows without an earlier one are rows of models without a history alone; of each user's last rows they are not."""
+    inter = {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": [8]}
+    add_protocol("shares", Protocol.scored({"RS": [0.8, 0.1, 0.1]}))
+    try:
+        shares = [evaluation_of(build(model, protocol="shares", **inter)[0]) for model in ("DIN", "WideDeep")]
+    finally:
+        PROTOCOLS.pop("shares")
+    assert shares[0] != shares[1]
+    last = [evaluation_of(build(model, protocol="leave_one_out_ctr", **inter)[0]) for model in ("DIN", "WideDeep")]
+    assert last[0] == last[1]

@@ -132,3 +132,29 @@ def test_wrong_input_is_one_line(rows, capsys, arguments, message):
         rows(*arguments)
     printed = capsys.readouterr().err
     assert stopped.value.code == 2 and printed.startswith(f"error: {message}") and printed.count("\n") == 1
+
+
+def test_the_folder_of_the_data_is_that_of_the_yaml_files(rows, tmp_path):
+    """As for train: the flag is over the files."""
+    (tmp_path / "dataset").rename(tmp_path / "elsewhere")
+    (tmp_path / "own.yaml").write_text("{data_path: elsewhere, MAX_ITEM_LIST_LENGTH: 2}\n")
+    lines = rows("--config_files=own.yaml")
+    assert lines[0] == "settings: elsewhere/shop/shop.yaml" and "histories of 2" in lines[1]
+    (tmp_path / "own.yaml").write_text("data_path: nowhere\n")
+    assert rows("--config_files=own.yaml", "--data_path=elsewhere")[0] == "settings: elsewhere/shop/shop.yaml"
+
+
+def test_a_wrong_value_is_reported_with_its_file(rows, tmp_path, capsys):
+    (tmp_path / "own.yaml").write_text("embedding_size: 0\n")
+    with pytest.raises(SystemExit):
+        rows("--config_files=own.yaml")
+    assert capsys.readouterr().err.endswith("(embedding_size is set in own.yaml)\n")
+
+
+def test_items_that_nobody_clicked_are_not_counted_where_they_are_not_ranked(rows, tmp_path):
+    (tmp_path / "dataset/shop/shop.item").write_text("item_id:token\n" + "".join(f"i{item}\n" for item in range(20)))
+    (tmp_path / "all.yaml").write_text("load_col: {inter: [user_id, item_id, timestamp], item: [item_id]}\n")
+    full = "--protocol=leave_one_out_full", "--config_files"
+    assert rows(*full, "all.yaml")[-1].endswith("ranked among all 20 items")
+    (tmp_path / "clicked.yaml").write_text("negative_items: clicked\n")
+    assert rows(*full, "all.yaml", "clicked.yaml")[-1].endswith("ranked among all 9 items that anybody clicked")
