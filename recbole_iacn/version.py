@@ -1,3 +1,3 @@
 """The version, in the one place that packaging, results and manifests read."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0.dev0"
