@@ -133,3 +133,26 @@ def test_fwfm_weights_each_pair_of_columns_by_their_own_groups(build, shop):
     names += model.float_field_names
     assert [model.feature2id[name] for name in names] == list(range(len(names)))
     assert model.concat_embed_input_fields(rows).shape[1] == len(names) == model.num_features
+
+
+@pytest.mark.parametrize("model", ["DSSM", "DSSM_IaCN"])
+def test_each_tower_has_the_numbers_of_its_own_side(build, shop, model):
+    """Items have a list of numbers and users have none, and RecBole embeds lists first."""
+    test, towers = build(model, "shop", **shop, **CTR)[3:]
+    rows = next(iter(test))[0]
+
+    def numbers(changed=None):
+        """Vectors of both sides' numbers, with 1 added to those of one column, which stand in pairs with an id."""
+        batch = rows[torch.arange(len(rows))]
+        if changed is not None:
+            batch.interaction[changed] = rows[changed] + torch.tensor([1.0, 0.0])
+        batch = towers.with_history(batch) if hasattr(towers, "with_history") else batch
+        _, users, _, items = towers.double_tower_embed_input_fields(batch)
+        return users, items
+
+    users, items = numbers()
+    assert users.shape[1] == 2 and items.shape[1] == 3
+    for name in EVERY:
+        of_users, of_items = numbers(name)
+        assert torch.equal(of_items, items) == (name in ("income", "rank")), name
+        assert torch.equal(of_users, users) == (name not in ("income", "rank")), name

@@ -61,3 +61,14 @@ def test_where_shares_of_rows_are_left_out_a_history_decides_the_test(build):
     assert shares[0] != shares[1]
     last = [evaluation_of(build(model, protocol="leave_one_out_ctr", **inter)[0]) for model in ("DIN", "WideDeep")]
     assert last[0] == last[1]
+
+
+def test_how_rows_are_grouped_decides_the_test(build):
+    """In whatever way no group is written."""
+    inter = {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": [8], "protocol": None}
+
+    def grouped(by):
+        evaluation = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": by, "mode": "uni1"}
+        return evaluation_of(build("DIN", eval_args=evaluation, train_neg_sample_args={"sample_num": 1}, **inter)[0])
+
+    assert grouped(None) == grouped("none") != grouped("user")
