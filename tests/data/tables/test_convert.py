@@ -173,6 +173,13 @@ def test_filters_in_their_order(convert):
     }
 
 
+@pytest.mark.parametrize(("keep", "page"), [("first", "p"), ("last", "r")])
+def test_of_duplicates_at_one_time_the_files_order_decides(convert, keep, page):
+    events = "user,item,time,page\na,x,5,p\na,x,5,q\na,x,5,r\n"
+    _, files = convert(events, duplicates=keep)
+    assert files["inter"][1:] == [f"a\tx\t5\t{page}"]
+
+
 def test_a_label_from_a_condition(convert):
     text = "user,item,event,time\na,x,view,1500000000\na,y,buy,1500000001\n"
     _, files = convert(text, label_from="event=buy")
