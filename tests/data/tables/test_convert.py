@@ -396,6 +396,14 @@ def test_ids_that_a_float_may_have_merged_are_rejected(rejected, kind, first):
     assert rejected(frame.assign(user="a"), items).startswith(f"items, row 2: the id {first:g} in 'item' is too large")
 
 
+def test_a_table_that_has_no_row_for_the_events(rejected):
+    message = (
+        ".csv: no {0} of the events has a row here, by 'id'; name the column of ids by --{0}-key, or leave --{0}s out"
+    )
+    assert rejected(GOOD, "id,price\n9,1\n") == "items" + message.format("item")
+    assert rejected(GOOD, None, "id,age\n9,1\n") == "users" + message.format("user")
+
+
 def test_a_type_that_duckdb_has_not(rejected):
     frame = pd.DataFrame({"user": ["a"], "item": ["x"], "time": pd.period_range("2020", periods=1, freq="D")})
     assert rejected(frame).startswith("events: a column has the type period[D], which DuckDB cannot read; turn it into")
