@@ -63,3 +63,9 @@ def test_times_that_cannot_be_seconds_get_one_notice(values, message):
     assert said.startswith("day: read as seconds, ") and message in said
     assert said.endswith("in any unit; models of intervals count them as seconds; nothing else reads the unit.")
     assert "\n" not in said
+
+
+def test_a_unit_is_named_only_where_all_times_have_it():
+    milliseconds = 1_650_000_000_000 + np.arange(3)
+    assert "as milliseconds they make sense" in times.notice(milliseconds, "time")
+    assert "are they all in one unit?" in times.notice(np.append(milliseconds, 1_650_000_000), "time")

@@ -156,6 +156,11 @@ class Conversion:
             if what in self.tables:
                 self.dropped[what]["without_events"] = base.without_events(side)
                 self.without_row[what] = base.without_row(side)
+                if self.without_row[what] == self.sizes[what]:
+                    raise ConfigError(
+                        f"{self.tables[what].title}: no {side} of the events has a row here, by {self.keys[what]!r}; "
+                        f"name the column of ids by --{side}-key, or leave --{what} out"
+                    )
         self.ones = base.labels() if self._has_label() else None
         if self.ones == 0:
             raise ConfigError(

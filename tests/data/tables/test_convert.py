@@ -173,6 +173,13 @@ def test_filters_in_their_order(convert):
     }
 
 
+@pytest.mark.parametrize(("keep", "page"), [("first", "p"), ("last", "r")])
+def test_of_duplicates_at_one_time_the_files_order_decides(convert, keep, page):
+    events = "user,item,time,page\na,x,5,p\na,x,5,q\na,x,5,r\n"
+    _, files = convert(events, duplicates=keep)
+    assert files["inter"][1:] == [f"a\tx\t5\t{page}"]
+
+
 def test_a_label_from_a_condition(convert):
     text = "user,item,event,time\na,x,view,1500000000\na,y,buy,1500000001\n"
     _, files = convert(text, label_from="event=buy")
@@ -387,6 +394,14 @@ def test_ids_that_a_float_may_have_merged_are_rejected(rejected, kind, first):
     assert rejected(frame).startswith(f"events, row 2: the id {first:g} in 'user' is too large for a float")
     items = pd.DataFrame({"item": np.array([1, first], kind)})
     assert rejected(frame.assign(user="a"), items).startswith(f"items, row 2: the id {first:g} in 'item' is too large")
+
+
+def test_a_table_that_has_no_row_for_the_events(rejected):
+    message = (
+        ".csv: no {0} of the events has a row here, by 'id'; name the column of ids by --{0}-key, or leave --{0}s out"
+    )
+    assert rejected(GOOD, "id,price\n9,1\n") == "items" + message.format("item")
+    assert rejected(GOOD, None, "id,age\n9,1\n") == "users" + message.format("user")
 
 
 def test_a_type_that_duckdb_has_not(rejected):

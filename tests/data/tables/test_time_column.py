@@ -146,3 +146,8 @@ def test_times_that_float32_has_rounded_are_rejected(rejected):
 def test_places_may_be_float32(convert):
     frame = pd.DataFrame({"user": "a", "item": [0, 1], "time": np.array([1, 2**24], np.float32)})
     assert written(convert(frame)[1]) == ["1", str(2**24)]
+
+
+def test_a_zero_among_seconds_is_no_other_unit(convert):
+    manifest, files = convert(table(0, 1_500_000_000, 1_500_000_001))
+    assert written(files) == ["0", "1500000000", "1500000001"] and manifest["time"]["in_1970_or_after_2100"] is True
