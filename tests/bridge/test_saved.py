@@ -166,3 +166,23 @@ def test_several_processes_save_no_loaders(settings):
     place = {"nproc": 2, "world_size": 2, "local_rank": 0, "offset": 0, "ip": "localhost", "port": "5678"}
     with pytest.raises(ConfigError, match="save_dataloaders: several processes would write one file"):
         configure("DIN_IaCN", "tiny", config_dict=settings(save_dataloaders=True), place=place)
+
+
+def test_a_changed_additional_file_and_another_number_of_processes_are_noticed(settings, monkeypatch):
+    from recbole_iacn.bridge import saved
+    from recbole_iacn.building import configure
+
+    write_atomic(Path("data"))
+    extra = Path("data/tiny/tiny.more")
+    extra.write_text("more_id:token\tvector:float_seq\ni1\t0.5 0.5\n")
+    load = {"inter": ["user_id", "item_id", "timestamp"], "more": ["more_id", "vector"]}
+    config = configure(
+        "BPR", "tiny", config_dict=settings(data_path="data", load_col=load, additional_feat_suffix=["more"])
+    )
+    before = saved.made_from(config)
+    extra.write_text(extra.read_text().replace("0.5 0.5", "0.5 0.6"))
+    assert before != saved.made_from(config)
+    extra.write_text(extra.read_text().replace("0.5 0.6", "0.5 0.5"))
+    assert before == saved.made_from(config)
+    monkeypatch.setattr(saved.parallel, "size", lambda: 2)
+    assert before != saved.made_from(config)
