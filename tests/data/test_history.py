@@ -67,6 +67,7 @@ def test_same_windows_as_recbole_on_ml_100k(split, length):
     """In ml-100k users have up to 737 films, many of them in the same second."""
     evaluation = {"split": split, "order": "TO", "group_by": "user", "mode": "full"}
     config = make_config(eval_args=evaluation, MAX_ITEM_LIST_LENGTH=length)
+    config.checked = True  # so that RecBole's dataset is in the order of exact times, too
     stock, ours = both(config)
     assert list(stock.field2id_token["item_id"]) == list(ours.field2id_token["item_id"])
     assert stock.field2token_id == ours.field2token_id
