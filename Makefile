@@ -34,10 +34,11 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-results: install $(AMAZON:%=dataset/%)
+results: install $(AMAZON:%=dataset/%) dataset/kuairand
 	$(call run,table1 tuned,$(AMAZON))
 	$(call run,delta length lambda interests target multi_interest positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
+	$(call run,impressions impressions_fields,kuairand)
 
 # $(call run,experiments,datasets)
 define run
@@ -46,6 +47,9 @@ for name in $(1); do \
     $(BIN)/recbole-iacn report results/$$name --pictures || exit 1; \
 done
 endef
+
+dataset/kuairand:
+	$(SHARED)/tools/unpack.sh dataset kuairand
 
 dataset/%: | install
 	$(BIN)/recbole-iacn prepare sequences --name $* --sequences $(SHARED)/data/$*.txt --attributes $(SHARED)/data/$*_item2attributes.json
