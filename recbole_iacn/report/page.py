@@ -1,16 +1,12 @@
 """The report as one HTML page, which needs no network and adapts to light and dark, wide and narrow screens."""
 
 import html
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import plotly.graph_objects as go
 import plotly.io
 from scipy import stats
 
-from recbole_iacn.data.atomic_writes import replacing
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import MODES
 from recbole_iacn.report.leaderboard import Entry, main_metric
 from recbole_iacn.report.tables import CONTROLS, Result, Row, Table, in_order, mean_and_deviation
@@ -113,44 +109,6 @@ def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Fig
     figure.update_layout(height=140 + 44 * len(entries), yaxis={"autorange": "reversed", "automargin": True})
     curves = {f"training {place}": one for place, one in enumerate(training(results))}
     return {"board": (f"Test {metric}, mean ± SD", figure), **curves}
-
-
-def write_pictures(figures: Figures, folder: Path) -> list[Path]:
-    """Write figures as SVG files, for viewers that run no scripts.
-
-    Args:
-        figures (dict): name -> (title, plotly Figure).
-        folder (pathlib.Path): receives ``<name>.svg``.
-
-    Returns:
-        list of pathlib.Path: the files.
-
-    Raises:
-        ConfigError: Kaleido, or the browser that it needs, is missing.
-    """
-    paths = []
-    for name, (_, figure) in figures.items():
-        shown = go.Figure(figure).update_layout(paper_bgcolor="white", font_color="#1c1c1c")
-        for place, trace in enumerate(shown.data):
-            trace.uid = str(place)  # the default is random
-        try:
-            drawn = shown.to_image(format="svg", width=900, height=figure.layout.height)
-        except (ValueError, ImportError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(
-                f"pictures: Plotly cannot draw ({reason}); pip install 'recbole_iacn[pictures]' and install Chrome "
-                "or Chromium, or omit --pictures"
-            ) from None
-        paths.append(folder / f"{name}.svg")
-        with replacing(paths[-1]) as partial:
-            partial.write_bytes(_same_each_time(drawn))
-    return paths
-
-
-def _same_each_time(svg):
-    """Replace the random identifier in the names of a drawing's parts, so that equal figures give equal files."""
-    mark = re.search(rb'id="defs-(\w+)"', svg)
-    return re.sub(rb"([a-z]-?)" + mark[1], rb"\1figure", svg) if mark else svg
 
 
 def gains(rows: Sequence[Row]) -> go.Figure:

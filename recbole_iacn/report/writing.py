@@ -57,7 +57,8 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
     results = read_results(folder)
     if not results:
         raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
-    from recbole_iacn.report.page import page, write_pictures
+    from recbole_iacn.report.page import page
+    from recbole_iacn.report.pictures import write_pictures
 
     moded = all(one["mode"] and tables.METRIC in one["test"] for one in results)
     sentences, sections, figures = _with_modes(results) if moded else _without_modes(results)

@@ -1,45 +1,15 @@
 """The page and its pictures, in a real browser if there is one."""
 
-import json
 import re
 import shutil
 import time
 
 import pytest
-from made_runs import result
 
-from recbole_iacn.cli import main
 from recbole_iacn.report.writing import write_report
 
 # The names that it has on different systems.
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM, reason="Kaleido needs Chromium")
-def test_pictures_are_drawn_and_shown(folder, capsys):
-    (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
-    main(["report", str(folder), "--pictures"])
-    assert str(folder / "iacn_delta.svg") in capsys.readouterr().out
-    for name, text in (("gain", "full − off"), ("iacn_delta", "DIN full, Beauty")):
-        assert text in (folder / f"{name}.svg").read_text()
-        assert f"]({name}.svg)" in (folder / "report.md").read_text()
-    drawn = {path.name: path.read_bytes() for path in folder.glob("*.svg")}
-    assert len(drawn) == 2
-    main(["report", str(folder), "--pictures"])
-    assert {path.name: path.read_bytes() for path in folder.glob("*.svg")} == drawn
-
-
-def test_pictures_that_cannot_be_drawn_are_reported(folder, monkeypatch, capsys):
-    def to_image(figure, **given):
-        raise RuntimeError("Kaleido requires Google Chrome to be installed.\nmore")
-
-    monkeypatch.setattr("plotly.graph_objects.Figure.to_image", to_image)
-    with pytest.raises(SystemExit):
-        main(["report", str(folder), "--pictures"])
-    message = capsys.readouterr().err
-    assert "pictures: Plotly cannot draw (Kaleido requires Google Chrome to be installed.)" in message
-    assert not list(folder.glob("report.*"))
 
 
 @pytest.fixture(scope="module")
