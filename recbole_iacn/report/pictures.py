@@ -68,8 +68,8 @@ def _drawn(figure):
             "or Chromium, or omit --pictures"
         )
     raise ConfigError(
-        f"pictures: the browser did not answer within {_SECONDS} seconds, {_TRIES} times; try again where the machine is "
-        "less busy, or omit --pictures"
+        f"pictures: the browser did not answer within {_SECONDS} seconds, {_TRIES} times; try again where the "
+        "machine is less busy, or omit --pictures"
     )
 
 
