@@ -38,7 +38,7 @@ results: install $(AMAZON:%=dataset/%) dataset/kuairand
 	$(call run,table1 tuned,$(AMAZON))
 	$(call run,delta length lambda interests target multi_interest positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
-	$(call run,impressions impressions_fields,kuairand)
+	$(call run,impressions impressions_fields impressions_history,kuairand)
 
 # $(call run,experiments,datasets)
 define run
