@@ -1,6 +1,6 @@
 # make demo       train DIN and DIN_IaCN on ml-100k and print a table
 # make test       run the tests
-# make test-fast  run the tests without training, subprocesses or browser, in less than a minute
+# make test-fast  run the tests without training, subprocesses or browser, in little more than a minute
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
 # make lint       run the linter and the type checker
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)

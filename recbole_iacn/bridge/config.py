@@ -139,10 +139,15 @@ def _for_labels(protocol, given, defaults, model_class):
 
 def _meet(protocol, defaults, given, model_class):
     """Let a model's defaults meet a protocol: metrics that both can measure, and no negatives for a full softmax."""
+    from recbole.utils import ModelType
+
     probabilities = evaluation.gives_probabilities(model_class, {**defaults, **given})
     if "metrics" not in given and evaluation.misfits(defaults["metrics"], protocol, probabilities):
         fitting = metric_defaults(protocol, probabilities)
         defaults.update({key: value for key, value in fitting.items() if key not in given})
+    if "metrics" not in given and getattr(model_class, "type", None) == ModelType.DECISIONTREE:
+        # Their evaluation knows no users.
+        defaults["metrics"] = [name for name in evaluation.names_of(defaults["metrics"]) if name.lower() != "gauc"]
     loss = given.get("loss_type", defaults.get("loss_type"))
     if loss == "CE" and not hasattr(model_class, "input_type") and "train_neg_sample_args" not in given:
         defaults["train_neg_sample_args"] = None

@@ -61,3 +61,18 @@ def test_a_full_softmax_needs_no_negatives(settings, protocol):
     ):
         given = settings(**COLUMNS, protocol=protocol, train_neg_sample_args=drawn)
         recbole_iacn.build("SASRec", "tiny", config_dict=given)
+
+
+def test_decision_trees_have_no_gauc_by_default():
+    """Their evaluation collects no users; the class needs a package that need not be here."""
+    from recbole.utils import ModelType
+
+    from recbole_iacn.bridge.config import _meet
+
+    class Tree:
+        type = ModelType.DECISIONTREE
+
+    for given, wanted in (({}, ["AUC", "LogLoss"]), ({"metrics": ["AUC", "GAUC"]}, ["AUC", "GAUC", "LogLoss"])):
+        defaults = {"metrics": ["AUC", "GAUC", "LogLoss"]}
+        _meet("impressions_by_time", defaults, given, Tree)
+        assert defaults["metrics"] == wanted
