@@ -36,7 +36,7 @@ lint: install
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand
 	$(call run,table1 tuned,$(AMAZON))
-	$(call run,delta length lambda interests target multi_interest positions timirec_variants,Beauty)
+	$(call run,delta length lambda interests target multi_interest floors positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
 	$(call run,impressions impressions_fields impressions_history,kuairand)
 

@@ -52,17 +52,7 @@ def patch_config(module):
         readers = _add_defaults(config, model_class)
         if ours or model in registered or getattr(config, "checked", False):
             settings.check_readers(given, model_class, readers)
-        protocol = given.get("protocol", config.internal_config_dict.get("protocol"))
-        if ours and protocol is None and isinstance(given.get("eval_args"), dict):
-            # RecBole would complete them by a split in random order.
-            given["eval_args"] = {**config.internal_config_dict.get("eval_args", {}), **given["eval_args"]}
-        fixed = protocol_settings(protocol, given)
-        if fixed:
-            settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
-        config.internal_config_dict.update(fixed)
-        config.internal_config_dict.update(_for_labels(protocol, given, config.internal_config_dict, model_class))
-        if protocol:
-            _meet(protocol, config.internal_config_dict, given, model_class)
+        _apply_protocol(config, model_class)
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):
@@ -104,6 +94,22 @@ def patch_config(module):
     def set_train_neg_sample_args(original, config):
         original(config)
         evaluation.check_training_negatives(config.final_config_dict)
+
+
+def _apply_protocol(config, model_class):
+    """Put what the run's protocol fixes over the defaults, and let defaults that do not fit it give way."""
+    given, defaults = config.external_config_dict, config.internal_config_dict
+    protocol = given.get("protocol", defaults.get("protocol"))
+    if protocol is None and is_ours(config.model) and isinstance(given.get("eval_args"), dict):
+        # RecBole would complete them by a split in random order.
+        given["eval_args"] = {**defaults.get("eval_args", {}), **given["eval_args"]}
+    fixed = protocol_settings(protocol, given)
+    if fixed:
+        settings.check_keys(fixed, f"protocol {protocol!r}", model_class)
+    defaults.update(fixed)
+    defaults.update(_for_labels(protocol, given, defaults, model_class))
+    if protocol:
+        _meet(protocol, defaults, given, model_class)
 
 
 def _add_defaults(config, model_class):

@@ -22,8 +22,7 @@ _MOST_UNCLICKED = 0.2  # of an evaluation's negatives
 def notice_unclicked(dataset: Dataset, clicked: np.ndarray, negatives: np.ndarray, phase: str) -> None:
     """Say, once per dataset, that many of an evaluation's negatives are items that nobody clicked.
 
-    A model tells them from clicked items without knowing the user, as their embeddings stay as they were: AUC was .962
-    where it was .463 among clicked items.
+    A model tells them from clicked items without knowing the user, as their embeddings stay as they were.
 
     Args:
         dataset (recbole.data.dataset.Dataset): the dataset that RecBole built the splits from.
