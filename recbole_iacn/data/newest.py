@@ -34,8 +34,7 @@ def newest_rows(dataset: Dataset, users: np.ndarray) -> Interaction:
     """
     rows = dataset.inter_feat
     is_table = isinstance(rows, HistoryInteraction) and not dataset.config["benchmark_filename"]
-    place = _newest_of(users, rows[dataset.uid_field].numpy(), _age(dataset, is_table))
-    row = rows[place]
+    row = rows[torch.from_numpy(_newest_places(dataset, users, is_table))]
     if is_table:
         newest = row.gather()
         newest.update(Interaction(_windows_to_the_end(dataset, row)))
@@ -45,24 +44,22 @@ def newest_rows(dataset: Dataset, users: np.ndarray) -> Interaction:
     return dataset.join(newest)
 
 
-def _age(dataset, is_table):
-    """Row numbers from the oldest to the newest row."""
+def _newest_places(dataset, users, is_table):
+    """Number of the newest row of each user, (B,)."""
     rows = dataset.inter_feat
+    user = rows[dataset.uid_field].numpy()
+    places = np.flatnonzero(np.isin(user, users))  # sorting these alone keeps a question about one user short
     if is_table:
-        return np.argsort(rows.index.numpy(), kind="stable")  # the table behind the rows is in order of exact times
-    keys = [np.arange(len(rows))]
-    if dataset.time_field in rows:
-        keys.append(rows[dataset.time_field].numpy())
-    if _has_negatives(dataset):
-        keys.append((rows[dataset.label_field] > 0).numpy())  # a row that is no click comes before all that are
-    return np.lexsort(keys)
-
-
-def _newest_of(users, user, order):
-    """The last row of each user in the given order."""
-    place = np.full(max(int(user.max(initial=0)), int(users.max(initial=0))) + 1, -1)
-    np.maximum.at(place, user[order], np.arange(len(order)))
-    return torch.from_numpy(order[place[users]])
+        keys = [rows.index.numpy()]  # the table behind the rows is in the order of exact times
+    else:
+        keys = [np.arange(len(rows))]
+        if dataset.time_field in rows:
+            keys.append(rows[dataset.time_field].numpy())
+        if _has_negatives(dataset):
+            keys.append((rows[dataset.label_field] > 0).numpy())  # rows that are no clicks come before all that are
+    keys.append(user)
+    places = places[np.lexsort([key[places] for key in keys])]
+    return places[np.searchsorted(user[places], users, side="right") - 1]
 
 
 def _has_negatives(dataset):

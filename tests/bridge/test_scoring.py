@@ -186,26 +186,30 @@ def test_with_labels_histories_hold_what_they_hold_in_training(build, tmp_path, 
     assert found[:, 1:].allclose(wanted[:, 1:], atol=1e-6)
 
 
-@pytest.mark.parametrize("model", ["MIND", "SASRec", "DIN_IaCN"])
-def test_a_benchmarks_histories_get_their_targets(build, tmp_path, model):
-    """Files with histories as lists, whose longest has two entries; a row with the label 0 is no click."""
+@pytest.mark.parametrize(
+    ("model", "more", "newest"),
+    [("MIND", [], "i5"), ("SASRec", [], "i5"), ("SASRec", ["timestamp"], "i7"), ("DIN_IaCN", ["label"], "i7")],
+)
+def test_a_benchmarks_histories_get_their_targets(build, tmp_path, model, more, newest):
+    """Files with histories as lists, whose longest has two entries. A row with the label 0 is no click; without times
+    the last line is the newest."""
     from recbole.utils.case_study import full_sort_scores
 
     (tmp_path / "split").mkdir()
-    head = "user_id:token\titem_id:token\titem_id_list:token_seq\tlabel:float"
-    train = [f"{user}\ti{n}\ti{n + 1}\t1" for user in "abc" for n in range(1, 8)]
-    test = ["a\ti7\ti1 i2\t1", "a\ti5\ti1 i2\t0", "b\ti4\ti3\t1", "c\ti4\t\t0"]
+    head = "user_id:token\titem_id:token\titem_id_list:token_seq\tlabel:float\ttimestamp:float"
+    train = [f"{user}\ti{n}\ti{n + 1}\t1\t1" for user in "abc" for n in range(1, 8)]
+    test = ["a\ti7\ti1 i2\t1\t4", "a\ti5\ti1 i2\t0\t3", "b\ti4\ti3\t1\t2", "c\ti4\t\t0\t2"]
     for part, lines in (("train", train), ("valid", test), ("test", test)):
         (tmp_path / "split" / f"split.{part}.inter").write_text("\n".join([head, *lines]) + "\n")
     by_label = model == "DIN_IaCN"
-    columns = ["user_id", "item_id", "item_id_list", *(["label"] if by_label else [])]
+    columns = ["user_id", "item_id", "item_id_list", *more]
     given = {"data_path": str(tmp_path), "benchmark_filename": ["train", "valid", "test"], "protocol": None}
     given |= {**own_settings(model), "load_col": {"inter": columns}, "mlp_hidden_size": [8] if by_label else ...}
     ranked = {"eval_args": {"mode": "full", "order": "TO"}, "metrics": ["Hit"], "valid_metric": "Hit@3", "topk": [3]}
     by_value = {"eval_args": {"mode": "labeled", "order": "TO"}, "metrics": ["AUC"], "valid_metric": "AUC"}
     _, _, _, test, network = build(model, "split", **{**given, **(by_value if by_label else ranked)})
     give_other_weights(network)
-    clicked = [[], ["i1", "i2", "i7"], ["i3", "i4"]] if by_label else [["i4"], ["i1", "i2", "i5"], ["i3", "i4"]]
+    clicked = [[] if by_label else ["i4"], ["i1", "i2", newest], ["i3", "i4"]]
     wanted = scored(network, test.dataset, ["c", "a", "b"], clicked)
     found = full_sort_scores(test.dataset.token2id("user_id", ["c", "a", "b"]), network, test)
     assert found[:, 1:].allclose(wanted[:, 1:], atol=1e-6)
