@@ -21,6 +21,7 @@ class VectorizedDataset(SequentialDataset):
     """``SequentialDataset`` whose rows are read, numbered, indexed and split as arrays."""
 
     inter_feat: Any  # a DataFrame while RecBole reads, then rows of clicks
+    scales: dict[str, tuple[float, float]]  # smallest and largest value of the interactions' columns that are scaled
 
     def _load_feat(self, filepath, source):
         return atomic_files.load(self, filepath, source, as_categories=True)
@@ -52,6 +53,16 @@ class VectorizedDataset(SequentialDataset):
             self.field2id_token.setdefault(field, names)
             self.field2token_id.setdefault(field, numbering)
             feat[field] = ids
+
+    def _normalize(self):
+        """As in RecBole, and remembers by what the columns of interactions are scaled, so that later rows can be."""
+        scaled = self.float_like_fields if self.config["normalize_all"] else self.config["normalize_field"] or ()
+        self.scales = {
+            name: (float(np.min(self.inter_feat[name])), float(np.max(self.inter_feat[name])))
+            for name in scaled
+            if self.field2type.get(name) is FeatureType.FLOAT and name in self.inter_feat
+        }
+        super()._normalize()
 
     def _dataframe_to_interaction(self, data):
         """As in RecBole, but values are not copied one by one, and a benchmark file's lists are concatenated."""
