@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recbole.trainer import Trainer
 
 from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.training import vocabulary
 
 FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
@@ -58,6 +59,7 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
         "state_dict": model.state_dict(),
         "other_parameter": {},
         "optimizer": trainer.optimizer.state_dict(),
+        **vocabulary.recorded(trainer),
     }
     save(state, path)
 
