@@ -51,10 +51,12 @@ setup(
         "numpy",
         "pandas",
         "plotly",
+        "pyarrow",  # a bundle's tables
         "pydantic>=2.9",  # types and ranges of settings
         "annotated-types",  # ranges, as pydantic writes them
         "typing_extensions",
         "pyyaml",
+        "safetensors",  # a bundle's weights
         "scipy",
         "tabulate",
         "tqdm",
@@ -73,8 +75,7 @@ setup(
             "build",
             "hypothesis",
             "mypy",
-            "polars",  # these two for from_tables
-            "pyarrow",
+            "polars",  # for from_tables
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -106,9 +106,30 @@ class Training:
         load_best = self._is_decision_tree() and self.checkpoint is not None
         return self.trainer.evaluate(self.test_data, load_best_model=load_best, show_progress=progress)
 
-    def save(self, path: str) -> str:
+    def save(self, path: str, overwrite: bool = False) -> str:
+        """Write the model with its current weights as a bundle, a folder that needs no data and that
+        :func:`recbole_iacn.load` opens on any machine.
+
+        Args:
+            path: the folder; its parent is created.
+            overwrite: replace a bundle that is there already. Defaults to False.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigError: the folder cannot be written, or there is something already.
+        """
+        from recbole_iacn.bundle import folder
+
+        if self._is_decision_tree():
+            raise ConfigError(f"{self.config['model']}: a decision tree has no weights that a bundle could hold")
+        folder.write(path, self.config, self.dataset, self.model, overwrite)
+        return path
+
+    def save_checkpoint(self, path: str) -> str:
         """Write the model with its current weights to a checkpoint of plain values and tensors, which RecBole's
-        ``load_data_and_model`` reads. (To resume a training, use :attr:`checkpoint`.)
+        ``load_data_and_model`` reads where the data are. (To resume a training, use :attr:`checkpoint`.)
 
         Args:
             path: the file; its folder is created.

@@ -70,7 +70,7 @@ def test_recboles_function_loads_a_saved_model(settings, model):
     with torch.no_grad():
         for parameter in made.model.parameters():
             parameter.add_(0.25)
-    assert made.save("kept/model.pth") == "kept/model.pth"
+    assert made.save_checkpoint("kept/model.pth") == "kept/model.pth"
     kept = torch.load("kept/model.pth", weights_only=True)
     assert (kept["epoch"], kept["cur_step"]) == (0, made.trainer.cur_step)
     assert kept["best_valid_score"] == made.trainer.best_valid_score

@@ -109,7 +109,7 @@ class ModelChecks:
     def test_a_saved_model_is_the_same(self, training: Training, tmp_path: Path) -> None:
         from recbole_iacn.training.checkpoint import load_weights
 
-        path = training.save(str(tmp_path / "model.pth"))
+        path = training.save_checkpoint(str(tmp_path / "model.pth"))
         other = self.make(Path(training.config["data_path"]), seed=99)
         load_weights(other.model, path)
         rows = some_rows(training)

@@ -33,7 +33,7 @@ def save(state: dict[str, Any], path: str) -> None:
         state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
         path (str): the file.
     """
-    state = {**state, "recbole_iacn": FORMAT, "config": _plain(state["config"].final_config_dict)}
+    state = {**state, "recbole_iacn": FORMAT, "config": plain(state["config"].final_config_dict)}
     with replacing(path) as partial, open(partial, "wb") as file:
         torch.save(state, file)
 
@@ -92,7 +92,7 @@ def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """
     if checkpoint["recbole_iacn"] > FORMAT:
         raise ValueError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
-    return {**checkpoint, "config": _config(checkpoint["config"])}
+    return {**checkpoint, "config": config_of(checkpoint["config"])}
 
 
 def best_valid_result(path: str) -> dict[str, float] | None:
@@ -111,13 +111,21 @@ def best_valid_result(path: str) -> dict[str, float] | None:
     return state.get("best_valid_result") or None
 
 
-def _plain(value):
+def plain(value: Any) -> Any:
+    """A setting's value of plain types: dicts, lists, text and numbers; an enum of RecBole's as a dict that names it.
+
+    Args:
+        value: the value, or a dict of all settings.
+
+    Raises:
+        TypeError: it is of another type.
+    """
     if isinstance(value, Enum):
         return {"enum": type(value).__name__, "name": value.name}
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, torch.device):
         return str(value)
     if value is None or isinstance(value, str | int | float | bool):
@@ -137,14 +145,19 @@ def _live(value):
     return [_live(item) for item in value] if isinstance(value, list) else value
 
 
-def _config(plain):
+def config_of(settings: dict[str, Any]) -> Config:
+    """The settings as a Config, for this machine: one process, and its own device.
+
+    Args:
+        settings: a dict of plain values, made by :func:`plain`.
+    """
     from recbole.config import Config
 
     config = Config.__new__(Config)
     config.compatibility_settings()
     config._init_parameters_category()
     config.yaml_loader = config._build_yaml_loader()
-    config.final_config_dict = _live(plain)
+    config.final_config_dict = _live(settings)
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]

@@ -1,0 +1,232 @@
+"""Write a trained model as a bundle, and read it where its data are not.
+
+    bundle/
+      manifest.json         model, versions, SHA-256 of every other file
+      settings.json         the run's settings, without this machine's paths
+      columns.json          what each column is
+      vocabulary.parquet    tokens of each column, in the order of their ids
+      items.parquet         the table of items, in words
+      users.parquet         the table of users, where the data have one
+      weights.safetensors   the weights
+
+No file is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from recbole_iacn.bridge.registry import find_model
+from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.data.catalogue import Catalogue
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.training.checkpoint import config_of, plain
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+    from recbole.data.dataset import Dataset
+
+SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
+_FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
+_TRIED = 64  # rows whose scores a new bundle must repeat
+
+# Settings that name places or devices of the machine that trained.
+_OF_MACHINE = frozenset(
+    (
+        *("data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "local_rank", "world_size", "offset", "nproc"),
+        *("ip", "port", "single_spec", "dataset_save_path", "dataloaders_save_path", "valid_negatives_file"),
+        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle's content.
+
+    Attributes:
+        path: the folder.
+        manifest: its manifest.
+        settings: the settings of the run, plain values.
+        catalogue: columns, tokens, and the tables of items and users.
+        weights: the model's state, on the CPU.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    settings: dict[str, Any]
+    catalogue: Catalogue
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> Bundle:
+        """Read and check a bundle.
+
+        Args:
+            path: the folder.
+
+        Raises:
+            ConfigError: it is not a bundle, is of a later version, or is damaged.
+        """
+        folder = Path(path)
+        content = manifest.check(folder, _FILES)
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return cls(folder, content, settings, catalogue_tables.read(folder), load_file(folder / WEIGHTS))
+
+    def config(self, device: str | torch.device = "cpu") -> Config:
+        """The settings of the run, for this machine.
+
+        Args:
+            device: where the model is to be.
+        """
+        config = config_of({**dict.fromkeys(_OF_MACHINE), **self.settings, "device": "cpu"})
+        config["device"] = torch.device(device)
+        config["use_gpu"] = config["device"].type != "cpu"
+        return config
+
+    def model(self, device: str | torch.device = "cpu") -> nn.Module:
+        """The trained model, ready to score.
+
+        Args:
+            device: where it is to be.
+
+        Raises:
+            ConfigError: its class is not known here, or the weights are not those of the class.
+        """
+        model = build_model(self.config(device), self.catalogue)
+        load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
+        return model.eval()
+
+
+def build_model(config: Config, catalogue: Catalogue) -> Any:
+    """A model that is not trained, on ``config["device"]``.
+
+    Args:
+        config: final settings; they name the model.
+        catalogue: what it reads of the data.
+
+    Raises:
+        ConfigError: there is no such model here.
+    """
+    from recbole.utils import get_model
+
+    find_model(config["model"])
+    with torch.random.fork_rng(devices=[]):  # its initial weights are replaced, so they must not cost random numbers
+        model = get_model(config["model"])(config, catalogue.dataset(config))
+    return model.to(config["device"])
+
+
+def load_state(model: nn.Module, weights: dict[str, Tensor], what: str) -> None:
+    """Load weights; buffers that hold what a model has counted take the size that they had.
+
+    Args:
+        model: of the class that had them.
+        weights: its state.
+        what: for the message.
+
+    Raises:
+        ConfigError: they are not those of the class.
+    """
+    for name, buffer in list(model.named_buffers()):
+        if name in weights and weights[name].shape != buffer.shape:
+            owner, _, last = name.rpartition(".")
+            setattr(model.get_submodule(owner), last, torch.empty_like(weights[name], device=buffer.device))
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise ConfigError(f"{what} are not those of {type(model).__name__} as it is here ({first})") from None
+
+
+def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.Module, overwrite: bool = False) -> Path:
+    """Write a bundle, and compare the scores of the model that it gives with those of the one that was given.
+
+    Args:
+        path: the folder to make; its parent is created.
+        config: the settings of the run.
+        dataset: the data that the model was built with.
+        model: with the weights to write.
+        overwrite: replace a bundle that is there already.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: the folder cannot be written or is something else, or the model has a state that its
+            ``state_dict`` leaves out.
+    """
+    folder = Path(path)
+    check_target(folder, overwrite)
+    catalogue = Catalogue.of(dataset).to("cpu")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(folder) as partial:
+            partial.mkdir()
+            _write_files(partial, config, catalogue, model)
+            _compare(partial, dataset, model)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from None
+    return folder
+
+
+def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
+    """Reject a folder that may not be written, before any work.
+
+    Args:
+        path: the folder to make.
+        overwrite: replace a bundle that is there already.
+
+    Raises:
+        ConfigError: says why.
+    """
+    folder = Path(path)
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists() and not overwrite:
+        raise ConfigError(f"{folder}: exists already; name another folder, or replace a bundle with overwrite")
+    if folder.exists() and not ((folder / manifest.NAME).is_file() and (folder / WEIGHTS).is_file()):
+        raise ConfigError(f"{folder}: is not a bundle, so it is not replaced; name another folder")
+    parent = next(place for place in folder.absolute().parents if place.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise ConfigError(f"{folder}: {parent} is not a folder that can be written; name another folder")
+
+
+def _write_files(folder, config, catalogue, model):
+    settings = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
+    (folder / SETTINGS).write_text(json.dumps(plain(settings), indent=1) + "\n", encoding="utf-8")
+    catalogue_tables.write(catalogue, folder)
+    # safetensors takes no two names for one memory.
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod((folder / SETTINGS).stat().st_mode)  # safetensors lets only the owner read it
+    about = {"model": config["model"], "dataset": config["dataset"], "vocabulary": catalogue.digest()}
+    about |= {"items": catalogue.count(catalogue.item) - 1, "users": catalogue.count(catalogue.user) - 1}
+    manifest.make(folder, about)
+
+
+def _compare(folder: Path, dataset: Any, model: Any) -> None:
+    """A model may keep something outside its state, which the bundle would lack without a word."""
+    rows = dataset[list(range(min(_TRIED, len(dataset.inter_feat))))]
+    if len(rows) == 0:
+        return
+    restored: Any = Bundle.read(folder).model()
+    was_training, device = model.training, next(iter(model.state_dict().values())).device
+    with torch.no_grad():
+        before = model.eval().predict(rows.to(device)).cpu()
+        after = restored.predict(rows.to("cpu"))
+    model.train(was_training)
+    apart = float((before - after).abs().max())
+    if not apart <= 1e-4 * max(1.0, float(before.abs().max())):
+        raise ConfigError(
+            f"{type(model).__name__}: a bundle's scores would differ by {apart:.2g}, since the model keeps something "
+            "outside its state_dict; make it a buffer or a parameter"
+        )

@@ -1,0 +1,91 @@
+"""The list of a bundle's files with their digests, which is checked before any of them is read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.version import __version__
+
+FORMAT = 1
+NAME = "manifest.json"
+_PACKAGES = ("recbole", "torch", "numpy", "safetensors", "pyarrow")
+
+
+def make(folder: Path, about: dict[str, Any]) -> None:
+    """Write the manifest of the files that a folder has.
+
+    Args:
+        folder: the bundle; all other files are written already.
+        about: what else to record, such as the model's name.
+    """
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    content = {
+        "format": FORMAT,
+        **about,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {"recbole_iacn": __version__, "python": platform.python_version(), **versions},
+        "files": {path.name: _about(path) for path in sorted(folder.iterdir())},
+    }
+    (folder / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """Read a manifest, and reject a bundle that is not as it was written.
+
+    Args:
+        folder: the bundle.
+        wanted: the files that every bundle has.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ConfigError: not a bundle, of a later version, without a file, or with one that has changed.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        kind = (
+            "is a file; a checkpoint becomes a bundle by recbole-iacn bundle" if folder.is_file() else "there is none"
+        )
+        raise ConfigError(f"{folder}: must be the folder of a bundle, {kind}")
+    content = _read(folder)
+    if not isinstance(content.get("format"), int) or not isinstance(content.get("files"), dict):
+        raise ConfigError(f"{folder}: {NAME} is not that of a bundle; write one with Training.save")
+    if content["format"] > FORMAT:
+        by = content.get("versions", {}).get("recbole_iacn", "a later version")
+        raise ConfigError(
+            f"{folder}: a bundle of format {content['format']}, written by recbole_iacn {by}; this version "
+            f"({__version__}) reads format {FORMAT}: upgrade recbole_iacn"
+        )
+    for name in (*wanted, *content["files"]):
+        if name not in content["files"] or Path(name).name != name or not (folder / name).is_file():
+            raise ConfigError(f"{folder}: the file {name!r} is missing; copy the whole folder again")
+    for name, of_file in content["files"].items():
+        if _about(folder / name) != of_file:
+            raise ConfigError(f"{folder}: {name} is damaged (its SHA-256 is not that of {NAME}); copy the folder again")
+    return content
+
+
+def _read(folder):
+    try:
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{folder}: is not a bundle (no {NAME}); write one with Training.save") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder}: {NAME} cannot be read ({error}); copy the folder again") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _about(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}

@@ -1,0 +1,168 @@
+"""A bundle is the trained model, whole, and says so where it is not."""
+
+import json
+
+import pytest
+import torch
+
+import recbole_iacn
+from recbole_iacn.bundle import folder as bundles
+from recbole_iacn.bundle import manifest
+from recbole_iacn.bundle.folder import Bundle
+from recbole_iacn.data.catalogue import Catalogue
+from recbole_iacn.errors import ConfigError
+
+MODELS = ["DIN_IaCN", "WideDeep_IaCN", "MIND", "TiMiRec", "ItemNeighbours", "DIN"]
+
+
+@pytest.fixture
+def training(settings):
+    def make(model="DIN_IaCN", **changes):
+        return recbole_iacn.build(model, "tiny", config_dict=settings(**changes))
+
+    return make
+
+
+@pytest.fixture
+def saved(training, tmp_path):
+    path = tmp_path / "bundle"
+    training().save(str(path))
+    return path
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_scores_and_tables_come_back(training, tmp_path, model):
+    made = training(model)
+    made.save(str(tmp_path / "bundle"))
+    bundle = Bundle.read(tmp_path / "bundle")
+    rows = made.test_data._dataset[list(range(20))]
+    with torch.no_grad():
+        assert torch.equal(made.model.eval().predict(rows), bundle.model().predict(rows))
+    before = Catalogue.of(made.dataset)
+    assert bundle.catalogue.columns == before.columns
+    assert bundle.catalogue.digests() == before.digests()
+    for side in ("items", "users"):
+        ours, theirs = getattr(before, side), getattr(bundle.catalogue, side)
+        assert list(ours) == list(theirs)
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_no_path_of_the_machine_is_in_it(saved, data_path):
+    for name in ("settings.json", "columns.json", "manifest.json"):
+        assert str(data_path) not in (saved / name).read_text()
+    assert not [path for path in saved.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_a_changed_byte_is_named(saved):
+    for name in json.loads((saved / "manifest.json").read_text())["files"]:
+        content = (saved / name).read_bytes()
+        (saved / name).write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+        with pytest.raises(ConfigError, match=rf"bundle: {name} is damaged \(its SHA-256"):
+            Bundle.read(saved)
+        (saved / name).write_bytes(content)
+    Bundle.read(saved)
+
+
+def test_a_missing_file_is_named(saved):
+    (saved / "items.parquet").unlink()
+    with pytest.raises(ConfigError, match=r"the file 'items.parquet' is missing"):
+        Bundle.read(saved)
+
+
+def test_files_outside_are_not_read(saved):
+    content = json.loads((saved / "manifest.json").read_text())
+    content["files"]["../other"] = {"sha256": "", "bytes": 0}
+    (saved / "manifest.json").write_text(json.dumps(content))
+    (saved.parent / "other").write_text("")
+    with pytest.raises(ConfigError, match=r"'../other' is missing"):
+        Bundle.read(saved)
+
+
+def test_a_later_format_is_named(saved):
+    content = json.loads((saved / "manifest.json").read_text())
+    content["format"], content["versions"]["recbole_iacn"] = manifest.FORMAT + 1, "9.0"
+    (saved / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"format 2, written by recbole_iacn 9\.0.*upgrade recbole_iacn"):
+        Bundle.read(saved)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [("{", "cannot be read"), ("[]", "is not that of a bundle"), ("{}", "is not that of a bundle")],
+)
+def test_another_manifest_is_rejected(saved, content, message):
+    (saved / "manifest.json").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        Bundle.read(saved)
+
+
+def test_what_is_no_bundle_is_rejected(tmp_path):
+    with pytest.raises(ConfigError, match="must be the folder of a bundle, there is none"):
+        Bundle.read(tmp_path / "nothing")
+    (tmp_path / "model.pth").write_bytes(b"")
+    with pytest.raises(ConfigError, match="a checkpoint becomes a bundle by recbole-iacn bundle"):
+        Bundle.read(tmp_path / "model.pth")
+    with pytest.raises(ConfigError, match=r"is not a bundle \(no manifest.json\)"):
+        Bundle.read(tmp_path)
+
+
+def test_what_stands_there_is_replaced_only_if_it_is_a_bundle(training, saved, tmp_path):
+    made = training("MIND")
+    with pytest.raises(ConfigError, match="exists already"):
+        made.save(str(saved))
+    made.save(str(saved), overwrite=True)
+    assert Bundle.read(saved).settings["model"] == "MIND"
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.txt").write_text("…")
+    with pytest.raises(ConfigError, match="is not a bundle, so it is not replaced"):
+        made.save(str(tmp_path / "work"), overwrite=True)
+    with pytest.raises(ConfigError, match="is not a folder that can be written"):
+        made.save(str(tmp_path / "work" / "thesis.txt" / "bundle"))
+
+
+class Forgetful(recbole_iacn.MIND):
+    """Keeps a number outside its state."""
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.shift = torch.rand(1)
+
+    def predict(self, interaction):
+        return super().predict(interaction) + self.shift
+
+
+def test_a_state_outside_the_state_dict_is_found(training, tmp_path):
+    made = training(Forgetful)
+    made.model.shift += 1
+    with pytest.raises(ConfigError, match=r"Forgetful: a bundle's scores would differ by .* make it a buffer"):
+        made.save(str(tmp_path / "bundle"))
+    assert not (tmp_path / "bundle").exists() and not list(tmp_path.glob(".bundle*"))
+
+
+def test_a_class_that_is_not_known_is_named(saved):
+    bundle = Bundle.read(saved)
+    bundle.settings["model"] = "DINN_IaCN"
+    with pytest.raises(ConfigError, match=r"there is no 'DINN_IaCN'.*DIN_IaCN"):
+        bundle.model()
+
+
+def test_weights_of_another_shape_are_named(saved):
+    bundle = Bundle.read(saved)
+    bundle.settings["mlp_hidden_size"] = [5, 4]
+    with pytest.raises(ConfigError, match=r"weights.safetensors are not those of DIN_IaCN as it is here"):
+        bundle.model()
+
+
+def test_opening_draws_no_random_numbers(saved):
+    torch.manual_seed(3)
+    Bundle.read(saved).model()
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.rand(1))
+
+
+def test_the_padding_token_in_data_is_rejected(training, tmp_path):
+    made = training("MIND")
+    made.dataset.field2id_token["item_id"][5] = "[PAD]"
+    with pytest.raises(ConfigError, match=r"item_id: the token \[PAD\] is RecBole's padding"):
+        bundles.write(tmp_path / "bundle", made.config, made.dataset, made.model)
