@@ -205,6 +205,7 @@ def assemble(config: Config, log: bool = False) -> Training:
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
+    trainer.trained_on = loaders[0]._dataset  # whose tokens its checkpoints contain
     logger.info(whole)
     logger.info(network)
     report_unread(config, whole, network)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from recbole_iacn.data.catalogue import Catalogue
+from recbole_iacn.data.catalogue import Catalogue, digest_of
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.vocabulary_rows import VocabularyRows, vocabulary_rows
@@ -93,11 +93,11 @@ class Vocabulary:
         Raises:
             ConfigError: names the column, an example and the mend.
         """
-        catalogue = Catalogue.of(dataset)
-        here = catalogue.digests()
         for field, digest in self.digests.items():
-            if here.get(field) != digest:
-                difference = _difference(field, self.tokens(field), catalogue.tokens.get(field))
+            here = dataset.field2id_token.get(field)
+            here = None if here is None else np.asarray(here, dtype=str)
+            if here is None or digest_of(here) != digest:
+                difference = _difference(field, self.tokens(field), here)
                 raise ConfigError(
                     f"{path}: was trained on data that number {field} otherwise: {difference}. Move its weights over by "
                     f"token (recbole-iacn train --from {path}, or build(..., start_from={str(path)!r})), or load it "
