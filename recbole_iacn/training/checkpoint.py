@@ -64,6 +64,18 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
     save(state, path)
 
 
+def replace_entries(path: str, entries: dict[str, Any]) -> None:
+    """Add entries to a checkpoint of this package.
+
+    Args:
+        path (str): the file.
+        entries (dict): plain values; they replace those of the same name.
+    """
+    state = torch.load(path, "cpu", weights_only=True)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        torch.save({**state, **entries}, file)
+
+
 def load_weights(model: AbstractRecommender, path: str) -> None:
     """Load a checkpoint's weights into a model.
 

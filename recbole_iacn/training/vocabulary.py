@@ -65,7 +65,8 @@ class Vocabulary:
         tokens, digests = catalogue.own_tokens(), catalogue.digests()
         if rows is not None:
             read = {own_field(part.field, tokens) for part in rows}
-            tokens, digests = ({n: v for n, v in of.items() if n in read} for of in (tokens, digests))
+            tokens = {name: of for name, of in tokens.items() if name in read}
+            digests = {name: of for name, of in digests.items() if name in read}
         return cls(digests, rows, {name: _pack(of) for name, of in tokens.items()})
 
     def tokens(self, field: str) -> np.ndarray:
@@ -99,9 +100,9 @@ class Vocabulary:
             if here is None or digest_of(here) != digest:
                 difference = _difference(field, self.tokens(field), here)
                 raise ConfigError(
-                    f"{path}: was trained on data that number {field} otherwise: {difference}. Move its weights over by "
-                    f"token (recbole-iacn train --from {path}, or build(..., start_from={str(path)!r})), or load it "
-                    "over its own data in their former order"
+                    f"{path}: was trained on data that number {field} otherwise: {difference}. Move its weights over "
+                    f"by token (recbole-iacn train --from {path}, or build(..., start_from={str(path)!r})), or load "
+                    "it over its own data in their former order"
                 )
 
 
@@ -161,6 +162,18 @@ def load(path: str) -> dict[str, Any]:
     return state
 
 
+def settings_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a checkpoint, as plain values.
+
+    Args:
+        state: its content, as :func:`load` returns it.
+    """
+    from recbole_iacn.training.checkpoint import plain
+
+    config = state["config"]
+    return config if isinstance(config, dict) else plain(config.final_config_dict)
+
+
 def check_file(path: str, dataset: Dataset) -> None:
     """Reject a checkpoint whose data numbered the tokens otherwise; say if it does not record them.
 
@@ -176,8 +189,8 @@ def check_file(path: str, dataset: Dataset) -> None:
         vocabulary.check(dataset, path)
         return
     logging.getLogger(__name__).warning(
-        f"{path}: records no vocabulary, as those of version 0.5 and of RecBole do not; if these data are in another order than "
-        "those that it was trained on, its weights belong to other users and items"
+        f"{path}: records no vocabulary (RecBole or version 0.5 has written it); if these data are in another order "
+        "than those that it was trained on, its weights belong to other users and items"
     )
 
 

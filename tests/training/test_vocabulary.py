@@ -6,37 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from helpers import SHORT_RANKING
+from helpers import SHORT_RANKING, reverse_rows
 
-import recbole_iacn
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.training import vocabulary
-
-
-@pytest.fixture
-def place(data_path, tmp_path):
-    """A copy of the data that a test may change."""
-    shutil.copytree(data_path, tmp_path / "data")
-    return tmp_path / "data" / "tiny"
-
-
-@pytest.fixture
-def train(settings):
-    """Build a training on the copy; fit it unless told otherwise."""
-
-    def make(name="DIN_IaCN", fitted=True, **changes):
-        training = recbole_iacn.build(name, "tiny", config_dict=settings(data_path="data", epochs=1, **changes))
-        if fitted:
-            training.fit(verbose=False)
-        return training
-
-    return make
-
-
-def reorder(file):
-    """The same rows, the last first; their times decide, so they are the same data."""
-    header, *lines = file.read_text().splitlines()
-    file.write_text("\n".join([header, *reversed(lines)]) + "\n")
 
 
 def first_difference(field, before, after):
@@ -52,7 +25,7 @@ def test_data_in_another_order_are_rejected(train, place, name):
 
     first = train(name)
     kept = shutil.copy(first.checkpoint, "kept.pth")
-    reorder(place / "tiny.inter")
+    reverse_rows(place / "tiny.inter")
     other = train(name, fitted=False)
     number, one, another = first_difference("user_id", first.dataset, other.dataset)
     message = (
@@ -68,7 +41,7 @@ def test_data_in_another_order_are_rejected(train, place, name):
     assert all(torch.equal(value, other.model.state_dict()[name]) for name, value in before.items())
     with pytest.raises(ConfigError, match=message):
         load_data_and_model(kept)
-    reorder(place / "tiny.inter")
+    reverse_rows(place / "tiny.inter")
     _, model, *_ = load_data_and_model(kept)
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in first.model.state_dict().items())
 
@@ -80,7 +53,7 @@ def test_a_trainer_that_is_not_told_its_data_compares_when_it_trains(train, plac
 
     first = train()
     assert vocabulary.ENTRY in torch.load(first.checkpoint, weights_only=True)
-    reorder(place / "tiny.inter")
+    reverse_rows(place / "tiny.inter")
     other = train(fitted=False)
     trainer = get_trainer(other.config["MODEL_TYPE"], "DIN_IaCN")(other.config, other.model)
     trainer.resume_checkpoint(first.checkpoint)
