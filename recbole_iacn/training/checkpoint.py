@@ -140,10 +140,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, torch.device):
         return str(value)
+    if hasattr(value, "item"):  # a NumPy scalar; float64 is a float, too, and the safe loader takes neither
+        return value.item()
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if hasattr(value, "item"):  # a NumPy scalar
-        return value.item()
     raise TypeError(f"a checkpoint can't hold a config value of type {type(value).__name__}: {value!r}")
 
 
