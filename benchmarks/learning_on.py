@@ -9,6 +9,7 @@ Runs that ``--out`` has already are left out, so the command may be interrupted.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -80,53 +81,54 @@ def since(training, day):
 
 def run(data, work, out, models, seeds):
     """All runs that ``out`` does not have."""
-    import recbole_iacn
-    from recbole_iacn.data.protocol import Protocol, add_protocol
-
-    done = {(r["model"], r["seed"], r["k"], r["way"]) for r in map(json.loads, open(out))} if out.exists() else set()
+    done = set()
+    if out.exists():
+        for line in out.read_text().splitlines():
+            result = json.loads(line)
+            done.add((result["model"], result["seed"], result["k"], result["way"]))
     parts = {}
     for k in (0, *LATER):
         day = START + k * DAY
         parts[k] = shares(*cut(data, work / f"day{k}", day + TESTED * DAY), day)
-    for model in models:
-        for seed in seeds:
-            given = {**SETTINGS, "seed": seed, "data_path": str(work), "checkpoint_dir": str(work / "saved")}
-            bundle = work / f"{model}-{seed}"
+    for model, seed in itertools.product(models, seeds):
+        bundle = work / f"{model}-{seed}"
+        if (model, seed, 0, "anew") not in done or not bundle.exists():
+            training, result = one_run(work, parts[0], model, seed, 0, "anew")
+            training.save(str(bundle), overwrite=True)
+            add(out, result)
+        for k, way in itertools.product(LATER, WAYS):
+            if (model, seed, k, way) not in done:
+                add(out, one_run(work, parts[k], model, seed, k, way, bundle)[1])
 
-            def built(k, **more):
-                add_protocol("by_time", Protocol.scored({"RS": parts[k]}, group_by=None))
-                epochs = {"epochs": 1} if "start_from" in more else {}
-                return recbole_iacn.build(model, f"day{k}", config_dict={**given, **epochs}, **more)
 
-            def record(k, way, training, began):
-                seconds = time.process_time() - began
-                result = {"model": model, "seed": seed, "k": k, "way": way, "seconds": round(seconds, 1)}
-                result |= {
-                    "auc": round(float(training.test()["auc"]), 4),
-                    "epochs": len(training.trainer.train_loss_dict),
-                }
-                result |= {"rows": training.train_data.sample_size}
-                if training.started_from:
-                    result["columns"] = {name: vars(of) for name, of in training.started_from.columns.items()}
-                with open(out, "a") as file:
-                    file.write(json.dumps(result) + "\n")
+def one_run(work, part, model, seed, k, way, bundle=None):
+    """The training, and its result."""
+    import recbole_iacn
+    from recbole_iacn.data.protocol import Protocol, add_protocol
 
-            if (model, seed, 0, "anew") not in done or not bundle.exists():
-                training, began = built(0), time.process_time()
-                training.fit(verbose=False)
-                record(0, "anew", training, began)
-                training.save(str(bundle), overwrite=True)
-            for k in LATER:
-                for way in WAYS:
-                    if (model, seed, k, way) in done:
-                        continue
-                    training = built(k) if way == "anew" else built(k, start_from=str(bundle))
-                    if way == "new clicks":
-                        since(training, START - VALIDATED * DAY)
-                    began = time.process_time()
-                    if way != "as it is":
-                        training.fit(verbose=False)
-                    record(k, way, training, began)
+    add_protocol("by_time", Protocol.scored({"RS": part}, group_by=None))
+    given = {**SETTINGS, "seed": seed, "data_path": str(work), "checkpoint_dir": str(work / "saved")}
+    if way != "anew":
+        given["epochs"] = 1
+    start_from = None if way == "anew" else str(bundle)
+    training = recbole_iacn.build(model, f"day{k}", config_dict=given, start_from=start_from)
+    if way == "new clicks":
+        since(training, START - VALIDATED * DAY)
+    began = time.process_time()
+    if way != "as it is":
+        training.fit(verbose=False)
+    result = {"model": model, "seed": seed, "k": k, "way": way, "seconds": round(time.process_time() - began, 1)}
+    result["epochs"], result["rows"] = len(training.trainer.train_loss_dict), training.train_data.sample_size
+    result["auc"] = round(float(training.test()["auc"]), 4)
+    if training.started_from:
+        result["columns"] = {name: vars(of) for name, of in training.started_from.columns.items()}
+    return training, result
+
+
+def add(out, result):
+    """Write a run's line as soon as it ends."""
+    with open(out, "a") as file:
+        file.write(json.dumps(result) + "\n")
 
 
 def report(runs):

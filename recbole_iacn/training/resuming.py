@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +101,8 @@ def record_end(trainer: Any, path: str) -> None:
         path: its checkpoint, in this package's format.
     """
     last = max(trainer.train_loss_dict, default=trainer.start_epoch - 1)
-    replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
+    with contextlib.suppress(pickle.UnpicklingError):  # a trainer of the user's may write RecBole's format
+        replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
 def _check_kind(trainer, path):

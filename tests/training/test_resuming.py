@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -74,14 +75,14 @@ def test_a_finished_training_says_so_and_is_not_touched(settings, caplog):
     given = settings(epochs=2, learning_rate=0.01)
     first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
     best = first.fit(verbose=False)
-    before = open(first.checkpoint, "rb").read()
+    before = Path(first.checkpoint).read_bytes()
     again = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
     caplog.clear()
     assert not again.resume(first.checkpoint)
     said = [message for message in caplog.messages if "finished" in message]
     assert len(said) == 1 and "this training is finished: it has trained 2 of 2 epochs, the best epoch is" in said[0]
     assert again.fit(verbose=False) == best and again.test() == first.test()
-    assert open(first.checkpoint, "rb").read() == before
+    assert Path(first.checkpoint).read_bytes() == before
     more = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 3})
     assert more.resume(first.checkpoint)
 
@@ -141,7 +142,9 @@ def test_recboles_own_models(settings, caplog):
     given = settings(epochs=1)
     din = recbole_iacn.build("DIN", "tiny", config_dict=given)
     din.fit(verbose=False)
-    with pytest.raises(ConfigError, match="RecBole's own DIN cannot be resumed, .* train DIN_IaCN with iacn_mode: off"):
+    with pytest.raises(
+        ConfigError, match=r"RecBole's own DIN cannot be resumed, .* train DIN_IaCN with iacn_mode: off"
+    ):
         din.resume(din.checkpoint)
     given = {key: value for key, value in given.items() if key != "mlp_hidden_size"}
     given["load_col"] = SHORT_RANKING["load_col"]
