@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 DAY = 86_400
-START = int(pd.Timestamp("2000-07-15").timestamp())  # d
-LATER = (1, 7, 14, 28)  # k
+START = int(pd.Timestamp("2000-06-01").timestamp())  # d
+LATER = (1, 7, 28)  # k
 VALIDATED, TESTED = 2, 7  # days
 WAYS = {
     "as it is": "the model of day d, moved over by token",

@@ -63,7 +63,8 @@ def run(
         )
     if resume is not None and start_from is not None:
         raise ConfigError(
-            "resume, start_from: one goes on with the same data, the other starts on new ones; give one of them"
+            "resume, start_from (--resume, --from): one goes on with the same data, the other starts on new ones; "
+            "give one of them"
         )
     inputs = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
     inputs["begins"] = {"resume": resume, "start_from": start_from, "new_rows": new_rows}

@@ -167,6 +167,8 @@ class IaCNTrainer(Trainer):
         """
         try:
             super().resume_checkpoint(resume_file)
+        except ConfigError:  # of other data
+            raise
         except (KeyError, ValueError) as error:
             raise ConfigError(
                 f"{resume_file}: contains the state of another optimizer ({error}); set learner, clip_grad_norm, "

@@ -67,7 +67,7 @@ def test_the_command_resumes(settings, capsys):
     assert capsys.readouterr().err == "error: none.pth: there is no such file; name a checkpoint (.pth)\n"
     with pytest.raises(SystemExit):
         main([*flags, f"--resume={on['checkpoint']}", f"--from={on['checkpoint']}"])
-    assert "error: resume, start_from: one goes on with the same data" in capsys.readouterr().err
+    assert "error: resume, start_from (--resume, --from): one goes on with the same data" in capsys.readouterr().err
 
 
 @pytest.mark.slow
