@@ -25,15 +25,15 @@ def patch_trainer(module):
 
     @wrap(module.Trainer, "fit")
     def fit(original, trainer, train_data, *args, **kwargs):
-        trainer.trained_on = train_data._dataset
+        trainer.trained_on = getattr(train_data, "_dataset", None)
         path = vars(trainer).pop("_unchecked", None)
-        if path is not None:
+        if path is not None and trainer.trained_on is not None:
             vocabulary.check_file(path, trainer.trained_on)
         return original(trainer, train_data, *args, **kwargs)
 
     @wrap(module.Trainer, "resume_checkpoint")
     def resume_checkpoint(original, trainer, resume_file):
-        if hasattr(trainer, "trained_on"):
+        if getattr(trainer, "trained_on", None) is not None:
             vocabulary.check_file(resume_file, trainer.trained_on)
         else:  # it will be told by fit
             trainer._unchecked = resume_file
