@@ -1,8 +1,11 @@
 """Patches by which a checkpoint records the tokens behind its weights, and is loaded only over data that number them
 alike. See ``recbole_iacn.training.vocabulary``."""
 
+import contextlib
+
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.errors import ConfigError
 
 
 def patch_trainer(module):
@@ -37,13 +40,30 @@ def patch_trainer(module):
             vocabulary.check_file(resume_file, trainer.trained_on)
         else:  # it will be told by fit
             trainer._unchecked = resume_file
-        return original(trainer, resume_file)
+        with _one_line(resume_file):
+            return original(trainer, resume_file)
 
     @wrap(module.Trainer, "evaluate")
     def evaluate(original, trainer, eval_data, load_best_model=True, model_file=None, show_progress=False):
-        if eval_data and load_best_model and model_file:
-            vocabulary.check_file(model_file, eval_data._dataset)
-        return original(trainer, eval_data, load_best_model, model_file, show_progress)
+        if not (eval_data and load_best_model and model_file):
+            return original(trainer, eval_data, load_best_model, model_file, show_progress)
+        vocabulary.check_file(model_file, eval_data._dataset)
+        with _one_line(model_file):
+            return original(trainer, eval_data, load_best_model, model_file, show_progress)
+
+
+@contextlib.contextmanager
+def _one_line(path):
+    """Turn PyTorch's list of weights that do not fit into one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        first = str(error).strip().splitlines()[-1].strip()
+        raise ConfigError(
+            f"{path}: its weights do not fit ({first}); use the settings and the data that it was trained with"
+        ) from None
 
 
 def _save_with(entry, trainer, epoch, path):
@@ -83,6 +103,7 @@ def patch_load_data_and_model(module):
 
         module.create_dataset = create_checked
         try:
-            return original(model_file)
+            with _one_line(model_file):
+                return original(model_file)
         finally:
             module.create_dataset = create

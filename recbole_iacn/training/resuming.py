@@ -85,11 +85,7 @@ def resume(trainer: Any, path: str) -> bool:
             f"{path}: is resumed with other settings, so the result is not that of an uninterrupted training: "
             + ", ".join(changed)
         )
-    try:
-        trainer.resume_checkpoint(path)
-    except RuntimeError as error:
-        first = str(error).strip().splitlines()[-1].strip()
-        raise ConfigError(f"{path}: its weights do not fit this model ({first}); use the settings of then") from None
+    trainer.resume_checkpoint(path)
     return _goes_on(trainer, state, path)
 
 

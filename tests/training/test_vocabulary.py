@@ -97,6 +97,13 @@ def test_a_checkpoint_without_a_vocabulary_is_loaded_with_one_notice(train, plac
         train(fitted=False).trainer.resume_checkpoint("old.pth")
     said = [record.getMessage() for record in caplog.records if "old.pth" in record.getMessage()]
     assert len(said) == 1 and said[0].startswith("old.pth: records no vocabulary")
+    with open(place / "tiny.inter", "a") as file:
+        file.writelines(f"somebody\ti{item}\t{1_500_000_000 + item}\t5\n" for item in (1, 2, 3, 4))
+    with open(place / "tiny.user", "a") as file:
+        file.write("somebody\t1\n")
+    larger = train(fitted=False)
+    with pytest.raises(ConfigError, match=r"^old\.pth: its weights do not fit \(size mismatch for .* use the settings"):
+        larger.trainer.evaluate(larger.test_data, model_file="old.pth")
 
 
 def test_an_alias_has_the_tokens_of_its_column(build):
