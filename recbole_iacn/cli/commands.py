@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: download, prepare, train, bundle, experiment, search, report, doctor.
+"""The command ``recbole-iacn``: download, prepare, train, bundle, recommend, experiment, search, report, doctor.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -7,6 +7,7 @@
     recbole-iacn prepare rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
     recbole-iacn bundle saved/DIN_IaCN-….pth --out shop-model
+    recbole-iacn recommend shop-model --events events.csv --k 10 --out recommendations.parquet
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
@@ -19,7 +20,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import bundle, data, doctor, experiments
+from recbole_iacn.cli import bundle, data, doctor, experiments, recommend
 from recbole_iacn.errors import ConfigError
 
 
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bundle.bundle_parser(
         commands.add_parser("bundle", help="turn a checkpoint into a bundle, which needs no data", allow_abbrev=False)
+    )
+    recommend.recommend_parser(
+        commands.add_parser("recommend", help="the best items for every user of a table", allow_abbrev=False)
     )
     experiments.experiment_parser(
         commands.add_parser("experiment", help="carry out many runs described by one file", allow_abbrev=False)
