@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recbole_iacn.data.database import name as quoted
 from recbole_iacn.data.tables import cell_text as cells
 from recbole_iacn.data.tables.inputs import Table
+from recbole_iacn.data.tables.roles import find_key
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,13 +65,57 @@ def _written(source, name, cell, kind, wanted):
 
 def _check_numbers(base, source, name, written):
     cell = source.column(name)
-    text = f"{cell}::varchar"
-    row, value = base.execute(
-        f"select min(rowid), arg_min({text}, rowid) from raw_{source.what} "
-        f"where {written} is null and {cell} is not null and not {cells.is_missing(text)}"
-    ).fetchone()
+    row = base.execute(f"select min(rowid) from raw_{source.what} where {written} is null").fetchone()[0]
     if row is not None:
-        raise ConfigError(f"{source.place(row)}: {value[:60]!r} is not a number, which {name!r} must be; mend it")
+        value = base.execute(f"select {cell}::varchar from raw_{source.what} where rowid = {row}").fetchone()[0]
+        what = "is empty" if value is None else f"{value[:60]!r} is not a number"
+        raise ConfigError(f"{source.place(row)}: {name!r} {what}, and the model reads a number of every row; mend it")
+
+
+def take_users(
+    base: EventBase, path: Any, key: str | None, wanted: Wanted, catalogue: Catalogue, in_rows: Iterable[str] = ()
+) -> tuple[Table, list[str], dict[str, int]]:
+    """Read a table of users; afterwards there is the table ``about_users`` (line, user, and the columns by name).
+
+    Args:
+        base: the database.
+        path: the table; of a user's several rows the first counts.
+        key: the column of users, which is otherwise recognised.
+        wanted: the columns to read.
+        catalogue: their types.
+        in_rows: columns that another table has.
+
+    Returns:
+        The table, the columns that it has, and what was left out: the reason -> how many rows.
+
+    Raises:
+        ConfigError: a column or a cell is wrong; names file and line.
+    """
+    source = base.look("users", path)
+    key = find_key(source.title, source.names, "user", key, catalogue.user)
+    read = [name for name in wanted.all if name in source.names and name != key]
+    twice = [name for name in read if name in in_rows]
+    if twice:
+        raise ConfigError(f"users: {twice[0]!r} is also a column of the rows; remove it from {source.title}")
+    base.load(source, [key, *read])
+    base.check_ids(source, key)
+    columns = select_columns(base, source, read, catalogue)
+    cell = cells.cleaned(cells.id_text(source.column(key), source.type(key)))
+    base.execute(
+        f'create table about_users as select rowid as line, {cell} as "user"{as_query(columns)} from raw_users '
+        f"where rowid in (select min(rowid) from raw_users where {cell} is not null group by {cell})"
+    )
+    rows, people = base.execute(
+        "select (select count(*) from raw_users), (select count(*) from about_users)"
+    ).fetchone()
+    without = base.count_cells(source, f"{cell} is null")
+    if not people:
+        raise ConfigError(f"{source.title}: has no user")
+    left_out = {
+        f"rows of {source.title} without a user": without,
+        f"further rows of a user in {source.title}": rows - people - without,
+    }
+    return source, read, left_out
 
 
 def as_query(columns: dict[str, str]) -> str:
@@ -79,17 +124,24 @@ def as_query(columns: dict[str, str]) -> str:
 
 
 def values_of(batch: pa.RecordBatch, names: Sequence[str]) -> dict[str, Any]:
-    """The columns of a batch by name, as NumPy arrays or lists of lists.
+    """The columns of a batch by name: lists of text, of which an empty one is missing, arrays of numbers, or lists of
+    lists.
 
     Args:
         batch: rows of a query that ends with :func:`as_query`.
         names: of the columns.
     """
-    values = {}
+    from pyarrow.types import is_floating, is_large_list, is_list
+
+    values: dict[str, Any] = {}
     for name in names:
         column = batch.column(name)
-        is_list = str(column.type).startswith(("list", "large_list"))
-        values[name] = column.to_pylist() if is_list else column.to_numpy(zero_copy_only=False)
+        if is_list(column.type) or is_large_list(column.type):
+            values[name] = [[value or "" for value in cell or ()] for cell in column.to_pylist()]
+        elif is_floating(column.type):
+            values[name] = column.to_numpy()
+        else:
+            values[name] = ["" if value is None else value for value in column.to_pylist()]
     return values
 
 

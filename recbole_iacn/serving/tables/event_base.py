@@ -7,6 +7,7 @@ entries in their final order. The order of ``people`` is that of the users' firs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ class EventBase(TableBase):
 
     # --- Events -------------------------------------------------------------------------------------------------
 
-    def take(self, path: Any, options: Options, with_label: bool) -> EventAccount:
+    def take(self, path: Any, options: Options, with_label: bool, flags: str = "") -> EventAccount:
         """Read events.
 
         Args:
@@ -84,10 +85,18 @@ class EventBase(TableBase):
             options: which columns are user, item, time and label, and how they are read. ``time`` may be ``none``: a
                 user's rows are in their order.
             with_label: whether a column of labels is looked for, so that rows with label 0 are in no history.
+            flags: what stands before the names of the columns' options, for messages.
 
         Raises:
             ConfigError: a wrong option, file or cell; names it, and file and line.
         """
+        try:
+            return self._take(path, options, with_label)
+        except ConfigError as error:
+            message = re.sub(r"(^|--)(user|item|time)(?=[: ;,]|$)", rf"\1{flags}\2", str(error))
+            raise ConfigError(message) from None
+
+    def _take(self, path, options, with_label):
         source = self.look("events", path)
         in_order = (options.time or "").lower() == NONE and options.time not in source.names
         needed = ("user", "item") if in_order else ("user", "item", "time")
@@ -172,6 +181,10 @@ class EventBase(TableBase):
             "(select u, count(*) as n, (sum(count(*)) over (order by u))::bigint as stop from entries group by u)"
         )
         return unknown
+
+    def take_none(self) -> None:
+        """There are no histories: the table ``people`` is empty."""
+        self.execute('create table people (u bigint, "user" varchar, start bigint, stop bigint)')
 
     # --- What is read of it ---------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm import tqdm
 
+from recbole_iacn.data.database import name as quoted
 from recbole_iacn.data.tables import cell_text as cells
 from recbole_iacn.data.tables.options import Options, make_options
 from recbole_iacn.data.tables.roles import find_key
@@ -91,7 +92,7 @@ class _Work:
         self.recommender, self.base, self.options = recommender, base, options
         self.catalogue = recommender.catalogue
         self.account = TableAccount("recommendations", "users")
-        self.columns: dict[str, str] = {}
+        self.columns: list[str] = []
         self.has_users = False
         self.tokens = pa.array(self.catalogue.tokens[self.catalogue.item].astype(object), pa.string())
 
@@ -122,25 +123,13 @@ class _Work:
         if users is None:
             wanted.check_given({}, "--users U")
             return
-        base, self.has_users = self.base, True
-        source = base.look("users", users)
-        key = find_key(source.title, source.names, "user", self.options.user_key, self.catalogue.user)
-        read = [name for name in wanted.all if name in source.names]
-        wanted.check_given(read, source.title)
-        base.load(source, [key, *read])
-        base.check_ids(source, key)
-        self.columns = asked_columns.select_columns(base, source, read, self.catalogue)
-        cell = cells.cleaned(cells.id_text(source.column(key), source.type(key)))
-        base.execute(
-            f'create table asked as select min(rowid) as line, {cell} as "user" from raw_users '
-            f"where {cell} is not null group by 2"
+        self.has_users = True
+        source, self.columns, left_out = asked_columns.take_users(
+            self.base, users, self.options.user_key, wanted, self.catalogue
         )
-        rows, people = base.execute("select (select count(*) from raw_users), (select count(*) from asked)").fetchone()
-        without = base.count_cells(source, f"{cell} is null")
-        self.account.count(f"rows of {source.title} without a user", without)
-        self.account.count(f"further rows of a user in {source.title}", rows - people - without)
-        if not people:
-            raise ConfigError(f"{source.title}: has no user")
+        wanted.check_given(self.columns, source.title)
+        for reason, number in left_out.items():
+            self.account.count(reason, number)
 
     def histories(self, events: Any, folder: Path) -> HistoryFiles:
         """Read the events, and sort them."""
@@ -150,10 +139,10 @@ class _Work:
         asked_columns.check_times(self.recommender, taken)
         self.account.take(taken)
         if self.has_users:
-            self.account.count("events of other users", base.keep_users("asked"))
+            self.account.count("events of other users", base.keep_users("about_users"))
         base.count_people()
         query = "select count(*), count(*) filter (coalesce(start, 0) = coalesce(stop, 0)) from "
-        query += 'asked left join people using ("user")' if self.has_users else "people"
+        query += 'about_users left join people using ("user")' if self.has_users else "people"
         self.people, empty = base.execute(query).fetchone()
         self.account.rows = self.people
         self.account.count("users with an empty history", empty)
@@ -169,15 +158,15 @@ class _Work:
 
         query = 'select "user", start, stop from people order by u'
         if self.has_users:
+            columns = "".join(f", {quoted(name)}" for name in self.columns)
             query = (
-                f'select "user", coalesce(start, 0) as start, coalesce(stop, 0) as stop'
-                f"{asked_columns.as_query(self.columns)} from asked join (select rowid, * from raw_users) as r "
-                'on asked.line = r.rowid left join people using ("user") order by line'
+                f'select "user", coalesce(start, 0) as start, coalesce(stop, 0) as stop{columns} '
+                'from about_users left join people using ("user") order by line'
             )
         for batch in self.base.batches(query, rows):
             users, starts, stops = (batch.column(name) for name in ("user", "start", "stop"))
             ids, times = histories.gather(starts.to_numpy(), stops.to_numpy())
-            columns = asked_columns.values_of(batch, list(self.columns)) | {self.catalogue.user: users.to_pylist()}
+            columns = asked_columns.values_of(batch, self.columns) | {self.catalogue.user: users.to_pylist()}
             asked = self.recommender.rows_of_ids(
                 ids, stops.to_numpy() - starts.to_numpy(), times=times, columns=columns
             )
