@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.tables import asked_columns
 from recbole_iacn.serving.tables.event_base import EventBase
 from recbole_iacn.serving.tables.history_files import HistoryFiles
+from recbole_iacn.serving.tables.output_files import in_csv
 from recbole_iacn.serving.tables.score_options import ScoreOptions
 from recbole_iacn.serving.tables.table_account import TableAccount
 
@@ -255,7 +255,7 @@ class AskedRows:
         import pyarrow as pa
 
         self._written = ", ".join(
-            f"{_in_csv(self.source, name) if as_csv else self.source.column(name)} as {quoted(name or f'c{place}')}"
+            f"{in_csv(self.source, name) if as_csv else self.source.column(name)} as {quoted(name or f'c{place}')}"
             for place, name in enumerate(self.source.names)
         )
         empty = next(self.base.stream(f"select {self._written} from raw_rows limit 1", 1))
@@ -296,15 +296,3 @@ class AskedRows:
         if "user" in self.roles:
             columns[self.catalogue.user] = ["" if user is None else user for user in users]
         return Batch(asked.column("id").to_numpy(), users, starts, stops, columns, bool(self.own))
-
-
-def _in_csv(source, name):
-    """SQL for a column as CSV can hold it."""
-    cell, kind = source.column(name), source.type(name)
-    if re.fullmatch(r"VARCHAR|BOOLEAN|DATE|TIMESTAMP.*|U?(TINY|SMALL|BIG)?INT(EGER)?|FLOAT|DOUBLE", kind):
-        return cell
-    if kind.endswith("[]") and kind.count("[]") == 1:
-        return f"array_to_string({cell}, ' ')"
-    if re.match(r"DECIMAL|U?HUGEINT", kind):
-        return f"{cell}::varchar"
-    raise ConfigError(f"{source.title}: the cells of {name!r} are {kind}, which CSV cannot hold; write a .parquet file")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def writing(path: Path, schema: pa.Schema) -> Iterator[OutputFile]:
 
     Args:
         path: from :func:`check_output`.
-        schema: the table's columns; CSV holds no lists, see :func:`as_text`.
+        schema: the table's columns; CSV holds no lists, see :func:`in_csv`.
 
     Raises:
         ConfigError: the file cannot be written: the disk is full, or the folder is gone.
@@ -136,6 +138,26 @@ def writing(path: Path, schema: pa.Schema) -> Iterator[OutputFile]:
 def is_csv(path: Path) -> bool:
     """Whether a file is written as CSV."""
     return path.suffix.lower() == ".csv"
+
+
+def in_csv(source: Table, name: str) -> str:
+    """SQL for a column as CSV can hold it: a list becomes text with blanks between its values.
+
+    Args:
+        source: the table.
+        name: its column.
+
+    Raises:
+        ConfigError: CSV cannot hold it.
+    """
+    cell, kind = source.column(name), source.type(name)
+    if re.fullmatch(r"VARCHAR|BOOLEAN|DATE|TIMESTAMP.*|U?(TINY|SMALL|BIG)?INT(EGER)?|FLOAT|DOUBLE", kind):
+        return cell
+    if kind.endswith("[]") and kind.count("[]") == 1:
+        return f"array_to_string({cell}, ' ')"
+    if re.match(r"DECIMAL|U?HUGEINT", kind):
+        return f"{cell}::varchar"
+    raise ConfigError(f"{source.title}: the cells of {name!r} are {kind}, which CSV cannot hold; write a .parquet file")
 
 
 def _cast(array, kind):

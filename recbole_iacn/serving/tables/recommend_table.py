@@ -158,9 +158,9 @@ class _Work:
 
         query = 'select "user", start, stop from people order by u'
         if self.has_users:
-            columns = "".join(f", {quoted(name)}" for name in self.columns)
+            further = "".join(f", {quoted(name)}" for name in self.columns)
             query = (
-                f'select "user", coalesce(start, 0) as start, coalesce(stop, 0) as stop{columns} '
+                f'select "user", coalesce(start, 0) as start, coalesce(stop, 0) as stop{further} '
                 'from about_users left join people using ("user") order by line'
             )
         for batch in self.base.batches(query, rows):

@@ -37,8 +37,8 @@ def score_table(
 
     A row's history stands in the row (a column ``item_id_list``: a list, or text with blanks between the items, oldest
     first), or is all that its user clicked in ``events`` strictly before the row's time. Rows keep their order and
-    their columns; cells of a CSV file stay the text that they are. A row with an item that the model does not know has no
-    score.
+    their columns; cells of a CSV file stay the text that they are. A row with an item that the model does not know has
+    no score.
 
     Args:
         recommender: a trained model.
