@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from recbole_iacn.errors import ConfigError
+
 
 def output_arguments(parser: ArgumentParser) -> None:
     """Add the result's file, and limits."""
@@ -63,8 +65,21 @@ def answer(work: Callable[..., Any], given: Namespace, options: Sequence[str], *
 
     limits = Limits(given.memory, given.threads, given.batch_size, given.overwrite)
     limits.check()
+    _check_device(given.device)
     check_output(given.out, given.overwrite)
     recommender = load(given.bundle, given.device)
     chosen = {name: getattr(given, name) for name in options}
     account = work(recommender, out=given.out, limits=limits, **inputs, **chosen)
     print("\n".join(account.lines()))
+
+
+def _check_device(name):
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0].rstrip(".")
+        raise ConfigError(
+            f"device: {name!r} is not a device of this machine ({first}); leave it out for the CPU"
+        ) from None
