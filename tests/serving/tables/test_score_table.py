@@ -108,6 +108,18 @@ def test_a_history_is_read_once_for_rows_in_succession(recommender, events, monk
     np.testing.assert_allclose(pd.read_csv("grouped.csv")["score"], pd.read_csv("alone.csv")["score"], rtol=1e-5)
 
 
+def test_users_without_events_are_not_one_user(recommender, events):
+    """Their histories are empty, and what the model knows of them differs."""
+    ours = recommender("DIN_IaCN", user_fields=True)
+    events.to_csv("events.csv", index=False)
+    rows = pd.DataFrame({"user_id": ["u3", "u4", "u4", "u5"], "item_id": "i7"})
+    rows.to_csv("rows.csv", index=False)
+    score_table(ours, "rows.csv", "out.csv", events="events.csv")
+    scores = expected(ours, rows, [[]] * 4)
+    assert len(set(scores)) == 3
+    np.testing.assert_allclose(pd.read_csv("out.csv")["score"], scores, rtol=1e-5, atol=1e-6)
+
+
 def test_rows_without_times_see_all_events(recommender, rows, events):
     ours = recommender()
     rows.drop(columns="timestamp").to_csv("rows.csv", index=False)
