@@ -15,6 +15,8 @@ from recbole_iacn.errors import ConfigError
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
 
+INTERRUPTED = "Query interrupted"  # DuckDB's name for Ctrl-C
+
 
 class Database:
     """A temporary database; after :meth:`number_ids` it has the tables clicks (u, i, time, line and others), users
@@ -60,7 +62,7 @@ class Database:
         except self._failures as error:
             raise failure(error) from None
         except RuntimeError as error:
-            if str(error) == "Query interrupted":  # DuckDB's name for Ctrl-C
+            if str(error) == INTERRUPTED:
                 raise KeyboardInterrupt from None
             raise
 

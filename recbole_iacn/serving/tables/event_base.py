@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recbole_iacn.data.database import failure
+from recbole_iacn.data.database import INTERRUPTED, failure
 from recbole_iacn.data.tables import cell_text as cells
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.data.tables.intake import TableBase
@@ -217,7 +217,7 @@ class EventBase(TableBase):
             except self._failures as error:
                 raise failure(error) from None
             except (RuntimeError, OSError) as error:
-                if "nterrupt" in str(error):  # DuckDB's name for Ctrl-C
+                if INTERRUPTED in str(error):
                     raise KeyboardInterrupt from None
                 raise
 
