@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -15,6 +16,9 @@ from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.general import General
 from recbole_iacn.training import checkpoint as checkpoints
+
+if TYPE_CHECKING:
+    from recbole.data.dataset import Dataset
 
 
 def bundle_checkpoint(
@@ -47,9 +51,8 @@ def bundle_checkpoint(
     if data_path is not None:
         config["data_path"] = os.path.join(data_path, config["dataset"])
     dataset = _data_of(config, path)
-    catalogue = Catalogue.of(dataset)
-    _check_numbering(state, catalogue)
-    model = folder.build_model(config, catalogue)
+    _check_numbering(state, dataset, path)
+    model = folder.build_model(config, Catalogue.of(dataset))
     folder.load_state(model, state["state_dict"], f"{path}: the weights")
     return folder.write(out, config, dataset, model.eval(), overwrite)
 
@@ -115,5 +118,9 @@ def _data_of(config, path):
     return dataset
 
 
-def _check_numbering(state: dict[str, Any], catalogue: Catalogue) -> None:
-    """Reject data in which ids mean other tokens than in the training. (Checkpoints record that.)"""
+def _check_numbering(state: dict[str, Any], dataset: Dataset, path: Any) -> None:
+    """Reject data in which ids mean other tokens than in the training, as far as the checkpoint records that."""
+    logging.getLogger(__name__).warning(
+        f"{path}: records no vocabulary; if its data are in another order than in the training, its weights belong to "
+        "other users and items"
+    )

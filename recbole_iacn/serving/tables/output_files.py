@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 1 << 17  # of a row group of Parquet, which a reader takes as a whole
-_SPECIAL = '[",\r\n]|^$'  # what CSV puts between quotation marks
+_SPECIAL = '[",\r\n]'  # what CSV puts between quotation marks
 
 
 def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] = ()) -> Path:
@@ -168,17 +168,29 @@ def _cast(array, kind):
 
 
 def _append_csv(table, file):
-    """Cells are quoted where they must be, and then in the whole block of rows: Arrow's writer knows all or none."""
+    """Quotation marks where a cell needs them, as Python's csv writes it; Arrow's own writer puts them around all text
+    or around none."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyarrow import csv
 
-    texts = [
-        column for column in table.columns if pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    ]
-    special = any(pc.any(pc.match_substring_regex(column, _SPECIAL)).as_py() for column in texts)
-    options = csv.WriteOptions(include_header=False, quoting_style="needed" if special else "none")
-    csv.write_csv(table, file, options)
+    cells = [_csv_cells(column) for column in table.columns]
+    comma, end, nothing = (pa.scalar(text, pa.large_string()) for text in (",", "\n", ""))
+    lines = pc.binary_join_element_wise(*cells, comma, null_handling="replace", null_replacement="")
+    for chunk in pc.binary_join_element_wise(lines, nothing, end).chunks:
+        file.write(chunk.buffers()[2])
+
+
+def _csv_cells(column):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = column.cast(pa.large_string())
+    special = pc.match_substring_regex(column, _SPECIAL)
+    if not pc.any(special).as_py():
+        return column
+    mark, nothing = (pa.scalar(text, pa.large_string()) for text in ('"', ""))
+    quoted = pc.binary_join_element_wise(mark, pc.replace_substring(column, '"', '""'), mark, nothing)
+    return pc.if_else(special, quoted, column)
 
 
 def _quoted(name):

@@ -1,5 +1,6 @@
 """A result is whole or not there, and CSV is quoted where it must be."""
 
+import datetime as dt
 import os
 from pathlib import Path
 
@@ -32,10 +33,13 @@ def test_what_is_written_is_read_again(monkeypatch, name, rows):
         assert pq.ParquetFile(name).metadata.num_row_groups == {1: 8, 3: 4, 1000: 1}[rows]
 
 
-def test_csv_without_special_cells_has_no_quotes():
-    with writing(Path("out.csv"), pa.schema([("user", pa.string()), ("score", pa.float32())])) as file:
-        file.write([["a", "b"], [0.5, None]])
-    assert Path("out.csv").read_text() == "user,score\na,0.5\nb,\n"
+def test_csv_is_what_python_writes():
+    schema = pa.schema([("user", pa.string()), ("score", pa.float32()), ("ok", pa.bool_()), ("day", pa.date32())])
+    with writing(Path("out.csv"), schema) as file:
+        file.write([["a", None, 'b"'], [0.5, None, 1e-7], [True, False, None], [dt.date(2024, 5, 1), None, None]])
+        file.write([["x,y"], [-2.0], [None], [None]])
+    lines = ["user,score,ok,day", "a,0.5,true,2024-05-01", ",,false,", '"b""",1e-7,,', '"x,y",-2,,']
+    assert Path("out.csv").read_text() == "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
