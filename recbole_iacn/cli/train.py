@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     """Train a model according to a command line with RecBole's flags, which are checked first.
 
     The flags are ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset --resume --from
-    --new_rows``, and ``--key=value`` for every setting. Settings that lie beside the data,
+    --new_rows --bundle --overwrite``, and ``--key=value`` for every setting. Settings that lie beside the data,
     ``<data_path>/<dataset>/<dataset>.yaml``, are read below those of ``--config_files``, which are below the flags; one
     line says so, ``--no_dataset_yaml`` leaves them out. On a wrong setting, print one line and exit with code 2.
 
@@ -49,6 +49,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
         "--new_rows",
         help="with --from, what unknown users and items start from: mean (of those with the same features) or fresh",
     )
+    parser.add_argument("--bundle", metavar="DIR", help="write the model of the best epoch to this folder, as a bundle")
+    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     known, rest = parser.parse_known_args(arguments)
     given = vars(known)
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain
