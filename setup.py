@@ -74,7 +74,9 @@ setup(
             *SEARCH,
             "build",
             "hypothesis",
+            "ipykernel",
             "mypy",
+            "nbclient",  # runs the notebook of examples/
             "polars",  # for from_tables
             "pytest",
             "pytest-timeout",

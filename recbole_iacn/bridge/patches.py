@@ -174,8 +174,8 @@ PATCHES = (
     Patch(
         "recbole.utils.case_study",
         "scoring.patch_case_study",
-        "full_sort_scores and full_sort_topk reject users without a row of their own, or with several",
-        "they return fewer or more rows than users, so that a row is another user's",
+        "full_sort_scores and full_sort_topk answer for the users that were asked, after the newest click of each",
+        "rows are other users' where one has no row or several, and histories lack the click that is tested",
         issues=(848, 1140, 1169, 1178),
     ),
     # What makes RecBole know this package.
