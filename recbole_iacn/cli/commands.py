@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report, doctor.
+"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report, serve, doctor.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -9,6 +9,7 @@
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn serve BUNDLE --port 8000
     recbole-iacn doctor
 
 Each command imports the modules that it needs.
@@ -18,7 +19,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import data, doctor, experiments
+from recbole_iacn.cli import data, doctor, experiments, serve
 from recbole_iacn.errors import ConfigError
 
 
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
+    )
+    serve.serve_parser(
+        commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)
     )
     doctor.doctor_parser(
         commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)

@@ -1,20 +1,20 @@
 """The service as a FastAPI application."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.service import bodies
 from recbole_iacn.serving.service.answers import Answers
 from recbole_iacn.serving.service.batching import Batcher
-from recbole_iacn.serving.service.gate import Gate, Refusal
+from recbole_iacn.serving.service.gate import Gate, Refusal, as_bytes
 from recbole_iacn.serving.service.limits import Limits
 from recbole_iacn.serving.service.live import Live, Served
 from recbole_iacn.serving.service.meters import CONTENT_TYPE, Meters
@@ -72,7 +72,7 @@ def application(
 
     async def answer(body: bodies.Body) -> Response:
         body.check(limits)
-        return JSONResponse(await ask(body, len(body.histories)))
+        return _json(await ask(body, len(body.histories)))
 
     @app.post("/recommend", summary="The best items for each history")
     async def recommend(body: bodies.Recommend) -> Response:
@@ -105,19 +105,23 @@ def application(
             served = await anyio.to_thread.run_sync(live.reload)
         except ConfigError as error:
             raise Refusal(409, str(error)) from None
-        return JSONResponse({"status": "ok", **served.facts, "since": served.since})
+        return _json({"status": "ok", **served.facts, "since": served.since})
 
     return app
+
+
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(as_bytes(content), status, headers, "application/json")
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     keys = list(_BODIES[request.url.path].model_fields) if request.url.path in _BODIES else []
-    return JSONResponse({"error": bodies.wording(error.errors(), keys)}, 422)
+    return _json({"error": bodies.wording(error.errors(), keys)}, 422)
 
 
 def _wrong(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 422)
+    return _json({"error": str(error)}, 422)
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -127,4 +131,4 @@ def _refused(request: Request, error: Exception) -> Response:
         404: f"{request.url.path}: is not a path of this service; there are {', '.join(_PATHS)}",
         405: f"{request.method}: {request.url.path} does not take it",
     }.get(error.status_code, str(error.detail).lower())
-    return JSONResponse({"error": reason}, error.status_code, error.headers)
+    return _json({"error": reason}, error.status_code, error.headers)

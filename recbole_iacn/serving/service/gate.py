@@ -160,11 +160,16 @@ class _Gone(Exception):
 
 async def respond(send: Send, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
     """Send a response of JSON."""
-    body = json.dumps(content).encode()
+    body = as_bytes(content)
     fields = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     raw = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def as_bytes(content: Any) -> bytes:
+    """JSON in ASCII, which can hold any text, also what is not valid UTF-8."""
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 def _header(scope: MutableMapping[str, Any], name: bytes) -> bytes:

@@ -89,6 +89,7 @@ def run(app: "FastAPI", connection: socket.socket, grace: float = 30.0) -> None:
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="on",
