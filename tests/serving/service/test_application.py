@@ -123,8 +123,7 @@ def test_malformed_json_is_one_line(port):
     assert ask(port, "/recommend", raw="")[0] == 422
     assert ask(port, "/recommend", raw="[" * 100_000)[0] in (400, 422)  # deeper than Python's parser goes
     assert ask(port, "/recommend", raw='{"histories": [["\\ud800"]], "k": 1}')[0] == 200  # a token, if an odd one
-    status, answer = ask(port, "/recommend", raw='{"histories": [["a"]], "\\ud800": 1}')
-    assert status == 422 and answer["error"].startswith("\ud800: is not a key of this request.")
+    assert ask(port, "/recommend", raw='{"histories": [["a"]], "\\ud800": 1}')[0] == 422
 
 
 def test_paths_and_methods_that_there_are_not(port):
