@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import json
+import os
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -28,6 +30,7 @@ class HandMade:
     def __init__(self, boost=0.0):
         self.boost = boost
         self.catalogue = SimpleNamespace(item="item_id", tokens={"item_id": TOKENS})
+        self.items = TOKENS[1:]
         self.batches = []  # histories that were scored at once
         self.hold = None  # an event to wait for, where a test needs a slow model
         self.entered = threading.Semaphore(0)
@@ -79,7 +82,7 @@ class HandMade:
         if exclude_seen:
             scores[rows.seen_pairs()] = -torch.inf
         values, ids = scores.topk(k)
-        return ids, values
+        return ids.masked_fill(values == -torch.inf, 0), values
 
 
 def served(boost=0.0, bundle="first", recommender=None):
@@ -105,6 +108,17 @@ def running(app):
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def process(command, paths):
+    """A process that is ended with the block, however it ends; its standard output is text."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 def ask(port, path, body=None, token=None, method=None, headers=None, raw=None):

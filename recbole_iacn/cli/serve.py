@@ -24,6 +24,9 @@ def serve_parser(parser: ArgumentParser) -> None:
     parser.set_defaults(run=_serve)
     parser.add_argument("bundle", help="folder of the model that scores; read again on SIGHUP and POST /reload")
     parser.add_argument("--retriever", metavar="BUNDLE", help="a model whose interests find what the first one ranks")
+    parser.add_argument(
+        "--candidates", type=int, default=500, help="items per history that the retriever finds (default: %(default)s)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address, 0.0.0.0 for all of them (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8000, help="0 for any free one (default: %(default)s)")
     parser.add_argument(
@@ -65,5 +68,6 @@ def _serve(given: Namespace) -> None:
         given.device,
         given.threads,
         given.batch,
+        given.candidates,
         given.grace,
     )

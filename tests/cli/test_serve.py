@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
-from served import ask
+from served import ask, process
 
 import recbole_iacn
 from recbole_iacn.cli import main
@@ -80,18 +79,17 @@ def test_a_bundle_is_served_until_sigint(bundles, tmp_path):
     (tmp_path / "token").chmod(0o600)
     command = [sys.executable, "-c", "from recbole_iacn.cli import main; main()", "serve", str(bundles / "MIND")]
     command += ["--port", "0", "--token-file", str(tmp_path / "token"), "--max-k", "5"]
-    root = {"PYTHONPATH": str(Path(recbole_iacn.__file__).parents[1])}
     known = recbole_iacn.load(bundles / "MIND")
     histories = [known.items[:3].tolist(), [], [known.items[4], "nobody knows it"]]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | root) as process:
-        port = int(re.search(r":(\d+);", process.stdout.readline())[1])
+    with process(command, [Path(recbole_iacn.__file__).parents[1]]) as server:
+        port = int(re.search(r":(\d+);", server.stdout.readline())[1])
         got = ask(port, "/recommend", {"histories": histories, "k": 4}, TOKEN)[1]
         scores = ask(port, "/score", {"histories": histories, "items": known.items[:2].tolist()}, TOKEN)[1]["scores"]
         interests = ask(port, "/interests", {"histories": histories}, TOKEN)[1]["interests"]
         assert ask(port, "/recommend", {"histories": histories, "k": 6}, TOKEN)[0] == 422
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        assert process.stdout.read() == "ended\n"
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+        assert server.stdout.read() == "ended\n"
     table = known.recommend(histories, 4)
     assert got["unknown"] == {"item_id": 1}
     for number, row in enumerate(got["recommendations"]):

@@ -9,7 +9,6 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.interests import interests_of
 from recbole_iacn.serving.queries import Rows
 from recbole_iacn.serving.service import bodies
@@ -63,38 +62,45 @@ def _together(served: Served, several: list[Any]) -> list[Answer]:
 
 
 def _recommend(served: Served, several: list[bodies.Recommend]) -> list[dict[str, Any]]:
-    recommender = served.recommender
+    recommender, first = served.recommender, several[0]
     tokens = recommender.catalogue.tokens[recommender.catalogue.item]
-    first, most = several[0], max(body.k for body in several)
-    recommender.check_k(most, len(tokens) - 1 if first.among is None else len(set(first.among)))
-    parts = [recommender.rows(body.histories, body.times, body.users) for body in several]
-    rows = joined(parts)
-    unknown = [dict(part.unknown) for part in parts]
-    among = None
-    if first.among is not None:
-        among = recommender.ids_of(first.among)
-        for counts in unknown:
-            counts["among"] = int((among == 0).sum())
-        among = among[among != 0]
-    if served.pipeline is not None:
-        if among is not None:
-            raise ConfigError(
-                "among: a service with --retriever finds the candidates itself; use /score for given ones"
-            )
-        ids, scores = served.pipeline.best(rows, most, first.exclude_seen)
-    else:
-        ids, scores = recommender.best(rows, most, first.exclude_seen, among)
-    ids, scores = ids.cpu().numpy(), scores.cpu().numpy()
-    starts = np.cumsum([0, *(len(body.histories) for body in several)])
+    most = max(body.k for body in several)
+    served.check_k(most, first.among)
+    parts = [served.rows(body.histories, body.times, body.users) for body in several]
+    among = None if first.among is None else recommender.ids_of(first.among)
+    unknown = [_unknown(rows, among) for rows in parts]
+    if among is not None:
+        among = np.unique(among[among > 0])
+    rows = tuple(joined(of_model) for of_model in zip(*parts))
+    ids, scores = served.best(rows, most, first.exclude_seen, among)
+    ends = np.cumsum([len(body.histories) for body in several])
     return [
         {
             "recommendations": [
-                _listed(tokens, ids[row], scores[row], body.k) for row in range(starts[i], starts[i + 1])
+                _listed(tokens, ids[row, : body.k], scores[row, : body.k])
+                for row in range(end - len(body.histories), end)
             ],
-            "unknown": _above_zero(unknown[i]),
+            "unknown": counts,
         }
-        for i, body in enumerate(several)
+        for body, end, counts in zip(several, ends, unknown)
     ]
+
+
+def _listed(tokens: np.ndarray, ids: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """One history's recommendations; fewer than k where no more are left."""
+    there = ids > 0
+    return {"items": tokens[ids[there]].tolist(), "scores": scores[there].tolist()}
+
+
+def _unknown(rows: tuple[Rows, ...], among: np.ndarray | None) -> dict[str, int]:
+    """Tokens that are not known: by column, by the retriever's column, and among the items to choose from."""
+    *retriever, own = rows
+    counts = dict(own.unknown)
+    for other in retriever:
+        counts |= {f"retriever_{name}": count for name, count in other.unknown.items()}
+    if among is not None:
+        counts["among"] = int((among == 0).sum())
+    return _above_zero(counts)
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
@@ -127,12 +133,6 @@ def _end_to_end(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat(values) for name, values in columns.items()}
 
 
-def _listed(tokens: np.ndarray, ids: np.ndarray, scores: np.ndarray, k: int) -> dict[str, Any]:
-    """One history's recommendations; fewer than k where no more are left."""
-    there = np.isfinite(scores[:k]) & (ids[:k] > 0)
-    return {"items": tokens[ids[:k][there]].tolist(), "scores": scores[:k][there].tolist()}
-
-
 def _above_zero(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
@@ -161,9 +161,10 @@ def _score(served: Served, several: list[bodies.Score]) -> list[dict[str, Any]]:
 
 
 def _interests(served: Served, several: list[bodies.Interests]) -> list[dict[str, Any]]:
-    (body,), recommender = several, served.recommender
-    rows = recommender.rows(body.histories, body.times, body.users)
-    found = interests_of(recommender.model, rows, recommender.catalogue)
+    (body,) = several
+    model = served.recommender if served.pipeline is None else served.pipeline.retriever
+    rows = served.rows(body.histories, body.times, body.users)[0]
+    found = interests_of(model.model, rows, model.catalogue)
     return [
         {
             "interests": [

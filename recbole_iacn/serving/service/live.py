@@ -3,11 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.queries import Rows
 from recbole_iacn.serving.service.meters import Meters
 
 
@@ -19,13 +22,39 @@ class Served:
         recommender: the bundle's model.
         pipeline: retrieves candidates, which the recommender ranks; None where the recommender scores all items.
         facts: what tells a client which bundle answers: model, bundle (the start of the manifest's SHA-256), …
+        candidates: items per history that the pipeline's retriever finds.
         since: seconds since the epoch, when it was loaded.
     """
 
     recommender: Any
     pipeline: Any
     facts: dict[str, str]
+    candidates: int = 500
     since: float = field(default_factory=time.time)
+
+    def check_k(self, k: int, among: Sequence[object] | None) -> None:
+        """Raise ConfigError where there cannot be k recommendations."""
+        if self.pipeline is not None and k > self.candidates:
+            raise ConfigError(f"k: at most {self.candidates}, which the retriever finds (--candidates), got {k}")
+        whole = self.recommender.items if self.pipeline is None else self.pipeline.index
+        self.recommender.check_k(k, len(whole) if among is None else len(set(among)))
+
+    def rows(self, histories: Any, times: Any, users: Any) -> tuple[Rows, ...]:
+        """Histories as each model reads them; the one that scores is the last."""
+        if self.pipeline is not None:
+            return self.pipeline.rows(histories, times, users)
+        return (self.recommender.rows(histories, times, users),)
+
+    def best(
+        self, rows: tuple[Rows, ...], k: int, exclude_seen: bool, among: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of the k best items of each history, 0 where there are fewer, and their scores, shape (B, k) each."""
+        if self.pipeline is not None:
+            found = self.pipeline.best(*rows, k, exclude_seen, among, self.candidates)
+        else:
+            found = self.recommender.best(*rows, k, exclude_seen, among)
+        ids, scores = found
+        return ids.cpu().numpy(), scores.cpu().numpy()
 
 
 class Live:

@@ -11,26 +11,30 @@ from recbole_iacn.serving.recommender import load
 from recbole_iacn.serving.service.live import Served
 
 
-def opener(bundle: Path, retriever: Path | None = None, device: str = "cpu") -> Callable[[], Served]:
+def opener(
+    bundle: Path, retriever: Path | None = None, device: str = "cpu", candidates: int = 500
+) -> Callable[[], Served]:
     """A function that opens the bundles and tries them once; each call reads the folders anew.
 
     Args:
         bundle: the model that scores, and the whole service where there is no other.
         retriever: a second bundle, which finds the candidates that the first one ranks.
         device: of both models.
+        candidates: items per history that the retriever finds.
     """
 
     def open_bundles() -> Served:
-        recommender = load(bundle, device)
-        facts = _facts(recommender, bundle)
-        if retriever is None:
-            with contextlib.suppress(ConfigError):  # a model that wants columns beside the history tells each client so
-                recommender.best(recommender.rows([[]]), 1)
-            return Served(recommender, None, facts)
-        finder = load(retriever, device)
-        pipeline = type(recommender).pipeline(finder, recommender)
-        of_finder = {f"retriever_{name}": value for name, value in _facts(finder, retriever).items() if name != "items"}
-        return Served(recommender, pipeline, facts | of_finder)
+        recommender: Any = load(bundle, device)
+        served = Served(recommender, None, _facts(recommender, bundle))
+        if retriever is not None:
+            finder = load(retriever, device)
+            of_finder = {f"retriever_{name}": value for name, value in _facts(finder, retriever).items()}
+            served = Served(
+                recommender, recommender.pipeline(finder, recommender), served.facts | of_finder, candidates
+            )
+        with contextlib.suppress(ConfigError):  # a model that wants columns beside the history tells each client so
+            served.best(served.rows([[]], None, None), 1, True, None)
+        return served
 
     return open_bundles
 

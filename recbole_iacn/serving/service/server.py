@@ -36,6 +36,7 @@ def serve(
     device: str = "cpu",
     threads: int = 1,
     batch: int = 32,
+    candidates: int = 500,
     grace: float = 30.0,
 ) -> None:
     """Serve a bundle until SIGINT or SIGTERM; requests that have begun are answered first. SIGHUP reloads.
@@ -49,12 +50,18 @@ def serve(
         device (str): of the models.
         threads (int): of PyTorch, for the one request or batch that is answered at a time.
         batch (int): histories of different requests that the model reads at once.
+        candidates (int): items per history that the retriever finds.
         grace (float): seconds that requests have to end after a signal.
 
     Raises:
         ConfigError: a package is missing, the address cannot be had, or the bundle cannot be served.
     """
-    for name, value, least in (("threads", threads, 1), ("batch", batch, 1), ("grace", grace, 0)):
+    for name, value, least in (
+        ("threads", threads, 1),
+        ("batch", batch, 1),
+        ("candidates", candidates, 1),
+        ("grace", grace, 0),
+    ):
         if value < least:
             raise ConfigError(f"{name}: must be at least {least}, got {value}")
     try:
@@ -70,7 +77,7 @@ def serve(
 
     with closing(listen(host, port)) as connection:
         torch.set_num_threads(threads)
-        load = opener(Path(bundle), Path(retriever) if retriever is not None else None, device)
+        load = opener(Path(bundle), Path(retriever) if retriever is not None else None, device, candidates)
         app = application(load, secret, limits, batch, lambda: torch.set_num_threads(threads))
         _warn_of_open_door(connection, secret)
         run(app, connection, grace)

@@ -1,10 +1,8 @@
 """The service's process: its address, its signals. The model is the one of tests/served.py."""
 
-import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,7 +13,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("prometheus_client")
-from served import ask, wait_until
+from served import ask, process, wait_until
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.service.server import listen, serve
@@ -52,7 +50,7 @@ def test_a_missing_package_names_the_extra(package, monkeypatch):
         serve("bundle")
 
 
-@pytest.mark.parametrize("option", ["threads", "batch"])
+@pytest.mark.parametrize("option", ["threads", "batch", "candidates"])
 def test_options_of_0(option):
     with pytest.raises(ConfigError, match=f"^{option}: must be at least 1, got 0$"):
         serve("bundle", **{option: 0})
@@ -90,31 +88,30 @@ run(application(load), listen("127.0.0.1", 0))
 def test_signals_reload_and_end_without_a_lost_request(tmp_path):
     """A request that has begun is answered after SIGTERM, by the bundle with which it began."""
     tests = Path(__file__).parents[2]
-    paths = {"PYTHONPATH": os.pathsep.join([str(tests), str(tests.parent)])}
     command = [sys.executable, "-c", SCRIPT, str(tmp_path)]
     with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | paths) as process,
         ThreadPoolExecutor(1) as client,
+        process(command, [tests, tests.parent]) as server,
     ):
-        first = process.stdout.readline()
+        first = server.stdout.readline()
         assert first.startswith("serving model HandMade, bundle bundle 0, items 8 at http://127.0.0.1:"), first
         port = int(re.search(r":(\d+);", first)[1])
         bundle = lambda: ask(port, "/health")[1]["bundle"]  # noqa: E731
         answer = client.submit(ask, port, "/recommend", {"histories": [["a"]], "k": 1})
         wait_until((tmp_path / "entered").exists)
-        process.send_signal(signal.SIGHUP)
+        server.send_signal(signal.SIGHUP)
         wait_until(lambda: bundle() == "bundle 1")
         (tmp_path / "broken").touch()
-        process.send_signal(signal.SIGHUP)
-        assert process.stdout.readline() == "error: reload: OSError: half a bundle; bundle bundle 1 is still served\n"
+        server.send_signal(signal.SIGHUP)
+        assert server.stdout.readline() == "error: reload: OSError: half a bundle; bundle bundle 1 is still served\n"
         assert bundle() == "bundle 1"
-        process.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGTERM)
         wait_until(lambda: refused(port))
         (tmp_path / "go").touch()
         status, content = answer.result()
         assert (status, content["bundle"]) == (200, "bundle 0")
-        assert process.wait(20) == 0
-        assert process.stdout.read() == "ended\n"
+        assert server.wait(20) == 0
+        assert server.stdout.read() == "ended\n"
 
 
 def refused(port):
