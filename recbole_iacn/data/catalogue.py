@@ -79,7 +79,7 @@ class Catalogue:
             str(name): Column(
                 kind.value,
                 _value(dataset.field2source[name]),
-                int(dataset.field2seqlen[name]),
+                _longest(dataset.field2seqlen[name]),
                 _whole(dataset.field2bucketnum.get(name)),
                 name in hidden,
                 getattr(dataset, "scales", {}).get(name),
@@ -199,6 +199,11 @@ class WithoutRows(InterestAwareDataset):
 
 def _value(source):
     return getattr(source, "value", source)
+
+
+def _longest(length):
+    """Of a history of lists RecBole keeps two numbers: the history's entries, and a list's."""
+    return int(length[-1] if isinstance(length, tuple) else length)
 
 
 def _whole(number):
