@@ -115,19 +115,28 @@ def measure(given, histories, processes, ports):
         asyncio.run(load(port, bodies, 4, 1.0))  # warm
     result = {name: {} for name in ports}
     for clients in given.clients:
-        rounds = {name: [] for name in ports}
+        rounds, used = ({name: [] for name in ports} for _ in range(2))
         for _ in range(given.rounds):
             for name, port in ports.items():
+                before = cpu(processes[name])
                 rounds[name].append(asyncio.run(load(port, bodies, clients, given.seconds)))
+                used[name].append((cpu(processes[name]) - before) / len(rounds[name][-1]))
         for name, figures in rounds.items():
             result[name][clients] = {
                 "requests_per_second": round(statistics.median(len(some) / given.seconds for some in figures), 1),
                 "p50_ms": round(statistics.median(quantile(some, 0.5) for some in figures) * 1e3, 2),
                 "p99_ms": round(statistics.median(quantile(some, 0.99) for some in figures) * 1e3, 2),
+                "cpu_ms_per_request": round(statistics.median(used[name]) * 1e3, 2),
                 "rss_mb": round(psutil.Process(processes[name].pid).memory_info().rss / 1e6),
             }
             print(name, clients, result[name][clients], flush=True)
     return result
+
+
+def cpu(process):
+    """Seconds of all cores that a process has used. On a machine that others use, too, they vary less than the time."""
+    times = psutil.Process(process.pid).cpu_times()
+    return times.user + times.system
 
 
 async def load(port, bodies, clients, seconds):
@@ -167,14 +176,14 @@ def table(result):
     lines = [
         f"{result['dataset']}: {result['items']:,} items",
         "",
-        "| service | clients | requests per second | p50 | p99 | memory |",
-        "|---|---|---|---|---|---|",
+        "| service | clients | requests per second | p50 | p99 | CPU per request | memory |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, by_clients in result["services"].items():
         for clients, row in by_clients.items():
             lines.append(
                 f"| {name} | {clients} | {row['requests_per_second']:,} | {row['p50_ms']} ms | {row['p99_ms']} ms "
-                f"| {row['rss_mb']} MB |"
+                f"| {row['cpu_ms_per_request']} ms | {row['rss_mb']} MB |"
             )
     return "\n".join(lines)
 
