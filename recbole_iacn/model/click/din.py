@@ -104,7 +104,9 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         Returns:
             tuple: users (B, fields * D), table (U, fields * D) and place, of item_idx's shape.
         """
-        if self.training or torch.is_grad_enabled() or 8 * item_idx.numel() < len(self.item_feat):
+        if self.training or torch.is_grad_enabled():
+            return self._tables(user_idx, item_idx)
+        if 8 * item_idx.numel() < len(self.item_feat) and not self._is_kept():
             return self._tables(user_idx, item_idx)
         users, _, _ = self._tables(user_idx, item_idx.flatten()[:1])
         return users, self._whole_catalogue(), item_idx
@@ -115,14 +117,19 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         return super().train(mode)
 
     def _whole_catalogue(self):
-        """The vectors of all items, kept through an evaluation: they cost as much as a few batches' distinct items, and
-        these need not be searched for."""
-        version = [parameter._version for parameter in self.parameters()]
-        if self._catalogue[0] != version:
+        """The vectors of all items, kept through an evaluation and while a model serves: they cost as much as a few
+        batches' distinct items, and these need not be searched for."""
+        if not self._is_kept():
             items = torch.arange(len(self.item_feat), device=self.device)
             _, table, _ = self._tables(items[:1], items)
-            self._catalogue = version, table
+            self._catalogue = self._version(), table
         return self._catalogue[1]
+
+    def _is_kept(self):
+        return self._catalogue[0] is not None and self._catalogue[0] == self._version()
+
+    def _version(self):
+        return [parameter._version for parameter in self.parameters()]
 
     def _tables(self, user_idx, item_idx):
         sparse, dense, place = self._distinct(user_idx, item_idx)
