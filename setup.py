@@ -33,6 +33,9 @@ TABLES = ["duckdb"]
 # For Amazon's dumps also faster JSON and gzip than the standard library's.
 AMAZON = [*TABLES, "isal", "orjson"]
 
+# For Recommender.pipeline: the index of item vectors.
+SERVE = ["faiss-cpu"]
+
 setup(
     name="recbole_iacn",
     version=VERSION,
@@ -66,12 +69,14 @@ setup(
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
+        "serve": SERVE,
         "tables": TABLES,
         "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,
             *PICTURES,
             *SEARCH,
+            *SERVE,
             "build",
             "hypothesis",
             "mypy",
