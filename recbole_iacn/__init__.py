@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a checker knows what __getattr__ imports when it is asked f
     from recbole_iacn.model.extractors import add_extractor
     from recbole_iacn.model.retrieval.base import InterestRecommender
     from recbole_iacn.quick_start import run
+    from recbole_iacn.serving.recommender import Recommender, load
     from recbole_iacn.training.metrics import add_metric
 
 # What is public, and where it lives; each is imported when it is asked for.
@@ -28,6 +29,7 @@ _PUBLIC = {
     "AuxiliaryTask": "model.click.task",
     "InterestRecommender": "model.retrieval.base",
     "Protocol": "data.protocol",
+    "Recommender": "serving.recommender",
     "Training": "building",
     "add_extractor": "model.extractors",
     "add_metric": "training.metrics",
@@ -35,6 +37,7 @@ _PUBLIC = {
     "add_task": "model.click.task",
     "build": "building",
     "interest_aware": "model.click.backbones",
+    "load": "serving.recommender",
     "register": "bridge.registry",
     "run": "quick_start",
 }
@@ -43,6 +46,7 @@ __all__ = [
     "ConfigError",
     "InterestRecommender",
     "Protocol",
+    "Recommender",
     "Training",
     "__version__",
     "add_extractor",
@@ -51,6 +55,7 @@ __all__ = [
     "add_task",
     "build",
     "interest_aware",
+    "load",
     "register",
     "run",
 ]

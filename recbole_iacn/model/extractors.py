@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from torch import nn
+from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import extractors
@@ -17,7 +17,8 @@ def add_extractor(name: str, extractor: type[nn.Module]) -> type[nn.Module]:
         name: its name in settings.
         extractor: a module that is made by ``extractor(embedding_size, num_interests, max_length)`` and called with
             embedded behaviours (B, L, D), histories oldest first and padded on the right, and their mask (B, L). It
-            returns interests (B, K, D) and the mask of those that the user has (B, K).
+            returns interests (B, K, D) and the mask of those that the user has (B, K). If its ``forward`` takes
+            ``return_couplings``, it can also say which interest a behaviour belongs to (:func:`couplings_of`).
 
     Returns:
         The extractor.
@@ -35,3 +36,28 @@ def add_extractor(name: str, extractor: type[nn.Module]) -> type[nn.Module]:
         ) from None
     extractors.add(name, extractor)
     return extractor
+
+
+def couplings_of(extractor: nn.Module, behaviors: Tensor, mask: Tensor) -> Tensor:
+    """How much each behaviour belongs to each interest.
+
+    Args:
+        extractor: any extractor; one that is not this package's may have one interest, or return couplings like ours
+            (:mod:`recbole_iacn.nn.extractor`).
+        behaviors: embedded histories, shape (B, L, D).
+        mask: True where a behaviour is real, shape (B, L).
+
+    Returns:
+        Shape (B, L, K); at each real position they add up to 1 over K, and at padding they are 0.
+
+    Raises:
+        ConfigError: the extractor has several interests and does not return couplings.
+    """
+    if "return_couplings" in inspect.signature(extractor.forward).parameters:
+        return extractor(behaviors, mask, return_couplings=True)[2]
+    if extractor(behaviors, mask)[0].shape[1] == 1:
+        return mask.unsqueeze(2).to(behaviors.dtype)
+    raise ConfigError(
+        f"extractor: {type(extractor).__name__} does not tell which interest a click belongs to; let its forward take "
+        "return_couplings and return couplings (B, L, K) as a third result"
+    )

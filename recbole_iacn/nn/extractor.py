@@ -1,7 +1,9 @@
 """From a history to K interests: the extractors of the multi-interest family.
 
 Every extractor is called with embedded behaviours (B, L, D) and their mask (B, L), histories oldest first and padded on
-the right, and returns interests (B, K, D) and the mask of those that the user has (B, K). The same holds for
+the right, and returns interests (B, K, D) and the mask of those that the user has (B, K). With
+``return_couplings=True`` it also returns how much each behaviour belongs to each interest, (B, L, K): this adds up to 1
+over K at each real position, and is 0 at padding. The same holds for
 :class:`recbole_iacn.nn.capsule.BehaviorToInterestRouting`.
 """
 
@@ -41,15 +43,16 @@ class MeanInterest(nn.Module):
         super().__init__()
         self.output = nn.Linear(embedding_size, embedding_size)
 
-    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
         """Extract; see the module's description.
 
         Returns:
-            tuple: interests (B, 1, D) and interest mask (B, 1).
+            tuple: interests (B, 1, D) and interest mask (B, 1); couplings of 1, if asked for.
         """
         real = mask.unsqueeze(2).to(behaviors.dtype)
         mean = (behaviors * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
-        return _every(self.output(mean).unsqueeze(1))
+        found = _every(self.output(mean).unsqueeze(1))
+        return (*found, real) if return_couplings else found
 
 
 class SelfAttentiveInterests(nn.Module):
@@ -92,11 +95,12 @@ class SelfAttentiveInterests(nn.Module):
         self.positions = positions
         self.block = block
 
-    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
         """Extract; see the module's description.
 
         Returns:
-            tuple: interests (B, K, D) and interest mask (B, K), all True.
+            tuple: interests (B, K, D) and interest mask (B, K), all True; if asked for, couplings: the weights A of a
+            behaviour in the K means, divided by their sum.
         """
         places = None if self.position_embedding is None else self.position_embedding(positions_from_now(mask))
         if places is not None and self.positions == "values":
@@ -105,7 +109,11 @@ class SelfAttentiveInterests(nn.Module):
             behaviors = self.block(behaviors, mask, places)
         scores = self.scores(self.hidden(behaviors if places is None else behaviors + places).tanh())
         scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
-        return _every(scores.softmax(dim=1).transpose(1, 2) @ behaviors)
+        found = _every(scores.softmax(dim=1).transpose(1, 2) @ behaviors)
+        if not return_couplings:
+            return found
+        # By logarithms, since the weights of an old behaviour may all be smaller than the smallest number.
+        return *found, scores.log_softmax(dim=1).softmax(dim=2) * mask.unsqueeze(2)
 
 
 class PositionalRouting(nn.Module):
@@ -130,11 +138,12 @@ class PositionalRouting(nn.Module):
         nn.init.normal_(self.maps, std=embedding_size**-0.5)
         self.iterations = iterations
 
-    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
         """Extract; see the module's description.
 
         Returns:
-            tuple: interests (B, K, D) and interest mask (B, K), all True.
+            tuple: interests (B, K, D) and interest mask (B, K), all True; the couplings of the last iteration, if asked
+            for.
         """
         # Positions are counted from the newest, so that a behaviour keeps its map as the padding changes.
         aligned, real = _newest_first(behaviors, mask)
@@ -147,6 +156,8 @@ class PositionalRouting(nn.Module):
             interests = squash(torch.einsum("bkl,bkle->bke", couplings, routed))
             if remaining:
                 logits = logits + torch.einsum("bke,bkle->bkl", interests, routed)
+        if return_couplings:
+            return *_every(interests), _newest_first(couplings.transpose(1, 2), mask)[0] * mask.unsqueeze(2)
         return _every(interests)
 
 

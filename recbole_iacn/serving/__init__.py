@@ -1,1 +1,1 @@
-"""A trained model that one can use."""
+"""A trained model in use: scores, recommendations and interests for histories of tokens."""

@@ -42,8 +42,7 @@ def test_it_is_made_of_the_models_sizes_and_asked(build):
     real = (history != 0).unsqueeze(2)
     wanted = (embed(history) * real).sum(dim=1) / real.sum(dim=1)
     assert active.shape == (4, 1) and torch.allclose(interests[:, 0], wanted, atol=1e-6)
-    with pytest.raises(ConfigError, match="iacn_extractor: couplings exist for routing only"):
-        model.couplings(rows)
+    assert torch.equal(model.couplings(rows), real.float())  # all clicks belong to the one interest
 
 
 @pytest.mark.parametrize(

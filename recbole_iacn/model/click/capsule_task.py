@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.click.task import AuxiliaryTask
+from recbole_iacn.model.extractors import couplings_of
 from recbole_iacn.names import extractors
-from recbole_iacn.nn import BehaviorToInterestRouting, InterestAwareNetwork, expected_log_count
+from recbole_iacn.nn import InterestAwareNetwork, expected_log_count
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -112,10 +113,8 @@ class CapsuleTask(AuxiliaryTask):
 
     def couplings(self, model: InterestAware, batch: Interaction) -> Tensor:
         """Which interest each behaviour belongs to, shape (B, L, K)."""
-        extractor, history = self.network.extractor, batch[model.ITEM_SEQ]
-        if not isinstance(extractor, BehaviorToInterestRouting):
-            raise ConfigError("iacn_extractor: couplings exist for routing only; this model has another extractor")
-        return extractor(model.item_tables.auxiliary(history), history != 0, return_couplings=True)[2]
+        history = batch[model.ITEM_SEQ]
+        return couplings_of(self.network.extractor, model.item_tables.auxiliary(history), history != 0)
 
     def _profile(self, user_ids):
         if not self.profile_fields:

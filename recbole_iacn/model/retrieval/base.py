@@ -11,6 +11,7 @@ from recbole.utils import InputType
 from torch import Tensor, nn
 
 from recbole_iacn import parallel
+from recbole_iacn.model.extractors import couplings_of
 from recbole_iacn.nn.lookup import look_up
 
 if TYPE_CHECKING:
@@ -77,6 +78,21 @@ class InterestRecommender(SequentialRecommender):
         """
         return *self.interests(interaction), self.embed
 
+    def couplings(self, interaction: Interaction) -> Tensor:
+        """How much each behaviour of a history belongs to each interest.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history.
+
+        Returns:
+            torch.Tensor: shape (B, L, K); at each real position they add up to 1 over K, and at padding they are 0.
+
+        Raises:
+            ConfigError: the extractor is the user's, and does not return couplings.
+        """
+        history = interaction[self.ITEM_SEQ]
+        return couplings_of(self.extractor, self.embed(history), history != 0)
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameters as an optimizer takes them: biases have no weight decay."""
         named = list(self.named_parameters())
@@ -125,6 +141,20 @@ class InterestRecommender(SequentialRecommender):
         users, active = self.users(interaction)
         scores = (users @ self.embed(interaction[self.ITEM_ID]).unsqueeze(2)).squeeze(2)
         return scores.masked_fill(~active, -torch.inf).amax(dim=1)
+
+    def candidate_scores(self, interaction: Interaction, items: Tensor) -> Tensor:
+        """The scores of each row's own candidates.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history, B of them.
+            items (torch.LongTensor): item ids, shape (B, N).
+
+        Returns:
+            torch.Tensor: shape (B, N).
+        """
+        users, active = self.users(interaction)
+        users = torch.where(active.unsqueeze(2), users, users[:, :1])
+        return (self.embed(items) @ users.transpose(1, 2)).amax(dim=2)
 
     @torch.no_grad()
     def full_sort_predict(self, interaction: Interaction) -> Tensor:

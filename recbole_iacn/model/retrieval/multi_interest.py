@@ -65,9 +65,9 @@ class _Widened(nn.Module):
         self.routing = routing
         self.h_layer = nn.Sequential(nn.Linear(size, 4 * size), nn.ReLU(), nn.Linear(4 * size, size))
 
-    def forward(self, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        interests, active = self.routing(behaviors, mask)
-        return self.h_layer(interests), active
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
+        interests, *others = self.routing(behaviors, mask, return_couplings)
+        return self.h_layer(interests), *others
 
 
 class ComiRec(InterestRecommender):

@@ -42,6 +42,10 @@ class TiSASRec(InterestRecommender):
             config["dropout_prob"],
         )
 
+    def couplings(self, interaction: Interaction) -> Tensor:
+        """1 at each real position, shape (B, L, 1): there is one interest."""
+        return (interaction[self.ITEM_SEQ] != 0).unsqueeze(2).float()
+
     def extract(self, interaction: Interaction, behaviors: Tensor) -> tuple[Tensor, Tensor]:
         mask = interaction[self.ITEM_SEQ] != 0
         intervals = personal_intervals(interaction[self.ELAPSED], mask, self.time_span)

@@ -1,0 +1,289 @@
+"""A trained model that answers: scores, recommendations, vectors and interests for histories of tokens."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from recbole_iacn.bundle.folder import Bundle
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving import newcomers
+from recbole_iacn.serving.given import tokens_of
+from recbole_iacn.serving.interests import Interests, interests_of, user_vectors_of, vectors_of_items
+from recbole_iacn.serving.queries import Queries, Rows
+from recbole_iacn.serving.scoring import Scoring
+
+
+def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Recommender:
+    """Open a bundle.
+
+    Args:
+        path: the folder that :meth:`recbole_iacn.Training.save` or ``recbole-iacn train --bundle`` has written.
+        device: where the model is to be. Defaults to the CPU.
+
+    Returns:
+        The trained model, ready to be asked.
+
+    Raises:
+        ConfigError: the folder is not a bundle, is damaged, or was written by a later version.
+    """
+    return Recommender(Bundle.read(path), device)
+
+
+class Recommender:
+    """A trained model with its vocabulary. It answers for anybody: users that it knows, new ones, empty histories.
+
+    Every method takes ``histories``: a list with a list of item tokens for each of B users, oldest first; or a table
+    (pandas, Polars, Arrow) with a row per click and columns named as in the training's data, sorted by time if it has
+    times. A model reads the newest L clicks of a history. What else a model may read:
+
+    - ``times``: a list of numbers beside each history, for a model that reads times (TiSASRec); a table has them.
+    - ``users``: a list of B user tokens; or a table, or a dict of columns, with B rows of what the model reads of users
+      and of the context of the question. By default everybody is a new user. In a table of histories the column of
+      users says who they are.
+
+    Tokens that the model does not know are left out (items), taken for new (users) or for missing (other columns); one
+    line of the log counts them. A new user has the mean vector of all users, where a model has a vector per user.
+
+    An object answers one caller at a time; threads share it by a lock of theirs.
+
+    Args:
+        bundle: what a training has left.
+        device: where the model is to be.
+
+    Attributes:
+        model (recbole.model.abstract_recommender.AbstractRecommender): the model, in evaluation mode.
+        config (recbole.config.Config): its settings.
+        catalogue (Catalogue): its columns, tokens and tables.
+        manifest (dict): versions, and what the bundle is of.
+        items (numpy.ndarray): the tokens of all items, in the order of their ids from 1, shape (N,).
+    """
+
+    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
+        self.manifest, self.catalogue = bundle.manifest, bundle.catalogue
+        self.config: Any = bundle.config(device)
+        self.model: Any = bundle.model(device)
+        newcomers.settle(self.model, self.config, self.catalogue)
+        self.items = self.catalogue.tokens[self.catalogue.item][1:]
+        self._queries = Queries(self.config, self.catalogue, self.model)
+        self._scoring = Scoring(self.model, self.config, self.catalogue)
+
+    def score(self, histories: Any, items: Any, times: Any = None, users: Any = None) -> np.ndarray:
+        """The score of every given item for each history: a click model's probability of a click, or the family's
+        largest product of an interest and the item.
+
+        Args:
+            histories, times, users: see the class.
+            items: N item tokens.
+
+        Returns:
+            float32, shape (B, N); NaN for an item that the model does not know.
+
+        Raises:
+            ConfigError: an argument is of another form, or lacks what the model reads.
+        """
+        tokens = tokens_of(items, "items")
+        rows = self.rows(histories, times, users)
+        ids = self._known(tokens, rows)
+        self._queries.say(rows)
+        scores = self.scores_of(rows, torch.from_numpy(ids).expand(len(rows), -1)).cpu().numpy()
+        return np.where(ids == 0, np.float32("nan"), scores)
+
+    def recommend(
+        self,
+        histories: Any,
+        k: int = 10,
+        exclude_seen: bool = True,
+        among: Any = None,
+        times: Any = None,
+        users: Any = None,
+    ) -> pd.DataFrame:
+        """The best items for each history.
+
+        Args:
+            histories, times, users: see the class.
+            k: how many, at most as many as there are items. Defaults to 10.
+            exclude_seen: leave out the items of the history, however old. Defaults to True.
+            among: item tokens to choose from; by default all.
+
+        Returns:
+            A table with up to k rows per history, best first; columns: the user (its token, or the number of the
+            history), the item, ``score`` and ``rank`` from 1. ``attrs["unknown"]`` counts unknown tokens.
+
+        Raises:
+            ConfigError: k is not from 1 to the number of items, or as for :meth:`score`.
+        """
+        chosen = None if among is None else tokens_of(among, "among")
+        self.check_k(k, len(self.items) if chosen is None else len(set(chosen)))
+        rows = self.rows(histories, times, users)
+        ids = None
+        if chosen is not None:
+            ids = self._known(chosen, rows)
+            ids = np.unique(ids[ids > 0])
+        self._queries.say(rows)
+        return self._table(rows, *self.best(rows, k, exclude_seen, ids))
+
+    def rank(self, histories: Any, candidates: Any, times: Any = None, users: Any = None) -> pd.DataFrame:
+        """Each history's own candidates, best first.
+
+        Args:
+            histories, times, users: see the class.
+            candidates: a list of item tokens for each history; those that the model does not know are left out.
+
+        Returns:
+            As :meth:`recommend`.
+
+        Raises:
+            ConfigError: as :meth:`score`.
+        """
+        rows = self.rows(histories, times, users)
+        if isinstance(candidates, str) or not hasattr(candidates, "__len__") or len(candidates) != len(rows):
+            raise ConfigError(f"candidates: must be a list of {len(rows)} lists of item tokens, one per history")
+        lists = [
+            self._known(tokens_of(some, f"candidates, place {place}"), rows) for place, some in enumerate(candidates)
+        ]
+        self._queries.say(rows)
+        ids = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
+        for place, some in enumerate(lists):
+            ids[place, : len(some)] = some
+        scores = self.scores_of(rows, torch.from_numpy(ids))
+        scores[torch.from_numpy(ids == 0).to(scores.device)] = -torch.inf
+        order = scores.argsort(dim=1, descending=True, stable=True)
+        best = torch.from_numpy(ids).to(order.device).gather(1, order)
+        return self._table(rows, best, scores.gather(1, order))
+
+    def item_vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors that items are retrieved by: the family's item table, or ``E_auxiliary`` of a model with IaCN.
+
+        Returns:
+            Tokens of the N items, and their vectors (N, D), float32.
+
+        Raises:
+            ConfigError: the model has no such vectors.
+        """
+        return self.items, vectors_of_items(self.model).cpu().numpy()
+
+    def user_vectors(self, histories: Any, times: Any = None, users: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors that users retrieve items by; an item's score is its largest product with one of them.
+
+        Args:
+            histories, times, users: see the class.
+
+        Returns:
+            Vectors (B, K, D), float32, and which of them a user has, (B, K).
+
+        Raises:
+            ConfigError: the model has none, or as for :meth:`score`.
+        """
+        rows = self.rows(histories, times, users)
+        self._queries.say(rows)
+        vectors, active = self.vectors(rows)
+        return vectors.cpu().numpy(), active.cpu().numpy()
+
+    def interests(self, histories: Any, times: Any = None, users: Any = None) -> Interests:
+        """The interests of each history: vectors, which click belongs to which, and how much each counts.
+
+        Args:
+            histories, times, users: see the class.
+
+        Raises:
+            ConfigError: the model has none, or as for :meth:`score`.
+        """
+        rows = self.rows(histories, times, users)
+        self._queries.say(rows)
+        return interests_of(self.model, rows, self.catalogue)
+
+    # --- Without pandas: for pipelines, services and streams ---------------------------------------------------------
+
+    def rows(self, histories: Any, times: Any = None, users: Any = None) -> Rows:
+        """Histories as the model reads them; see the class and :class:`Rows`."""
+        return self._queries.rows(histories, times, users)
+
+    def rows_of_ids(self, ids: np.ndarray, lengths: np.ndarray, **more: Any) -> Rows:
+        """As :meth:`rows`, from ids end to end; see :meth:`Queries.of_ids`."""
+        return self._queries.of_ids(ids, lengths, **more)
+
+    def ids_of(self, tokens: Any) -> np.ndarray:
+        """The ids of item tokens, int64; 0 for those that the model does not know."""
+        return self.catalogue.ids(self.catalogue.item, tokens)
+
+    def scores(self, rows: Rows) -> Tensor:
+        """Scores of all items by id, (B, items); that of padding is -inf."""
+        return self._scoring.of_all(rows)
+
+    def scores_of(self, rows: Rows, ids: Tensor) -> Tensor:
+        """Scores of each row's own items.
+
+        Args:
+            rows: B of them.
+            ids: item ids, int64, shape (B, N).
+
+        Returns:
+            Shape (B, N).
+        """
+        return self._scoring.of_each(rows, ids)
+
+    def best(
+        self, rows: Rows, k: int, exclude_seen: bool = True, among: np.ndarray | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The k best items of each row.
+
+        Args:
+            rows: B of them.
+            k: up to the number of items.
+            exclude_seen: leave out what the histories have.
+            among: ids of the items to choose from, without 0; by default all.
+
+        Returns:
+            Ids (B, k), 0 where there are fewer, and their scores (B, k), -inf there.
+        """
+        return self._scoring.best(rows, k, exclude_seen, among)
+
+    def vectors(self, rows: Rows) -> tuple[Tensor, Tensor]:
+        """As :meth:`user_vectors`, of rows, as tensors."""
+        return user_vectors_of(self.model, rows)
+
+    def check_k(self, k: Any, most: int) -> None:
+        """Reject a number of items that cannot be recommended.
+
+        Args:
+            k: the number.
+            most: how many items there are to choose from.
+
+        Raises:
+            ConfigError: says what it may be.
+        """
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= most:
+            raise ConfigError(
+                f"k: must be a whole number from 1 to {most}, the number of items to choose from, got {k!r}"
+            )
+
+    def _known(self, tokens, rows):
+        ids = self.ids_of(tokens)
+        missing = int((ids == 0).sum())
+        if missing:
+            rows.unknown[self.catalogue.item] += missing
+        return ids
+
+    def _table(self, rows, ids, scores):
+        """The rows of a table for (B, k) ids and scores."""
+        ids, scores = ids.cpu().numpy(), scores.cpu().numpy()
+        row, place = np.nonzero(ids)
+        table = pd.DataFrame(
+            {
+                self.catalogue.user: rows.names[row],
+                self.catalogue.item: self.catalogue.tokens[self.catalogue.item][ids[row, place]],
+                "score": scores[row, place],
+                "rank": place + 1,
+            }
+        )
+        table.attrs["unknown"] = dict(rows.unknown)
+        return table
+
+
+__all__ = ["Recommender", "load"]
