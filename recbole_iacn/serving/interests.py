@@ -46,7 +46,7 @@ class Interests:
         return [of.argmax(axis=1)[: len(items)] for of, items in zip(self.couplings, self.items)]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def interests_of(model: Any, rows: Rows, catalogue: Catalogue) -> Interests:
     """The interests of rows.
 
@@ -79,7 +79,7 @@ def interests_of(model: Any, rows: Rows, catalogue: Catalogue) -> Interests:
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def user_vectors_of(model: Any, rows: Rows) -> tuple[Tensor, Tensor]:
     """The vectors that retrieve items for rows, (B, K, D), and which of them a user has, (B, K).
 
@@ -99,7 +99,7 @@ def user_vectors_of(model: Any, rows: Rows) -> tuple[Tensor, Tensor]:
     return torch.cat(vectors), torch.cat(active)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def vectors_of_items(model: Any) -> Tensor:
     """The vectors of all items by which users' vectors retrieve them, (N, D), in the order of ids from 1.
 

@@ -38,6 +38,8 @@ def settle(model: Any, config: Config, catalogue: Catalogue) -> list[str]:
         and column.source in ("user_id", "user")
         and (name == catalogue.user or (name in catalogue.users and bool((catalogue.users[name][1:] != 0).all())))
     ]
+    if not any(True for _ in model.parameters()):  # a floor counts, and learns no vector of anybody
+        return []
     state, settled = model.state_dict(), set()
     rows = vocabulary_rows(lambda *given: get_model(config["model"])(*given), config, catalogue.dataset(config))
     for part in rows:

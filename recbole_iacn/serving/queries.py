@@ -148,10 +148,12 @@ class Queries:
                 f"times: {self.config['model']} reads the time of every click; give times beside the histories, or a "
                 f"table with the column {self.config['TIME_FIELD']}"
             )
+        if times is None:
+            times = np.zeros(len(ids), dtype=np.int64)
         row = np.repeat(np.arange(len(lengths)), lengths)
         if not known.all():
             unknown[self.catalogue.item] = int((~known).sum())
-            ids, row, times = ids[known], row[known], None if times is None else times[known]
+            ids, row, times = ids[known], row[known], times[known]
         lengths = np.bincount(row, minlength=len(lengths))
         interaction = self._histories(ids, lengths, row, times if self.reads_times else None)
         beside = self._columns(interaction, dict(columns or {}), len(lengths), unknown)

@@ -15,8 +15,8 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving import newcomers
 from recbole_iacn.serving.given import tokens_of
 from recbole_iacn.serving.interests import Interests, interests_of, user_vectors_of, vectors_of_items
+from recbole_iacn.serving.item_scores import ItemScores
 from recbole_iacn.serving.queries import Queries, Rows
-from recbole_iacn.serving.scoring import Scoring
 
 
 def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Recommender:
@@ -67,11 +67,11 @@ class Recommender:
     def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
         self.manifest, self.catalogue = bundle.manifest, bundle.catalogue
         self.config: Any = bundle.config(device)
-        self.model: Any = bundle.model(device)
+        self.model: Any = bundle.model(device).requires_grad_(False)
         newcomers.settle(self.model, self.config, self.catalogue)
         self.items = self.catalogue.tokens[self.catalogue.item][1:]
         self._queries = Queries(self.config, self.catalogue, self.model)
-        self._scoring = Scoring(self.model, self.config, self.catalogue)
+        self._item_scores = ItemScores(self.model, self.config, self.catalogue)
 
     def score(self, histories: Any, items: Any, times: Any = None, users: Any = None) -> np.ndarray:
         """The score of every given item for each history: a click model's probability of a click, or the family's
@@ -214,7 +214,7 @@ class Recommender:
 
     def scores(self, rows: Rows) -> Tensor:
         """Scores of all items by id, (B, items); that of padding is -inf."""
-        return self._scoring.of_all(rows)
+        return self._item_scores.of_all(rows)
 
     def scores_of(self, rows: Rows, ids: Tensor) -> Tensor:
         """Scores of each row's own items.
@@ -226,7 +226,7 @@ class Recommender:
         Returns:
             Shape (B, N).
         """
-        return self._scoring.of_each(rows, ids)
+        return self._item_scores.of_each(rows, ids)
 
     def best(
         self, rows: Rows, k: int, exclude_seen: bool = True, among: np.ndarray | None = None
@@ -242,7 +242,7 @@ class Recommender:
         Returns:
             Ids (B, k), 0 where there are fewer, and their scores (B, k), -inf there.
         """
-        return self._scoring.best(rows, k, exclude_seen, among)
+        return self._item_scores.best(rows, k, exclude_seen, among)
 
     def vectors(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """As :meth:`user_vectors`, of rows, as tensors."""

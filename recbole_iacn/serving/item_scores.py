@@ -24,7 +24,7 @@ _SCORES = 1 << 24  # that are held at once: 64 MiB as float32
 _PAIRS = 1 << 14  # of a row and an item that a model without a full sort scores at once
 
 
-class Scoring:
+class ItemScores:
     """Scores by a trained model.
 
     Args:
@@ -43,7 +43,7 @@ class Scoring:
         # A model's own full sort may hold several tables of scores.
         self.rows_at_once = max(_SCORES // (4 * self.count), 1)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def of_all(self, rows: Rows) -> Tensor:
         """Scores of all items by id, (B, items); that of padding is -inf."""
         scores = torch.empty(len(rows), self.count, device=self.device)
@@ -51,7 +51,7 @@ class Scoring:
             scores[begin : begin + len(some)] = self._all(some)
         return scores
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def of_each(self, rows: Rows, ids: Tensor) -> Tensor:
         """Scores of each row's own items, ids of shape (B, N)."""
         ids = ids.to(self.device)
@@ -61,7 +61,7 @@ class Scoring:
             scores[begin : begin + len(some)] = self._each(some, ids[begin : begin + len(some)])
         return scores
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def best(self, rows: Rows, k: int, exclude_seen: bool, among: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """The k best items of each row; see :meth:`Recommender.best`."""
         ids = torch.zeros(len(rows), k, dtype=torch.int64, device=self.device)
