@@ -36,6 +36,12 @@ def write_atomic(folder, name="tiny", users=60, items=40, clusters=4, events=9, 
     return folder
 
 
+def reverse_rows(file):
+    """The same rows, the last first: tokens get other numbers, and by their times they are the same data."""
+    header, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([header, *reversed(lines)]) + "\n")
+
+
 def give_same_weights(ours, stock):
     """One seed has given both the same start; now random weights of a size that every part feels."""
     import torch

@@ -308,6 +308,19 @@ PATCHES = (
         "a column that is in none of the groups (fields) is reported in one line",
         "it ends in a KeyError",
     ),
+    # What makes a checkpoint know its data.
+    Patch(
+        _TRAINER,
+        "checkpoints.patch_trainer",
+        "checkpoints contain the tokens behind their weights, and are loaded only over data that number them alike",
+        "over the same data in another order every weight would belong to another user or item",
+    ),
+    Patch(
+        "recbole.quick_start.quick_start",
+        "checkpoints.patch_load_data_and_model",
+        "load_data_and_model compares the checkpoint's tokens with the data's",
+        "as above",
+    ),
     # What several processes and pinned memory need.
     Patch(
         "recbole.data.interaction",
