@@ -45,7 +45,7 @@ class Means:
         shared = np.asarray(wanted.sum(axis=1)).ravel()
         self._per_new = sp.diags(1 / np.maximum(shared, 1)) @ wanted  # (M, values)
         self._without = shared == 0
-        self.alone = int(self._without.sum()) if features.shape[1] else 0
+        self.alone = int(self._without.sum())
 
     def of(self, table: Tensor) -> Tensor:
         """The rows of the new ids, shape (M, …).

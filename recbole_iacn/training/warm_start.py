@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.vocabulary_rows import VocabularyRows, vocabulary_rows
 from recbole_iacn.training import peers, resuming, vocabulary
@@ -88,7 +89,7 @@ class Moved:
     Attributes:
         kept (int): tokens in both.
         new (int): tokens of today's data alone.
-        alone (int): new tokens without a known peer, which start from the mean of all.
+        alone (int): new tokens without a known peer, or of a column without features, which start from the mean of all.
         dropped (int): tokens of the former data alone.
     """
 
@@ -120,11 +121,8 @@ class Account:
         """In words, a line per column."""
         lines = [f"started from {self.path}; the optimizer starts anew"]
         for name, moved in self.columns.items():
-            new = f"{moved.new:,} new start fresh"
-            if new_rows == "mean":
-                new = f"{moved.new:,} new start from the mean of those with the same features"
-                new += f" ({moved.alone:,} of them from the mean of all)" if moved.alone else ""
-            lines.append(f"{name}: {moved.kept:,} moved over, {new}, {moved.dropped:,} of before are dropped")
+            dropped = f"{moved.dropped:,} of before are dropped" if moved.dropped else "none of before is dropped"
+            lines.append(f"{name}: {moved.kept:,} moved over, {_starting(moved, new_rows)}, {dropped}")
         if self.fresh:
             lines.append(f"weights that were not there, and start fresh: {_listed(self.fresh)}")
         if self.dropped:
@@ -251,7 +249,8 @@ def _count(account, rows, numbers, dataset, source):
     """Fill the account's columns; reject data of which the former model knows no item."""
     known_there = {part.field for part in source.rows}
     for name in dict.fromkeys(part.field for part in rows):
-        own = vocabulary.own_field(name, dataset.field2id_token)
+        is_alias = name in getattr(dataset, "auxiliary_fields", ())
+        own = name.removesuffix(AUXILIARY_SUFFIX) if is_alias else name
         ids, former = numbers[name], len(source.tokens(name)) - 1 if name in known_there else 0
         kept = int((ids > 0).sum())
         if own not in account.columns or account.columns[own].kept < kept:
@@ -269,6 +268,17 @@ def _say(account, new_rows):
     logger = logging.getLogger(__name__)
     for line in account.lines(new_rows):
         (logger.warning if losses else logger.info)(line)
+
+
+def _starting(moved, new_rows):
+    if not moved.new:
+        return "none is new"
+    if new_rows != "mean":
+        return f"{moved.new:,} new start fresh"
+    if moved.alone == moved.new:
+        return f"{moved.new:,} new start from the mean of all"
+    alone = f" ({moved.alone:,} of them from the mean of all)" if moved.alone else ""
+    return f"{moved.new:,} new start from the mean of those with the same features{alone}"
 
 
 def _listed(names):

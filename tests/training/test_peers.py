@@ -47,9 +47,9 @@ def test_the_mean_of_the_means_of_each_value():
 
 def test_without_features_the_mean_of_all():
     means = Means(dataset(), "colour", np.array([1]), np.array([2]))
-    assert means.of(torch.tensor([[0.0, 0.0], [1.0, 5.0], [0.0, 0.0]])).tolist() == [[1.0, 5.0]] and means.alone == 0
+    assert means.of(torch.tensor([[0.0, 0.0], [1.0, 5.0], [0.0, 0.0]])).tolist() == [[1.0, 5.0]] and means.alone == 1
     means = Means(dataset(), "user_id", np.array([1]), np.array([2]))
-    assert means.of(torch.tensor([0.0, 4.0, 0.0])).tolist() == [4.0] and means.alone == 0
+    assert means.of(torch.tensor([0.0, 4.0, 0.0])).tolist() == [4.0] and means.alone == 1
 
 
 def test_rows_of_any_shape():

@@ -113,13 +113,15 @@ def test_what_is_new_and_what_goes_is_counted(train, place, caplog):
     moved = {name: vars(of) for name, of in training.started_from.columns.items()}
     assert moved["item_id"] == {"kept": 39, "new": 3, "alone": 2, "dropped": 1}
     assert moved["user_id"] == {"kept": 58, "new": 1, "alone": 0, "dropped": 2}
-    assert moved["categories"] == {"kept": 5, "new": 1, "alone": 0, "dropped": 0}
+    assert moved["categories"] == {"kept": 5, "new": 1, "alone": 1, "dropped": 0}
+    assert not any(name.endswith("_auxiliary") for name in moved)
     said = [record.getMessage() for record in caplog.records if record.name.endswith("warm_start")]
     assert f"started from {path}; the optimizer starts anew" in said
     assert (
         "item_id: 39 moved over, 3 new start from the mean of those with the same features (2 of them from the mean of "
         "all), 1 of before are dropped" in said
     )
+    assert "categories: 5 moved over, 1 new start from the mean of all, none of before is dropped" in said
 
 
 def test_new_rows_may_start_fresh(train, place):
