@@ -33,6 +33,9 @@ TABLES = ["duckdb"]
 # For Amazon's dumps also faster JSON and gzip than the standard library's.
 AMAZON = [*TABLES, "isal", "orjson"]
 
+# For `recbole-iacn serve` and for Recommender.pipeline, whose index of item vectors is faiss'.
+SERVE = ["faiss-cpu", "fastapi", "prometheus_client", "uvicorn"]
+
 setup(
     name="recbole_iacn",
     version=VERSION,
@@ -66,15 +69,19 @@ setup(
         "amazon": AMAZON,
         "pictures": PICTURES,
         "search": SEARCH,
+        "serve": SERVE,
         "tables": TABLES,
         "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,
             *PICTURES,
             *SEARCH,
+            *SERVE,
             "build",
             "hypothesis",
+            "ipykernel",
             "mypy",
+            "nbclient",  # runs the notebook of examples/
             "polars",  # for from_tables
             "pytest",
             "pytest-timeout",

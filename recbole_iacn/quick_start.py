@@ -25,6 +25,9 @@ def run(
     ip: str = "localhost",
     port: str = "5678",
     group_offset: int = 0,
+    resume: str | os.PathLike | None = None,
+    start_from: str | os.PathLike | None = None,
+    new_rows: str | None = None,
     bundle: str | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any] | None:
@@ -38,6 +41,8 @@ def run(
         world_size (int): number of processes on all machines; -1 (default) for ``nproc``.
         ip, port (str): address of the first machine. Defaults to localhost:5678.
         group_offset (int): rank of this machine's first process among all. Defaults to 0.
+        resume: the checkpoint of an interrupted training with the same data, which goes on as if uninterrupted.
+        start_from, new_rows: as in :func:`recbole_iacn.build`: start from another day's model.
         bundle (str, optional): folder that the model is written to after the test, see
             :meth:`recbole_iacn.Training.save`: the best epoch's, or with ``saved=False`` the last one's.
         overwrite (bool): replace a bundle that is there already. Defaults to False.
@@ -63,7 +68,13 @@ def run(
             f"nproc, world_size: several processes train this package's models only, not RecBole's {model}"
             + (f"; use {model}_IaCN with iacn_mode: off instead" if model in click_models() else "")
         )
+    if resume is not None and start_from is not None:
+        raise ConfigError(
+            "resume, start_from (--resume, --from): one goes on with the same data, the other starts on new ones; "
+            "give one of them"
+        )
     inputs = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
+    inputs["begins"] = {"resume": resume, "start_from": start_from, "new_rows": new_rows}
     left = _Saved(saved, bundle, overwrite)
     if launched:
         return _work(launched.pop("local_rank"), inputs, left, launched)
@@ -99,11 +110,13 @@ def _train(inputs, saved, place=None):
     """Build, fit and test in this process."""
     from recbole.utils import get_environment, set_color
 
-    config = configure(**inputs, place=place)
+    config, begins = _check(inputs, place)
     first = parallel.rank() == 0
     if first:
         saved.check(config)
-    training = assemble(config, log=True)
+    training = assemble(config, True, begins["source"], begins["new_rows"])
+    if begins["resume"] is not None:
+        training.resume(begins["resume"])
     best, metrics = training.fit(saved=saved.checkpoint)
     tested = training.test()
     logger = logging.getLogger()
@@ -121,6 +134,20 @@ def _train(inputs, saved, place=None):
         "model": training.model,
         "checkpoint": training.checkpoint,
     }
+
+
+def _check(inputs, place=None):
+    """The settings, and what the training begins with, before any data are read."""
+    from recbole_iacn.bundle import former
+    from recbole_iacn.training import resuming
+
+    given = dict(inputs)
+    begins = dict(given.pop("begins"))
+    config = configure(**given, place=place)
+    begins["source"] = former.read(begins.pop("start_from"), config, begins["new_rows"])
+    if begins["resume"] is not None:
+        resuming.check(begins["resume"], config)
+    return config, begins
 
 
 def _place_by_torchrun():
@@ -143,7 +170,7 @@ def _check_ahead(inputs, ip, port, group_offset, saved):
     """Check once, before any process starts, what every process would otherwise report."""
     if not str(port).isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"port: must be a number from 1 to 65535, got {port!r}")
-    config = configure(**inputs)
+    config, _ = _check(inputs)
     if group_offset == 0:
         saved.check(config)
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: download, prepare, train, bundle, recommend, score, experiment, search, report, doctor.
+"""The command ``recbole-iacn``: prepare, train, bundle, recommend, score, serve, experiment, report and others.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -12,6 +12,7 @@
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn serve BUNDLE --port 8000
     recbole-iacn doctor
 
 Each command imports the modules that it needs.
@@ -21,7 +22,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, recommend, score
+from recbole_iacn.cli import bundle, data, doctor, experiments, recommend, score, serve
 from recbole_iacn.errors import ConfigError
 
 
@@ -83,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
+    )
+    serve.serve_parser(
+        commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)
     )
     doctor.doctor_parser(
         commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)
