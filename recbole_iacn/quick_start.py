@@ -52,8 +52,8 @@ def run(
     Returns:
         dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; also
         ``model``, with the weights of the best epoch (None with ``nproc`` > 1, since its process has ended), and
-        ``checkpoint``, its path (None if not saved). None on machines other than the first, and in all processes of
-        torchrun but the first.
+        ``checkpoint``, its path (None if not saved), and ``bundle``, its path (None without one). None on machines
+        other than the first, and in all processes of torchrun but the first.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
@@ -133,6 +133,7 @@ def _train(inputs, saved, place=None):
         "test_result": tested,
         "model": training.model,
         "checkpoint": training.checkpoint,
+        "bundle": saved.bundle,
     }
 
 
