@@ -16,6 +16,7 @@ from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.general import General
 from recbole_iacn.training import checkpoint as checkpoints
+from recbole_iacn.training import vocabulary
 
 if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
@@ -51,7 +52,7 @@ def bundle_checkpoint(
     if data_path is not None:
         config["data_path"] = os.path.join(data_path, config["dataset"])
     dataset = _data_of(config, path)
-    _check_numbering(state, dataset, path)
+    _check_numbering(state, dataset, os.fspath(path))
     model = folder.build_model(config, Catalogue.of(dataset))
     folder.load_state(model, state["state_dict"], f"{path}: the weights")
     return folder.write(out, config, dataset, model.eval(), overwrite)
@@ -118,8 +119,12 @@ def _data_of(config, path):
     return dataset
 
 
-def _check_numbering(state: dict[str, Any], dataset: Dataset, path: Any) -> None:
+def _check_numbering(state: dict[str, Any], dataset: Dataset, path: str) -> None:
     """Reject data in which ids mean other tokens than in the training, as far as the checkpoint records that."""
+    recorded = state.get(vocabulary.ENTRY)
+    if recorded is not None:
+        vocabulary.Vocabulary.from_plain(recorded).check(dataset, path)
+        return
     logging.getLogger(__name__).warning(
         f"{path}: records no vocabulary; if its data are in another order than in the training, its weights belong to "
         "other users and items"

@@ -8,6 +8,7 @@ import torch
 import recbole_iacn
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.bundle.from_checkpoint import bundle_checkpoint
+from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 
 
@@ -83,6 +84,29 @@ def test_data_with_other_items_are_rejected(saved, tmp_path, data_path):
         file.write("u1\tnew\t1500000000\t1\n")
     with open(tmp_path / "data" / "tiny" / "tiny.item", "a") as file:
         file.write("new\tc1\n")
-    with pytest.raises(ConfigError, match=r"model.pth: the weights are not those of DIN_IaCN"):
+    with pytest.raises(ConfigError, match=r"model.pth: was trained on data that number item_id otherwise: 40 tokens"):
         bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made")
     assert not [path for path in tmp_path.iterdir() if "made" in path.name]
+
+
+@pytest.mark.parametrize("model", ["DIN_IaCN", "DIN"])
+def test_the_same_rows_in_another_order_are_rejected(saved, tmp_path, data_path, model):
+    """Every size fits, and every row would belong to another item."""
+    shutil.copytree(data_path, tmp_path / "data")
+    training = saved(model, data_path=str(tmp_path / "data"))
+    path = tmp_path / "data" / "tiny" / "tiny.inter"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *reversed(rows)]) + "\n")
+    with pytest.raises(ConfigError, match=r"model.pth: was trained on data that number \w+ otherwise: as many tokens"):
+        bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made")
+    path.write_text("\n".join([header, *rows]) + "\n")
+    bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made")
+    assert Bundle.read(tmp_path / "made").catalogue.digest() == Catalogue.of(training.dataset).digest()
+
+
+def test_a_checkpoint_without_a_vocabulary_says_so(saved, tmp_path, caplog):
+    saved()
+    state = torch.load(tmp_path / "model.pth", weights_only=True)
+    torch.save({key: value for key, value in state.items() if key != "vocabulary"}, tmp_path / "old.pth")
+    bundle_checkpoint(tmp_path / "old.pth", tmp_path / "made")
+    assert [record.message for record in caplog.records if "old.pth: records no vocabulary" in record.message]

@@ -43,6 +43,7 @@ class EventAccount:
         time: how its times are read.
         dropped: the reason why rows are in no history -> how many.
         unknown_items: how many items of it the model does not know.
+        lacks_labels: labels were looked for, and there are none, so that every row is a click.
     """
 
     title: str
@@ -51,6 +52,7 @@ class EventAccount:
     time: TimeColumn
     dropped: dict[str, int] = field(default_factory=dict)
     unknown_items: int = 0
+    lacks_labels: bool = False
 
 
 class EventBase(TableBase):
@@ -117,7 +119,9 @@ class EventBase(TableBase):
             time = find_time(self.execute, source, roles["time"], options.time_unit, options.time_format)
         account = EventAccount(source.title, rows, roles, time)
         account.dropped = dict(self.take_events(source, roles, time, [], options))
-        if labels or options.condition:
+        none_meant = (options.label or "").lower() == NONE
+        account.lacks_labels = bool(labels) and "label" not in roles and not none_meant
+        if "label" in roles or options.condition:
             account.dropped["label_0"] = self._delete("label = 0")
         self._keep_known(account)
         return account

@@ -49,6 +49,11 @@ class TableAccount:
         """Add what a table of events was."""
         columns = ", ".join(f"{role}: {column}" for role, column in events.roles.items())
         self.events.append(f"{events.title}: {events.rows:,} events ({columns}; times: {events.time.kind})")
+        if events.lacks_labels:
+            self.events.append(
+                f"{events.title}: has no label, so every event is a click, and the training's histories were of clicks "
+                "among labelled rows; --label COLUMN or --label-from 'rating>=4' tells clicks, --label none: all are"
+            )
         for reason, number in events.dropped.items():
             self.count(_REASONS.get(reason, f"events {reason.replace('_', ' ')}"), number)
 

@@ -115,6 +115,18 @@ def test_histories_are_of_clicks_where_the_training_had_labels(recommender, even
     assert account.counts["events with label 0"] == int((shown["click"] == 0).sum())
     recommend_table(labelled, "events.csv", "all.csv", label="none")
     assert_same(pd.read_csv("all.csv"), expected(labelled, sorted_histories(shown)))
+    # Events without labels are said to be taken for clicks, unless the user says so.
+    events.assign(stars=np.arange(len(events)) % 5).to_csv("rated.csv", index=False)
+    account = recommend_table(labelled, "rated.csv", "rated-out.csv")
+    assert any("rated.csv: has no label, so every event is a click" in line for line in account.events)
+    assert_same(pd.read_csv("rated-out.csv"), pd.read_csv("all.csv"))
+    account = recommend_table(labelled, "rated.csv", "from.csv", label_from="stars>=2")
+    assert account.counts["events with label 0"] == int((np.arange(len(events)) % 5 < 2).sum())
+    for label in ("none", None):
+        account = recommend_table(
+            labelled if label else recommender(), "rated.csv", "x.csv", label=label, limits=Limits(overwrite=True)
+        )
+        assert len(account.events) == 1
     # Without labels in the training every row is a click, as it was there.
     recommend_table(recommender(), "events.csv", "plain.csv")
     assert len(pd.read_csv("plain.csv")) == len(pd.read_csv("all.csv"))
