@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from recbole_iacn.serving.given import tokens_of
 from recbole_iacn.serving.interests import Interests, interests_of, user_vectors_of, vectors_of_items
 from recbole_iacn.serving.item_scores import ItemScores
 from recbole_iacn.serving.queries import Queries, Rows
+
+if TYPE_CHECKING:
+    from recbole_iacn.serving.pipeline import Pipeline
 
 
 def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Recommender:
@@ -152,7 +155,7 @@ class Recommender:
         for place, some in enumerate(lists):
             ids[place, : len(some)] = some
         scores = self.scores_of(rows, torch.from_numpy(ids))
-        scores[torch.from_numpy(ids == 0).to(scores.device)] = -torch.inf
+        scores = scores.masked_fill(torch.from_numpy(ids == 0).to(scores.device), -torch.inf)
         order = scores.argsort(dim=1, descending=True, stable=True)
         best = torch.from_numpy(ids).to(order.device).gather(1, order)
         return self._table(rows, best, scores.gather(1, order))
@@ -197,6 +200,14 @@ class Recommender:
         rows = self.rows(histories, times, users)
         self._queries.say(rows)
         return interests_of(self.model, rows, self.catalogue)
+
+    @staticmethod
+    def pipeline(retriever: Recommender, ranker: Recommender, index: str | None = None, **options: int) -> Pipeline:
+        """Retrieve, then rank, for large catalogues: the first model's interests find candidates in an index, the
+        second orders these. Arguments and errors: :class:`recbole_iacn.serving.pipeline.Pipeline`."""
+        from recbole_iacn.serving.pipeline import Pipeline
+
+        return Pipeline(retriever, ranker, index, **options)
 
     # --- Without pandas: for pipelines, services and streams ---------------------------------------------------------
 

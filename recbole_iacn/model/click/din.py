@@ -104,25 +104,40 @@ class InterestAwareSeqEmbLayer(ItemTables, ContextSeqEmbLayer):
         Returns:
             tuple: users (B, fields * D), table (U, fields * D) and place, of item_idx's shape.
         """
-        if self.training or torch.is_grad_enabled() or 8 * item_idx.numel() < len(self.item_feat):
+        if not self._reads_kept(item_idx):
             return self._tables(user_idx, item_idx)
         users, _, _ = self._tables(user_idx, item_idx.flatten()[:1])
         return users, self._whole_catalogue(), item_idx
+
+    def items_of(self, item_idx: Tensor) -> tuple[Tensor, Tensor]:
+        """:meth:`tables_of` without the users: table (U, fields * D) and place, of item_idx's shape."""
+        if self._reads_kept(item_idx):
+            return self._whole_catalogue(), item_idx
+        return self._tables(item_idx.new_zeros(1), item_idx)[1:]
 
     def train(self, mode: bool = True) -> InterestAwareSeqEmbLayer:
         """As in PyTorch."""
         self._catalogue = None, None
         return super().train(mode)
 
+    def _reads_kept(self, item_idx):
+        """Whether the vectors of all items are used; few items are no reason to embed all, if that is still to do."""
+        if self.training or torch.is_grad_enabled():
+            return False
+        return 8 * item_idx.numel() >= len(self.item_feat) or self._is_kept()
+
     def _whole_catalogue(self):
-        """The vectors of all items, kept through an evaluation: they cost as much as a few batches' distinct items, and
-        these need not be searched for."""
-        version = [parameter._version for parameter in self.parameters()]
-        if self._catalogue[0] != version:
+        """The vectors of all items, kept through an evaluation and while a model serves: they cost as much as a few
+        batches' distinct items, and these need not be searched for."""
+        if not self._is_kept():
             items = torch.arange(len(self.item_feat), device=self.device)
             _, table, _ = self._tables(items[:1], items)
-            self._catalogue = version, table
+            self._catalogue = [(parameter, parameter._version) for parameter in self.parameters()], table
         return self._catalogue[1]
+
+    def _is_kept(self):
+        versions = self._catalogue[0]
+        return versions is not None and all(parameter._version == version for parameter, version in versions)
 
     def _tables(self, user_idx, item_idx):
         sparse, dense, place = self._distinct(user_idx, item_idx)
@@ -242,7 +257,7 @@ class PackedScore(Part):
     def scorer(self, interaction: Interaction) -> Any:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
         lengths = interaction[self.ITEM_SEQ_LEN].tolist()
-        _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], interaction[self.ITEM_SEQ])
+        table, place = self.embedding_layer.items_of(interaction[self.ITEM_SEQ])
         keys = [table[items[:length]] for items, length in zip(place, lengths)]
 
         def read(row, candidates):

@@ -141,18 +141,13 @@ class AttentionScorer:
         self.items_at_once = min(model.eval_batch_size, _CANDIDATES)
 
     def __call__(self, items: Tensor) -> Tensor:
-        candidates = self._embedded(items)
+        table, place = self.model.embedding_layer.items_of(items)
+        candidates = table[place]
         return self._scores(candidates for _ in range(self.rows))
 
     def each(self, items: Tensor) -> Tensor:
-        distinct, place = items.unique(return_inverse=True)
-        vectors = self._embedded(distinct)
-        return self._scores(vectors[of_row] for of_row in place)
-
-    def _embedded(self, items):
-        users = items.new_zeros(1)  # only the items' part is used
-        _, table, place = self.model.embedding_layer.tables_of(users, items)
-        return table[place]
+        table, place = self.model.embedding_layer.items_of(items)
+        return self._scores(table[of_row] for of_row in place)
 
     def _scores(self, candidates):
         model, scores = self.model, []

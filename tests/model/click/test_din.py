@@ -270,3 +270,25 @@ def test_scores_follow_the_weights(build, change):
     exact = model.predict(batch)  # with gradients nothing is kept
     assert torch.equal(before, kept) and not torch.allclose(before, after)
     torch.testing.assert_close(after, exact.detach())
+
+
+def test_few_items_are_read_from_what_is_kept_of_all(build, monkeypatch):
+    """A service scores some hundred candidates at a time: their categories need not be pooled for each request."""
+    *_, test, model = build(MAX_ITEM_LIST_LENGTH=3)
+    rows, items = test._dataset[torch.arange(1)], torch.tensor([[5, 9, 1]])
+    layer, embedded = type(model.embedding_layer), []
+    item_field = layer.item_field
+    monkeypatch.setattr(
+        layer, "item_field", lambda self, name, ids: embedded.append(len(ids)) or item_field(self, name, ids)
+    )
+    model.eval()
+    with torch.no_grad():
+        before = model.candidate_scores(rows, items)
+        assert model.embedding_layer._catalogue[1] is None  # too few to embed all for
+        everything = model.full_sort_predict(rows)
+        assert max(embedded) == model.n_items
+        embedded.clear()
+        with_kept = model.candidate_scores(rows, items)
+    assert not embedded
+    torch.testing.assert_close(with_kept, before)
+    torch.testing.assert_close(with_kept, everything.gather(1, items))
