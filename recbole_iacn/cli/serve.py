@@ -5,7 +5,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import fields
 
-from recbole_iacn.serving.service.limits import Limits
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import VARIABLE
 
 _MEANINGS = {

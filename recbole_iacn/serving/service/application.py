@@ -15,9 +15,9 @@ from recbole_iacn.serving.service import bodies
 from recbole_iacn.serving.service.answers import Answers
 from recbole_iacn.serving.service.batching import Batcher
 from recbole_iacn.serving.service.gate import Gate, Refusal, as_bytes
-from recbole_iacn.serving.service.limits import Limits
 from recbole_iacn.serving.service.live import Live, Served
 from recbole_iacn.serving.service.meters import CONTENT_TYPE, Meters
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import Secret
 from recbole_iacn.version import __version__
 

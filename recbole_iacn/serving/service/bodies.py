@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 from typing_extensions import TypeAliasType
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.serving.service.limits import Limits
+from recbole_iacn.serving.service.request_limits import Limits
 
 # A whole number is the token that prints so: tokens of most datasets are numbers.
 Token = str | int

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from recbole_iacn.serving.service.limits import Limits
 from recbole_iacn.serving.service.meters import Meters
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import Secret
 
 Message = MutableMapping[str, Any]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.serving.service.limits import Limits
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import Secret
 
 if TYPE_CHECKING:

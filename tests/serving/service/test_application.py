@@ -14,7 +14,7 @@ from served import HandMade, ask, running, served, wait_until
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.service.application import application
-from recbole_iacn.serving.service.limits import Limits
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import Secret
 
 TOKEN = "sesame-sesame-sesame"
