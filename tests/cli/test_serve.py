@@ -130,3 +130,32 @@ def test_requests_that_are_scored_together_get_the_scores_of_each_alone(bundles,
             assert row["items"] == expected["items"] and len(row["items"]) == body.k
             np.testing.assert_allclose(row["scores"], expected["scores"], atol=1e-5)
     assert [answer["unknown"] for answer in together] == [{}, {}, {"item_id": 1}, {}]
+
+
+@pytest.mark.slow
+def test_a_retriever_finds_what_the_bundle_ranks(bundles):
+    """The service of two bundles answers as their pipeline does."""
+    pytest.importorskip("faiss")
+    from recbole_iacn.serving.service.answers import Answers
+    from recbole_iacn.serving.service.bodies import Interests, Recommend
+    from recbole_iacn.serving.service.live import Live
+    from recbole_iacn.serving.service.meters import Meters
+
+    live = Live(opener(bundles / "DIN_IaCN", bundles / "MIND", candidates=5), Meters(()))
+    assert [live.current.facts[name] for name in ("model", "retriever_model")] == ["DIN_IaCN", "MIND"]
+    retriever, ranker = (recbole_iacn.load(bundles / name) for name in ("MIND", "DIN_IaCN"))
+    histories = [ranker.items[:4].tolist(), [ranker.items[5], "nobody knows it"]]
+    several = [
+        Recommend(histories=histories[:1], k=3),
+        Recommend(histories=histories[1:], k=2),
+        Interests(histories=histories),
+    ]
+    first, second, interests = Answers(live, Meters(()))(several)
+    table = recbole_iacn.Recommender.pipeline(retriever, ranker).recommend(histories, 3, candidates=5)
+    expected = [table[table["user_id"] == number] for number in (0, 1)]
+    assert first["recommendations"][0]["items"] == expected[0]["item_id"].tolist()
+    assert second["recommendations"][0]["items"] == expected[1]["item_id"].tolist()[:2]
+    np.testing.assert_allclose(first["recommendations"][0]["scores"], expected[0]["score"], atol=1e-5)
+    assert second["unknown"] == {"item_id": 1, "retriever_item_id": 1}
+    vectors = retriever.interests(histories).vectors
+    np.testing.assert_allclose([row["vectors"] for row in interests["interests"]], vectors, atol=1e-6)

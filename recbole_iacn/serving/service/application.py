@@ -35,6 +35,7 @@ def application(
     limits: Limits | None = None,
     batch: int = 32,
     prepare: Callable[[], None] | None = None,
+    settle: Callable[[], None] | None = None,
 ) -> FastAPI:
     """The application that serves a bundle. The bundle is loaded before it returns.
 
@@ -46,6 +47,7 @@ def application(
         batch (int): histories of different requests that the model reads at once. Defaults to 32; 1 for one request
             at a time.
         prepare: called once in the thread that has the model.
+        settle: called after each load, when the old model is no longer needed.
 
     Returns:
         fastapi.FastAPI: with ``state.live``, a :class:`Live`, whose :meth:`Live.reload` SIGHUP may call.
@@ -55,7 +57,7 @@ def application(
     """
     limits = limits or Limits()
     meters = Meters(_PATHS)
-    live = Live(load, meters)
+    live = Live(load, meters, settle)
     ask = Batcher(Answers(live, meters), batch, limits.waiting, meters, prepare)
 
     @asynccontextmanager

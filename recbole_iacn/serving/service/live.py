@@ -64,14 +64,16 @@ class Live:
     Args:
         load: opens the bundles, tries them once, and raises ConfigError where they cannot be served.
         meters (Meters): where reloads are counted.
+        settle: called after each load.
     """
 
-    def __init__(self, load: Callable[[], Served], meters: Meters) -> None:
-        self._load, self._meters = load, meters
+    def __init__(self, load: Callable[[], Served], meters: Meters, settle: Callable[[], None] | None = None) -> None:
+        self._load, self._meters, self._settle = load, meters, settle or (lambda: None)
         self._loading = threading.Lock()
         self.current = load()
         self.failure: str | None = None  # of the last reload
         meters.bundle(self.current.facts)
+        self._settle()
 
     def reload(self) -> Served:
         """Load the bundles again, from the same folders. It takes as long as a start, and the memory of a second model.
@@ -87,6 +89,7 @@ class Live:
             self.failure = None
             self._meters.bundle(self.current.facts)
             self._meters.reload("done")
+            self._settle()
             log.info("reloaded: %s", self.current.facts)
             return self.current
         except Exception as error:
