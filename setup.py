@@ -33,8 +33,8 @@ TABLES = ["duckdb"]
 # For Amazon's dumps also faster JSON and gzip than the standard library's.
 AMAZON = [*TABLES, "isal", "orjson"]
 
-# For Recommender.pipeline: the index of item vectors.
-SERVE = ["faiss-cpu"]
+# For `recbole-iacn serve` and for Recommender.pipeline, whose index of item vectors is faiss'.
+SERVE = ["faiss-cpu", "fastapi", "prometheus_client", "uvicorn"]
 
 setup(
     name="recbole_iacn",
@@ -79,7 +79,9 @@ setup(
             *SERVE,
             "build",
             "hypothesis",
+            "ipykernel",
             "mypy",
+            "nbclient",  # runs the notebook of examples/
             "polars",  # for from_tables
             "pytest",
             "pytest-timeout",

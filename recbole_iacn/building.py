@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from recbole.model.abstract_recommender import AbstractRecommender
     from recbole.trainer import AbstractTrainer
 
+    from recbole_iacn.training.warm_start import Source
+
 _log_handlers: list[logging.Handler] = []  # the handlers of the last run that wrote RecBole's log
 
 
@@ -49,6 +51,7 @@ class Training:
         model (recbole.model.abstract_recommender.AbstractRecommender): the model, on ``config["device"]``.
         trainer (recbole.trainer.Trainer): the trainer, with the optimizer and the path of the checkpoint.
         checkpoint (str or None): path of the best epoch's checkpoint; None until :meth:`fit` has written it.
+        started_from (recbole_iacn.training.warm_start.Account or None): what was taken over from a former model.
     """
 
     config: Config
@@ -59,6 +62,29 @@ class Training:
     model: AbstractRecommender
     trainer: AbstractTrainer
     checkpoint: str | None = None
+    started_from: Any = None
+    _finished: bool = False
+
+    def resume(self, path: str) -> bool:
+        """Go on where a training was interrupted, after the best epoch that its checkpoint holds: :meth:`fit` then ends
+        with the weights that it would have had without the interruption. It goes on to write to this checkpoint.
+
+        Args:
+            path: the checkpoint, see :attr:`checkpoint`.
+
+        Returns:
+            Whether there is anything left to train. A finished training says so, and :meth:`fit` does nothing.
+
+        Raises:
+            ConfigError: it is not a checkpoint, is of another model, or its data numbered users and items otherwise.
+        """
+        from recbole_iacn.training import resuming
+
+        if self._is_decision_tree():
+            raise ConfigError(f"{self.config['model']}: a decision tree cannot be resumed; train it anew")
+        goes_on = resuming.resume(self.trainer, str(path))
+        self._finished, self.checkpoint = not goes_on, str(path)
+        return goes_on
 
     def fit(
         self,
@@ -79,6 +105,8 @@ class Training:
         Returns:
             The best validation score, and all validation metrics of that epoch.
         """
+        if self._finished:
+            return self.trainer.best_valid_score, self.trainer.best_valid_result or {}
         progress = self.config["show_progress"] if show_progress is None else show_progress
         best, metrics = self.trainer.fit(
             self.train_data,
@@ -148,10 +176,12 @@ class Training:
 
     def _load_best(self, path: str) -> None:
         from recbole_iacn import parallel
-        from recbole_iacn.training import checkpoint
+        from recbole_iacn.training import checkpoint, resuming
 
         if parallel.rank() == 0:
             checkpoint.load_weights(self.model, path)
+            if hasattr(type(self.model), "dataset_class"):  # its trainer writes this package's format
+                resuming.record_end(self.trainer, path)
         parallel.same_state(self.model)
 
 
@@ -161,6 +191,8 @@ def build(
     config_file_list: Sequence[str] | None = None,
     config_dict: Mapping[str, Any] | None = None,
     log: bool = False,
+    start_from: str | os.PathLike | None = None,
+    new_rows: str | None = None,
 ) -> Training:
     """Check all settings, then build all parts of a training, for this package's models or RecBole's.
 
@@ -174,6 +206,11 @@ def build(
         config_dict: settings; they override those of the files.
         log: set up RecBole's logging, to the console and below ``log/``, as :func:`run` does. By default logging is
             not changed.
+        start_from: a bundle or a checkpoint of the same model, trained on other data (another day's): its weights are
+            moved over by token, and the optimizer starts anew. To go on with the same data, see
+            :meth:`Training.resume`.
+        new_rows: what users, items and other tokens start from that the former model did not know: ``mean``, of the
+            rows of those that share a feature's value with it (default), or ``fresh``, a random row.
 
     Returns:
         The parts of the training, not trained yet.
@@ -181,21 +218,28 @@ def build(
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any data are read.
     """
-    return assemble(configure(model, dataset, config_file_list, config_dict), log)
+    from recbole_iacn.bundle import former
+
+    config = configure(model, dataset, config_file_list, config_dict)
+    return assemble(config, log, former.read(start_from, config, new_rows), new_rows)
 
 
-def assemble(config: Config, log: bool = False) -> Training:
+def assemble(config: Config, log: bool = False, source: Source | None = None, new_rows: str | None = None) -> Training:
     """Read the data and construct the model; the second half of :func:`build`, after the checks of the settings.
 
     Args:
         config: the settings, as :func:`configure` returns them.
         log: as in :func:`build`.
+        source: a model to start from, see :func:`recbole_iacn.bundle.former.read`.
+        new_rows: as in :func:`build`.
 
     Returns:
         The parts of the training.
     """
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
+
+    from recbole_iacn.training import warm_start
 
     logger = _start_log(config) if log else logging.getLogger(__name__)
     logger.info(config)
@@ -204,12 +248,16 @@ def assemble(config: Config, log: bool = False) -> Training:
     loaders = data_preparation(config, whole)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
+    account = None
+    if source is not None:
+        account = warm_start.start(network, config, loaders[0]._dataset, source, new_rows or "mean")
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
+    trainer.trained_on = loaders[0]._dataset  # whose tokens its checkpoints contain
     logger.info(whole)
     logger.info(network)
     report_unread(config, whole, network)
     train_data, valid_data, test_data = loaders
-    return Training(config, whole, train_data, valid_data, test_data, network, trainer)
+    return Training(config, whole, train_data, valid_data, test_data, network, trainer, started_from=account)
 
 
 def configure(

@@ -4,8 +4,10 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Any
 
+from recbole_iacn import parallel
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building import assemble, configure
 from recbole_iacn.errors import ConfigError
@@ -23,6 +25,11 @@ def run(
     ip: str = "localhost",
     port: str = "5678",
     group_offset: int = 0,
+    resume: str | os.PathLike | None = None,
+    start_from: str | os.PathLike | None = None,
+    new_rows: str | None = None,
+    bundle: str | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Any] | None:
     """Train, validate and test a model, this package's or RecBole's, after checking all settings.
 
@@ -34,14 +41,19 @@ def run(
         world_size (int): number of processes on all machines; -1 (default) for ``nproc``.
         ip, port (str): address of the first machine. Defaults to localhost:5678.
         group_offset (int): rank of this machine's first process among all. Defaults to 0.
+        resume: the checkpoint of an interrupted training with the same data, which goes on as if uninterrupted.
+        start_from, new_rows: as in :func:`recbole_iacn.build`: start from another day's model.
+        bundle (str, optional): folder that the model is written to after the test, see
+            :meth:`recbole_iacn.Training.save`: the best epoch's, or with ``saved=False`` the last one's.
+        overwrite (bool): replace a bundle that is there already. Defaults to False.
 
     If ``torchrun`` started this process, it is one of several, with the rank that torchrun assigned to it.
 
     Returns:
         dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; also
         ``model``, with the weights of the best epoch (None with ``nproc`` > 1, since its process has ended), and
-        ``checkpoint``, its path (None if not saved). None on machines other than the first, and in all processes of
-        torchrun but the first.
+        ``checkpoint``, its path (None if not saved), and ``bundle``, its path (None without one). None on machines
+        other than the first, and in all processes of torchrun but the first.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
@@ -56,27 +68,64 @@ def run(
             f"nproc, world_size: several processes train this package's models only, not RecBole's {model}"
             + (f"; use {model}_IaCN with iacn_mode: off instead" if model in click_models() else "")
         )
+    if resume is not None and start_from is not None:
+        raise ConfigError(
+            "resume, start_from (--resume, --from): one goes on with the same data, the other starts on new ones; "
+            "give one of them"
+        )
     inputs = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
+    inputs["begins"] = {"resume": resume, "start_from": start_from, "new_rows": new_rows}
+    left = _Saved(saved, bundle, overwrite)
     if launched:
-        return _work(launched.pop("local_rank"), inputs, saved, launched)
+        return _work(launched.pop("local_rank"), inputs, left, launched)
     if several:
-        _check_ahead(inputs, ip, port, group_offset)
+        _check_ahead(inputs, ip, port, group_offset, left)
         place = {"nproc": nproc, "world_size": max(world_size, nproc), "ip": ip, "port": port}
-        return _spawn(inputs, saved, {**place, "offset": group_offset})
-    return _train(inputs, saved)
+        return _spawn(inputs, left, {**place, "offset": group_offset})
+    return _train(inputs, left)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What a run leaves: a checkpoint of the best epoch, and a bundle's folder."""
+
+    checkpoint: bool
+    bundle: str | None
+    overwrite: bool
+
+    def check(self, config):
+        """Reject a bundle that could not be written, before any work."""
+        if self.overwrite and self.bundle is None:
+            raise ConfigError("overwrite: replaces a bundle, and none is written; name its folder by bundle (--bundle)")
+        if self.bundle is None:
+            return
+        if config["MODEL_TYPE"].name == "DECISIONTREE":
+            raise ConfigError(f"bundle: a decision tree ({config['model']}) has no weights that a bundle could hold")
+        from recbole_iacn.bundle.folder import check_target
+
+        check_target(self.bundle, self.overwrite)
 
 
 def _train(inputs, saved, place=None):
     """Build, fit and test in this process."""
     from recbole.utils import get_environment, set_color
 
-    training = assemble(configure(**inputs, place=place), log=True)
-    best, metrics = training.fit(saved=saved)
+    config, begins = _check(inputs, place)
+    first = parallel.rank() == 0
+    if first:
+        saved.check(config)
+    training = assemble(config, True, begins["source"], begins["new_rows"])
+    if begins["resume"] is not None:
+        training.resume(begins["resume"])
+    best, metrics = training.fit(saved=saved.checkpoint)
     tested = training.test()
     logger = logging.getLogger()
     logger.info("The running environment of this training is as follows:\n" + get_environment(training.config).draw())
     logger.info(set_color("best valid ", "yellow") + f": {metrics}")
     logger.info(set_color("test result", "yellow") + f": {tested}")
+    if saved.bundle and first:
+        training.save(saved.bundle, saved.overwrite)
+        logger.info(set_color("bundle", "yellow") + f": {saved.bundle}")
     return {
         "best_valid_score": best,
         "valid_score_bigger": training.config["valid_metric_bigger"],
@@ -84,7 +133,22 @@ def _train(inputs, saved, place=None):
         "test_result": tested,
         "model": training.model,
         "checkpoint": training.checkpoint,
+        "bundle": saved.bundle,
     }
+
+
+def _check(inputs, place=None):
+    """The settings, and what the training begins with, before any data are read."""
+    from recbole_iacn.bundle import former
+    from recbole_iacn.training import resuming
+
+    given = dict(inputs)
+    begins = dict(given.pop("begins"))
+    config = configure(**given, place=place)
+    begins["source"] = former.read(begins.pop("start_from"), config, begins["new_rows"])
+    if begins["resume"] is not None:
+        resuming.check(begins["resume"], config)
+    return config, begins
 
 
 def _place_by_torchrun():
@@ -103,12 +167,13 @@ def _place_by_torchrun():
     }
 
 
-def _check_ahead(inputs, ip, port, group_offset):
+def _check_ahead(inputs, ip, port, group_offset, saved):
     """Check once, before any process starts, what every process would otherwise report."""
     if not str(port).isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f"port: must be a number from 1 to 65535, got {port!r}")
-    configure(**inputs)
+    config, _ = _check(inputs)
     if group_offset == 0:
+        saved.check(config)
         with socket.socket() as probe:
             try:
                 probe.bind((ip, int(port)))

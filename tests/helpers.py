@@ -36,6 +36,12 @@ def write_atomic(folder, name="tiny", users=60, items=40, clusters=4, events=9, 
     return folder
 
 
+def reverse_rows(file):
+    """The same rows, the last first: tokens get other numbers, and by their times they are the same data."""
+    header, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([header, *reversed(lines)]) + "\n")
+
+
 def give_same_weights(ours, stock):
     """One seed has given both the same start; now random weights of a size that every part feels."""
     import torch
@@ -127,3 +133,40 @@ def auxiliary_tables(model):
             if not any(weight is known for known, _ in found):  # FFM's tables of lists are one for all fields
                 found.append((weight, rows))
     return found
+
+
+def write_few_films(folder):
+    """RecBole's folder with forty users of ml-100k, twelve clicks each, and the films that they or a page name."""
+    import pandas as pd
+
+    from recbole_iacn.names import recbole_folder
+
+    own, target = recbole_folder(), folder / "dataset_example" / "ml-100k"
+    target.mkdir(parents=True)
+    (folder / "config").mkdir()
+    (folder / "properties").symlink_to(own / "properties")
+    users, films, clicks = (
+        pd.read_csv(own / "dataset_example" / "ml-100k" / f"ml-100k.{kind}", sep="\t", dtype=str)
+        for kind in ("user", "item", "inter")
+    )
+    clicks = clicks.sort_values("timestamp:float", kind="stable").groupby("user_id:token").tail(12)
+    clicks = clicks[clicks["user_id:token"].isin(["196", "22", *users["user_id:token"][:38]])]
+    films = films[films["item_id:token"].isin([*clicks["item_id:token"], "1", "2", "50", "71", "172", "588"])]
+    for kind, table in (("user", users), ("item", films), ("inter", clicks)):
+        table.to_csv(target / f"ml-100k.{kind}", sep="\t", index=False)
+    return folder
+
+
+def train_on_few_films(folder, set_attribute=setattr):
+    """ml-100k is what :func:`write_few_films` has written, and every training ends after an epoch."""
+    from recbole.config import configurator
+    from recbole.trainer import Trainer
+
+    fit = Trainer.fit
+
+    def one_epoch(trainer, *given, **more):
+        trainer.epochs = 1
+        return fit(trainer, *given, **more)
+
+    set_attribute(configurator, "__file__", str(folder / "config" / "configurator.py"))  # RecBole's data lie beside it
+    set_attribute(Trainer, "fit", one_epoch)

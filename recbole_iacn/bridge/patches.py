@@ -174,8 +174,8 @@ PATCHES = (
     Patch(
         "recbole.utils.case_study",
         "scoring.patch_case_study",
-        "full_sort_scores and full_sort_topk reject users without a row of their own, or with several",
-        "they return fewer or more rows than users, so that a row is another user's",
+        "full_sort_scores and full_sort_topk answer for the users that were asked, after the newest click of each",
+        "rows are other users' where one has no row or several, and histories lack the click that is tested",
         issues=(848, 1140, 1169, 1178),
     ),
     # What makes RecBole know this package.
@@ -307,6 +307,19 @@ PATCHES = (
         "float_columns.patch_groups",
         "a column that is in none of the groups (fields) is reported in one line",
         "it ends in a KeyError",
+    ),
+    # What makes a checkpoint know its data.
+    Patch(
+        _TRAINER,
+        "checkpoints.patch_trainer",
+        "checkpoints contain the tokens behind their weights, and are loaded only over data that number them alike",
+        "over the same data in another order every weight would belong to another user or item",
+    ),
+    Patch(
+        "recbole.quick_start.quick_start",
+        "checkpoints.patch_load_data_and_model",
+        "load_data_and_model compares the checkpoint's tokens with the data's",
+        "as above",
     ),
     # What several processes and pinned memory need.
     Patch(

@@ -14,8 +14,10 @@ No file is executed or unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
@@ -44,7 +47,7 @@ _OF_MACHINE = frozenset(
     (
         *("data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "local_rank", "world_size", "offset", "nproc"),
         *("ip", "port", "single_spec", "dataset_save_path", "dataloaders_save_path", "valid_negatives_file"),
-        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from"),
+        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from", "warm_up"),
     )
 )
 
@@ -120,9 +123,28 @@ def build_model(config: Config, catalogue: Catalogue) -> Any:
     from recbole.utils import get_model
 
     find_model(config["model"])
-    with torch.random.fork_rng(devices=[]):  # its initial weights are replaced, so they must not cost random numbers
-        model = get_model(config["model"])(config, catalogue.dataset(config))
+    model_class = get_model(config["model"])
+    stored = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
+    check_values(stored, model_class)  # RecBole evaluates one of them, KD_DAGFM's teacher
+    # Initial weights are replaced, so they must not cost random numbers; nor is there the file that KD_DAGFM's later
+    # phases start from.
+    with torch.random.fork_rng(devices=[]), _first_phase(config):
+        model = model_class(config, catalogue.dataset(config))
+    if hasattr(model, "phase"):
+        model.phase = config["phase"]
     return model.to(config["device"])
+
+
+@contextlib.contextmanager
+def _first_phase(config: Config) -> Iterator[None]:
+    before = config["phase"]
+    if before is not None:
+        config["phase"] = "teacher_training"
+    try:
+        yield
+    finally:
+        if before is not None:
+            config["phase"] = before
 
 
 def load_state(model: nn.Module, weights: dict[str, Tensor], what: str) -> None:

@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: download, prepare, train, experiment, search, report, doctor.
+"""The command ``recbole-iacn``: prepare, train, bundle, recommend, score, serve, experiment, report and others.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -6,9 +6,13 @@
     recbole-iacn prepare table --name shop --events events.csv --items items.csv
     recbole-iacn prepare rows --dataset Electronics --protocol din_electronics
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
+    recbole-iacn bundle saved/DIN_IaCN-….pth --out shop-model
+    recbole-iacn recommend shop-model --events events.csv --k 10 --out recommendations.parquet
+    recbole-iacn score shop-model --rows rows.csv --events events.csv --out scores.parquet
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn serve BUNDLE --port 8000
     recbole-iacn doctor
 
 Each command imports the modules that it needs.
@@ -18,7 +22,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import data, doctor, experiments
+from recbole_iacn.cli import bundle, data, doctor, experiments, recommend, score, serve
 from recbole_iacn.errors import ConfigError
 
 
@@ -65,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
             "prepare", help="convert tables or raw files to atomic files; show a dataset's rows", allow_abbrev=False
         )
     )
+    bundle.bundle_parser(
+        commands.add_parser("bundle", help="turn a checkpoint into a bundle, which needs no data", allow_abbrev=False)
+    )
+    recommend.recommend_parser(
+        commands.add_parser("recommend", help="the best items for every user of a table", allow_abbrev=False)
+    )
+    score.score_parser(commands.add_parser("score", help="the score of every row of a table", allow_abbrev=False))
     experiments.experiment_parser(
         commands.add_parser("experiment", help="carry out many runs described by one file", allow_abbrev=False)
     )
@@ -73,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
+    )
+    serve.serve_parser(
+        commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)
     )
     doctor.doctor_parser(
         commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)

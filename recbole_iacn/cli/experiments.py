@@ -25,8 +25,14 @@ def _plan(given):
     plan = read_plan(given.file, given.data_path, given.datasets, files, not given.no_dataset_yaml)
     if plan.beside:
         print(f"settings of {', '.join(plan.beside)} are read, below all others (--no_dataset_yaml leaves them out)")
-    check_runs(plan)
+    check_runs(plan, given.keep)
     return plan
+
+
+def _keep_argument(parser, what):
+    parser.add_argument(
+        "--keep", action="store_true", help=f"keep {what} as a bundle, in NAME/bundles/ (recbole-iacn recommend)"
+    )
 
 
 def _reuse_argument(parser, files="NAME/runs.jsonl and NAME/trials.jsonl"):
@@ -43,6 +49,7 @@ def experiment_parser(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (or: local) instead of with --jobs")
     _reuse_argument(parser, "runs.jsonl and trials.jsonl, in NAME/ or in another folder beside it")
+    _keep_argument(parser, "the model of each run's best epoch")
     parser.add_argument("--plan", action="store_true", help="list the runs without carrying them out")
     parser.add_argument(
         "--rehearse", action="store_true", help="estimate the duration from one epoch of each kind of run"
@@ -50,17 +57,23 @@ def experiment_parser(parser: ArgumentParser) -> None:
 
 
 def _experiment(given):
+    from recbole_iacn.experiments.kept import account, is_kept
     from recbole_iacn.experiments.plan_checks import check_data
     from recbole_iacn.experiments.runner import run_all
     from recbole_iacn.experiments.store import published_runs, restore_runs, result_path
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
+    if given.keep and given.ray and given.ray != "local":
+        raise ConfigError("keep: the machines of a cluster may not see the folder of results; omit --keep or --ray")
     plan = _plan(given)
     folder = Path(given.out, plan.name)
     known = published_runs(folder, plan.runs) if given.reuse else ()
     if given.plan:
-        done = [run.id in known or result_path(folder, run).is_file() for run in plan.runs]
+        done = [
+            (run.id in known or result_path(folder, run).is_file()) and (not given.keep or is_kept(folder, run))
+            for run in plan.runs
+        ]
         print("\n".join(f"{'done' if is_done else 'to do'}  {run.title}" for run, is_done in zip(plan.runs, done)))
         return
     check_data(plan)
@@ -75,12 +88,26 @@ def _experiment(given):
         return
     if given.reuse:
         restore_runs(folder, plan.runs)
-    failed = run_all(plan, folder, given.jobs, ray=given.ray)
+    if given.keep:
+        _say_repeated(folder, plan.runs)
+    failed = run_all(plan, folder, given.jobs, ray=given.ray, keep=given.keep)
     if failed:
         raise ConfigError(
             f"{len(failed)} of {len(plan.runs)} runs failed; see their errors in {folder / 'runs'}/*.error"
         )
     print(f"{folder}: {len(plan.runs)} runs")
+    if given.keep:
+        print(account(folder, plan.runs))
+
+
+def _say_repeated(folder, runs):
+    """Runs with a result and no bundle must train again; the new result replaces the old one."""
+    from recbole_iacn.experiments.kept import is_kept
+    from recbole_iacn.experiments.store import result_path
+
+    again = sum(result_path(folder, run).is_file() and not is_kept(folder, run) for run in runs)
+    if again:
+        print(f"{again} of {len(runs)} runs have a result and no bundle: they are repeated, to keep their models")
 
 
 def search_parser(parser: ArgumentParser) -> None:
@@ -91,6 +118,7 @@ def search_parser(parser: ArgumentParser) -> None:
         "--out", default="results", help="folder in which NAME/best.yaml is written (default: %(default)s)"
     )
     _reuse_argument(parser)
+    _keep_argument(parser, "the model of the best trial per dataset, model and mode, which trains once more,")
     parser.add_argument(
         "--trials", type=int, default=10, help="trials per dataset, model and mode (default: %(default)s)"
     )
@@ -101,7 +129,7 @@ def search_parser(parser: ArgumentParser) -> None:
 
 def _search(given):
     from recbole_iacn.experiments.plan_checks import check_data
-    from recbole_iacn.experiments.search import check_space, search
+    from recbole_iacn.experiments.search import check_space, keep_best, search
     from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
@@ -113,8 +141,10 @@ def _search(given):
     folder = Path(given.out, plan.name)
     if given.reuse:
         restore_runs(folder)
-    search(plan, plan.space or {}, folder, given.trials, jobs=given.jobs)
+    rules = search(plan, plan.space or {}, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
+    if given.keep:
+        print(keep_best(plan, rules, folder, given.jobs))
 
 
 def report_parser(parser: ArgumentParser) -> None:

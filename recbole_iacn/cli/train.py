@@ -15,10 +15,10 @@ from recbole_iacn.settings.sources import naming_file, with_dataset_yaml
 def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     """Train a model according to a command line with RecBole's flags, which are checked first.
 
-    The flags are ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset``, and
-    ``--key=value`` for every setting. Settings that lie beside the data, ``<data_path>/<dataset>/<dataset>.yaml``, are
-    read below those of ``--config_files``, which are below the flags; one line says so, ``--no_dataset_yaml`` leaves
-    them out. On a wrong setting, print one line and exit with code 2.
+    The flags are ``--model --dataset --config_files --nproc --ip --port --world_size --group_offset --resume --from
+    --new_rows --bundle --overwrite``, and ``--key=value`` for every setting. Settings that lie beside the data,
+    ``<data_path>/<dataset>/<dataset>.yaml``, are read below those of ``--config_files``, which are below the flags; one
+    line says so, ``--no_dataset_yaml`` leaves them out. On a wrong setting, print one line and exit with code 2.
 
     Args:
         arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
@@ -41,6 +41,16 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     parser.add_argument("--port", default="5678", help="port of the first machine")
     parser.add_argument("--world_size", type=int, default=-1, help="number of processes on all machines")
     parser.add_argument("--group_offset", type=int, default=0, help="rank of this machine's first process")
+    parser.add_argument("--resume", metavar="CHECKPOINT", help="go on with an interrupted training over the same data")
+    parser.add_argument(
+        "--from", dest="start_from", metavar="PATH", help="start from another day's model, a bundle or a checkpoint"
+    )
+    parser.add_argument(
+        "--new_rows",
+        help="with --from, what unknown users and items start from: mean (of those with the same features) or fresh",
+    )
+    parser.add_argument("--bundle", metavar="DIR", help="write the model of the best epoch to this folder, as a bundle")
+    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that is there already")
     known, rest = parser.parse_known_args(arguments)
     given = vars(known)
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain

@@ -79,7 +79,7 @@ class Catalogue:
             str(name): Column(
                 kind.value,
                 _value(dataset.field2source[name]),
-                int(dataset.field2seqlen[name]),
+                _longest(dataset.field2seqlen[name]),
                 _whole(dataset.field2bucketnum.get(name)),
                 name in hidden,
                 getattr(dataset, "scales", {}).get(name),
@@ -142,7 +142,7 @@ class Catalogue:
 
     def digests(self) -> dict[str, str]:
         """A digest of each column's tokens, in their order: equal where the same ids mean the same tokens."""
-        return {name: _digest(tokens) for name, tokens in self.own_tokens().items()}
+        return {name: digest_of(tokens) for name, tokens in self.own_tokens().items()}
 
     def digest(self) -> str:
         """One digest of all columns' tokens."""
@@ -201,12 +201,22 @@ def _value(source):
     return getattr(source, "value", source)
 
 
+def _longest(length):
+    """Of a history of lists RecBole keeps two numbers: the history's entries, and a list's."""
+    return int(length[-1] if isinstance(length, tuple) else length)
+
+
 def _whole(number):
     return None if number is None else int(number)
 
 
-def _digest(tokens):
-    """Each token with its length, so that no two lists of tokens are the same bytes."""
+def digest_of(tokens: np.ndarray) -> str:
+    """A digest of tokens in their order.
+
+    Args:
+        tokens: str, one-dimensional.
+    """
+    # Each token with its length, so that no two lists of tokens are the same bytes.
     digest = hashlib.blake2b(digest_size=16)
     words = [token.encode() for token in tokens.tolist()]
     digest.update(np.array([len(word) for word in words], np.int64).tobytes())

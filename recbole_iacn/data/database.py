@@ -15,6 +15,8 @@ from recbole_iacn.errors import ConfigError
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
 
+INTERRUPTED = "Query interrupted"  # DuckDB's name for Ctrl-C
+
 
 class Database:
     """A temporary database; after :meth:`number_ids` it has the tables clicks (u, i, time, line and others), users
@@ -27,16 +29,18 @@ class Database:
     """
 
     extra = "amazon"  # of this package, which brings DuckDB
+    command = "prepare"  # that needs it, for messages
+    beside = _BESIDE  # MiB that the process takes beside DuckDB
 
     def __init__(self, folder: Path, memory: int, threads: int) -> None:
         try:
             import duckdb
         except ImportError:
-            raise ConfigError(f"prepare needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
+            raise ConfigError(f"{self.command} needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
         self._folder = folder
         self._failures = (duckdb.OutOfMemoryException, duckdb.IOException)
         self._base = duckdb.connect(str(folder / "staging.duckdb"))
-        self._do(f"set memory_limit = '{max(memory - _BESIDE, 200)}MiB'")
+        self._do(f"set memory_limit = '{max(memory - self.beside, 200)}MiB'")
         self._do(f"set threads = {threads}")
         self._do(f"set temp_directory = {text(folder / 'spill')}")
         self._do("set preserve_insertion_order = false")
@@ -58,7 +62,7 @@ class Database:
         except self._failures as error:
             raise failure(error) from None
         except RuntimeError as error:
-            if str(error) == "Query interrupted":  # DuckDB's name for Ctrl-C
+            if str(error) == INTERRUPTED:
                 raise KeyboardInterrupt from None
             raise
 

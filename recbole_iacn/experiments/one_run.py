@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from recbole_iacn.experiments.plan import Run, recbole_name
@@ -19,13 +20,19 @@ _PATHS = ("valid_negatives_file", "test_negatives_file", "dataset_save_path", "d
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
-def train(run: Run, data_path: str, after_epoch: Callable[[int, float], object] | None = None) -> dict[str, Any]:
+def train(
+    run: Run,
+    data_path: str,
+    after_epoch: Callable[[int, float], object] | None = None,
+    bundle: Path | None = None,
+) -> dict[str, Any]:
     """Train, validate and test a model.
 
     Args:
         run (Run): the run.
         data_path (str): the folder that contains the datasets.
         after_epoch (Callable, optional): called with (epoch, validation score); may raise an exception to end the run.
+        bundle (pathlib.Path, optional): receives the model of the best epoch, as a bundle; what is there is replaced.
 
     Returns:
         dict: the fields of the run; ``best``, the best validation score; ``valid`` and ``test``, the metrics of that
@@ -49,6 +56,8 @@ def train(run: Run, data_path: str, after_epoch: Callable[[int, float], object] 
         given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": scratch}
         given |= {key: os.path.join(before, given[key]) for key in _PATHS if given.get(key)}
         training = build(recbole_name(run), run.dataset, config_dict=given)
+        if bundle:  # a model that cannot be kept is reported before it is trained
+            training.save(os.path.join(scratch, "untrained"))
         epochs, loading = [], time.perf_counter() - start
 
         def record(epoch, score):
@@ -60,6 +69,8 @@ def train(run: Run, data_path: str, after_epoch: Callable[[int, float], object] 
 
         best, valid = training.fit(verbose=False, callback_fn=record)
         test = training.test()
+        if bundle:
+            training.save(str(bundle), overwrite=True)
         apart = None
         if run.divergence and (run.mode == "full" or run.model in FAMILY):
             apart = float(interest_divergence(training.model, training.test_data._dataset, rows=run.divergence).mean())

@@ -35,13 +35,14 @@ def _is_there(plan, dataset):
     return dataset in BUILT_IN or Path(plan.data_path, dataset, f"{dataset}.inter").is_file()
 
 
-def check_runs(plan: Plan) -> None:
+def check_runs(plan: Plan, keep: bool = False) -> None:
     """Reject settings that a run's model would reject, and runs on one dataset that do not meet the same test.
 
     Columns are checked where the data are there.
 
     Args:
         plan (Plan): the experiment.
+        keep (bool): also reject models that no bundle can hold. Defaults to False.
 
     Raises:
         ConfigError: names the file, and the run and the key; or the two runs and the key in which their tests differ.
@@ -59,6 +60,11 @@ def check_runs(plan: Plan) -> None:
                 )
             except ConfigError as error:
                 raise ConfigError(f"{plan.file}: {_name(run)}: {_with_file(error, plan, run)}") from None
+        if keep and config["MODEL_TYPE"].name == "DECISIONTREE":
+            raise ConfigError(
+                f"{plan.file}: {_name(run)}: a decision tree has no weights that a bundle could hold; leave out "
+                "--keep, or the model"
+            )
         test = evaluation_of(config)
         other, expected = first.setdefault(run.dataset, (run, test))
         _check_same(plan, (other, expected), (run, test))

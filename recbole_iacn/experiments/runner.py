@@ -12,21 +12,38 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from recbole_iacn.data.atomic_writes import write_text
+from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import connect
 from recbole_iacn.experiments.store import record_plan, result_path
 
-Task = tuple[Run, str, str]  # a run, the folder of the data, the folder of the results
+
+class Task(NamedTuple):
+    """A run, the folder of the data, that of the results, and whether the model is kept."""
+
+    run: Run
+    data_path: str
+    folder: str
+    keep: bool = False
+
+
 Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # runs tasks; yields each run and whether it failed
 
 
-def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True, ray: str | None = None) -> list[Run]:
+def run_all(
+    plan: Plan,
+    folder: str | Path,
+    jobs: int = 1,
+    progress: bool = True,
+    ray: str | None = None,
+    keep: bool = False,
+) -> list[Run]:
     """Run all runs of an experiment that have no result yet.
 
     Args:
@@ -38,6 +55,8 @@ def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True
         ray (str, optional): address of a Ray cluster, or ``local``; the cluster then determines the number of runs at
             the same time. All its machines must have the data at the same path; ``runs/<id>.log`` exists only for runs
             on machines that can access ``folder``.
+        keep (bool): keep the model of each run's best epoch in ``bundles/<id>/``; a run that has a result and no bundle
+            is repeated. Not with ``ray``, whose machines may not see the folder. Defaults to False.
 
     Returns:
         list of Run: the runs that failed.
@@ -48,11 +67,16 @@ def run_all(plan: Plan, folder: str | Path, jobs: int = 1, progress: bool = True
     finished = _by_ray(ray) if ray else by_processes(jobs)
     Path(folder, "runs").mkdir(parents=True, exist_ok=True)
     record_plan(plan, folder)
-    return run_missing(plan.runs, plan.data_path, folder, finished, progress)
+    return run_missing(plan.runs, plan.data_path, folder, finished, progress, keep)
 
 
 def run_missing(
-    runs: list[Run], data_path: str, folder: str | Path, finished: Finished, progress: bool = True
+    runs: list[Run],
+    data_path: str,
+    folder: str | Path,
+    finished: Finished,
+    progress: bool = True,
+    keep: bool = False,
 ) -> list[Run]:
     """Like :func:`run_all`, for runs that need not belong to an experiment, such as the trials of a search.
 
@@ -61,15 +85,15 @@ def run_missing(
         data_path (str): the folder that contains the datasets.
         folder (str or pathlib.Path): the folder that contains ``runs/``.
         finished (Callable): runs the tasks, such as the result of :func:`by_processes`.
-        progress (bool): as in :func:`run_all`.
+        progress, keep (bool): as in :func:`run_all`.
 
     Returns:
         list of Run: the runs that failed.
     """
-    left = [run for run in runs if not result_path(folder, run).is_file()]
+    left = [run for run in runs if not is_done(folder, run, keep)]
     bar = tqdm(total=len(runs), initial=len(runs) - len(left), disable=not progress, smoothing=0, unit="run")
     failed = []
-    tasks = [(run, str(Path(data_path).resolve()), str(Path(folder).resolve())) for run in left]
+    tasks = [Task(run, str(Path(data_path).resolve()), str(Path(folder).resolve()), keep) for run in left]
     with bar:
         for run, error in finished(tasks):
             bar.update()
@@ -77,6 +101,11 @@ def run_missing(
                 failed.append(run)
                 bar.write(f"{run.title}: failed, see {result_path(folder, run).with_suffix('.error')}")
     return failed
+
+
+def is_done(folder: str | Path, run: Run, keep: bool = False) -> bool:
+    """Whether a run has its result and, if models are kept, its bundle."""
+    return result_path(folder, run).is_file() and (not keep or is_kept(folder, run))
 
 
 def by_processes(jobs: int) -> Finished:
@@ -95,9 +124,9 @@ def by_processes(jobs: int) -> Finished:
                     process.start()
                     running[process.sentinel] = process, task
                 for sentinel in wait(running):
-                    process, (run, _, folder) = running.pop(sentinel)
+                    process, task = running.pop(sentinel)
                     process.join()
-                    yield run, _failed(result_path(folder, run), process.exitcode)
+                    yield task.run, _failed(task, process.exitcode)
         finally:
             for process, _ in running.values():
                 process.terminate()
@@ -105,12 +134,13 @@ def by_processes(jobs: int) -> Finished:
     return finished
 
 
-def _failed(path, code):
+def _failed(task, code):
     """Whether a process left no result. If it ended abnormally, the reason is written to the run's error file."""
     if code:
         why = f"by signal {-code}, perhaps for lack of memory" if code < 0 else f"with code {code}"
-        path.with_suffix(".error").write_text(f"the run's process ended {why}\n")
-    return not path.is_file()
+        path = result_path(task.folder, task.run).with_suffix(".error")
+        path.write_text(f"the run's process ended {why}\n")
+    return not is_done(task.folder, task.run, task.keep)
 
 
 def _by_ray(address):
@@ -132,10 +162,10 @@ def _work(task):
 
 def _attempt(task):
     """Carry out one run; returns (its result as JSON, None), or (None, the traceback of the exception)."""
-    run, data_path, folder = task
+    run, data_path, folder, keep = task
     try:
         with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
-            result = train(run, data_path, after_epoch)
+            result = train(run, data_path, after_epoch, bundle_path(folder, run) if keep else None)
     except Exception:
         return None, traceback.format_exc()
     return json.dumps(result, indent=1) + "\n", None
@@ -143,7 +173,7 @@ def _attempt(task):
 
 def _keep(task, text, error):
     """Write what :func:`_attempt` returned; returns whether the run failed."""
-    run, _, folder = task
+    run, _, folder, _ = task
     path = result_path(folder, run)
     if error:
         path.with_suffix(".error").write_text(error)

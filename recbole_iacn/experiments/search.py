@@ -25,8 +25,11 @@ from recbole_iacn.checks.same_test import DECIDE
 from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
+from recbole_iacn.experiments.kept import account
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
+from recbole_iacn.experiments.runner import by_processes, run_missing
+from recbole_iacn.experiments.store import result_path
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
@@ -83,6 +86,32 @@ def search(
         rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, report)
     write_text(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
+
+
+def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs: int = 1) -> str:
+    """Train the best trial of each dataset, backbone and mode once more, and keep its model as a bundle.
+
+    That takes one training each, and the disk holds no model of any other trial. What is kept already is not repeated.
+
+    Args:
+        plan (Plan): the experiment that was searched.
+        rules (list of dict): as :func:`search` returns them.
+        folder (str or pathlib.Path): receives ``runs/<id>.json`` and ``bundles/<id>/``.
+        jobs (int): the number of runs at the same time. Defaults to 1.
+
+    Returns:
+        str: how many bundles there are, and their size, in one line.
+
+    Raises:
+        ConfigError: a run failed; the message names the file with the reason.
+    """
+    runs = [replace(run, settings={**run.settings, **rule["settings"]}) for run, rule in zip(first_runs(plan), rules)]
+    Path(folder, "runs").mkdir(parents=True, exist_ok=True)
+    failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
+    if failed:
+        files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
+        raise ConfigError(f"keep: {len(failed)} of {len(runs)} runs failed, see {files}")
+    return account(folder, runs)
 
 
 def _rule(run, values, score, report):

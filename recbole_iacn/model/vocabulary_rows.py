@@ -131,7 +131,7 @@ def _sizes(fields, seed):
 def _build_small(build, config, dataset, counts):
     """Build the model over small vocabularies: shape and owner of each weight, and the counts."""
     config, small = copy.deepcopy(config), _small(dataset, counts)
-    small.config = config
+    small.config, config["device"] = config, torch.device("cpu")
     if config["warm_up"]:  # KD_DAGFM would read weights of the full size from that file
         config["warm_up"], config["phase"] = None, "teacher_training"
     with _untouched_random_state(), warnings.catch_warnings():
@@ -169,7 +169,7 @@ def _untouched_random_state() -> Iterator[None]:
     """Leave the random numbers that follow as they would have been."""
     states = random.getstate(), np.random.get_state()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([torch.cuda.current_device()] if torch.cuda.is_initialized() else []):
             yield
     finally:
         random.setstate(states[0])

@@ -112,7 +112,7 @@ def vectors_of_items(model: Any) -> Tensor:
     _reject_without(model)
     if hasattr(model, "item_tables"):
         return model.item_tables.auxiliary(torch.arange(1, model.n_items, device=model.device))
-    return model.item_embedding.weight[1:]
+    return model.item_embedding.weight.detach()[1:]  # a view keeps its gradient, also in inference mode
 
 
 def _reject_without(model):

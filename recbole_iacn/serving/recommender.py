@@ -155,7 +155,7 @@ class Recommender:
         for place, some in enumerate(lists):
             ids[place, : len(some)] = some
         scores = self.scores_of(rows, torch.from_numpy(ids))
-        scores[torch.from_numpy(ids == 0).to(scores.device)] = -torch.inf
+        scores = scores.masked_fill(torch.from_numpy(ids == 0).to(scores.device), -torch.inf)
         order = scores.argsort(dim=1, descending=True, stable=True)
         best = torch.from_numpy(ids).to(order.device).gather(1, order)
         return self._table(rows, best, scores.gather(1, order))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recbole.trainer import Trainer
 
 from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.training import vocabulary
 
 FORMAT = 1
 _ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
@@ -58,8 +59,21 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
         "state_dict": model.state_dict(),
         "other_parameter": {},
         "optimizer": trainer.optimizer.state_dict(),
+        **vocabulary.recorded(trainer),
     }
     save(state, path)
+
+
+def replace_entries(path: str, entries: dict[str, Any]) -> None:
+    """Add entries to a checkpoint of this package.
+
+    Args:
+        path (str): the file.
+        entries (dict): plain values; they replace those of the same name.
+    """
+    state = torch.load(path, "cpu", weights_only=True)
+    with replacing(path) as partial, open(partial, "wb") as file:
+        torch.save({**state, **entries}, file)
 
 
 def load_weights(model: AbstractRecommender, path: str) -> None:
@@ -126,10 +140,10 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, torch.device):
         return str(value)
+    if hasattr(value, "item"):  # a NumPy scalar; float64 is a float, too, and the safe loader takes neither
+        return value.item()
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if hasattr(value, "item"):  # a NumPy scalar
-        return value.item()
     raise TypeError(f"a checkpoint can't hold a config value of type {type(value).__name__}: {value!r}")
 
 

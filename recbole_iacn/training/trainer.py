@@ -17,7 +17,7 @@ from tqdm import tqdm
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
-from recbole_iacn.training import checkpoint, optimizer
+from recbole_iacn.training import checkpoint, optimizer, vocabulary
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ class IaCNTrainer(Trainer):
             "state_dict": self.model.state_dict(),
             "other_parameter": {},
             "optimizer": self.optimizer.state_dict(),
+            **vocabulary.recorded(self),
         }
         checkpoint.save(state, path)
         if verbose:
@@ -166,6 +167,8 @@ class IaCNTrainer(Trainer):
         """
         try:
             super().resume_checkpoint(resume_file)
+        except ConfigError:  # of other data
+            raise
         except (KeyError, ValueError) as error:
             raise ConfigError(
                 f"{resume_file}: contains the state of another optimizer ({error}); set learner, clip_grad_norm, "

@@ -37,7 +37,7 @@ class TiMiRecTrainer(IaCNTrainer):
     ) -> tuple[float, dict[str, float] | None]:
         """Train both stages, each as in RecBole; the result is that of the second stage."""
         options = {"show_progress": show_progress, "callback_fn": callback_fn}
-        if self.model.stages != "joint" and int(self.model.stage) == EXTRACTOR:
+        if self.has_next_stage:
             self.saved_model_file, last = self._files()
             if verbose:
                 self.logger.info(set_color("First stage", "pink") + ": extractor")
@@ -51,6 +51,11 @@ class TiMiRecTrainer(IaCNTrainer):
             if verbose:
                 self.logger.info(set_color("Second stage", "pink") + f": {', '.join(self.model.loss_names)}")
         return super().fit(train_data, valid_data, verbose=verbose, saved=saved, **options)
+
+    @property
+    def has_next_stage(self) -> bool:
+        """Whether another stage follows the present one."""
+        return self.model.stages != "joint" and int(self.model.stage) == EXTRACTOR
 
     def resume_checkpoint(self, resume_file: str) -> None:
         """Resume as in RecBole.

@@ -153,6 +153,29 @@ def test_weights_of_another_shape_are_named(saved):
         bundle.model()
 
 
+def test_a_setting_is_not_evaluated(training, tmp_path):
+    training("KD_DAGFM_IaCN").save(str(tmp_path / "bundle"))
+    bundle = Bundle.read(tmp_path / "bundle")
+    bundle.settings["teacher"] = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    with pytest.raises(ConfigError, match="teacher: must be"):
+        bundle.model()
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_later_phase_needs_no_file(training, tmp_path):
+    teacher = training("KD_DAGFM_IaCN").save_checkpoint(str(tmp_path / "teacher.pth"))
+    student = training("KD_DAGFM_IaCN", phase="distillation", warm_up=teacher)
+    student.save(str(tmp_path / "bundle"))
+    (tmp_path / "teacher.pth").unlink()
+    bundle = Bundle.read(tmp_path / "bundle")
+    rows = student.test_data._dataset[list(range(20))]
+    with torch.no_grad():
+        assert torch.equal(student.model.eval().predict(rows), bundle.model().predict(rows))
+    assert (
+        bundle.model().phase == "distillation" and str(tmp_path) not in (tmp_path / "bundle/settings.json").read_text()
+    )
+
+
 def test_opening_draws_no_random_numbers(saved):
     torch.manual_seed(3)
     Bundle.read(saved).model()

@@ -36,6 +36,16 @@ def test_nothing_is_said_where_nothing_is_found(calls, capsys, flags):
     assert calls[0]["config_file_list"] == given and capsys.readouterr().out == ""
 
 
+def test_where_a_training_begins_is_passed_on(calls):
+    train.main(["--dataset=shop", "--from=yesterday", "--new_rows=fresh"])
+    train.main(["--dataset=shop", "--resume", "saved/DIN.pth"])
+    begins = [{key: call[key] for key in ("resume", "start_from", "new_rows")} for call in calls]
+    assert begins == [
+        {"resume": None, "start_from": "yesterday", "new_rows": "fresh"},
+        {"resume": "saved/DIN.pth", "start_from": None, "new_rows": None},
+    ]
+
+
 def test_one_of_several_processes_reports(calls, capsys, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     train.main(["--dataset=shop"])

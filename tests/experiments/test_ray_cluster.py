@@ -132,8 +132,7 @@ def test_a_cluster_gives_the_results_that_processes_give(plan, tmp_path, cluster
         from recbole_iacn.experiments.runner import _attempt
 
         (nodes / ray.get_runtime_context().get_node_id()).touch()
-        run, data_path, folder = task
-        return _attempt((run, data_path, folder if run.mode == "full" else str(elsewhere)))
+        return _attempt(task if task.run.mode == "full" else task._replace(folder=str(elsewhere)))
 
     def run(name, ray=None):
         folder = tmp_path / name

@@ -178,7 +178,7 @@ def test_the_progress_of_a_run_is_logged(small, tmp_path, monkeypatch, ends):
     run = read_plan(small).runs[0]
     seen = []
 
-    def train(run, data_path, after_epoch):
+    def train(run, data_path, after_epoch, bundle):
         for epoch, score in enumerate([0.5, 0.61237]):
             after_epoch(epoch, score)
             seen.append([line.partition(" ")[2] for line in log.read_text().splitlines()])
@@ -189,7 +189,7 @@ def test_the_progress_of_a_run_is_logged(small, tmp_path, monkeypatch, ends):
     log = result_path(tmp_path, run).with_suffix(".log")
     log.parent.mkdir()
     monkeypatch.setattr(runner, "train", train)
-    runner._work((run, "", str(tmp_path)))
+    runner._work(runner.Task(run, "", str(tmp_path)))
     first = "epoch 0: validation 0.5000"
     assert seen == [[first], [first, "epoch 1: validation 0.6124"]]
     assert [path.suffix for path in log.parent.iterdir()] == [".json" if ends else ".error"]

@@ -1,7 +1,9 @@
 """Checkpoints: safe to load, small, complete, and fit to resume from."""
 
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -44,6 +46,16 @@ def test_checkpoint_restores_the_settings(trained):
     assert loaded.final_config_dict == config.final_config_dict
     for name, weight in torch.load(trainer.saved_model_file, weights_only=True)["state_dict"].items():
         assert torch.equal(again.state_dict()[name], weight)
+
+
+def test_numbers_of_numpy_are_plain_ones(tmp_path):
+    """float64 is a float to Python, and yet the safe loader rejects it."""
+    settings = types.SimpleNamespace(
+        final_config_dict={"rate": np.float64(0.5), "counts": [np.int64(3), np.float32(2)]}
+    )
+    save({"config": settings, "state_dict": {}}, "numpy.pth")
+    loaded = torch.load("numpy.pth", weights_only=True)["config"]
+    assert loaded == {"rate": 0.5, "counts": [3, 2.0]} and type(loaded["rate"]) is float
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, trained):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.database import failure, text
+from recbole_iacn.data.database import INTERRUPTED, failure, text
 from recbole_iacn.data.database import name as quoted_name
 from recbole_iacn.errors import ConfigError
 
@@ -262,6 +262,8 @@ class _Errors:
     def __exit__(self, kind, error, trace):
         import duckdb
 
+        if isinstance(error, RuntimeError) and str(error) == INTERRUPTED:
+            raise KeyboardInterrupt from None
         if not isinstance(error, duckdb.Error):
             return
         explained = _explained(str(error))

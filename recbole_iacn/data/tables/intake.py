@@ -37,12 +37,30 @@ class TableBase(Database):
             what (str): ``events``, ``items`` or ``users``.
             given: path or data frame.
         """
-        table = Table(what, given, self._base.execute, self._base.register)
+        table = self.look(what, given)
+        self.load(table)
+        return table
+
+    def look(self, what: str, given: Any) -> Table:
+        """A table of input, its columns alone.
+
+        Args:
+            what, given: as in :meth:`open`.
+        """
+        return Table(what, given, self._base.execute, self._base.register)
+
+    def load(self, table: Table, columns: Sequence[str] | None = None) -> None:
+        """Read the rows of a table of input into ``raw_<what>``.
+
+        Args:
+            table (Table): from :meth:`look`.
+            columns (list of str): those that are read; all by default.
+        """
+        kept = "*" if columns is None else ", ".join(dict.fromkeys(map(table.column, columns)))
         self.execute("set preserve_insertion_order = true")
         with table.errors():
-            self._base.execute(f"create table raw_{what} as {table.query}")
+            self._base.execute(f"create table raw_{table.what} as select {kept} from ({table.query})")
         self.execute("set preserve_insertion_order = false")
-        return table
 
     def rows(self, what: str) -> int:
         """Number of rows of a table of input."""

@@ -38,28 +38,42 @@ _NAMES = {
 }
 
 
-def find_roles(table: str, columns: Sequence[str], given: Mapping[str, str | None]) -> dict[str, str]:
+def find_roles(
+    table: str,
+    columns: Sequence[str],
+    given: Mapping[str, str | None],
+    needed: Sequence[str] = ("user", "item", "time"),
+    optional: Sequence[str] = ("rating", "label"),
+) -> dict[str, str]:
     """The column of each role in a table of events.
 
     Args:
         table (str): the table's name, for messages.
         columns (list of str): its columns.
         given (dict of str to str or None): the column that the user names for a role; ``none``: there is none.
+        needed (list of str): roles that a column must have.
+        optional (list of str): roles that a column may have; others are not looked for.
 
     Returns:
-        dict of str to str: role -> column; ``rating`` and ``label`` may be missing.
+        dict of str to str: role -> column; those of ``optional`` may be missing.
 
     Raises:
         ConfigError: a column does not exist, two could be meant, or none is recognised; names the flag.
     """
-    named = {role: _existing(table, columns, role, name) for role, name in given.items() if name is not None}
+    wanted = [role for role in ROLES if role in (*needed, *optional)]
+    given = {role: given.get(role) for role in wanted}
+    named = {
+        role: _existing(table, columns, role, name, role in optional)
+        for role, name in given.items()
+        if name is not None
+    }
     named = {role: column for role, column in named.items() if column is not None}
     doubled = [column for column in named.values() if list(named.values()).count(column) > 1]
     if doubled:
         flags = " and ".join(f"--{role}" for role, column in named.items() if column == doubled[0])
         raise ConfigError(f"{table}: {flags} both name the column {doubled[0]!r}")
     free = [column for column in columns if column not in named.values()]
-    for role in ROLES:
+    for role in wanted:
         if role in named or (given.get(role) or "").lower() == NONE:
             continue
         alike = [column for column in free if _plain(column) in _NAMES[role]]
@@ -69,7 +83,7 @@ def find_roles(table: str, columns: Sequence[str], given: Mapping[str, str | Non
             )
         if alike:
             named[role] = alike[0]
-        elif role in ("user", "item", "time"):
+        elif role in needed:
             raise ConfigError(
                 f"{table}: no column is recognised as the {role}; name it: --{role} COLUMN, one of {_listed(free)} "
                 "(the first line must hold the columns' names)"
@@ -92,7 +106,7 @@ def find_key(table: str, columns: Sequence[str], role: str, given: str | None, i
     """
     flag = f"{role}-key"
     if given is not None:
-        return _existing(table, columns, flag, given) or in_events
+        return _existing(table, columns, flag, given, False) or in_events
     if in_events in columns:
         return in_events
     alike = [column for column in columns if _plain(column) in _NAMES[role]]
@@ -116,9 +130,9 @@ def existing(table: str, columns: Iterable[str], flag: str, name: str) -> str:
     return name
 
 
-def _existing(table, columns, flag, name):
+def _existing(table, columns, flag, name, may_be_none):
     if name.lower() == NONE and name not in columns:
-        if flag in ("rating", "label"):
+        if may_be_none:
             return None
         raise ConfigError(f"{flag}: none is for rating and label; {flag} needs a column: {_listed(columns)}")
     return existing(table, columns, flag, name)

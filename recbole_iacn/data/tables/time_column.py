@@ -24,6 +24,9 @@ _ISO = r"\s*\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*([Zz]|UTC|[+-]
 _COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}  # digits -> as in 20190102 and 20190102030405
 _DATES = ("DATE", "TIMESTAMP")
 
+# The mend of a cell in a table whose rows may be dropped.
+OR_DROP = ", or drop up to N such rows by --max-bad-rows N"
+
 
 @dataclass
 class TimeColumn:
@@ -138,7 +141,7 @@ def not_a_time(place: str, example: object) -> str:
     """
     return (
         f"{place}: {str(example)[:60]!r} is not a time such as 2019-01-02T03:04:05Z or 1546398245; mend it, describe "
-        "all by --time-format, such as '%d/%m/%Y %H:%M', or drop up to N such rows by --max-bad-rows N"
+        f"all by --time-format, such as '%d/%m/%Y %H:%M'{OR_DROP}"
     )
 
 

@@ -1,0 +1,134 @@
+"""The service as a FastAPI application."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.service import bodies
+from recbole_iacn.serving.service.answers import Answers
+from recbole_iacn.serving.service.batching import Batcher
+from recbole_iacn.serving.service.gate import Gate, Refusal, as_bytes
+from recbole_iacn.serving.service.live import Live, Served
+from recbole_iacn.serving.service.meters import CONTENT_TYPE, Meters
+from recbole_iacn.serving.service.request_limits import Limits
+from recbole_iacn.serving.service.secret import Secret
+from recbole_iacn.version import __version__
+
+_BODIES: dict[str, type[bodies.Body]] = {
+    "/recommend": bodies.Recommend,
+    "/score": bodies.Score,
+    "/interests": bodies.Interests,
+}
+_PATHS = (*_BODIES, "/health", "/metrics", "/reload", "/openapi.json")
+
+
+def application(
+    load: Callable[[], Served],
+    secret: Secret | None = None,
+    limits: Limits | None = None,
+    batch: int = 32,
+    prepare: Callable[[], None] | None = None,
+) -> FastAPI:
+    """The application that serves a bundle. The bundle is loaded before it returns.
+
+    Args:
+        load: opens what is served; called again for each reload.
+        secret (Secret, optional): the token that requests must carry. Without one anybody who reaches the address is
+            answered, and ``/reload`` is refused.
+        limits (Limits, optional): what a request may ask for.
+        batch (int): histories of different requests that the model reads at once. Defaults to 32; 1 for one request
+            at a time.
+        prepare: called once in the thread that has the model.
+
+    Returns:
+        fastapi.FastAPI: with ``state.live``, a :class:`Live`, whose :meth:`Live.reload` SIGHUP may call.
+
+    Raises:
+        ConfigError: what is served cannot be loaded.
+    """
+    limits = limits or Limits()
+    meters = Meters(_PATHS)
+    live = Live(load, meters)
+    ask = Batcher(Answers(live, meters), batch, limits.waiting, meters, prepare)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        ask.close()
+
+    app = FastAPI(title="recbole_iacn", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.live = live
+    app.add_middleware(Gate, secret=secret, limits=limits, meters=meters, open_paths=("/health",))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ConfigError, _wrong)
+    app.add_exception_handler(HTTPException, _refused)
+
+    async def answer(body: bodies.Body) -> Response:
+        body.check(limits)
+        return _json(await ask(body, len(body.histories)))
+
+    @app.post("/recommend", summary="The best items for each history")
+    async def recommend(body: bodies.Recommend) -> Response:
+        return await answer(body)
+
+    @app.post("/score", summary="The score of each history's items")
+    async def score(body: bodies.Score) -> Response:
+        return await answer(body)
+
+    @app.post("/interests", summary="The interests of each history, and which click belongs to which")
+    async def interests(body: bodies.Interests) -> Response:
+        return await answer(body)
+
+    @app.get("/health", summary="Whether the service answers; with the token, what it serves")
+    async def health(request: Request) -> dict[str, Any]:
+        if secret is not None and not request.state.authorized:
+            return {"status": "ok"}
+        served = live.current
+        return {"status": "ok", **served.facts, "since": served.since, "reload_failure": live.failure}
+
+    @app.get("/metrics", summary="Counters, for Prometheus")
+    async def metrics() -> Response:
+        return Response(meters.text(), media_type=CONTENT_TYPE)
+
+    @app.post("/reload", summary="Serve what now lies in the bundle's folder")
+    async def reload() -> Response:
+        if secret is None:
+            raise Refusal(403, "reload: needs a token; start the service with --token-file, or send it SIGHUP")
+        try:
+            served = await anyio.to_thread.run_sync(live.reload)
+        except ConfigError as error:
+            raise Refusal(409, str(error)) from None
+        return _json({"status": "ok", **served.facts, "since": served.since})
+
+    return app
+
+
+def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(as_bytes(content), status, headers, "application/json")
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    keys = list(_BODIES[request.url.path].model_fields) if request.url.path in _BODIES else []
+    return _json({"error": bodies.wording(error.errors(), keys)}, 422)
+
+
+def _wrong(request: Request, error: Exception) -> Response:
+    return _json({"error": str(error)}, 422)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """A path that there is not, a method that it has not, a body that cannot be read."""
+    assert isinstance(error, HTTPException)
+    reason = {
+        404: f"{request.url.path}: is not a path of this service; there are {', '.join(_PATHS)}",
+        405: f"{request.method}: {request.url.path} does not take it",
+    }.get(error.status_code, str(error.detail).lower())
+    return _json({"error": reason}, error.status_code, error.headers)

@@ -1,0 +1,100 @@
+"""The model that is served, and its replacement while requests go on."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.queries import Rows
+from recbole_iacn.serving.service.meters import Meters
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers requests.
+
+    Attributes:
+        recommender: the bundle's model.
+        pipeline: retrieves candidates, which the recommender ranks; None where the recommender scores all items.
+        facts: what tells a client which bundle answers: model, bundle (the start of the manifest's SHA-256), …
+        candidates: items per history that the pipeline's retriever finds.
+        since: seconds since the epoch, when it was loaded.
+    """
+
+    recommender: Any
+    pipeline: Any
+    facts: dict[str, str]
+    candidates: int = 500
+    since: float = field(default_factory=time.time)
+
+    def check_k(self, k: int, among: Sequence[object] | None) -> None:
+        """Raise ConfigError where there cannot be k recommendations."""
+        if self.pipeline is not None and k > self.candidates:
+            raise ConfigError(f"k: at most {self.candidates}, which the retriever finds (--candidates), got {k}")
+        whole = self.recommender.items if self.pipeline is None else self.pipeline.index
+        self.recommender.check_k(k, len(whole) if among is None else len(set(among)))
+
+    def rows(self, histories: Any, times: Any, users: Any) -> tuple[Rows, ...]:
+        """Histories as each model reads them; the one that scores is the last."""
+        if self.pipeline is not None:
+            return self.pipeline.rows(histories, times, users)
+        return (self.recommender.rows(histories, times, users),)
+
+    def best(
+        self, rows: tuple[Rows, ...], k: int, exclude_seen: bool, among: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of the k best items of each history, 0 where there are fewer, and their scores, shape (B, k) each."""
+        if self.pipeline is not None:
+            found = self.pipeline.best(*rows, k, exclude_seen, among, self.candidates)
+        else:
+            found = self.recommender.best(*rows, k, exclude_seen, among)
+        ids, scores = found
+        return ids.cpu().numpy(), scores.cpu().numpy()
+
+
+class Live:
+    """One reference to what is served. A reload loads beside it and then replaces it: whoever has begun with the old
+    one ends with it, and no request meets half of one.
+
+    Args:
+        load: opens the bundles, tries them once, and raises ConfigError where they cannot be served.
+        meters (Meters): where reloads are counted.
+    """
+
+    def __init__(self, load: Callable[[], Served], meters: Meters) -> None:
+        self._load, self._meters = load, meters
+        self._loading = threading.Lock()
+        self.current = load()
+        self.failure: str | None = None  # of the last reload
+        meters.bundle(self.current.facts)
+
+    def reload(self) -> Served:
+        """Load the bundles again, from the same folders. It takes as long as a start, and the memory of a second model.
+
+        Raises:
+            ConfigError: they cannot be served, or another reload goes on; what was served is served still.
+        """
+        if not self._loading.acquire(blocking=False):
+            raise ConfigError("reload: another one is going on; try again when it has ended")
+        log = logging.getLogger(__name__)
+        try:
+            self.current = self._load()
+            self.failure = None
+            self._meters.bundle(self.current.facts)
+            self._meters.reload("done")
+            log.info("reloaded: %s", self.current.facts)
+            return self.current
+        except Exception as error:
+            self.failure = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+            served = self.current.facts["bundle"]
+            self._meters.reload("failed")
+            trace = None if isinstance(error, ConfigError) else error
+            log.error("reload failed, bundle %s is still served: %s", served, self.failure, exc_info=trace)
+            raise ConfigError(f"reload: {self.failure}; bundle {served} is still served") from None
+        finally:
+            self._loading.release()

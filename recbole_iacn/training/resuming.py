@@ -1,0 +1,141 @@
+"""Resuming a training: what has to be as it was, and whether there is anything left to train."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import pickle
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.training import vocabulary
+from recbole_iacn.training.checkpoint import plain, replace_entries
+
+if TYPE_CHECKING:
+    from recbole.config import Config
+
+ENDED = "ended"  # the entry of a checkpoint whose training has ended
+# Settings that do not change what a training computes, or that say how long it lasts.
+_NO_MATTER = frozenset(
+    (
+        *("epochs", "stopping_step", "data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "state"),
+        *("show_progress", "log_wandb", "wandb_project", "log_tensorboard", "worker", "pin_memory", "save_step"),
+        *("nproc", "world_size", "ip", "port", "offset", "local_rank", "single_spec", "config_files", "made_from"),
+        *("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path", "loss_decimal_place"),
+        *("metrics", "topk", "metric_decimal_place", "eval_batch_size", "valid_negatives_file", "test_negatives_file"),
+    )
+)
+
+
+def different(there: Mapping[str, Any], config: Config) -> list[str]:
+    """The settings that had another value, in words; only those that both versions of the package know.
+
+    Args:
+        there: plain values, of a checkpoint or a bundle.
+        config: the settings here.
+    """
+    here = plain({k: v for k, v in config.final_config_dict.items() if k in there and k not in _NO_MATTER})
+    return [f"{key} ({there[key]} there, {value} here)" for key, value in here.items() if value != there[key]]
+
+
+def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
+    """Reject what cannot be resumed, before the data are read.
+
+    Args:
+        path: a checkpoint.
+        config: the settings of the training that is to go on.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        ConfigError: it is not a checkpoint that can be resumed, or is of another model.
+    """
+    path = os.fspath(path)
+    state = vocabulary.load(path)
+    model = vocabulary.settings_of(state)["model"]
+    if model != config["model"]:
+        raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
+    if "optimizer" not in state or "epoch" not in state:
+        raise ConfigError(f"{path}: has no state of an optimizer, so it cannot be resumed; start from it (start_from)")
+    return state
+
+
+def resume(trainer: Any, path: str) -> bool:
+    """Load a checkpoint of an interrupted training into a trainer.
+
+    Args:
+        trainer (recbole.trainer.Trainer): of the same model, over the same data.
+        path: the checkpoint; the trainer goes on to write to it.
+
+    Returns:
+        Whether there is anything left to train.
+
+    Raises:
+        ConfigError: it is not such a checkpoint, is of another model, has weights of other shapes, or its data
+            numbered users and items otherwise.
+    """
+    state = check(path, trainer.config)
+    _check_kind(trainer, path)
+    changed = different(vocabulary.settings_of(state), trainer.config)
+    if changed:
+        logging.getLogger(__name__).warning(
+            f"{path}: is resumed with other settings, so the result is not that of an uninterrupted training: "
+            + ", ".join(changed)
+        )
+    trainer.resume_checkpoint(path)
+    return _goes_on(trainer, state, path)
+
+
+def record_end(trainer: Any, path: str) -> None:
+    """Note in the best epoch's checkpoint how the training ended, so that resuming it can say so.
+
+    Args:
+        trainer (recbole.trainer.Trainer): has trained.
+        path: its checkpoint, in this package's format.
+    """
+    last = max(trainer.train_loss_dict, default=trainer.start_epoch - 1)
+    with contextlib.suppress(pickle.UnpicklingError):  # a trainer of the user's may write RecBole's format
+        replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
+
+
+def _check_kind(trainer, path):
+    """Reject what RecBole's own trainer would resume without some of the weights."""
+    name = trainer.config["model"]
+    if hasattr(type(trainer.model), "dataset_class"):
+        return
+    parts = getattr(trainer.model, "other_parameter_name", None) or ()
+    if any(hasattr(getattr(trainer.model, part, None), "parameters") for part in parts):
+        raise ConfigError(
+            f"{path}: RecBole's own {name} cannot be resumed, since it swaps {', '.join(parts)} for a copy that the "
+            f"optimizer does not have; train {name}_IaCN with iacn_mode: off, which is the same model"
+        )
+    logging.getLogger(__name__).warning(
+        f"{path}: RecBole's trainer does not restore random numbers, so {name} goes on, but not exactly as if "
+        "uninterrupted"
+    )
+
+
+def _goes_on(trainer, state, path):
+    if getattr(trainer, "has_next_stage", False):
+        return True
+    ended = state.get(ENDED)
+    logger = logging.getLogger(__name__)
+    best = f"the best epoch is {state['epoch'] + 1}"
+    if ended and ended["cur_step"] > trainer.stopping_step:
+        logger.warning(
+            f"{path}: this training is finished: it stopped early after epoch {ended['epochs']}, {best}; "
+            "a larger stopping_step goes on"
+        )
+        return False
+    if trainer.start_epoch >= trainer.epochs or (ended and ended["epochs"] >= trainer.epochs):
+        done = ended["epochs"] if ended else trainer.start_epoch
+        logger.warning(
+            f"{path}: this training is finished: it has trained {done} of {trainer.epochs} epochs, {best}; more epochs "
+            "go on"
+        )
+        return False
+    logger.info(f"{path}: goes on after epoch {trainer.start_epoch}, the best of this training")
+    return True

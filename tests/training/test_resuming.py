@@ -1,0 +1,157 @@
+"""A resumed training ends as an uninterrupted one, and a finished one says so."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import SHORT_RANKING
+
+import recbole_iacn
+from recbole_iacn.errors import ConfigError
+
+
+class Interruption(Exception):
+    pass
+
+
+def interrupt(epoch):
+    """A callback that ends a training after an epoch, as a power cut would."""
+
+    def stop(number, _):
+        if number == epoch:
+            raise Interruption
+
+    return stop
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("WideDeep_IaCN", {"learning_rate": 0.01}), ("TiMiRec", SHORT_RANKING)],
+    ids=["WideDeep_IaCN", "TiMiRec"],
+)
+def test_an_interrupted_training_ends_as_it_would_have(settings, name, changes):
+    given = settings(epochs=4, stopping_step=9, **changes)
+    whole = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "whole"})
+    best = whole.fit(verbose=False)
+    part = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "part"})
+    with pytest.raises(Interruption):
+        part.fit(verbose=False, callback_fn=interrupt(2))
+    on = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "on"})
+    assert on.resume(part.trainer.saved_model_file)
+    assert on.fit(verbose=False) == best and on.test() == whole.test()
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, on.model.state_dict()[key]), key
+
+
+@pytest.mark.slow
+def test_the_command_resumes(settings, capsys):
+    from recbole_iacn.cli.train import main
+
+    given = settings(epochs=3, stopping_step=9, learning_rate=0.01)
+    whole = recbole_iacn.run("DIN_IaCN", "tiny", config_dict={**given, "checkpoint_dir": "whole"})
+    part = recbole_iacn.build("DIN_IaCN", "tiny", config_dict=given)
+    with pytest.raises(Interruption):
+        part.fit(verbose=False, callback_fn=interrupt(0))
+    import yaml
+
+    with open("mine.yaml", "w") as file:
+        yaml.safe_dump(given, file)
+    flags = ["--model=DIN_IaCN", "--dataset=tiny", "--config_files=mine.yaml"]
+    on = main([*flags, f"--resume={part.trainer.saved_model_file}"])
+    assert on["test_result"] == whole["test_result"] and on["checkpoint"] == part.trainer.saved_model_file
+    with pytest.raises(SystemExit):
+        main([*flags, "--resume=none.pth"])
+    assert capsys.readouterr().err == "error: none.pth: there is no such file; name a checkpoint (.pth)\n"
+    with pytest.raises(SystemExit):
+        main([*flags, f"--resume={on['checkpoint']}", f"--from={on['checkpoint']}"])
+    assert "error: resume, start_from (--resume, --from): one goes on with the same data" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_finished_training_says_so_and_is_not_touched(settings, caplog):
+    given = settings(epochs=2, learning_rate=0.01)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    best = first.fit(verbose=False)
+    before = Path(first.checkpoint).read_bytes()
+    again = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    caplog.clear()
+    assert not again.resume(first.checkpoint)
+    said = [message for message in caplog.messages if "finished" in message]
+    assert len(said) == 1 and "this training is finished: it has trained 2 of 2 epochs, the best epoch is" in said[0]
+    assert again.fit(verbose=False) == best and again.test() == first.test()
+    assert Path(first.checkpoint).read_bytes() == before
+    more = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 3})
+    assert more.resume(first.checkpoint)
+
+
+@pytest.mark.slow
+def test_a_training_that_stopped_early_says_so(settings, caplog):
+    given = settings(epochs=30, stopping_step=1, learning_rate=0.5)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    trained = len(first.trainer.train_loss_dict)
+    assert trained < 30
+    caplog.clear()
+    assert not recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given).resume(first.checkpoint)
+    assert any(f"it stopped early after epoch {trained}, the best epoch is" in line for line in caplog.messages)
+    longer = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "stopping_step": 9})
+    assert longer.resume(first.checkpoint)
+
+
+@pytest.mark.slow
+def test_other_settings_are_said(settings, caplog):
+    given = settings(epochs=1)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "learning_rate": 0.5})
+    caplog.clear()
+    assert other.resume(first.checkpoint)
+    said = [message for message in caplog.messages if "other settings" in message]
+    assert len(said) == 1 and said[0].endswith("uninterrupted training: learning_rate (0.001 there, 0.5 here)")
+    same = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "checkpoint_dir": "x"})
+    caplog.clear()
+    same.resume(first.checkpoint)
+    assert not [message for message in caplog.messages if "other settings" in message]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_resumed_is_rejected(settings, tmp_path):
+    given = settings(epochs=1)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    path = shutil.copy(first.checkpoint, "kept.pth")
+    with pytest.raises(ConfigError, match=r"kept\.pth: is a WideDeep_IaCN, and this is a DIN_IaCN"):
+        recbole_iacn.build("DIN_IaCN", "tiny", config_dict=given).resume(path)
+    with pytest.raises(ConfigError, match=r"kept\.pth: is a WideDeep_IaCN, and this is a DIN_IaCN"):
+        recbole_iacn.run("DIN_IaCN", "tiny", config_dict=given, resume=path)
+    narrow = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "embedding_size": 4})
+    with pytest.raises(ConfigError, match=r"^kept\.pth: its weights do not fit \(size mismatch"):
+        narrow.resume(path)
+    state = torch.load(path, weights_only=True)
+    torch.save({"state_dict": state["state_dict"], "config": state["config"]}, "weights.pth")
+    with pytest.raises(ConfigError, match=r"weights\.pth: has no state of an optimizer"):
+        recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given).resume("weights.pth")
+
+
+@pytest.mark.slow
+def test_recboles_own_models(settings, caplog):
+    """DIN would be resumed without its embeddings; others go on, but not exactly."""
+    given = settings(epochs=1)
+    din = recbole_iacn.build("DIN", "tiny", config_dict=given)
+    din.fit(verbose=False)
+    with pytest.raises(
+        ConfigError, match=r"RecBole's own DIN cannot be resumed, .* train DIN_IaCN with iacn_mode: off"
+    ):
+        din.resume(din.checkpoint)
+    given = {key: value for key, value in given.items() if key != "mlp_hidden_size"}
+    given["load_col"] = SHORT_RANKING["load_col"]
+    bpr = recbole_iacn.build("BPR", "tiny", config_dict=given)
+    bpr.fit(verbose=False)
+    again = recbole_iacn.build("BPR", "tiny", config_dict={**given, "epochs": 2})
+    with caplog.at_level(logging.WARNING):
+        assert again.resume(bpr.checkpoint)
+    assert any("BPR goes on, but not exactly as if uninterrupted" in message for message in caplog.messages)
+    again.fit(verbose=False)
