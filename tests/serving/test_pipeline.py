@@ -166,6 +166,8 @@ def test_among_some_items(two):
     found = pipeline.candidates(*pipeline.rows([["i3", "i4"]]), 6, among=two[1].ids_of(among))[0]
     expected = retrieved(two[0], ["i3", "i4"], 6, {"i3", "i4"} | {f"i{item}" for item in range(1, 40, 2)})
     assert set(two[1].items[found - 1]) == set(expected)
+    pair = pipeline.recommend([["i3"]], 3, among=["i0", "i2", "unheard of"])
+    assert pair["rank"].tolist() == [1, 2] and set(pair["item_id"]) == {"i0", "i2"}
     for count in (6, 25):
         unknown = pipeline.recommend(HISTORIES, 5, among=[*among, "unheard of"], candidates=count)
         pd.testing.assert_frame_equal(unknown, pipeline.recommend(HISTORIES, 5, among=among, candidates=count))
