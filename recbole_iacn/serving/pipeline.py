@@ -112,6 +112,8 @@ class Pipeline:
             ranker_rows.unknown[self.ranker.catalogue.item] += int((ids == 0).sum())
             ids = np.unique(ids[ids > 0])
         self.ranker._queries.say(ranker_rows)
+        if retriever_rows is not ranker_rows:
+            self.retriever._queries.say(retriever_rows)
         return self.ranker._table(
             ranker_rows, *self.best(retriever_rows, ranker_rows, k, exclude_seen, ids, candidates)
         )
@@ -121,6 +123,9 @@ class Pipeline:
     def rows(self, histories: Any, times: Any = None, users: Any = None) -> tuple[Rows, Rows]:
         """Histories as the retriever and as the ranker reads them; see :meth:`recommend` and :class:`Rows`."""
         one, other = self.retriever, self.ranker
+        if one is other:
+            rows = one.rows(histories, times, users)
+            return rows, rows
         return (
             one.rows(histories, times, _columns_for(one, other, users)),
             other.rows(histories, times, _columns_for(other, one, users)),

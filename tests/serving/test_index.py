@@ -50,8 +50,7 @@ def test_the_others_find_most_of_it_and_report_its_products(kind):
     assert (np.diff(products, axis=1) <= 0).all()  # best first
 
 
-@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-@pytest.mark.parametrize("option", [{"nprobe": 1}, {"ef_search": 1}])
+@pytest.mark.parametrize(("kind", "option"), [("ivf", {"nprobe": 1}), ("hnsw", {"ef_search": 1})])
 def test_a_wider_search_finds_more(kind, option):
     vectors, queries = clustered(20_000), clustered(30, seed=1)
     _, order = best_by_numpy(vectors, queries, 10)
@@ -60,8 +59,7 @@ def test_a_wider_search_finds_more(kind, option):
         _, positions = VectorIndex(vectors, kind, **options).search(queries, 10)
         return np.mean([len(np.intersect1d(ours, exact)) / 10 for ours, exact in zip(positions, order)])
 
-    reads = (kind == "ivf") == ("nprobe" in option)
-    assert (recall(**option) < recall() - 0.05) if reads else recall(**option) == recall()
+    assert recall(**option) < recall() - 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -166,6 +166,12 @@ def test_among_some_items(two):
     found = pipeline.candidates(*pipeline.rows([["i3", "i4"]]), 6, among=two[1].ids_of(among))[0]
     expected = retrieved(two[0], ["i3", "i4"], 6, {"i3", "i4"} | {f"i{item}" for item in range(1, 40, 2)})
     assert set(two[1].items[found - 1]) == set(expected)
+    pair = pipeline.recommend([["i3"]], 3, among=["i0", "i2", "unheard of"])
+    assert pair["rank"].tolist() == [1, 2] and set(pair["item_id"]) == {"i0", "i2"}
+    for count in (6, 25):
+        unknown = pipeline.recommend(HISTORIES, 5, among=[*among, "unheard of"], candidates=count)
+        pd.testing.assert_frame_equal(unknown, pipeline.recommend(HISTORIES, 5, among=among, candidates=count))
+        assert unknown.attrs == {"unknown": {"item_id": 1}}
     more = pipeline.recommend([[], ["i3"]], 5, among=among, candidates=6)
     assert set(more["item_id"]) <= set(among) and len(more) == 10
 
@@ -181,6 +187,20 @@ def test_each_model_gets_the_columns_that_it_knows(two, caplog):
         pipeline.recommend(histories, users={"agee": ["1", "2"]})
     table = pipeline.recommend(histories, k=2, users=["u1", "u2"])
     assert table["user_id"].tolist() == ["u1", "u1", "u2", "u2"]
+
+
+def test_what_either_model_does_not_know_is_said(recommender, two, caplog):
+    pipeline = Pipeline(*two)
+    with caplog.at_level(logging.WARNING):
+        pipeline.recommend([["i3", "unheard of"]], k=2)
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.partition(":")[0] for line in said] == ["DIN_IaCN", "MIND"]
+    assert all("1 of item_id" in line for line in said)
+    caplog.clear()
+    alone = recommender("DIN_IaCN", user_fields=True)
+    with caplog.at_level(logging.WARNING):
+        Pipeline(alone, alone).recommend([["i3", "unheard of"]], k=2)
+    assert len(caplog.records) == 1
 
 
 def test_a_table_of_histories(two):
