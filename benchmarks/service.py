@@ -30,6 +30,7 @@ SETTINGS = {
     "embedding_size": 16,
     "MAX_ITEM_LIST_LENGTH": 50,
     "mlp_hidden_size": [80, 40],
+    "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
     "show_progress": False,
     "state": "ERROR",
     "seed": 1,
