@@ -61,7 +61,7 @@ def test_all_that_is_imported_is_required(built, python):
     archive = zipfile.ZipFile(built[0])
     (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
     required = [Requirement(text) for text in email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist")]
-    extras = ("", "amazon", "pictures", "search", "testing")
+    extras = ("", "amazon", "pictures", "search", "serve", "testing")
     environments = [{"python_version": python, "extra": extra} for extra in extras]
     known = {one.name for one in required if not one.marker or any(map(one.marker.evaluate, environments))}
     # --ray brings its own; RecBole is installed by hand on Python 3.12 and later; who tests a model has pytest.
@@ -72,7 +72,9 @@ def test_all_that_is_imported_is_required(built, python):
     modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
     imported = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"recbole_iacn"}
     assert {
-        {"yaml": "pyyaml", "annotated_types": "annotated-types", "pydantic_core": "pydantic"}.get(name, name)
+        {"faiss": "faiss-cpu", "yaml": "pyyaml", "annotated_types": "annotated-types", "pydantic_core": "pydantic"}.get(
+            name, name
+        )
         for name in imported
     } - elsewhere <= known
 

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio.to_thread
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from starlette.exceptions import HTTPException
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.service import bodies
@@ -70,7 +69,8 @@ def application(
     app.add_middleware(Gate, secret=secret, limits=limits, meters=meters, open_paths=("/health",))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ConfigError, _wrong)
-    app.add_exception_handler(HTTPException, _refused)
+    for status in (400, 404, 405):  # all that FastAPI itself refuses with
+        app.add_exception_handler(status, _refused)
 
     async def answer(body: bodies.Body) -> Response:
         body.check(limits)
@@ -104,7 +104,7 @@ def application(
         if secret is None:
             raise Refusal(403, "reload: needs a token; start the service with --token-file, or send it SIGHUP")
         try:
-            served = await anyio.to_thread.run_sync(live.reload)
+            served = await run_in_threadpool(live.reload)
         except ConfigError as error:
             raise Refusal(409, str(error)) from None
         return _json({"status": "ok", **served.facts, "since": served.since})
@@ -128,9 +128,9 @@ def _wrong(request: Request, error: Exception) -> Response:
 
 def _refused(request: Request, error: Exception) -> Response:
     """A path that there is not, a method that it has not, a body that cannot be read."""
-    assert isinstance(error, HTTPException)
+    status, detail = getattr(error, "status_code", 400), getattr(error, "detail", "body: cannot be read")
     reason = {
         404: f"{request.url.path}: is not a path of this service; there are {', '.join(_PATHS)}",
         405: f"{request.method}: {request.url.path} does not take it",
-    }.get(error.status_code, str(error.detail).lower())
-    return _json({"error": reason}, error.status_code, error.headers)
+    }.get(status, str(detail).lower())
+    return _json({"error": reason}, status, getattr(error, "headers", None))
