@@ -111,9 +111,9 @@ class Pipeline:
             ids = self.ranker.ids_of(chosen)
             ranker_rows.unknown[self.ranker.catalogue.item] += int((ids == 0).sum())
             ids = np.unique(ids[ids > 0])
-        self.ranker._queries.say(ranker_rows)
+        self.ranker.queries.say(ranker_rows)
         if retriever_rows is not ranker_rows:
-            self.retriever._queries.say(retriever_rows)
+            self.retriever.queries.say(retriever_rows)
         return self.ranker._table(
             ranker_rows, *self.best(retriever_rows, ranker_rows, k, exclude_seen, ids, candidates)
         )
@@ -272,7 +272,7 @@ def _check_ranker(ranker):
 def _nobody(ranker):
     """A row of an empty history of a new user, whose context is missing."""
     missing = {
-        name: [0.0 if ranker.catalogue.columns[name].kind not in TOKENS else ""] for name in ranker._queries.of_context
+        name: [0.0 if ranker.catalogue.columns[name].kind not in TOKENS else ""] for name in ranker.queries.of_context
     }
     return ranker.rows_of_ids(np.empty(0, np.int64), np.zeros(1, np.int64), columns=missing)
 

@@ -64,6 +64,7 @@ class Recommender:
         config (recbole.config.Config): its settings.
         catalogue (Catalogue): its columns, tokens and tables.
         manifest (dict): versions, and what the bundle is of.
+        queries (Queries): which columns the model reads, and how rows are made.
         items (numpy.ndarray): the tokens of all items, in the order of their ids from 1, shape (N,).
     """
 
@@ -73,7 +74,7 @@ class Recommender:
         self.model: Any = bundle.model(device).requires_grad_(False)
         newcomers.settle(self.model, self.config, self.catalogue)
         self.items = self.catalogue.tokens[self.catalogue.item][1:]
-        self._queries = Queries(self.config, self.catalogue, self.model)
+        self.queries = Queries(self.config, self.catalogue, self.model)
         self._item_scores = ItemScores(self.model, self.config, self.catalogue)
 
     def score(self, histories: Any, items: Any, times: Any = None, users: Any = None) -> np.ndarray:
@@ -93,7 +94,7 @@ class Recommender:
         tokens = tokens_of(items, "items")
         rows = self.rows(histories, times, users)
         ids = self._known(tokens, rows)
-        self._queries.say(rows)
+        self.queries.say(rows)
         scores = self.scores_of(rows, torch.from_numpy(ids).expand(len(rows), -1)).cpu().numpy()
         return np.where(ids == 0, np.float32("nan"), scores)
 
@@ -128,7 +129,7 @@ class Recommender:
         if chosen is not None:
             ids = self._known(chosen, rows)
             ids = np.unique(ids[ids > 0])
-        self._queries.say(rows)
+        self.queries.say(rows)
         return self._table(rows, *self.best(rows, k, exclude_seen, ids))
 
     def rank(self, histories: Any, candidates: Any, times: Any = None, users: Any = None) -> pd.DataFrame:
@@ -150,7 +151,7 @@ class Recommender:
         lists = [
             self._known(tokens_of(some, f"candidates, place {place}"), rows) for place, some in enumerate(candidates)
         ]
-        self._queries.say(rows)
+        self.queries.say(rows)
         ids = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
         for place, some in enumerate(lists):
             ids[place, : len(some)] = some
@@ -184,7 +185,7 @@ class Recommender:
             ConfigError: the model has none, or as for :meth:`score`.
         """
         rows = self.rows(histories, times, users)
-        self._queries.say(rows)
+        self.queries.say(rows)
         vectors, active = self.vectors(rows)
         return vectors.cpu().numpy(), active.cpu().numpy()
 
@@ -198,7 +199,7 @@ class Recommender:
             ConfigError: the model has none, or as for :meth:`score`.
         """
         rows = self.rows(histories, times, users)
-        self._queries.say(rows)
+        self.queries.say(rows)
         return interests_of(self.model, rows, self.catalogue)
 
     @staticmethod
@@ -213,11 +214,11 @@ class Recommender:
 
     def rows(self, histories: Any, times: Any = None, users: Any = None) -> Rows:
         """Histories as the model reads them; see the class and :class:`Rows`."""
-        return self._queries.rows(histories, times, users)
+        return self.queries.rows(histories, times, users)
 
     def rows_of_ids(self, ids: np.ndarray, lengths: np.ndarray, **more: Any) -> Rows:
         """As :meth:`rows`, from ids end to end; see :meth:`Queries.of_ids`."""
-        return self._queries.of_ids(ids, lengths, **more)
+        return self.queries.of_ids(ids, lengths, **more)
 
     def ids_of(self, tokens: Any) -> np.ndarray:
         """The ids of item tokens, int64; 0 for those that the model does not know."""

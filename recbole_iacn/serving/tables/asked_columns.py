@@ -188,7 +188,7 @@ def wanted_of(recommender: Recommender) -> Wanted:
     Args:
         recommender: the model.
     """
-    queries, columns = recommender._queries, recommender.catalogue.columns
+    queries, columns = recommender.queries, recommender.catalogue.columns
     context = tuple(queries.of_context)
     numbers = tuple(name for name in context if columns[name].kind == "float")
     return Wanted(recommender.config["model"], tuple(queries.of_users), context, numbers)
@@ -215,7 +215,7 @@ def check_times(recommender: Recommender, events: EventAccount) -> None:
     Raises:
         ConfigError: says so.
     """
-    if recommender._queries.reads_times and "time" not in events.roles:
+    if recommender.queries.reads_times and "time" not in events.roles:
         raise ConfigError(
             f"time: {recommender.config['model']} reads the time of every event, so there must be some: --time COLUMN"
         )

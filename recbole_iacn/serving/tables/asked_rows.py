@@ -116,7 +116,7 @@ class AskedRows:
                 f"{source.title}: has no column {usual!r}, and {self.wanted.model} reads histories; name their column "
                 "by --history COLUMN, or give the clicks by --events FILE"
             )
-        if column is not None and self.recommender._queries.reads_times:
+        if column is not None and self.recommender.queries.reads_times:
             raise ConfigError(
                 f"{source.title}: {self.wanted.model} reads the time of every click, which a history in a row lacks; "
                 "give the clicks by --events FILE, and --history none"
