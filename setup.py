@@ -33,6 +33,9 @@ TABLES = ["duckdb"]
 # For Amazon's dumps also faster JSON and gzip than the standard library's.
 AMAZON = [*TABLES, "isal", "orjson"]
 
+# For Recommender.export; onnxscript is what torch.onnx writes by.
+ONNX = ["onnx", "onnxruntime", "onnxscript"]
+
 # For `recbole-iacn serve`, and for Recommender.pipeline, whose index of item vectors is faiss'.
 SERVE = [
     "faiss-cpu",
@@ -74,6 +77,7 @@ setup(
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
     extras_require={
         "amazon": AMAZON,
+        "onnx": ONNX,
         "pictures": PICTURES,
         "search": SEARCH,
         "serve": SERVE,
@@ -81,6 +85,7 @@ setup(
         "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,
+            *ONNX,
             *PICTURES,
             *SEARCH,
             *SERVE,

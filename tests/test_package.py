@@ -61,7 +61,7 @@ def test_all_that_is_imported_is_required(built, python):
     archive = zipfile.ZipFile(built[0])
     (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
     required = [Requirement(text) for text in email.message_from_bytes(archive.read(metadata)).get_all("Requires-Dist")]
-    extras = ("", "amazon", "pictures", "search", "serve", "testing")
+    extras = ("", "amazon", "onnx", "pictures", "search", "serve", "testing")
     environments = [{"python_version": python, "extra": extra} for extra in extras]
     known = {one.name for one in required if not one.marker or any(map(one.marker.evaluate, environments))}
     # --ray brings its own; RecBole is installed by hand on Python 3.12 and later; who tests a model has pytest.

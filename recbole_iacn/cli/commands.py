@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: prepare, train, bundle, recommend, score, serve, experiment, report and others.
+"""The command ``recbole-iacn``: prepare, train, bundle, recommend, score, serve, export, experiment, report and others.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -13,6 +13,7 @@
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
     recbole-iacn serve BUNDLE --port 8000
+    recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
 
 Each command imports the modules that it needs.
@@ -22,7 +23,7 @@ import argparse
 import os
 import sys
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, recommend, score, serve
+from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
 from recbole_iacn.errors import ConfigError
 
 
@@ -87,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.serve_parser(
         commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)
+    )
+    export.export_parser(
+        commands.add_parser("export", help="write a bundle's model as an ONNX graph", allow_abbrev=False)
     )
     doctor.doctor_parser(
         commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)

@@ -37,9 +37,12 @@ def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") 
     Returns:
         torch.Tensor: K_u, int64, shape (B,).
     """
-    powers = 2 ** torch.arange(num_interests + 1, device=lengths.device)
-    # bucketize counts the powers of two below (ceil) or up to (floor) a length: no rounding error of log2.
-    exponent = torch.bucketize(lengths, powers, right=rounding == "floor")
+    powers = 2 ** torch.arange(min(num_interests, 62) + 1, device=lengths.device)  # int64 has no more of them
+    # Counts the powers of two below (ceil) or up to (floor) a length: no rounding error of log2. (bucketize does the
+    # same, but ONNX has no such operation.)
+    lengths = lengths.unsqueeze(-1)
+    longer = lengths >= powers if rounding == "floor" else lengths > powers
+    exponent = longer.sum(dim=-1)
     return (exponent - int(rounding == "floor")).clamp(1, num_interests)
 
 

@@ -54,6 +54,8 @@ class IntervalBlock(nn.Module):
         ValueError: D is not a multiple of the heads.
     """
 
+    positions = RealPositions  # or one that keeps padding, for an export
+
     def __init__(self, embedding_size: int, max_length: int, span: int, heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         if embedding_size % heads:
@@ -82,7 +84,7 @@ class IntervalBlock(nn.Module):
         Returns:
             torch.Tensor: shape (B, L, D), zero at padding.
         """
-        real = RealPositions(mask)
+        real = self.positions(mask)
         x = self.attention_norm(real.pack(behaviors))
         x = x + self.dropout(self._attend(x, real, mask, intervals))
         x = self.forward_norm(x)

@@ -45,6 +45,8 @@ class TransformerBlock(nn.Module):
         ValueError: D is not a multiple of the heads.
     """
 
+    positions = RealPositions  # or one that keeps padding, for an export
+
     def __init__(self, embedding_size: int, heads: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         if embedding_size % heads:
@@ -67,7 +69,7 @@ class TransformerBlock(nn.Module):
         Returns:
             torch.Tensor: shape (B, L, D), zero at padding.
         """
-        real = RealPositions(mask)
+        real = self.positions(mask)
         x = real.pack(behaviors)
         projected = self.projection(x) if places is None else self._project(x, x + real.pack(places))
         query, key, value = (split_heads(part, self.heads) for part in real.pad(projected).chunk(3, dim=2))

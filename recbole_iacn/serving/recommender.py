@@ -202,6 +202,12 @@ class Recommender:
         self.queries.say(rows)
         return interests_of(self.model, rows, self.catalogue)
 
+    def export(self, path: str | os.PathLike, overwrite: bool = False) -> None:
+        """Write an ONNX graph and its vocabulary; see :func:`recbole_iacn.serving.onnx.exporting.export`."""
+        from recbole_iacn.serving.onnx.exporting import export
+
+        export(self, path, overwrite)
+
     @staticmethod
     def pipeline(retriever: Recommender, ranker: Recommender, index: str | None = None, **options: int) -> Pipeline:
         """Retrieve, then rank, for large catalogues: the first model's interests find candidates in an index, the

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from recbole.model.layers import SequenceAttLayer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from recbole_iacn.nn.lookup import take
@@ -86,7 +87,7 @@ class PackedSequenceAttention(SequenceAttLayer):
         Returns:
             Callable: from queries (C, H) to weights (C, T).
         """
-        first, rest, of_query, of_key, of_product = self._split(key.shape[1])
+        first, rest, of_query, of_key, of_product = self.split(key.shape[1])
         steps, width = len(key), len(first.bias)
         at_step = of_query.T + key.unsqueeze(2) * of_product.T
         at_step = at_step.transpose(0, 1).reshape(key.shape[1], steps * width)
@@ -101,15 +102,19 @@ class PackedSequenceAttention(SequenceAttLayer):
 
         return weights
 
-    def _split(self, width):
-        """The first layer, the ones after it, and the first's weights for q, k and q * k."""
+    def split(self, width: int) -> tuple[Any, list[nn.Module], Tensor, Tensor, Tensor]:
+        """The first layer, the ones after it, and the first's weights for q, k and q * k, each (W, H).
+
+        Args:
+            width (int): H, of a query.
+        """
         _, first, *rest = self.att_mlp_layers.mlp_layers  # the first is a dropout of 0
         of_query, of_key, of_difference, of_product = first.weight.split(width, dim=1)
         return first, rest, of_query + of_difference, of_key - of_difference, of_product
 
     def _scores(self, queries, key, row, table=None, item=None):
         """The scaled output for each position, (positions,); ``key`` is ``table[item]``, if there is a table."""
-        first, rest, of_query, of_key, of_product = self._split(queries.shape[1])
+        first, rest, of_query, of_key, of_product = self.split(queries.shape[1])
         hidden = take(linear(queries, of_query, first.bias), row)
         of_keys = (key if table is None else table) @ of_key.T
         hidden = hidden + (of_keys if table is None else take(of_keys, item))
