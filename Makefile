@@ -1,6 +1,7 @@
 # make demo       train DIN and DIN_IaCN on ml-100k and print a table
 # make test       run the tests
 # make test-fast  run the tests without training, subprocesses or browser, in little more than a minute
+# make test-onnx  export every backbone in every mode, and compare it with PyTorch
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
 # make lint       run the linter and the type checker
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
@@ -15,7 +16,7 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo test test-fast test-ray lint results install
+.PHONY: demo test test-fast test-onnx test-ray lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -25,6 +26,9 @@ test: install
 
 test-fast: install
 	$(BIN)/python -m pytest -m 'not slow' -n $(JOBS) --dist loadscope
+
+test-onnx: install
+	$(BIN)/python -m pytest -m graphs -n $(JOBS)
 
 test-ray: $(RAY_VENV)/installed
 	$(RAY_VENV)/bin/python -m pytest -m ray
