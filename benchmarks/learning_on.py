@@ -26,6 +26,7 @@ WAYS = {
     "as it is": "the model of day d, moved over by token",
     "new clicks": "one epoch on the clicks since day d - 2",
     "all clicks": "one epoch on all clicks",
+    "anew, 1 epoch": "trained anew for one epoch, the control: as much time as learning on",
     "anew": "trained anew, stopped early",
 }
 SETTINGS = {
@@ -111,7 +112,7 @@ def one_run(work, part, model, seed, k, way, bundle=None):
     given = {**SETTINGS, "seed": seed, "data_path": str(work), "checkpoint_dir": str(work / "saved")}
     if way != "anew":
         given["epochs"] = 1
-    start_from = None if way == "anew" else str(bundle)
+    start_from = None if way.startswith("anew") else str(bundle)
     training = recbole_iacn.build(model, f"day{k}", config_dict=given, start_from=start_from)
     if way == "new clicks":
         since(training, START - VALIDATED * DAY)
