@@ -69,7 +69,7 @@ class ItemScores:
         columns = None if among is None else torch.from_numpy(np.unique(among)).to(self.device)
         for begin, some in self._parts(rows):
             scores = self._all(some) if columns is None else self._among(some, columns)
-            if exclude_seen and len(some.seen):
+            if exclude_seen and len(some.seen) and scores.shape[1]:
                 _leave_out(scores, some, columns)
             values, place = scores.topk(min(k, scores.shape[1]), dim=1)
             found = place if columns is None else columns[place]

@@ -19,7 +19,7 @@ from recbole_iacn.data.features import context_features
 from recbole_iacn.data.history import ELAPSED
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours, reads_empty_histories
-from recbole_iacn.serving.given import Given
+from recbole_iacn.serving.given import Given, list_of, words
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -240,7 +240,7 @@ class Queries:
             )
 
     def _ids(self, name, tokens, unknown):
-        ids = self.catalogue.ids(name, [str(token) for token in tokens])
+        ids = self.catalogue.ids(name, words(tokens, name, self.catalogue))
         missing = int((ids == 0).sum())
         if missing:
             unknown[name] += missing
@@ -252,7 +252,7 @@ class Queries:
         if column.kind == "token":
             return torch.from_numpy(self._ids(name, values, unknown))
         if column.kind == "token_seq":
-            lists = [[values] if isinstance(values, str) else list(values) for values in values]
+            lists = [list_of(cell, self.config["seq_separator"]) for cell in values]
             ids = np.zeros((rows, max(map(len, lists), default=1) or 1), dtype=np.int64)
             for place, tokens in enumerate(lists):
                 ids[place, : len(tokens)] = self._ids(name, tokens, unknown)

@@ -199,6 +199,7 @@ def test_only_the_items_that_one_may_choose_from(din):
         recommender.score([[items[0]]], [items[5], items[9], items[7]])[0], [items[5], items[9], items[7]]
     )
     assert few["item_id"].tolist() == scores.sort_values(ascending=False).index.tolist()
+    assert recommender.recommend([[items[0]]], k=1, among=["x"]).empty
     most = [item for item in items if item != items[3]]
     assert items[3] not in set(recommender.recommend([[]], k=len(most), among=most)["item_id"])
 
@@ -266,6 +267,7 @@ def test_a_model_that_reads_times_wants_them(of_model):
         ({"k": 2.0}, "k: must be a whole number"),
         ({"k": True}, "k: must be a whole number"),
         ({"k": 3, "among": ["i1", "i2"]}, "k: must be a whole number from 1 to 2"),
+        ({"among": []}, "among: has no item; leave it out to choose from all"),
         ({"among": "i1"}, "among: must be a list of item tokens, got 'i1'"),
         ({"times": [[1, 2]]}, "times: the history at place 0 has 3 items"),
         ({"times": [[1, 3, 2]]}, "times: the history at place 0 is not in order"),
@@ -298,6 +300,8 @@ def test_a_name_that_is_a_number_is_a_token(settings_of, tmp_path):
     recommender = recbole_iacn.load(tmp_path / "bundle")
     by_number, by_text = recommender.score([[0, 3, 0]], [1, 2]), recommender.score([["0", "3", "0"]], ["1", "2"])
     np.testing.assert_array_equal(by_number, by_text)
+    assert recommender.ids_of([3, 0, 9]).tolist() == recommender.ids_of(["3", "0", "9"]).tolist()
+    assert recommender.ids_of([3, 0, 9]).astype(bool).tolist() == [True, True, False]
 
 
 def test_the_face_of_the_package(din):
