@@ -57,6 +57,8 @@ class ItemScores:
         ids = ids.to(self.device)
         scores = torch.empty(ids.shape, device=self.device)
         at_once = max(_SCORES // max(64 * ids.shape[1], 1), 1)
+        if self.has_full_sort and not self.has_candidates:  # then all items are scored, however few are asked for
+            at_once = min(at_once, self.rows_at_once)
         for begin, some in self._parts(rows, at_once):
             scores[begin : begin + len(some)] = self._each(some, ids[begin : begin + len(some)])
         return scores

@@ -204,6 +204,20 @@ def test_only_the_items_that_one_may_choose_from(din):
     assert items[3] not in set(recommender.recommend([[]], k=len(most), among=most)["item_id"])
 
 
+def test_few_items_of_many_histories_are_scored_in_parts(of_model, monkeypatch):
+    """SASRec scores all items of a row at once, also where one is asked for."""
+    _, recommender = of_model("SASRec", train_neg_sample_args=None)
+    full_sort, sizes = recommender.model.full_sort_predict, []
+    monkeypatch.setattr(recommender._item_scores, "rows_at_once", 3)
+    monkeypatch.setattr(
+        recommender.model, "full_sort_predict", lambda rows: sizes.append(len(rows["user_id"])) or full_sort(rows)
+    )
+    histories = [[item] for item in recommender.items[:8]]
+    scores = recommender.score(histories, ["i3"])
+    assert sizes == [3, 3, 2]
+    np.testing.assert_allclose(scores[7], recommender.score(histories[7:], ["i3"])[0], rtol=1e-5)
+
+
 def test_users_that_the_model_never_saw_are_average_ones(of_model):
     """WideDeep has a vector per user: a new one's is their mean, computed apart from the weights."""
     training, recommender = of_model("WideDeep_IaCN")
