@@ -53,6 +53,12 @@ def test_no_path_of_the_machine_is_in_it(saved, data_path):
     assert not [path for path in saved.parent.iterdir() if path.name.startswith(".")]
 
 
+def test_whoever_may_read_one_file_may_read_all(saved):
+    """safetensors lets only the owner read what it writes."""
+    modes = {path.stat().st_mode for path in saved.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_changed_byte_is_named(saved):
     for name in json.loads((saved / "manifest.json").read_text())["files"]:
         content = (saved / name).read_bytes()

@@ -250,6 +250,26 @@ def test_columns_of_new_users(of_model):
         np.testing.assert_array_equal(again, known)  # the model's own table of users is as it was
 
 
+def test_the_columns_of_new_users_are_forgotten(of_model):
+    """The model's table of users and the rows are as they were, also after an error."""
+    _, recommender = of_model("DIN_IaCN", user_fields=True)
+    known = recommender.model.embedding_layer.user_feat
+    rows = recommender.rows([["i1"], ["i2"]], users={"user_id": ["u3", "new"], "age": ["1", "2"]})
+    ids = rows.interaction["user_id"].clone()
+    recommender.scores(rows)
+    with pytest.raises(IndexError):
+        recommender.scores_of(rows, torch.tensor([[10**6], [1]]))
+    assert recommender.model.embedding_layer.user_feat is known
+    assert torch.equal(rows.interaction["user_id"], ids) and int(ids[0]) > 0
+
+
+def test_an_empty_history_has_one_padding_item_where_a_model_needs_it(of_model):
+    """SASRec takes its state at the last place; DIN_IaCN reads an empty history as it is."""
+    for model, changes, length in (("SASRec", {"train_neg_sample_args": None}, 1), ("DIN_IaCN", {}, 0)):
+        _, recommender = of_model(model, **changes)
+        assert recommender.rows([[], ["i1", "i2"]]).interaction["item_length"].tolist() == [length, 2]
+
+
 def test_a_model_that_reads_times_wants_them(of_model):
     _, recommender = of_model("TiSASRec")
     history = ["i1", "i2", "i3"]
