@@ -53,7 +53,7 @@ def patch_case_study(module):
     @wrap(module, "full_sort_topk")
     def full_sort_topk(original, uid_series, model, test_data, k, device=None):
         most = test_data.dataset.item_num - 1
-        if not isinstance(k, int | np.integer) or not 0 < k <= most:
+        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 < k <= most:
             raise ConfigError(f"full_sort_topk: k must be from 1 to {most}, the number of items, got {k!r}")
         return original(uid_series, model, test_data, k, device)
 

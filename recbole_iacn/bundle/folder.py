@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.data.catalogue import Catalogue
@@ -80,6 +81,8 @@ class Bundle:
         Raises:
             ConfigError: it is not a bundle, is of a later version, or is damaged.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
         content = manifest.check(folder, _FILES)
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -90,9 +93,13 @@ class Bundle:
 
         Args:
             device: where the model is to be.
+
+        Raises:
+            ConfigError: there is no such device here.
         """
+        place = _place(device)
         config = config_of({**dict.fromkeys(_OF_MACHINE), **self.settings, "device": "cpu"})
-        config["device"] = torch.device(device)
+        config["device"] = place
         config["use_gpu"] = config["device"].type != "cpu"
         return config
 
@@ -110,6 +117,17 @@ class Bundle:
         return model.eval()
 
 
+def _place(device):
+    """A device of PyTorch; a vector that is put there shows whether it works."""
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place)
+    except Exception as error:  # PyTorch raises three kinds
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"device: {device!r} cannot be used here ({first:.120}); leave it out for the CPU") from None
+    return place
+
+
 def build_model(config: Config, catalogue: Catalogue) -> Any:
     """A model that is not trained, on ``config["device"]``.
 
@@ -118,11 +136,15 @@ def build_model(config: Config, catalogue: Catalogue) -> Any:
         catalogue: what it reads of the data.
 
     Raises:
-        ConfigError: there is no such model here.
+        ConfigError: there is no such model here, or no such extractor or task.
     """
     from recbole.utils import get_model
 
-    find_model(config["model"])
+    try:
+        find_model(config["model"])
+        check_extensions(config.final_config_dict)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (one of your own: import the module that adds or registers it first)") from None
     model_class = get_model(config["model"])
     stored = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
     check_values(stored, model_class)  # RecBole evaluates one of them, KD_DAGFM's teacher
@@ -240,12 +262,22 @@ def _compare(folder: Path, dataset: Any, model: Any) -> None:
     rows = dataset[list(range(min(_TRIED, len(dataset.inter_feat))))]
     if len(rows) == 0:
         return
-    restored: Any = Bundle.read(folder).model()
-    was_training, device = model.training, next(iter(model.state_dict().values())).device
+    bundle, was_training = Bundle.read(folder), model.training
+    device = next((value.device for value in model.state_dict().values()), torch.device("cpu"))
     with torch.no_grad():
         before = model.eval().predict(rows.to(device)).cpu()
-        after = restored.predict(rows.to("cpu"))
-    model.train(was_training)
+        model.train(was_training)
+        try:
+            restored: Any = bundle.model()
+            after = restored.predict(rows.to("cpu"))
+        except ConfigError:
+            raise
+        except Exception as error:  # whatever a model meets where it looks for interactions
+            first = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise ConfigError(
+                f"{type(model).__name__}: cannot be a bundle, which has no interactions: without them it cannot be "
+                f"built, or does not score ({first:.80})"
+            ) from None
     apart = float((before - after).abs().max())
     if not apart <= 1e-4 * max(1.0, float(before.abs().max())):
         raise ConfigError(

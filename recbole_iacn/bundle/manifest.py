@@ -56,18 +56,20 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
         )
         raise ConfigError(f"{folder}: must be the folder of a bundle, {kind}")
     content = _read(folder)
-    if not isinstance(content.get("format"), int) or not isinstance(content.get("files"), dict):
+    number, files = content.get("format"), content.get("files")
+    if type(number) is not int or number < 1 or not isinstance(files, dict):
         raise ConfigError(f"{folder}: {NAME} is not that of a bundle; write one with Training.save")
-    if content["format"] > FORMAT:
-        by = content.get("versions", {}).get("recbole_iacn", "a later version")
+    if number > FORMAT:
+        versions = content.get("versions")  # whatever a later format has there
+        by = versions.get("recbole_iacn") if isinstance(versions, dict) else None
         raise ConfigError(
-            f"{folder}: a bundle of format {content['format']}, written by recbole_iacn {by}; this version "
-            f"({__version__}) reads format {FORMAT}: upgrade recbole_iacn"
+            f"{folder}: a bundle of format {number}, written by recbole_iacn {by or 'of a later version'}; this "
+            f"version ({__version__}) reads format {FORMAT}: upgrade recbole_iacn"
         )
-    for name in (*wanted, *content["files"]):
-        if name not in content["files"] or Path(name).name != name or not (folder / name).is_file():
+    for name in (*wanted, *files):
+        if name not in files or Path(name).name != name or not (folder / name).is_file():
             raise ConfigError(f"{folder}: the file {name!r} is missing; copy the whole folder again")
-    for name, of_file in content["files"].items():
+    for name, of_file in files.items():
         if _about(folder / name) != of_file:
             raise ConfigError(f"{folder}: {name} is damaged (its SHA-256 is not that of {NAME}); copy the folder again")
     return content
@@ -85,7 +87,10 @@ def _read(folder):
 
 def _about(path):
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); let this user read it") from None
     return {"sha256": digest.hexdigest(), "bytes": path.stat().st_size}

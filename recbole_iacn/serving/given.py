@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -59,26 +60,31 @@ class Given:
         return given
 
     def _take_users(self, users, catalogue):
+        by_name = self.columns.get(catalogue.user)  # of a table of histories
         frame = _as_frame(users)
-        by_name = self.columns.pop(catalogue.user, None) if frame is not None else None
-        if frame is None and isinstance(users, Mapping):
-            frame = None
-            columns = {str(name): list(values) for name, values in users.items()}
-        elif frame is not None:
-            if by_name is not None and catalogue.user in frame:
-                frame = _in_order(frame, catalogue.user, by_name)
+        if frame is not None:
+            _reject_twice(frame, "users", frame)
             columns = {str(name): frame[name].tolist() for name in frame}
+        elif isinstance(users, Mapping):
+            columns = {str(name): _values(name, values) for name, values in users.items()}
+        elif by_name is not None:
+            raise ConfigError(
+                f"users: the table of histories says who they are, in its column {catalogue.user!r}; leave users out, "
+                "or give a table of their columns"
+            )
         else:
             columns = {catalogue.user: _flat(users, "users", "user")}
+        if catalogue.user in columns:
+            columns[catalogue.user] = words(columns[catalogue.user], catalogue.user, catalogue)
+            if by_name is not None:
+                columns = _in_order(columns, catalogue.user, by_name)
         for name, values in columns.items():
             if len(values) != len(self.lengths):
                 count = len(self.lengths)
                 raise ConfigError(f"users: {count} histories need {count} values of {name!r}, got {len(values)}")
-        if by_name is not None:
-            columns.setdefault(catalogue.user, by_name)
         self.columns.update(columns)
         if catalogue.user in columns:
-            self.names = np.asarray([str(token) for token in columns[catalogue.user]])
+            self.names = np.asarray(columns[catalogue.user])
 
 
 def tokens_of(values: Any, what: str) -> list[str]:
@@ -94,6 +100,59 @@ def tokens_of(values: Any, what: str) -> list[str]:
     return _flat(values, what, "item")
 
 
+def words(values: Sequence[Any], name: str, catalogue: Catalogue) -> list[str]:
+    """Cells of a column as tokens. pandas adds ``.0`` to whole numbers of a column with gaps: it is taken off, unless
+    the data's own tokens have it.
+
+    Args:
+        values: text, numbers, or None or NaN for what is missing, which becomes an empty text.
+        name: the column.
+        catalogue: its tokens.
+    """
+    listed = list(values)
+    if all(type(value) is str for value in listed):
+        return listed
+    listed = ["" if _is_missing(value) else value for value in listed]
+    plain = [str(value) for value in listed]
+    if not any(isinstance(value, float | np.floating) for value in listed) or catalogue.ids(name, plain).any():
+        return plain
+    return [
+        str(int(value)) if isinstance(value, float | np.floating) and float(value).is_integer() else text
+        for value, text in zip(listed, plain)
+    ]
+
+
+def list_of(cell: Any, separator: str) -> list[Any]:
+    """The entries of a cell of a column of lists.
+
+    Args:
+        cell: a list, text as in the data's files, or None or NaN for what is missing.
+        separator: what is between the entries of text.
+    """
+    if isinstance(cell, str):
+        return [part for part in cell.split(separator) if part]
+    if isinstance(cell, Iterable):
+        return list(cell)
+    return [] if _is_missing(cell) else [cell]
+
+
+def _is_missing(value):
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
+
+
+def _values(name, values):
+    """A column of a dict."""
+    if isinstance(values, str | bytes | Mapping | Set) or not isinstance(values, Iterable):
+        raise ConfigError(f"users: {name!r} must be a list with a value for each history, got {values!r:.60}")
+    return list(values)
+
+
+def _reject_twice(table, what, names):
+    for name in names:
+        if list(table.columns).count(name) > 1:
+            raise ConfigError(f"{what}: two columns of the table are called {name!r}; leave one")
+
+
 def _as_frame(values):
     """A pandas table of what is one; None for anything else. Polars and Arrow know how to become one."""
     if isinstance(values, pd.DataFrame):
@@ -106,12 +165,13 @@ def _from_table(table, catalogue, time_field):
         if name not in table:
             names = [str(column) for column in table]
             raise ConfigError(f"histories: the table has no column {name!r}.{did_you_mean(name, names)}")
+    _reject_twice(table, "histories", (catalogue.user, catalogue.item, time_field))
     if not len(table):
         raise ConfigError("histories: the table has no row")
     if table[[catalogue.user, catalogue.item]].isna().any(axis=None):
         raise ConfigError(f"histories: {catalogue.user} and {catalogue.item} must not be empty")
-    users = table[catalogue.user].astype(str).to_numpy()
-    code, names = pd.factorize(users)
+    users = words(table[catalogue.user].tolist(), catalogue.user, catalogue)
+    code, names = pd.factorize(np.asarray(users, dtype=object))
     times = None
     if time_field in table:
         times = _numbers(table[time_field].to_numpy(), time_field)
@@ -119,7 +179,7 @@ def _from_table(table, catalogue, time_field):
         times = times[order]
     else:
         order = np.argsort(code, kind="stable")
-    tokens = table[catalogue.item].astype(str).to_numpy()[order].tolist()
+    tokens = np.asarray(words(table[catalogue.item].tolist(), catalogue.item, catalogue), dtype=object)[order].tolist()
     lengths = np.bincount(code, minlength=len(names))
     return Given(tokens, lengths, times, {catalogue.user: names.tolist()}, np.asarray(names))
 
@@ -155,7 +215,7 @@ def _flat(values, what, kind):
 def _times(times, lengths):
     if times is None:
         return None
-    if not isinstance(times, Sequence) or len(times) != len(lengths):
+    if isinstance(times, str | bytes) or not isinstance(times, Sequence | np.ndarray) or len(times) != len(lengths):
         raise ConfigError(f"times: must be a list of {len(lengths)} lists, one per history")
     for place, (some, length) in enumerate(zip(times, lengths.tolist())):
         if not isinstance(some, Sequence | np.ndarray) or len(some) != length:
@@ -173,26 +233,49 @@ def _times(times, lengths):
 def _numbers(values, what):
     """Times as int64 if they are whole numbers, as float64 otherwise; moments in seconds."""
     values = np.asarray(values)
+    if values.dtype.kind == "O" and all(isinstance(value, date) for value in values.tolist()):
+        # Objects: moments of Python, or with a time zone.
+        values = pd.to_datetime(pd.Series(values), utc=True).dt.tz_localize(None).to_numpy()
     if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").astype(np.int64) / 1e9
+        if np.isnat(values).any():
+            raise ConfigError(f"{what}: must not be empty")
+        return (values - np.datetime64(0, "s")) / np.timedelta64(1, "s")
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
     try:
-        numbers = values.astype(np.float64)
+        # Durations would count in a unit of their own.
+        numbers = values.astype(np.float64) if values.dtype.kind != "m" else None
     except (TypeError, ValueError):
-        raise ConfigError(f"{what}: must be numbers or moments of NumPy, got {values.ravel()[0]!r:.60}") from None
+        numbers = None
+    if numbers is None:
+        wrong = next((value for value in values.ravel() if not _is_number(value)), None)
+        raise ConfigError(
+            f"{what}: must be numbers or moments, got {wrong!r:.60}; pandas.to_datetime makes moments of text"
+        )
     if not np.isfinite(numbers).all():
         raise ConfigError(f"{what}: must be finite numbers")
     return numbers
 
 
-def _in_order(frame, user, names):
-    """The rows of a table of users in the order of the histories."""
-    index = frame[user].astype(str)
-    if index.duplicated().any():
-        raise ConfigError(f"users: {index[index.duplicated()].iloc[0]!r} has two rows; leave one")
-    ordered = frame.set_index(index).reindex(names)
-    missing = sorted(set(names) - set(index))
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, np.timedelta64)
+
+
+def _in_order(columns, user, names):
+    """Columns of users in the order of the histories; further users are left out."""
+    listed = columns[user]
+    place = dict(zip(listed, range(len(listed))))
+    if len(place) < len(listed):
+        twice = next(token for number, token in enumerate(listed) if place[token] != number)
+        raise ConfigError(f"users: {twice!r} has two rows; leave one")
+    missing = sorted(set(names) - set(place))
     if missing:
         raise ConfigError(f"users: {missing[0]!r} has a history, but no row in the table of users")
-    return ordered
+    for name, values in columns.items():
+        if len(values) != len(listed):
+            raise ConfigError(f"users: {len(listed)} of {user!r} need as many values of {name!r}, got {len(values)}")
+    return {name: [values[place[token]] for token in names] for name, values in columns.items()}

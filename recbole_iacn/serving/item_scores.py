@@ -57,6 +57,8 @@ class ItemScores:
         ids = ids.to(self.device)
         scores = torch.empty(ids.shape, device=self.device)
         at_once = max(_SCORES // max(64 * ids.shape[1], 1), 1)
+        if self.has_full_sort and not self.has_candidates:  # then all items are scored, however few are asked for
+            at_once = min(at_once, self.rows_at_once)
         for begin, some in self._parts(rows, at_once):
             scores[begin : begin + len(some)] = self._each(some, ids[begin : begin + len(some)])
         return scores
@@ -69,7 +71,7 @@ class ItemScores:
         columns = None if among is None else torch.from_numpy(np.unique(among)).to(self.device)
         for begin, some in self._parts(rows):
             scores = self._all(some) if columns is None else self._among(some, columns)
-            if exclude_seen and len(some.seen):
+            if exclude_seen and len(some.seen) and scores.shape[1]:
                 _leave_out(scores, some, columns)
             values, place = scores.topk(min(k, scores.shape[1]), dim=1)
             found = place if columns is None else columns[place]

@@ -19,7 +19,7 @@ from recbole_iacn.data.features import context_features
 from recbole_iacn.data.history import ELAPSED
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours, reads_empty_histories
-from recbole_iacn.serving.given import Given
+from recbole_iacn.serving.given import Given, list_of, words
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -213,9 +213,14 @@ class Queries:
         return everything | own
 
     def _context(self, name, given, rows, unknown):
+        column = self.catalogue.columns[name]
+        if not self._can_be_given(name):
+            raise ConfigError(
+                f"users: {self.config['model']} reads {name!r} of each row, which is a list of numbers or in buckets "
+                "that a bundle does not have; to ask the model, train it without the column or without discretization"
+            )
         if name in given:
             return self._values(name, given[name], rows, unknown)
-        column = self.catalogue.columns[name]
         if column.kind not in TOKENS:
             raise ConfigError(f"users: {self.config['model']} reads the number {name!r} of each row; give this column")
         if name not in self._said:
@@ -240,7 +245,7 @@ class Queries:
             )
 
     def _ids(self, name, tokens, unknown):
-        ids = self.catalogue.ids(name, [str(token) for token in tokens])
+        ids = self.catalogue.ids(name, words(tokens, name, self.catalogue))
         missing = int((ids == 0).sum())
         if missing:
             unknown[name] += missing
@@ -252,12 +257,12 @@ class Queries:
         if column.kind == "token":
             return torch.from_numpy(self._ids(name, values, unknown))
         if column.kind == "token_seq":
-            lists = [[values] if isinstance(values, str) else list(values) for values in values]
+            lists = [list_of(cell, self.config["seq_separator"]) for cell in values]
             ids = np.zeros((rows, max(map(len, lists), default=1) or 1), dtype=np.int64)
             for place, tokens in enumerate(lists):
                 ids[place, : len(tokens)] = self._ids(name, tokens, unknown)
             return torch.from_numpy(ids)
-        if column.kind == "float_seq" or name in (self.config["discretization"] or ()):
+        if not self._can_be_given(name):
             raise ConfigError(f"users: {name!r} is a list of numbers or in buckets, which can't be given; leave it out")
         try:
             numbers = np.asarray(values, dtype=np.float64)
@@ -268,6 +273,9 @@ class Queries:
         scaled = torch.from_numpy(self._scaled(name, numbers).astype(np.float32))
         paired = name in self.config["numerical_features"]
         return torch.stack([scaled, torch.ones_like(scaled)], dim=1) if paired else scaled
+
+    def _can_be_given(self, name):
+        return self.catalogue.columns[name].kind != "float_seq" and name not in (self.config["discretization"] or ())
 
     def _scaled(self, name, numbers):
         scaled = self.config["normalize_all"] or name in (self.config["normalize_field"] or ())

@@ -123,6 +123,8 @@ class Recommender:
             ConfigError: k is not from 1 to the number of items, or as for :meth:`score`.
         """
         chosen = None if among is None else tokens_of(among, "among")
+        if chosen == []:
+            raise ConfigError("among: has no item; leave it out to choose from all")
         self.check_k(k, len(self.items) if chosen is None else len(set(chosen)))
         rows = self.rows(histories, times, users)
         ids = None
@@ -228,7 +230,7 @@ class Recommender:
 
     def ids_of(self, tokens: Any) -> np.ndarray:
         """The ids of item tokens, int64; 0 for those that the model does not know."""
-        return self.catalogue.ids(self.catalogue.item, tokens)
+        return self.catalogue.ids(self.catalogue.item, tokens_of(tokens, "items"))
 
     def scores(self, rows: Rows) -> Tensor:
         """Scores of all items by id, (B, items); that of padding is -inf."""

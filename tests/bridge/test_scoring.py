@@ -252,6 +252,7 @@ def test_a_loader_without_rows_is_named(build, tmp_path):
         ([10], 3, "full_sort_scores: users must be a list of internal ids from 1 to 9; "),
         ([], 3, "full_sort_scores: there are no users; "),
         ([1], 0, "full_sort_topk: k must be from 1 to 10, the number of items, got 0"),
+        ([1], True, "full_sort_topk: k must be from 1 to 10, the number of items, got True"),
         ([1], 11, "full_sort_topk: k must be from 1 to 10, the number of items, got 11"),
     ],
 )

@@ -53,6 +53,12 @@ def test_no_path_of_the_machine_is_in_it(saved, data_path):
     assert not [path for path in saved.parent.iterdir() if path.name.startswith(".")]
 
 
+def test_whoever_may_read_one_file_may_read_all(saved):
+    """safetensors lets only the owner read what it writes."""
+    modes = {path.stat().st_mode for path in saved.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_changed_byte_is_named(saved):
     for name in json.loads((saved / "manifest.json").read_text())["files"]:
         content = (saved / name).read_bytes()
@@ -86,9 +92,29 @@ def test_a_later_format_is_named(saved):
         Bundle.read(saved)
 
 
+def test_a_later_format_may_have_another_manifest(saved):
+    (saved / "manifest.json").write_text(json.dumps({"format": 9, "files": {}, "versions": None}))
+    with pytest.raises(ConfigError, match=r"format 9, written by recbole_iacn of a later version; this version"):
+        Bundle.read(saved)
+
+
+def test_a_file_that_cannot_be_read_is_named(saved, monkeypatch):
+    real = open
+
+    def denied(path, *more):
+        if str(path).endswith("weights.safetensors"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *more)
+
+    monkeypatch.setattr(manifest, "open", denied, raising=False)
+    with pytest.raises(ConfigError, match=r"weights.safetensors: cannot be read \(Permission denied\)"):
+        Bundle.read(saved)
+
+
 @pytest.mark.parametrize(
     "content, message",
-    [("{", "cannot be read"), ("[]", "is not that of a bundle"), ("{}", "is not that of a bundle")],
+    [("{", "cannot be read"), ("[]", "is not that of a bundle"), ("{}", "is not that of a bundle")]
+    + [(json.dumps({"format": number, "files": {}}), "is not that of a bundle") for number in (0, True, "1", 1.0)],
 )
 def test_another_manifest_is_rejected(saved, content, message):
     (saved / "manifest.json").write_text(content)
@@ -104,6 +130,29 @@ def test_what_is_no_bundle_is_rejected(tmp_path):
         Bundle.read(tmp_path / "model.pth")
     with pytest.raises(ConfigError, match=r"is not a bundle \(no manifest.json\)"):
         Bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize("path", [None, 5, ["bundle"]])
+def test_what_is_no_path_is_rejected(path):
+    with pytest.raises(ConfigError, match="bundle: must be the path of a folder, got"):
+        recbole_iacn.load(path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", 99, None, ""])
+def test_a_device_that_is_not_here_is_named(saved, device):
+    with pytest.raises(ConfigError, match=f"device: {device!r} cannot be used here") as error:
+        recbole_iacn.load(saved, device=device)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("model", ["Pop", "ItemKNN", "EASE", "LightGCN"])
+def test_models_made_of_interactions_are_named(training, tmp_path, model):
+    ranked = {"eval_args": {"mode": "full", "split": {"LS": "valid_and_test"}, "order": "TO"}}
+    made = training(model, **ranked, metrics=["Recall"], valid_metric="Recall@10", mlp_hidden_size=...)
+    made.fit()
+    with pytest.raises(ConfigError, match=f"{model}: (cannot be a bundle, which has no|a bundle's scores)") as error:
+        made.save(str(tmp_path / "bundle"))
+    assert "\n" not in str(error.value) and not (tmp_path / "bundle").exists()
 
 
 def test_what_stands_there_is_replaced_only_if_it_is_a_bundle(training, saved, tmp_path):
@@ -143,6 +192,17 @@ def test_a_class_that_is_not_known_is_named(saved):
     bundle = Bundle.read(saved)
     bundle.settings["model"] = "DINN_IaCN"
     with pytest.raises(ConfigError, match=r"there is no 'DINN_IaCN'.*DIN_IaCN"):
+        bundle.model()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("iacn_extractor", "elsewhere"), ("auxiliary_tasks", ["iacn", "elsewhere"]), ("model", "Elsewhere")],
+)
+def test_parts_of_your_own_must_be_added_first(saved, setting, value):
+    bundle = Bundle.read(saved)
+    bundle.settings[setting] = value
+    with pytest.raises(ConfigError, match=r"there is no '[Ee]lsewhere'.*import the module that adds or registers it"):
         bundle.model()
 
 

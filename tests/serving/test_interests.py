@@ -46,6 +46,13 @@ def test_every_click_is_divided_among_the_interests(opened, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_one_click_makes_the_whole_of_it(opened, model):
+    found = opened(model).interests([["i1"], []])
+    np.testing.assert_allclose(found.shares.sum(axis=1), [1, 0], atol=1e-5)
+    assert not found.vectors[~found.active].any()
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_the_product_of_vectors_is_the_familys_score(opened, model):
     recommender = opened(model)
     vectors, active = recommender.user_vectors(HISTORIES)

@@ -48,7 +48,7 @@ def opened(impressions, settings_of, tmp_path):
         torch.manual_seed(0)
         for parameter in training.model.parameters():
             torch.nn.init.normal_(parameter, std=0.4)
-        training.save(str(tmp_path / model))
+        training.save(str(tmp_path / model), overwrite=True)
         return training, recbole_iacn.load(tmp_path / model)
 
     return get
@@ -138,6 +138,27 @@ def test_wrong_columns(opened, asked, message):
     _, recommender = opened("WideDeep_IaCN")
     with pytest.raises(ConfigError, match=message):
         recommender.score([["i1"]], ["i2"], users=asked)
+
+
+@pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep_IaCN"])
+def test_numbers_in_buckets(opened, impressions, model):
+    """They are embedded by bucket; a bundle does not have the buckets, so new values cannot be asked for."""
+    training, recommender = opened(model, discretization={"hour": {"method": "ED", "bucket": 4}}, normalize_field=None)
+    rows, *_ = questions(training, impressions)
+    assert rows["hour"][:, 1].max() == 4
+    with torch.no_grad():
+        assert torch.equal(training.model.eval().predict(rows), recommender.model.predict(rows))
+    for users in ({"hour": [3]}, None):
+        with pytest.raises(ConfigError, match=f"users: {model} reads 'hour' of each row, which is .* in buckets"):
+            recommender.score([["i1"]], ["i2"], users=users)
+    # Of users the bundle has each one's bucket.
+    training, recommender = opened(model, discretization={"income": {"method": "ED", "bucket": 4}})
+    rows, histories, items, asked = questions(training, impressions)
+    with torch.no_grad():
+        wanted = training.model.eval().predict(rows.to("cpu")).numpy()
+    np.testing.assert_allclose(np.diag(recommender.score(histories, items, users=asked)), wanted, rtol=1e-6, atol=1e-6)
+    with pytest.raises(ConfigError, match=r"users: 'income' is a list of numbers or in buckets.* leave it out"):
+        recommender.score([["i1"]], ["i2"], users={"hour": [3], "income": [0.3]})
 
 
 def test_columns_that_the_model_does_not_read_are_said(opened, caplog):

@@ -199,8 +199,23 @@ def test_only_the_items_that_one_may_choose_from(din):
         recommender.score([[items[0]]], [items[5], items[9], items[7]])[0], [items[5], items[9], items[7]]
     )
     assert few["item_id"].tolist() == scores.sort_values(ascending=False).index.tolist()
+    assert recommender.recommend([[items[0]]], k=1, among=["x"]).empty
     most = [item for item in items if item != items[3]]
     assert items[3] not in set(recommender.recommend([[]], k=len(most), among=most)["item_id"])
+
+
+def test_few_items_of_many_histories_are_scored_in_parts(of_model, monkeypatch):
+    """SASRec scores all items of a row at once, also where one is asked for."""
+    _, recommender = of_model("SASRec", train_neg_sample_args=None)
+    full_sort, sizes = recommender.model.full_sort_predict, []
+    monkeypatch.setattr(recommender._item_scores, "rows_at_once", 3)
+    monkeypatch.setattr(
+        recommender.model, "full_sort_predict", lambda rows: sizes.append(len(rows["user_id"])) or full_sort(rows)
+    )
+    histories = [[item] for item in recommender.items[:8]]
+    scores = recommender.score(histories, ["i3"])
+    assert sizes == [3, 3, 2]
+    np.testing.assert_allclose(scores[7], recommender.score(histories[7:], ["i3"])[0], rtol=1e-5)
 
 
 def test_users_that_the_model_never_saw_are_average_ones(of_model):
@@ -235,6 +250,26 @@ def test_columns_of_new_users(of_model):
         np.testing.assert_array_equal(again, known)  # the model's own table of users is as it was
 
 
+def test_the_columns_of_new_users_are_forgotten(of_model):
+    """The model's table of users and the rows are as they were, also after an error."""
+    _, recommender = of_model("DIN_IaCN", user_fields=True)
+    known = recommender.model.embedding_layer.user_feat
+    rows = recommender.rows([["i1"], ["i2"]], users={"user_id": ["u3", "new"], "age": ["1", "2"]})
+    ids = rows.interaction["user_id"].clone()
+    recommender.scores(rows)
+    with pytest.raises(IndexError):
+        recommender.scores_of(rows, torch.tensor([[10**6], [1]]))
+    assert recommender.model.embedding_layer.user_feat is known
+    assert torch.equal(rows.interaction["user_id"], ids) and int(ids[0]) > 0
+
+
+def test_an_empty_history_has_one_padding_item_where_a_model_needs_it(of_model):
+    """SASRec takes its state at the last place; DIN_IaCN reads an empty history as it is."""
+    for model, changes, length in (("SASRec", {"train_neg_sample_args": None}, 1), ("DIN_IaCN", {}, 0)):
+        _, recommender = of_model(model, **changes)
+        assert recommender.rows([[], ["i1", "i2"]]).interaction["item_length"].tolist() == [length, 2]
+
+
 def test_a_model_that_reads_times_wants_them(of_model):
     _, recommender = of_model("TiSASRec")
     history = ["i1", "i2", "i3"]
@@ -266,6 +301,7 @@ def test_a_model_that_reads_times_wants_them(of_model):
         ({"k": 2.0}, "k: must be a whole number"),
         ({"k": True}, "k: must be a whole number"),
         ({"k": 3, "among": ["i1", "i2"]}, "k: must be a whole number from 1 to 2"),
+        ({"among": []}, "among: has no item; leave it out to choose from all"),
         ({"among": "i1"}, "among: must be a list of item tokens, got 'i1'"),
         ({"times": [[1, 2]]}, "times: the history at place 0 has 3 items"),
         ({"times": [[1, 3, 2]]}, "times: the history at place 0 is not in order"),
@@ -298,6 +334,8 @@ def test_a_name_that_is_a_number_is_a_token(settings_of, tmp_path):
     recommender = recbole_iacn.load(tmp_path / "bundle")
     by_number, by_text = recommender.score([[0, 3, 0]], [1, 2]), recommender.score([["0", "3", "0"]], ["1", "2"])
     np.testing.assert_array_equal(by_number, by_text)
+    assert recommender.ids_of([3, 0, 9]).tolist() == recommender.ids_of(["3", "0", "9"]).tolist()
+    assert recommender.ids_of([3, 0, 9]).astype(bool).tolist() == [True, True, False]
 
 
 def test_the_face_of_the_package(din):

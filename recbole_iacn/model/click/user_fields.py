@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ContextFields(nn.Module):
     """Embeds the context of a row: the columns of the interactions that :func:`context_features` names, such as the
     page or the hour of an impression. An id has its own vector, a list the mean of its ids', a number is multiplied by
-    its column's vector.
+    its column's vector, and one in buckets has its bucket's.
 
     Args:
         config: final settings.
@@ -34,7 +34,11 @@ class ContextFields(nn.Module):
         columns = {name: dataset.field2type[name] for name in dataset.fields(source=[FeatureSource.INTERACTION])}
         self.names = context_features({name: kind.value for name, kind in columns.items()}, config)
         self.kinds = [columns[name] for name in self.names]
-        sizes = [2 if kind is FeatureType.FLOAT else dataset.num(name) for name, kind in zip(self.names, self.kinds)]
+        # Ids of a number: 1, or its bucket's; RecBole counts none where it is not among the numerical_features.
+        sizes = [
+            max(dataset.num(name), 2) if kind is FeatureType.FLOAT else dataset.num(name)
+            for name, kind in zip(self.names, self.kinds)
+        ]
         self.tables = nn.ModuleList(nn.Embedding(size, config["embedding_size"]) for size in sizes)
 
     def forward(self, rows: Interaction) -> list[Tensor]:
