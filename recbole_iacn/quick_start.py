@@ -133,7 +133,6 @@ def _train(inputs, saved, place=None):
         "test_result": tested,
         "model": training.model,
         "checkpoint": training.checkpoint,
-        "bundle": saved.bundle,
     }
 
 

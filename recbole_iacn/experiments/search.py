@@ -8,8 +8,10 @@ search:
 If all settings have choices, and the trials suffice for all combinations, every combination is tried without Optuna.
 """
 
+import contextlib
 import copy
 import itertools
+import logging
 import multiprocessing
 import sys
 from collections.abc import Callable
@@ -136,7 +138,7 @@ def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, report):
         raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    optuna.storages.RDBStorage(_storage(folder))  # creates the file before several processes open it
+    _storage(folder)  # creates the file before several processes open it
     tasks = [(run, _own(run, space), data_path, folder, trials, seed) for run in runs]
     if jobs == 1:
         return [_rule(run, *best, report) for run, best in zip(runs, map(_study, tasks))]
@@ -146,7 +148,25 @@ def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, report):
 
 
 def _storage(folder):
-    return f"sqlite:///{folder / 'search.db'}"
+    import optuna
+
+    with _logging_kept():
+        return optuna.storages.RDBStorage(f"sqlite:///{folder / 'search.db'}")
+
+
+@contextlib.contextmanager
+def _logging_kept():
+    """As Optuna makes its database, it sets logging up anew, and all loggers that there are fall silent."""
+    root = logging.getLogger()
+    known = [logger for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    loggers, level, handlers = [(logger, logger.disabled) for logger in known], root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
+        for logger, disabled in loggers:
+            logger.disabled = disabled
 
 
 def _study(task: Any) -> tuple[dict[str, Any], float]:

@@ -83,10 +83,10 @@ def test_run_is_build_fit_test(settings):
     best, metrics = made.fit()
     expected = {"best_valid_score": best, "valid_score_bigger": True, "best_valid_result": metrics}
     result = recbole_iacn.run("WideDeep_IaCN", "tiny", config_dict=settings(checkpoint_dir="other"))
-    model, checkpoint, bundle = (result.pop(key) for key in ("model", "checkpoint", "bundle"))
+    model, checkpoint = result.pop("model"), result.pop("checkpoint")
     assert result == {**expected, "test_result": made.test()}
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), made.model.parameters()))
-    assert Path(checkpoint).parent == Path("other") and bundle is None
+    assert Path(checkpoint).parent == Path("other")
     assert recbole_iacn.run("WideDeep_IaCN", "tiny", config_dict=settings(), saved=False)["checkpoint"] is None
 
 

@@ -1,6 +1,7 @@
 """Hyperparameter search: equal budgets, continuation, and validation data only."""
 
 import json
+import logging
 import shutil
 import sys
 from dataclasses import replace
@@ -132,6 +133,17 @@ def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypa
     search(plan, plan.space, tmp_path / "out", trials=4, report=lambda line: None)
     assert lengths == [13] * 8
     assert not [one for one in recwarn if "already reported" in str(one.message)]
+
+
+@pytest.mark.slow
+def test_a_search_leaves_the_log_as_it_was(file, tmp_path, trained, caplog):
+    """Optuna's database sets logging up anew; warnings of ours would no longer be seen."""
+    logger, handlers = logging.getLogger("recbole_iacn.serving.queries"), list(logging.getLogger().handlers)
+    plan = read_plan(file)
+    search(plan, plan.space, tmp_path / "out", trials=1, report=lambda line: None)
+    assert not logger.disabled and logging.getLogger().handlers == handlers
+    logger.warning("heard")
+    assert "heard" in caplog.text
 
 
 def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
