@@ -16,7 +16,7 @@ class Limits:
         k (int): recommendations per history.
         items (int): items to score per history, or items that ``among`` names.
         waiting (int): requests that wait for the model; further ones get status 503 at once.
-        seconds (float): time for a request's body to arrive.
+        seconds (float): time for a request's head to arrive, and for its body.
     """
 
     body: int = 1_048_576
@@ -36,4 +36,5 @@ class Limits:
         """Raise ConfigError where ``name``, a key of the request, holds more than a limit allows."""
         allowed = getattr(self, limit)
         if size > allowed:
-            raise ConfigError(f"{name}: at most {allowed:,} per request, got {size:,} (--max-{limit})")
+            got = f"{size:,}" if size < 10**12 else "far more"  # a client may send thousands of digits
+            raise ConfigError(f"{name}: at most {allowed:,} per request, got {got} (--max-{limit})")
