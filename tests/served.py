@@ -92,14 +92,14 @@ def served(boost=0.0, bundle="first", recommender=None):
 
 
 @contextlib.contextmanager
-def running(app):
+def running(app, grace=5):
     """The port at which an application is served, by uvicorn in a thread."""
     import uvicorn
 
     from recbole_iacn.serving.service.server import configured, listen
 
     with contextlib.closing(listen("127.0.0.1", 0)) as connection:
-        server = uvicorn.Server(configured(app, 5))
+        server = uvicorn.Server(configured(app, grace))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [connection]}, daemon=True)
         thread.start()
         try:

@@ -1,5 +1,6 @@
 """How much one request may ask for, and how many may wait."""
 
+import math
 from dataclasses import dataclass, fields
 
 from recbole_iacn.errors import ConfigError
@@ -29,8 +30,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
-                raise ConfigError(f"max_{field.name}: must be above 0, got {getattr(self, field.name)}")
+            if not 0 < getattr(self, field.name) < math.inf:
+                raise ConfigError(f"max_{field.name}: must be a number above 0, got {getattr(self, field.name)}")
 
     def check(self, name: str, size: int, limit: str) -> None:
         """Raise ConfigError where ``name``, a key of the request, holds more than a limit allows."""

@@ -63,7 +63,7 @@ def serve(
         ("candidates", candidates, 1),
         ("grace", grace, 0),
     ):
-        if value < least:
+        if not least <= value < math.inf:
             raise ConfigError(f"{name}: must be at least {least}, got {value}")
     try:
         import httptools  # noqa: F401

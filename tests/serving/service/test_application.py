@@ -259,6 +259,20 @@ def test_more_may_not_wait():
         assert first.result()[0] == second.result()[0] == 200
 
 
+def test_what_does_not_end_in_time_is_told_so(caplog):
+    """A service that ends waits for --grace, and then answers what is left by one line, without a trace."""
+    with running(application(served), grace=1) as port:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection.sendall(HEAD + b"Content-Length: 500\r\n\r\n{")
+        wait_until(lambda: "requests_total" in ask(port, "/metrics")[1])
+    with connection:
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 503") and b'{"error":"ended: the service is ending' in answer
+    assert "Traceback" not in caplog.text
+
+
 def test_a_token_is_asked_for_but_by_health():
     with running(application(served, Secret(TOKEN))) as port:
         body = {"histories": [["a"]], "k": 1}
