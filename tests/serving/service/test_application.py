@@ -240,6 +240,19 @@ def test_waiting_requests_are_scored_together_and_one_fault_is_one_clients():
     assert [answers[i][1]["recommendations"][0]["items"] for i in (0, 1, 3)] == [["c"], ["d"], ["e"]]
 
 
+def test_no_more_histories_are_scored_together_than_may():
+    model = HandMade()
+    model.hold = threading.Event()
+    with running(application(lambda: served(recommender=model), batch=3)) as port, ThreadPoolExecutor(8) as clients:
+        asked = [clients.submit(ask, port, "/recommend", {"histories": [["a"]], "k": 1})]
+        assert model.entered.acquire(timeout=20)  # the model is busy
+        asked += [clients.submit(ask, port, "/recommend", {"histories": [["a"]] * 2, "k": 1}) for _ in range(4)]
+        wait_until(lambda: "waiting_requests 4.0" in ask(port, "/metrics")[1])
+        model.hold.set()
+        assert {one.result()[0] for one in asked} == {200}
+    assert model.batches == [1, 2, 2, 2, 2]
+
+
 def test_more_may_not_wait():
     model = HandMade()
     model.hold = threading.Event()
