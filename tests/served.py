@@ -29,7 +29,7 @@ class HandMade:
 
     def __init__(self, boost=0.0):
         self.boost = boost
-        self.catalogue = SimpleNamespace(item="item_id", tokens={"item_id": TOKENS})
+        self.catalogue = SimpleNamespace(item="item_id", tokens={"item_id": TOKENS}, columns={})
         self.items = TOKENS[1:]
         self.batches = []  # histories that were scored at once
         self.hold = None  # an event to wait for, where a test needs a slow model
@@ -92,14 +92,14 @@ def served(boost=0.0, bundle="first", recommender=None):
 
 
 @contextlib.contextmanager
-def running(app):
+def running(app, grace=5):
     """The port at which an application is served, by uvicorn in a thread."""
     import uvicorn
 
-    from recbole_iacn.serving.service.server import listen
+    from recbole_iacn.serving.service.server import configured, listen
 
     with contextlib.closing(listen("127.0.0.1", 0)) as connection:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5))
+        server = uvicorn.Server(configured(app, grace))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [connection]}, daemon=True)
         thread.start()
         try:

@@ -15,7 +15,7 @@ _MEANINGS = {
     "k": "recommendations per history",
     "items": "items to score per history, or that among names",
     "waiting": "requests that may wait for the model",
-    "seconds": "seconds for a request's body to arrive",
+    "seconds": "seconds for a request's head to arrive, and for its body",
 }
 
 

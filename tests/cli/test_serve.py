@@ -64,7 +64,7 @@ def test_a_port_in_use_is_said_before_the_bundle_is_read(capsys, tmp_path):
 
 
 def test_wrong_options(capsys, tmp_path, monkeypatch):
-    assert failure(capsys, "b", "--max-k", 0) == "error: max_k: must be above 0, got 0"
+    assert failure(capsys, "b", "--max-k", 0) == "error: max_k: must be a number above 0, got 0"
     assert failure(capsys, "b", "--threads", 0) == "error: threads: must be at least 1, got 0"
     monkeypatch.setenv(VARIABLE, "short")
     assert failure(capsys, "b").startswith(f"error: {VARIABLE}: the token must be one line of at least 16")

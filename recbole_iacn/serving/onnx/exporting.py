@@ -125,6 +125,12 @@ def graph_of(recommender: Recommender) -> Graph:
         return Graph(TowerGraph(model).eval(), "users.onnx", inputs, ("interests", "active"), (), tuple(example))
     if isinstance(model, InterestAware):
         columns = columns_of(model, recommender.catalogue, recommender.config)
+        buckets = [c.column for c in columns if c.kind == "bucket" and c.column not in recommender.catalogue.users]
+        if buckets:
+            raise ConfigError(
+                f"export: {recommender.config['model']} reads the bucket of {buckets[0]!r} of each row, whose bounds a "
+                "bundle does not have; train it without this column's discretization"
+            )
         inputs |= {ITEMS: (ROWS, "candidates")} | {column.name: column.axes for column in columns}
         items = torch.randint(1, model.n_items, (3, 4), generator=generator)
         values = [column.random(3, generator) for column in columns]
@@ -200,7 +206,8 @@ def _quiet() -> Iterator[None]:
 
 def _write_beside(graph, folder, recommender, apart):
     catalogue, model = recommender.catalogue, recommender.model
-    read = [column.column for column in graph.columns if column.count]
+    # A bucket has no token.
+    read = [column.column for column in graph.columns if column.count and column.kind != "bucket"]
     tokens = {name: catalogue.tokens[name].tolist() for name in dict.fromkeys([catalogue.item, *read])}
     (folder / VOCABULARY).write_text(json.dumps(tokens, ensure_ascii=False), encoding="utf-8")
     of_users = {

@@ -9,6 +9,7 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.interests import interests_of
 from recbole_iacn.serving.queries import Rows
 from recbole_iacn.serving.service import bodies
@@ -73,6 +74,8 @@ def _recommend(served: Served, several: list[bodies.Recommend]) -> list[dict[str
         among = np.unique(among[among > 0])
     rows = tuple(joined(of_model) for of_model in zip(*parts))
     ids, scores = served.best(rows, most, first.exclude_seen, among)
+    if not np.isfinite(scores[ids > 0]).all():
+        raise ConfigError("users: a number among the columns is too large for the model, whose scores are not finite")
     ends = np.cumsum([len(body.histories) for body in several])
     return [
         {

@@ -49,7 +49,8 @@ def application(
         settle: called after each load, when the old model is no longer needed.
 
     Returns:
-        fastapi.FastAPI: with ``state.live``, a :class:`Live`, whose :meth:`Live.reload` SIGHUP may call.
+        fastapi.FastAPI: with ``state.live``, a :class:`Live`, whose :meth:`Live.reload` SIGHUP may call, and
+            ``state.limits``.
 
     Raises:
         ConfigError: what is served cannot be loaded.
@@ -65,7 +66,8 @@ def application(
         ask.close()
 
     app = FastAPI(title="recbole_iacn", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.live = live
+    app.router.redirect_slashes = False  # it would send clients, and their token, to where the header Host says
+    app.state.live, app.state.limits = live, limits
     app.add_middleware(Gate, secret=secret, limits=limits, meters=meters, open_paths=("/health",))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ConfigError, _wrong)
@@ -129,8 +131,10 @@ def _wrong(request: Request, error: Exception) -> Response:
 def _refused(request: Request, error: Exception) -> Response:
     """A path that there is not, a method that it has not, a body that cannot be read."""
     status, detail = getattr(error, "status_code", 400), getattr(error, "detail", "body: cannot be read")
+    path = request.url.path if len(request.url.path) <= 80 else request.url.path[:77] + "..."
     reason = {
-        404: f"{request.url.path}: is not a path of this service; there are {', '.join(_PATHS)}",
-        405: f"{request.method}: {request.url.path} does not take it",
+        400: "body: cannot be read; it must be JSON in UTF-8, not deeply nested, with numbers of at most 4,300 digits",
+        404: f"{path}: is not a path of this service; there are {', '.join(_PATHS)}",
+        405: f"{request.method}: {path} does not take it",
     }.get(status, str(detail).lower())
     return _json({"error": reason}, status, getattr(error, "headers", None))

@@ -1,7 +1,9 @@
 """What requests hold, checked, and the one line that says what is wrong with one."""
 
 import json
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
@@ -17,8 +19,11 @@ _as_text = AfterValidator(lambda values: [str(value) for value in values])
 Tokens = TypeAliasType("Tokens", Annotated[list[Token], FailFast(), _as_text])
 SomeTokens = TypeAliasType("SomeTokens", Annotated[list[Token], FailFast(), Field(min_length=1), _as_text])
 Histories = TypeAliasType("Histories", Annotated[list[Tokens], FailFast(), Field(min_length=1)])
-Times = TypeAliasType("Times", Annotated[list[Annotated[list[int | float], FailFast()]], FailFast()])
-Columns = TypeAliasType("Columns", dict[str, Annotated[list[str | int | float], FailFast()]])
+_Number = Annotated[int | float, AfterValidator(lambda value: _for_numpy(value))]
+Times = TypeAliasType("Times", Annotated[list[Annotated[list[_Number], FailFast()]], FailFast()])
+# A column of numbers takes "3", too, so that a whole number need not say whether it is one or a token.
+_Value = Annotated[Token, AfterValidator(str)] | float | Tokens
+Columns = TypeAliasType("Columns", dict[str, Annotated[list[_Value], FailFast()]])
 
 
 class Body(BaseModel):
@@ -27,7 +32,8 @@ class Body(BaseModel):
     Attributes:
         histories: one per row, tokens of items, oldest first; may be empty.
         times: when each click was, as in the data the model learned from; one list per history.
-        users: one token per history, or columns by name, each with one value per history.
+        users: one token per history, or columns by name, each with one value per history: a token, a number, or a list
+            of tokens.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -97,6 +103,16 @@ class Interests(Body):
     """The body of ``/interests``."""
 
 
+def _for_numpy(value: int | float) -> int | float:
+    """A number as NumPy can hold it: a whole one of more than 64 bits is a float, which may be infinite."""
+    if isinstance(value, float) or -(2**63) <= value < 2**63:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def wording(errors: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
     """One line for what pydantic found wrong with a body.
 
@@ -116,7 +132,7 @@ def wording(errors: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
     if kind == "extra_forbidden":
         return f"{name}: is not a key of this request.{did_you_mean(name, keys)} Keys: {', '.join(keys)}"
     if kind == "greater_than_equal":
-        return f"{name}: must be at least {error['ctx']['ge']}, got {error['input']}"
+        return f"{name}: must be at least {error['ctx']['ge']}, got {_shown(error['input'])}"
     if kind == "too_short":
         return f"{name}: must not be empty"
     return f"{name}: {_expected(errors, error)}, got {_shown(error['input'])}"
@@ -124,8 +140,12 @@ def wording(errors: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
 
 def _place(loc: Sequence[Any]) -> list[Any]:
     """Where an error is: keys and positions, without the names of the types that were tried."""
-    path = [part for part in loc if part != "body"]
-    return [part for i, part in enumerate(path) if i == 0 or isinstance(part, int)]
+    path = loc[1:] if loc[:1] == ("body",) else loc
+    place = list(path[:1])
+    for before, part in pairwise(path):
+        if isinstance(part, int) or str(before).startswith("dict["):  # a key follows the type of an object
+            place.append(part)
+    return place
 
 
 _WORDS = {

@@ -75,6 +75,12 @@ class Gate:
             await respond(sending, refusal.status, {"error": refusal.line}, refusal.headers)
         except _Gone:
             status = 499  # the client went away before its request was whole: nobody reads an answer
+        except asyncio.CancelledError:
+            if status:
+                raise
+            # The service ends, and does not wait for this one any longer; nobody awaits this task afterwards.
+            line = "ended: the service is ending, and the time for what had begun is over (--grace)"
+            await respond(sending, 503, {"error": line}, {"Connection": "close"})
         except Exception:
             logging.getLogger(__name__).exception("%s %s failed", scope["method"], scope["path"])
             if status:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,14 +41,25 @@ class Served:
 
     def rows(self, histories: Any, times: Any, users: Any) -> tuple[Rows, ...]:
         """Histories as each model reads them; the one that scores is the last."""
+        for name, values in users.items() if isinstance(users, Mapping) else ():
+            if any(isinstance(value, list) for value in values):
+                self._check_lists(name)
         if self.pipeline is not None:
             return self.pipeline.rows(histories, times, users)
         return (self.recommender.rows(histories, times, users),)
+
+    def _check_lists(self, name: str) -> None:
+        models = [self.recommender] if self.pipeline is None else [self.recommender, self.pipeline.retriever]
+        kinds = [model.catalogue.columns[name].kind for model in models if name in model.catalogue.columns]
+        if set(kinds) - {"token_seq"}:
+            raise ConfigError(f"users: {name!r} has one value per history, got a list")
 
     def best(
         self, rows: tuple[Rows, ...], k: int, exclude_seen: bool, among: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Ids of the k best items of each history, 0 where there are fewer, and their scores, shape (B, k) each."""
+        if among is not None and not len(among):  # none of them is known
+            return np.zeros((len(rows[-1]), k), dtype=np.int64), np.full((len(rows[-1]), k), -np.inf)
         if self.pipeline is not None:
             found = self.pipeline.best(*rows, k, exclude_seen, among, self.candidates)
         else:

@@ -1,5 +1,6 @@
 """How much one request may ask for, and how many may wait."""
 
+import math
 from dataclasses import dataclass, fields
 
 from recbole_iacn.errors import ConfigError
@@ -16,7 +17,7 @@ class Limits:
         k (int): recommendations per history.
         items (int): items to score per history, or items that ``among`` names.
         waiting (int): requests that wait for the model; further ones get status 503 at once.
-        seconds (float): time for a request's body to arrive.
+        seconds (float): time for a request's head to arrive, and for its body.
     """
 
     body: int = 1_048_576
@@ -29,11 +30,12 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
-                raise ConfigError(f"max_{field.name}: must be above 0, got {getattr(self, field.name)}")
+            if not 0 < getattr(self, field.name) < math.inf:
+                raise ConfigError(f"max_{field.name}: must be a number above 0, got {getattr(self, field.name)}")
 
     def check(self, name: str, size: int, limit: str) -> None:
         """Raise ConfigError where ``name``, a key of the request, holds more than a limit allows."""
         allowed = getattr(self, limit)
         if size > allowed:
-            raise ConfigError(f"{name}: at most {allowed:,} per request, got {size:,} (--max-{limit})")
+            got = f"{size:,}" if size < 10**12 else "far more"  # a client may send thousands of digits
+            raise ConfigError(f"{name}: at most {allowed:,} per request, got {got} (--max-{limit})")

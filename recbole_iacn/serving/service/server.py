@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from recbole_iacn.serving.service.live import Served
 
-_PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "starlette", "anyio")
+_PACKAGES = ("fastapi", "uvicorn", "httptools", "prometheus_client", "starlette", "anyio")
 _BACKLOG = 2048  # connections that the kernel holds until they are accepted
 
 
@@ -63,9 +63,10 @@ def serve(
         ("candidates", candidates, 1),
         ("grace", grace, 0),
     ):
-        if value < least:
+        if not least <= value < math.inf:
             raise ConfigError(f"{name}: must be at least {least}, got {value}")
     try:
+        import httptools  # noqa: F401
         import uvicorn  # noqa: F401
 
         from recbole_iacn.serving.service.application import application
@@ -94,8 +95,23 @@ def run(app: "FastAPI", connection: socket.socket, grace: float = 30.0) -> None:
     """
     import uvicorn
 
-    config = uvicorn.Config(
+    config = configured(app, grace)
+    print(f"serving {_words(app.state.live.current)} at {_address(connection)}; end with Ctrl-C", flush=True)
+    with _signals(app):
+        uvicorn.Server(config).run(sockets=[connection])
+    print("ended", flush=True)
+
+
+def configured(app: "FastAPI", grace: float) -> Any:
+    """How uvicorn runs the application, a ``uvicorn.Config``."""
+    import uvicorn
+
+    from recbole_iacn.serving.service.connections import bounded
+
+    return uvicorn.Config(
         app,
+        http=bounded(app.state.limits.seconds),
+        ws="none",
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -103,10 +119,6 @@ def run(app: "FastAPI", connection: socket.socket, grace: float = 30.0) -> None:
         lifespan="on",
         timeout_graceful_shutdown=math.ceil(grace),
     )
-    print(f"serving {_words(app.state.live.current)} at {_address(connection)}; end with Ctrl-C", flush=True)
-    with _signals(app):
-        uvicorn.Server(config).run(sockets=[connection])
-    print("ended", flush=True)
 
 
 def _settle() -> None:

@@ -191,6 +191,20 @@ def test_what_is_special_in_a_graph(opened, out, name, changes):
     assert json.loads((out / "graph" / "graph.json").read_text())["largest_difference"] <= 1e-5
 
 
+def test_buckets_of_the_user_and_of_the_row(opened, out):
+    """The known users' ones are beside the graph; those of a row cannot be told without their bounds."""
+    equal = {"method": "ED", "bucket": 4}
+    changes = {"numerical_features": ["income"], "discretization": {"income": equal}}
+    recommender = opened("WideDeep_IaCN", **changes)
+    recommender.export(out / "graph")
+    assert "income" not in json.loads((out / "graph" / "vocabulary.json").read_text())
+    buckets = np.load(out / "graph" / "users.npz")["user.income"]
+    assert buckets.dtype == np.int64 and 1 < len(set(buckets[1:].tolist())) <= 4
+    recommender = opened("WideDeep_IaCN", numerical_features=["hour"], discretization={"hour": equal})
+    with pytest.raises(ConfigError, match="export: WideDeep_IaCN reads the bucket of 'hour' of each row"):
+        recommender.export(out / "other")
+
+
 ALL = [
     *((f"{name}_IaCN", {"iacn_mode": mode}) for name in BACKBONES for mode in ("off", "width", "full")),
     *((f"{name}_IaCN", {"user_fields": True}) for name in ("DIN", "DIEN")),

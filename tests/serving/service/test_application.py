@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,6 +105,19 @@ WRONG = {
         {"histories": [["a"]], "users": ["u"], "k": 1},
         "users: this model reads no columns of users",
     ),
+    "a user's value of no type": (
+        {"histories": [["a"]], "users": {"age": [True]}},
+        "users[age][0]: must be a string or a whole number or a number or a list, got true",
+    ),
+    "a list of tokens with a number in it": (
+        {"histories": [["a"]], "users": {"likes": [["x", 1.5]]}},
+        "users[likes][0][1]: must be a string or a whole number, got 1.5",
+    ),
+    "an endless k": ({"histories": [["a"]], "k": 10**4_000}, "k: at most 1,000 per request, got far more (--max-k)"),
+    "an endless k below 0": (
+        {"histories": [["a"]], "k": -(10**4_000)},
+        f"k: must be at least 1, got -1{'0' * 35}...",
+    ),
     "users of another number": (
         {"histories": [["a"]], "users": {"age": [1, 2]}},
         "age: must have one value per history, got 2 of 1",
@@ -117,11 +131,25 @@ def test_wrong_input_is_one_line(port, case):
     assert ask(port, "/recommend", body) == (422, {"error": line})
 
 
+def test_a_list_for_a_column_of_single_values():
+    model = HandMade()
+    model.catalogue.columns = {"income": SimpleNamespace(kind="float"), "likes": SimpleNamespace(kind="token_seq")}
+    with running(application(lambda: served(recommender=model))) as port:
+        for name, line in (
+            ("income", "users: 'income' has one value per history, got a list"),
+            ("likes", "users: this model reads no columns of users"),  # as the model itself says, later
+        ):
+            body = {"histories": [["a"]], "users": {name: [["x"]]}, "k": 1}
+            assert ask(port, "/recommend", body) == (422, {"error": line})
+
+
 def test_malformed_json_is_one_line(port):
     status, answer = ask(port, "/recommend", raw='{"histories": [["a"]')
     assert status == 422 and answer["error"].startswith("body: is not valid JSON (")
     assert ask(port, "/recommend", raw="")[0] == 422
-    assert ask(port, "/recommend", raw="[" * 100_000)[0] in (400, 422)  # deeper than Python's parser goes
+    line = "body: cannot be read; it must be JSON in UTF-8, not deeply nested, with numbers of at most 4,300 digits"
+    for raw in ("[" * 100_000, '{"k": 1' + "0" * 5_000 + "}", b'{"histories": [["\xe9"]]}'):
+        assert ask(port, "/recommend", raw=raw) == (400, {"error": line})
     assert ask(port, "/recommend", raw='{"histories": [["\\ud800"]], "k": 1}')[0] == 200  # a token, if an odd one
     assert ask(port, "/recommend", raw='{"histories": [["a"]], "\\ud800": 1}')[0] == 422
 
@@ -130,6 +158,25 @@ def test_paths_and_methods_that_there_are_not(port):
     status, answer = ask(port, "/recomend")
     assert status == 404 and answer["error"].startswith("/recomend: is not a path of this service; there are /recomm")
     assert ask(port, "/recommend") == (405, {"error": "GET: /recommend does not take it"})
+    assert len(ask(port, "/" + "a" * 10_000)[1]["error"]) < 300
+
+
+def test_no_client_is_sent_elsewhere(port):
+    """A redirect would go to the host that the request names, and a client would send its token there."""
+    assert ask(port, "/recommend/", {"histories": [["a"]]}, headers={"Host": "elsewhere.example"})[0] == 404
+
+
+def test_among_items_that_are_all_unknown(port):
+    status, answer = ask(port, "/recommend", {"histories": [["b"], []], "k": 1, "among": ["yy", "zz"]})
+    assert (status, answer["unknown"]) == (200, {"among": 2})
+    assert answer["recommendations"] == [{"items": [], "scores": []}] * 2
+
+
+def test_scores_that_are_not_finite_are_said(port):
+    """JSON has no number for them."""
+    with running(application(lambda: served(float("nan")))) as other:
+        status, answer = ask(other, "/recommend", {"histories": [["b"]], "k": 1})
+    assert status == 422 and answer["error"].startswith("users: a number among the columns is too large for the model")
 
 
 def test_a_fault_of_the_model_shows_the_client_nothing(port, caplog):
@@ -193,6 +240,19 @@ def test_waiting_requests_are_scored_together_and_one_fault_is_one_clients():
     assert [answers[i][1]["recommendations"][0]["items"] for i in (0, 1, 3)] == [["c"], ["d"], ["e"]]
 
 
+def test_no_more_histories_are_scored_together_than_may():
+    model = HandMade()
+    model.hold = threading.Event()
+    with running(application(lambda: served(recommender=model), batch=3)) as port, ThreadPoolExecutor(8) as clients:
+        asked = [clients.submit(ask, port, "/recommend", {"histories": [["a"]], "k": 1})]
+        assert model.entered.acquire(timeout=20)  # the model is busy
+        asked += [clients.submit(ask, port, "/recommend", {"histories": [["a"]] * 2, "k": 1}) for _ in range(4)]
+        wait_until(lambda: "waiting_requests 4.0" in ask(port, "/metrics")[1])
+        model.hold.set()
+        assert {one.result()[0] for one in asked} == {200}
+    assert model.batches == [1, 2, 2, 2, 2]
+
+
 def test_more_may_not_wait():
     model = HandMade()
     model.hold = threading.Event()
@@ -210,6 +270,20 @@ def test_more_may_not_wait():
         assert ask(port, "/health")[0] == 200  # the event loop is free while the model works
         model.hold.set()
         assert first.result()[0] == second.result()[0] == 200
+
+
+def test_what_does_not_end_in_time_is_told_so(caplog):
+    """A service that ends waits for --grace, and then answers what is left by one line, without a trace."""
+    with running(application(served), grace=1) as port:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection.sendall(HEAD + b"Content-Length: 500\r\n\r\n{")
+        wait_until(lambda: "requests_total" in ask(port, "/metrics")[1])
+    with connection:
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 503") and b'{"error":"ended: the service is ending' in answer
+    assert "Traceback" not in caplog.text
 
 
 def test_a_token_is_asked_for_but_by_health():

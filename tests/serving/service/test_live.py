@@ -1,5 +1,6 @@
 """What is served: one model, or one that finds and one that ranks. Reloads are in test_application.py."""
 
+import threading
 from collections import Counter
 
 import pytest
@@ -8,7 +9,8 @@ import torch
 pytest.importorskip("prometheus_client")
 from served import HandMade
 
-from recbole_iacn.serving.service.answers import Answers
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.service.answers import Answers, _kind
 from recbole_iacn.serving.service.bodies import Recommend
 from recbole_iacn.serving.service.live import Live, Served
 from recbole_iacn.serving.service.meters import Meters
@@ -75,3 +77,46 @@ def test_one_body_that_fails_leaves_the_others(answers):
     assert good["recommendations"][0]["items"] == ["b", "h"]
     assert isinstance(fault, ZeroDivisionError)
     assert str(large) == "k: must be from 1 to 8, got 9"
+
+
+@pytest.fixture
+def of_one():
+    """The answers of one model, without a retriever."""
+    served = Served(HandMade(), None, {"bundle": "one"})
+    return Answers(Live(lambda: served, Meters(())), Meters(()))
+
+
+def test_a_longer_history_beside_a_shorter_one_stays_whole(of_one):
+    found = of_one([Recommend(histories=[["a"]], k=1), Recommend(histories=[["a", "b", "c"]], k=1)])
+    assert [answer["recommendations"][0]["items"] for answer in found] == [["b"], ["d"]]
+
+
+def test_what_has_other_columns_is_not_scored_together():
+    """Joined rows have the same columns."""
+    given = [None, ["u1"], {"age": ["2"]}, {"tab": ["t1"]}, {"age": ["2"], "tab": ["t1"]}]
+    assert len({_kind(Recommend(histories=[["a"]], users=users)) for users in given}) == 5
+    one, other = ({"age": ["2"], "tab": ["t1"]}, {"tab": ["t2"], "age": ["3"]})
+    assert _kind(Recommend(histories=[["a"]], users=one)) == _kind(Recommend(histories=[["b"]], users=other))
+
+
+def test_a_second_reload_does_not_wait_for_the_first():
+    entered, go, first = threading.Event(), threading.Event(), iter([True])
+
+    def load():
+        if next(first, False):
+            return Served(HandMade(), None, {"bundle": "one"})
+        entered.set()
+        assert go.wait(20)
+        return Served(HandMade(), None, {"bundle": "two"})
+
+    live = Live(load, Meters(()))
+    thread = threading.Thread(target=live.reload)
+    thread.start()
+    assert entered.wait(20)
+    threading.Timer(5, go.set).start()  # a second reload that waits would be a third load
+    with pytest.raises(ConfigError, match=r"^reload: another one is going on; try again when it has ended$"):
+        live.reload()
+    assert live.current.facts["bundle"] == "one"
+    go.set()
+    thread.join(20)
+    assert live.current.facts["bundle"] == "two"

@@ -16,6 +16,7 @@ pytest.importorskip("prometheus_client")
 from served import ask, process, wait_until
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.server import listen, serve
 
 
@@ -54,6 +55,14 @@ def test_a_missing_package_names_the_extra(package, monkeypatch):
 def test_options_of_0(option):
     with pytest.raises(ConfigError, match=f"^{option}: must be at least 1, got 0$"):
         serve("bundle", **{option: 0})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_times_that_are_none(value):
+    with pytest.raises(ConfigError, match=rf"^grace: must be at least 0, got {value}$"):
+        serve("bundle", grace=value)
+    with pytest.raises(ConfigError, match=rf"^max_seconds: must be a number above 0, got {value}$"):
+        Limits(seconds=value)
 
 
 SCRIPT = """
