@@ -179,7 +179,7 @@ def test_what_cannot_be_started_from_is_rejected(train, place):
         train("WideDeep_IaCN", fitted=False, start_from=path, new_rows="man")
     with pytest.raises(ConfigError, match="new_rows: is read with start_from"):
         train("WideDeep_IaCN", fitted=False, new_rows="fresh")
-    with pytest.raises(ConfigError, match=r"none\.pth: there is no such file"):
+    with pytest.raises(ConfigError, match=r"none\.pth: there is no such file or folder; name a bundle or a"):
         train("WideDeep_IaCN", fitted=False, start_from="none.pth")
     state = torch.load(path, weights_only=True)
     del state[vocabulary.ENTRY]
@@ -191,6 +191,25 @@ def test_what_cannot_be_started_from_is_rejected(train, place):
         (place / file).write_text(header + "\n" + re.sub(r"\bi(\d)", r"other\1", rows))
     with pytest.raises(ConfigError, match=r"old\.pth: knows none of the 40 items of these data, such as 'other"):
         train("WideDeep_IaCN", fitted=False, start_from=path)
+
+
+def test_other_names_of_the_columns_of_users_and_items_are_rejected(train, place):
+    """No row would move over, and all items would count as new."""
+    path = saved(train("WideDeep_IaCN", fitted=False))
+    for file in ("tiny.inter", "tiny.item"):
+        (place / file).write_text((place / file).read_text().replace("item_id:", "sku:"))
+    named = {
+        "ITEM_ID_FIELD": "sku",
+        "load_col": {
+            "inter": ["user_id", "sku", "timestamp"],
+            "item": ["sku", "categories"],
+            "user": ["user_id", "age"],
+        },
+    }
+    with pytest.raises(
+        ConfigError, match=r"^start_from: ITEM_ID_FIELD is sku here, and was item_id when .*old\.pth was trained; name"
+    ):
+        train("WideDeep_IaCN", fitted=False, start_from=path, **named)
 
 
 def test_a_floor_starts_anew(train, place):
