@@ -226,6 +226,19 @@ def test_wrong_input_is_one_line_and_leaves_nothing(recommender, tmp_path, conte
     assert sorted({path.name for path in tmp_path.iterdir()} - {"saved"}) == ["events.csv", "rows.csv"]
 
 
+def test_events_in_order_are_named_as_an_option_of_the_events(recommender):
+    """All columns of the events are taken, so none is offered for the time."""
+    Path("rows.csv").write_text("user_id,item_id\nu1,i1\n")
+    Path("events.csv").write_text("user_id,item_id\nu1,i2\nu1,i3\n")
+    with pytest.raises(
+        ConfigError, match=r"--event-time COLUMN; its columns are 'user_id', .*; --event-time none: rows"
+    ):
+        score_table(recommender(), "rows.csv", "out.csv", events="events.csv")
+    score_table(recommender(), "rows.csv", "out.csv", events="events.csv", event_time="none")
+    score = recommender().score([["i2", "i3"]], ["i1"], users=["u1"])[0, 0]
+    np.testing.assert_allclose(pd.read_csv("out.csv")["score"], [score], rtol=1e-5, atol=1e-6)
+
+
 def test_two_tables_may_name_and_write_their_columns_in_two_ways(recommender, rows, events):
     ours = recommender()
     rows.to_csv("rows.csv", index=False)
