@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -197,3 +198,13 @@ def test_recboles_own_models(settings, caplog):
         assert again.resume(bpr.checkpoint)
     assert any("BPR goes on, but not exactly as if uninterrupted" in message for message in caplog.messages)
     again.fit(verbose=False)
+
+
+@pytest.mark.parametrize("cur_step, goes_on", [(3, True), (4, False)])
+def test_a_training_stops_early_only_beyond_the_stopping_step(cur_step, goes_on):
+    """As RecBole does: it stops when more epochs than stopping_step have brought nothing."""
+    from recbole_iacn.training import resuming
+
+    trainer = SimpleNamespace(stopping_step=3, start_epoch=2, epochs=9)
+    state = {"epoch": 1, resuming.ENDED: {"epochs": 6, "cur_step": cur_step}}
+    assert resuming._goes_on(trainer, state, "a.pth") == goes_on

@@ -227,3 +227,20 @@ def test_learning_on_goes_on_from_there(train, place, caplog):
         on = train("WideDeep_IaCN", start_from=first.checkpoint, learning_rate=0.01)
     anew = train("WideDeep_IaCN", learning_rate=0.01)
     assert on.trainer.epoch_losses[0]["main"] < anew.trainer.epoch_losses[0]["main"]
+
+
+def test_a_row_of_no_item_moves_over(train, place):
+    """BERT4Rec has the row of the mask behind those of the items."""
+    given = {
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+        "loss_type": "CE",
+        "train_neg_sample_args": None,
+    }
+    sizes = {"hidden_size": 8, "inner_size": 8}
+    first = train("BERT4Rec", fitted=False, **given, **sizes)
+    torch.nn.init.normal_(first.model.item_embedding.weight)
+    first.save("bundle")
+    reverse_rows(place / "tiny.inter")
+    again = train("BERT4Rec", fitted=False, start_from="bundle", **given, **sizes)
+    ours, theirs = (one.model.item_embedding.weight for one in (again, first))
+    assert len(ours) == first.dataset.item_num + 1 and torch.equal(ours[-1], theirs[-1])

@@ -1,5 +1,6 @@
 """Scores of rows are those of the histories that pandas finds before each row's time."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -252,3 +253,13 @@ def test_two_tables_may_name_and_write_their_columns_in_two_ways(recommender, ro
     names |= {"event_user": "buyer_key", "event_item": "bought", "event_time": "moment", "time_unit": "ms"}
     score_table(ours, "rows.parquet", "other-out.csv", events="other.csv", **names)
     np.testing.assert_allclose(pd.read_csv("other-out.csv")["score"], pd.read_csv("out.csv")["score"])
+
+
+def test_cells_that_csv_quotes_come_back_to_the_letter(recommender):
+    notes = ["a\rb", "a\nb", 'a "b"', "a,b", "plain"]
+    rows = pd.DataFrame({"user_id": "u1", "item_id": "i1", "timestamp": 1_500_000_000, "note": notes})
+    rows.to_parquet("rows.parquet")
+    rows[["user_id", "item_id", "timestamp"]].to_csv("events.csv", index=False)
+    score_table(recommender(), "rows.parquet", "out.csv", events="events.csv")
+    with open("out.csv", newline="") as file:
+        assert [row["note"] for row in csv.DictReader(file)] == notes
