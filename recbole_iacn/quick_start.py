@@ -117,9 +117,15 @@ def _train(inputs, saved, place=None):
     training = assemble(config, True, begins["source"], begins["new_rows"])
     if begins["resume"] is not None:
         training.resume(begins["resume"])
-    best, metrics = training.fit(saved=saved.checkpoint)
-    tested = training.test()
     logger = logging.getLogger()
+    try:
+        best, metrics = training.fit(saved=saved.checkpoint)
+    except KeyboardInterrupt:
+        path = training.trainer.saved_model_file
+        if first and hasattr(type(training.model), "dataset_class") and os.path.isfile(path):
+            logger.warning(f"interrupted; --resume={path} goes on after the best epoch")
+        raise
+    tested = training.test()
     logger.info("The running environment of this training is as follows:\n" + get_environment(training.config).draw())
     logger.info(set_color("best valid ", "yellow") + f": {metrics}")
     logger.info(set_color("test result", "yellow") + f": {tested}")

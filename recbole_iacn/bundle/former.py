@@ -32,6 +32,8 @@ def read(path: str | os.PathLike | None, config: Config, new_rows: str | None) -
             raise ConfigError("new_rows: is read with start_from (--from) only, and no model to start from is given")
         return None
     path = os.fspath(path)
+    if not os.path.exists(path):
+        raise ConfigError(f"{path}: there is no such file or folder; name a bundle or a checkpoint (.pth)")
     source = _of_bundle(path) if os.path.isdir(path) else Source.of_checkpoint(path)
     source.check(config["model"], new_rows)
     return source

@@ -51,6 +51,10 @@ def bundle_checkpoint(
         raise ConfigError(f"{path}: a decision tree ({config['model']}) has no weights that a bundle could hold")
     if data_path is not None:
         config["data_path"] = os.path.join(data_path, config["dataset"])
+        if not os.path.isdir(config["data_path"]):
+            raise ConfigError(
+                f"data_path: there is no folder {config['data_path']}; name the one that contains {config['dataset']}/"
+            )
     dataset = _data_of(config, path)
     _check_numbering(state, dataset, os.fspath(path))
     model = folder.build_model(config, Catalogue.of(dataset))

@@ -66,7 +66,7 @@ def answer(work: Callable[..., Any], given: Namespace, options: Sequence[str], *
     limits = Limits(given.memory, given.threads, given.batch_size, given.overwrite)
     limits.check()
     _check_device(given.device)
-    check_output(given.out, given.overwrite)
+    check_output(given.out, given.overwrite, [path for path in inputs.values() if isinstance(path, str)])
     recommender = load(given.bundle, given.device)
     chosen = {name: getattr(given, name) for name in options}
     account = work(recommender, out=given.out, limits=limits, **inputs, **chosen)

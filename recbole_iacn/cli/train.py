@@ -63,6 +63,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     except ConfigError as error:
         print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:

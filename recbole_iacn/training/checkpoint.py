@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recbole.trainer import Trainer
 
 from recbole_iacn.data.atomic_writes import replacing
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.training import vocabulary
 
 FORMAT = 1
@@ -100,10 +101,10 @@ def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
         dict: the same, as RecBole's ``load_data_and_model`` and ``resume_checkpoint`` expect it.
 
     Raises:
-        ValueError: the checkpoint was written by a later version of the package.
+        ConfigError: the checkpoint was written by a later version of the package.
     """
     if checkpoint["recbole_iacn"] > FORMAT:
-        raise ValueError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
+        raise ConfigError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
     return {**checkpoint, "config": config_of(checkpoint["config"])}
 
 

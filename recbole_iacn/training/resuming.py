@@ -28,6 +28,8 @@ _NO_MATTER = frozenset(
     )
 )
 
+_OF_OPTIMIZER = {"learning_rate": "lr", "weight_decay": "weight_decay"}  # setting -> its name in the optimizer's groups
+
 
 def different(there: Mapping[str, Any], config: Config) -> list[str]:
     """The settings that had another value, in words; only those that both versions of the package know.
@@ -74,18 +76,22 @@ def resume(trainer: Any, path: str) -> bool:
         Whether there is anything left to train.
 
     Raises:
-        ConfigError: it is not such a checkpoint, is of another model, has weights of other shapes, or its data
-            numbered users and items otherwise.
+        ConfigError: it is not such a checkpoint, is of another model or optimizer, has weights of other shapes, or its
+            data numbered users and items otherwise.
     """
     state = check(path, trainer.config)
     _check_kind(trainer, path)
-    changed = different(vocabulary.settings_of(state), trainer.config)
+    there = vocabulary.settings_of(state)
+    _check_learner(there, trainer.config, path)
+    changed = different(there, trainer.config)
     if changed:
         logging.getLogger(__name__).warning(
             f"{path}: is resumed with other settings, so the result is not that of an uninterrupted training: "
             + ", ".join(changed)
         )
+    given = [dict(group) for group in trainer.optimizer.param_groups]
     trainer.resume_checkpoint(path)
+    _apply_given(trainer, given, there)
     return _goes_on(trainer, state, path)
 
 
@@ -116,6 +122,25 @@ def _check_kind(trainer, path):
         f"{path}: RecBole's trainer does not restore random numbers, so {name} goes on, but not exactly as if "
         "uninterrupted"
     )
+
+
+def _check_learner(there, config, path):
+    """Reject another kind of optimizer: PyTorch loads any kind's state into any other, and fails at the first step."""
+    before, here = (str(settings["learner"] or "").lower() for settings in (there, config))
+    if before != here:
+        raise ConfigError(
+            f"learner: {path} was trained by {before}, and here it is {here}; set learner to {before}, or start "
+            f"from the checkpoint with a new optimizer (recbole-iacn train --from {path}, or "
+            f"build(..., start_from={path!r}))"
+        )
+
+
+def _apply_given(trainer, given, there):
+    """Let changed settings of the optimizer count: its state brings those of the checkpoint with it."""
+    for setting, name in _OF_OPTIMIZER.items():
+        if setting in there and there[setting] != trainer.config[setting]:
+            for group, former in zip(trainer.optimizer.param_groups, given):
+                group[name] = former[name]
 
 
 def _goes_on(trainer, state, path):

@@ -98,11 +98,16 @@ class Vocabulary:
             here = dataset.field2id_token.get(field)
             here = None if here is None else np.asarray(here, dtype=str)
             if here is None or digest_of(here) != digest:
-                difference = _difference(field, self.tokens(field), here)
+                there = self.tokens(field)
+                if here is None:  # weights for a column that is not there cannot be moved over, either
+                    raise ConfigError(
+                        f"{path}: was trained on data with a column {field}, of tokens such as {str(there[-1])!r}, "
+                        "which these have not; load that column (load_col), or train anew"
+                    )
                 raise ConfigError(
-                    f"{path}: was trained on data that number {field} otherwise: {difference}. Move its weights over "
-                    f"by token (recbole-iacn train --from {path}, or build(..., start_from={str(path)!r})), or load "
-                    "it over its own data in their former order"
+                    f"{path}: was trained on data that number {field} otherwise: {_difference(there, here)}. Move its "
+                    f"weights over by token (recbole-iacn train --from {path}, or build(..., "
+                    f"start_from={str(path)!r})), or load it over its own data in their former order"
                 )
 
 
@@ -146,8 +151,13 @@ def load(path: str) -> dict[str, Any]:
         path: the file.
 
     Raises:
-        ConfigError: there is no such file, or it is not a checkpoint.
+        ConfigError: there is no such file, it is not a checkpoint, or a later version has written it.
     """
+    if os.path.isdir(path):
+        raise ConfigError(
+            f"{path}: is a folder; name a checkpoint (.pth). A bundle can be started from (recbole-iacn train --from "
+            f"{path}, or build(..., start_from={str(path)!r}))"
+        )
     if not os.path.isfile(path):
         raise ConfigError(f"{path}: there is no such file; name a checkpoint (.pth)")
     try:
@@ -159,7 +169,15 @@ def load(path: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: is not a checkpoint ({type(error).__name__}); name one (.pth)") from error
     if not isinstance(state, dict) or "state_dict" not in state or "config" not in state:
         raise ConfigError(f"{path}: is not a checkpoint, it has no weights and settings; name one (.pth)")
+    _check_version(state, path)
     return state
+
+
+def _check_version(state, path):
+    from recbole_iacn.training.checkpoint import FORMAT
+
+    if state.get("recbole_iacn", 0) > FORMAT or (state.get(ENTRY) or {}).get("format", 0) > _FORMAT:
+        raise ConfigError(f"{path}: was written by a later version of recbole_iacn; upgrade the package")
 
 
 def settings_of(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,10 +212,8 @@ def check_file(path: str, dataset: Dataset) -> None:
     )
 
 
-def _difference(field, there, here):
+def _difference(there, here):
     """Where two lists of tokens differ, in words."""
-    if here is None:
-        return f"these have no column {field}, those had, with tokens such as {str(there[-1])!r}"
     short = min(len(there), len(here))
     unequal = np.flatnonzero(there[:short] != here[:short])
     counts = f"{len(there) - 1:,} tokens there, {len(here) - 1:,} here" if len(there) != len(here) else "as many tokens"

@@ -153,6 +153,7 @@ def start(model: nn.Module, config: Config, dataset: Dataset, source: Source, ne
     """
     if not list(model.parameters()):
         raise ConfigError(f"start_from: {source.model} counts and learns nothing, so it starts anew; leave it out")
+    _check_id_columns(source, config)
     rows = vocabulary_rows(type(model), config, dataset)
     state = model.state_dict()
     account = Account(source.path, settings=resuming.different(source.settings, config))
@@ -167,6 +168,18 @@ def start(model: nn.Module, config: Config, dataset: Dataset, source: Source, ne
         _fill(state, rows, numbers, dataset, account, places)
     _say(account, new_rows)
     return account
+
+
+def _check_id_columns(source, config):
+    """Reject other names of the columns of users and items: rows move from a column to the one of its name, so that all
+    users or items would be taken for new ones."""
+    for key in ("USER_ID_FIELD", "ITEM_ID_FIELD"):
+        there, here = source.settings.get(key), config[key]
+        if there and here and there != here:
+            raise ConfigError(
+                f"start_from: {key} is {here} here, and was {there} when {source.path} was trained; name the column "
+                f"{there} in these data, too"
+            )
 
 
 def _former_ids(name, dataset, source):

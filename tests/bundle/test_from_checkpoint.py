@@ -39,6 +39,8 @@ def test_the_data_may_be_elsewhere(saved, tmp_path, data_path):
     shutil.copytree(data_path, tmp_path / "first")
     saved(data_path=str(tmp_path / "first"))
     (tmp_path / "first").rename(tmp_path / "moved")
+    with pytest.raises(ConfigError, match=r"^data_path: there is no folder nowhere/tiny; name the one that"):
+        bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made", data_path="nowhere")
     with pytest.raises(ConfigError, match=r"its data were in .*first/tiny, where there is no folder; .*--data_path"):
         bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made")
     bundle_checkpoint(tmp_path / "model.pth", tmp_path / "made", str(tmp_path / "moved"))

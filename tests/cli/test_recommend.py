@@ -49,6 +49,10 @@ def test_the_outcome_is_printed(bundle, files, capsys):
     [
         (["recommend", "none", "--events=events.csv", "--out=o.csv"], "none: must be the folder of a bundle, there is"),
         (["recommend", "BUNDLE", "--events=none.csv", "--out=o.csv"], "none.csv: No such file"),
+        (
+            ["recommend", "BUNDLE", "--events=events.csv", "--out=events.csv"],
+            "out: events.csv is also read; name another",
+        ),
         (["recommend", "BUNDLE", "--events=events.csv", "--out=o.txt"], "out: o.txt must end in .parquet or .csv"),
         (
             ["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--memory=100"],

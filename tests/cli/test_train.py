@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from recbole_iacn.cli import train
 
@@ -71,3 +72,24 @@ def test_an_error_names_the_file(data_path, capsys):
     with pytest.raises(SystemExit):
         train.main(["--dataset=tiny", "--model=DIN"])
     assert "'timestmp'" in (error := capsys.readouterr().err) and error.endswith("is set in dataset/tiny/tiny.yaml)\n")
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_names_what_resumes_it(settings, monkeypatch, capsys, caplog):
+    from recbole_iacn.training.trainer import IaCNTrainer
+
+    Path("mine.yaml").write_text(yaml.safe_dump(settings(epochs=3)))
+    train_epoch = IaCNTrainer._train_epoch
+
+    def interrupted(trainer, data, epoch, *args, **kwargs):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        return train_epoch(trainer, data, epoch, *args, **kwargs)
+
+    flags = ["--model=DIN_IaCN", "--dataset=tiny", "--config_files=mine.yaml"]
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
+        patched.setattr(IaCNTrainer, "_train_epoch", interrupted)
+        train.main(flags)
+    assert ended.value.code == 130 and capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    (said,) = [message for message in caplog.messages if message.startswith("interrupted; ")]
+    assert train.main([*flags, said.split()[1]])["checkpoint"] == said.split()[1].removeprefix("--resume=")

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -118,6 +119,45 @@ def test_other_settings_are_said(settings, caplog):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sparse_rows", [None, 1])
+def test_a_changed_learning_rate_counts(settings, sparse_rows):
+    given = settings(epochs=1, sparse_embedding_rows=sparse_rows)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "learning_rate": 0.5})
+    assert other.resume(first.checkpoint)
+    for part in getattr(other.trainer.optimizer, "parts", {"": other.trainer.optimizer}).values():
+        assert {group["lr"] for group in part.param_groups} == {0.5} and part.state_dict()["state"]
+    before = [weight.detach().clone() for weight in other.model.parameters()]
+    other.trainer._train_epoch(other.train_data, 1)  # a step of Adam is about as long as the rate
+    assert max((weight - old).abs().max() for weight, old in zip(other.model.parameters(), before)) > 0.1
+
+
+@pytest.mark.slow
+def test_a_changed_weight_decay_counts(settings):
+    given = settings(epochs=1, sparse_embedding_rows=None)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "weight_decay": 0.25})
+    assert other.resume(first.checkpoint)
+    assert {group["weight_decay"] for group in other.trainer.optimizer.param_groups} == {0.25}
+
+
+@pytest.mark.slow
+def test_another_kind_of_optimizer_is_rejected(settings):
+    given = settings(epochs=1, sparse_embedding_rows=None)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "learner": "sgd"})
+    with pytest.raises(
+        ConfigError, match=r"^learner: .*\.pth was trained by adam, and here it is sgd; set learner to ad"
+    ):
+        other.resume(first.checkpoint)
+    same = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "learner": "Adam"})
+    assert same.resume(first.checkpoint)
+
+
+@pytest.mark.slow
 def test_what_cannot_be_resumed_is_rejected(settings, tmp_path):
     given = settings(epochs=1)
     first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
@@ -134,6 +174,9 @@ def test_what_cannot_be_resumed_is_rejected(settings, tmp_path):
     torch.save({"state_dict": state["state_dict"], "config": state["config"]}, "weights.pth")
     with pytest.raises(ConfigError, match=r"weights\.pth: has no state of an optimizer"):
         recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given).resume("weights.pth")
+    first.save("bundle")
+    with pytest.raises(ConfigError, match=r"^bundle: is a folder; name a checkpoint .* --from bundle"):
+        recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given).resume("bundle")
 
 
 @pytest.mark.slow
@@ -155,3 +198,13 @@ def test_recboles_own_models(settings, caplog):
         assert again.resume(bpr.checkpoint)
     assert any("BPR goes on, but not exactly as if uninterrupted" in message for message in caplog.messages)
     again.fit(verbose=False)
+
+
+@pytest.mark.parametrize("cur_step, goes_on", [(3, True), (4, False)])
+def test_a_training_stops_early_only_beyond_the_stopping_step(cur_step, goes_on):
+    """As RecBole does: it stops when more epochs than stopping_step have brought nothing."""
+    from recbole_iacn.training import resuming
+
+    trainer = SimpleNamespace(stopping_step=3, start_epoch=2, epochs=9)
+    state = {"epoch": 1, resuming.ENDED: {"epochs": 6, "cur_step": cur_step}}
+    assert resuming._goes_on(trainer, state, "a.pth") == goes_on

@@ -140,3 +140,30 @@ def test_what_is_no_checkpoint_is_rejected_in_one_line(tmp_path):
     torch.save([1, 2], "list.pth")
     with pytest.raises(ConfigError, match=r"list\.pth: is not a checkpoint, it has no weights"):
         vocabulary.load("list.pth")
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_a_later_version_is_rejected(train, place):
+    path = train().checkpoint
+    state = torch.load(path, weights_only=True)
+    later = {**state, "recbole_iacn": 9}, {**state, "vocabulary": {**state["vocabulary"], "format": 9}}
+    for content in later:
+        torch.save(content, "later.pth")
+        for use in (
+            lambda: train(fitted=False, epochs=2).resume("later.pth"),
+            lambda: train(fitted=False, start_from="later.pth"),
+        ):
+            with pytest.raises(
+                ConfigError, match=r"^later\.pth: was written by a later version of recbole_iacn; upgrade"
+            ):
+                use()
+
+
+@pytest.mark.slow
+def test_a_column_that_is_not_there_is_not_to_be_moved_over(train, place):
+    """Starting from the checkpoint would fail, too, so it is not the advice."""
+    path = train().checkpoint
+    less = {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id"], "user": ["user_id", "age"]}
+    with pytest.raises(ConfigError, match=r"with a column categories, of tokens such as .* load that column") as raised:
+        train(fitted=False, load_col=less, epochs=2).resume(path)
+    assert "--from" not in str(raised.value)

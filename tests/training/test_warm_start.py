@@ -179,7 +179,7 @@ def test_what_cannot_be_started_from_is_rejected(train, place):
         train("WideDeep_IaCN", fitted=False, start_from=path, new_rows="man")
     with pytest.raises(ConfigError, match="new_rows: is read with start_from"):
         train("WideDeep_IaCN", fitted=False, new_rows="fresh")
-    with pytest.raises(ConfigError, match=r"none\.pth: there is no such file"):
+    with pytest.raises(ConfigError, match=r"none\.pth: there is no such file or folder; name a bundle or a"):
         train("WideDeep_IaCN", fitted=False, start_from="none.pth")
     state = torch.load(path, weights_only=True)
     del state[vocabulary.ENTRY]
@@ -191,6 +191,25 @@ def test_what_cannot_be_started_from_is_rejected(train, place):
         (place / file).write_text(header + "\n" + re.sub(r"\bi(\d)", r"other\1", rows))
     with pytest.raises(ConfigError, match=r"old\.pth: knows none of the 40 items of these data, such as 'other"):
         train("WideDeep_IaCN", fitted=False, start_from=path)
+
+
+def test_other_names_of_the_columns_of_users_and_items_are_rejected(train, place):
+    """No row would move over, and all items would count as new."""
+    path = saved(train("WideDeep_IaCN", fitted=False))
+    for file in ("tiny.inter", "tiny.item"):
+        (place / file).write_text((place / file).read_text().replace("item_id:", "sku:"))
+    named = {
+        "ITEM_ID_FIELD": "sku",
+        "load_col": {
+            "inter": ["user_id", "sku", "timestamp"],
+            "item": ["sku", "categories"],
+            "user": ["user_id", "age"],
+        },
+    }
+    with pytest.raises(
+        ConfigError, match=r"^start_from: ITEM_ID_FIELD is sku here, and was item_id when .*old\.pth was trained; name"
+    ):
+        train("WideDeep_IaCN", fitted=False, start_from=path, **named)
 
 
 def test_a_floor_starts_anew(train, place):
@@ -208,3 +227,20 @@ def test_learning_on_goes_on_from_there(train, place, caplog):
         on = train("WideDeep_IaCN", start_from=first.checkpoint, learning_rate=0.01)
     anew = train("WideDeep_IaCN", learning_rate=0.01)
     assert on.trainer.epoch_losses[0]["main"] < anew.trainer.epoch_losses[0]["main"]
+
+
+def test_a_row_of_no_item_moves_over(train, place):
+    """BERT4Rec has the row of the mask behind those of the items."""
+    given = {
+        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+        "loss_type": "CE",
+        "train_neg_sample_args": None,
+    }
+    sizes = {"hidden_size": 8, "inner_size": 8}
+    first = train("BERT4Rec", fitted=False, **given, **sizes)
+    torch.nn.init.normal_(first.model.item_embedding.weight)
+    first.save("bundle")
+    reverse_rows(place / "tiny.inter")
+    again = train("BERT4Rec", fitted=False, start_from="bundle", **given, **sizes)
+    ours, theirs = (one.model.item_embedding.weight for one in (again, first))
+    assert len(ours) == first.dataset.item_num + 1 and torch.equal(ours[-1], theirs[-1])

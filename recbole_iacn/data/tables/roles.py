@@ -84,9 +84,10 @@ def find_roles(
         if alike:
             named[role] = alike[0]
         elif role in needed:
+            among = f", one of {_listed(free)}" if free else f"; its columns are {_listed(columns)}"
             raise ConfigError(
-                f"{table}: no column is recognised as the {role}; name it: --{role} COLUMN, one of {_listed(free)} "
-                "(the first line must hold the columns' names)"
+                f"{table}: no column is recognised as the {role}; name it: --{role} COLUMN{among} (the first line must "
+                "hold the columns' names)"
             )
     return {role: named[role] for role in ROLES if role in named}
 

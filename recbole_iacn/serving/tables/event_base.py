@@ -104,7 +104,12 @@ class EventBase(TableBase):
         needed = ("user", "item") if in_order else ("user", "item", "time")
         given = {role: getattr(options, role) for role in ("user", "item", "time", "label")}
         labels = ("label",) if (with_label or options.label) and not options.condition else ()
-        roles = find_roles(source.title, source.names, given, needed, labels)
+        try:
+            roles = find_roles(source.title, source.names, given, needed, labels)
+        except ConfigError as error:
+            if "recognised as the time" not in str(error):
+                raise
+            raise ConfigError(f"{error}; --time none: rows are in order, each user's oldest first") from None
         read = list(roles.values()) + ([options.condition[0]] if options.condition else [])
         for column in read:
             _check_column(source, column)

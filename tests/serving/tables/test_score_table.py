@@ -1,5 +1,6 @@
 """Scores of rows are those of the histories that pandas finds before each row's time."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,19 @@ def test_wrong_input_is_one_line_and_leaves_nothing(recommender, tmp_path, conte
     assert sorted({path.name for path in tmp_path.iterdir()} - {"saved"}) == ["events.csv", "rows.csv"]
 
 
+def test_events_in_order_are_named_as_an_option_of_the_events(recommender):
+    """All columns of the events are taken, so none is offered for the time."""
+    Path("rows.csv").write_text("user_id,item_id\nu1,i1\n")
+    Path("events.csv").write_text("user_id,item_id\nu1,i2\nu1,i3\n")
+    with pytest.raises(
+        ConfigError, match=r"--event-time COLUMN; its columns are 'user_id', .*; --event-time none: rows"
+    ):
+        score_table(recommender(), "rows.csv", "out.csv", events="events.csv")
+    score_table(recommender(), "rows.csv", "out.csv", events="events.csv", event_time="none")
+    score = recommender().score([["i2", "i3"]], ["i1"], users=["u1"])[0, 0]
+    np.testing.assert_allclose(pd.read_csv("out.csv")["score"], [score], rtol=1e-5, atol=1e-6)
+
+
 def test_two_tables_may_name_and_write_their_columns_in_two_ways(recommender, rows, events):
     ours = recommender()
     rows.to_csv("rows.csv", index=False)
@@ -239,3 +253,13 @@ def test_two_tables_may_name_and_write_their_columns_in_two_ways(recommender, ro
     names |= {"event_user": "buyer_key", "event_item": "bought", "event_time": "moment", "time_unit": "ms"}
     score_table(ours, "rows.parquet", "other-out.csv", events="other.csv", **names)
     np.testing.assert_allclose(pd.read_csv("other-out.csv")["score"], pd.read_csv("out.csv")["score"])
+
+
+def test_cells_that_csv_quotes_come_back_to_the_letter(recommender):
+    notes = ["a\rb", "a\nb", 'a "b"', "a,b", "plain"]
+    rows = pd.DataFrame({"user_id": "u1", "item_id": "i1", "timestamp": 1_500_000_000, "note": notes})
+    rows.to_parquet("rows.parquet")
+    rows[["user_id", "item_id", "timestamp"]].to_csv("events.csv", index=False)
+    score_table(recommender(), "rows.parquet", "out.csv", events="events.csv")
+    with open("out.csv", newline="") as file:
+        assert [row["note"] for row in csv.DictReader(file)] == notes
