@@ -20,8 +20,8 @@ def data_path(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def clean_run(tmp_path, monkeypatch):
-    """Runs write below tmp_path, and RecBole, which reads sys.argv, does not read pytest's. What an earlier run has made
-    of the log's level (``state``) is undone."""
+    """Runs write below tmp_path, and RecBole, which reads sys.argv, does not read pytest's. What an earlier run made of
+    the log's level (``state``) is undone."""
     logging.getLogger().setLevel(logging.WARNING)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["test"])

@@ -308,7 +308,8 @@ def _scores_by_candidate(trainer, rows, drawn, clicked):
 
     model, count = trainer.model, trainer.tot_item_num
     has_full_sort = type(model).full_sort_predict is not AbstractRecommender.full_sort_predict
-    if has_full_sort and (drawn is None or not hasattr(model, "candidate_scores")):
+    by_candidate = hasattr(model, "candidate_scores") and not getattr(model, "full_sort_is_fast", False)
+    if has_full_sort and (drawn is None or not by_candidate):
         return None
     items = torch.arange(1, count).expand(len(rows), -1)
     if drawn is not None:

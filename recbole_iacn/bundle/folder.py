@@ -236,7 +236,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() and not overwrite:
-        raise ConfigError(f"{folder}: exists already; name another folder, or replace a bundle (overwrite=True, --overwrite)")
+        raise ConfigError(f"{folder}: exists already; name another folder, or let overwrite (--overwrite) replace it")
     if folder.exists() and not ((folder / manifest.NAME).is_file() and (folder / WEIGHTS).is_file()):
         raise ConfigError(f"{folder}: is not a bundle, so it is not replaced; name another folder")
     parent = next(place for place in folder.absolute().parents if place.exists())

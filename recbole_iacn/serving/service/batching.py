@@ -69,19 +69,19 @@ class Batcher:
 
     def _next(self) -> None:
         """Give the thread all that waits, unless it is busy or nothing does."""
+        batch = [] if self._busy else self._take()
         self._meters.waiting(len(self._jobs))
-        if self._busy or not self._jobs:
+        if not batch:
             return
-        batch = self._take()
         self._busy = True
         self._meters.batch(sum(job.rows for job in batch))
         future = asyncio.get_running_loop().run_in_executor(self._thread, self._answer, [job.body for job in batch])
         future.add_done_callback(lambda done: self._deliver(batch, done))
 
     def _take(self) -> list[_Job]:
-        batch, rows = [self._jobs.popleft()], 0
-        rows = batch[0].rows
-        while self._jobs and rows + self._jobs[0].rows <= self._rows:
+        batch: list[_Job] = []
+        rows = 0
+        while self._jobs and (not batch or rows + self._jobs[0].rows <= self._rows):
             batch.append(self._jobs.popleft())
             rows += batch[-1].rows
         return batch

@@ -261,6 +261,7 @@ def test_more_may_not_wait():
         body = {"histories": [["a"]], "k": 1}
         first = clients.submit(ask, port, "/recommend", body)
         assert model.entered.acquire(timeout=20)
+        assert "waiting_requests 0.0" in ask(port, "/metrics")[1]  # the model has it
         second = clients.submit(ask, port, "/recommend", body)
         wait_until(lambda: "waiting_requests 1.0" in ask(port, "/metrics")[1])
         assert ask(port, "/recommend", body) == (
