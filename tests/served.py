@@ -15,7 +15,7 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.serving.queries import Rows
+from recbole_iacn.serving.model_rows import Rows
 
 TOKENS = np.array(["[PAD]", *"abcdefgh"])
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.newcomers import beside_the_known
-from recbole_iacn.serving.queries import Rows
 
 _AT_ONCE = 4096
 

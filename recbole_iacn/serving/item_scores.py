@@ -14,8 +14,8 @@ from torch import Tensor
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.full_sort import score_pairs
+from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.newcomers import beside_the_known
-from recbole_iacn.serving.queries import Rows
 
 if TYPE_CHECKING:
     from recbole.config import Config

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from recbole_iacn.data.catalogue import TOKENS
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.answer_table import answer_table
 from recbole_iacn.serving.given import tokens_of
 from recbole_iacn.serving.index import VectorIndex, check_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from recbole_iacn.serving.queries import Rows
+    from recbole_iacn.serving.model_rows import Rows
     from recbole_iacn.serving.recommender import Recommender
 
 _FOUND = 1 << 22  # products and positions that a search may return at once: 48 MiB
@@ -114,9 +115,8 @@ class Pipeline:
         self.ranker.queries.say(ranker_rows)
         if retriever_rows is not ranker_rows:
             self.retriever.queries.say(retriever_rows)
-        return self.ranker._table(
-            ranker_rows, *self.best(retriever_rows, ranker_rows, k, exclude_seen, ids, candidates)
-        )
+        best = self.best(retriever_rows, ranker_rows, k, exclude_seen, ids, candidates)
+        return answer_table(self.ranker.catalogue, ranker_rows, *best)
 
     # --- Without pandas, as for Recommender ---------------------------------------------------------------------------
 

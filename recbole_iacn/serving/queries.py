@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
-from torch import Tensor
 
 from recbole_iacn.bridge.columns_read import columns_read
 from recbole_iacn.data.catalogue import TOKENS, Catalogue
@@ -20,57 +18,12 @@ from recbole_iacn.data.history import ELAPSED
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import is_ours, reads_empty_histories
 from recbole_iacn.serving.given import Given, list_of, words
+from recbole_iacn.serving.model_rows import Rows
 
 if TYPE_CHECKING:
     from recbole.config import Config
 
 _FORBIDDEN = ("", "[PAD]")
-
-
-@dataclass
-class Rows:
-    """Histories as a model reads them.
-
-    Attributes:
-        interaction: B rows on the model's device: histories of ids (B, L), oldest first, padding on the right; their
-            lengths (B,); the user's id; the columns of users and of the context that the model reads.
-        names: a label per row: the user's token, or its number from 0, shape (B,).
-        seen: the ids of all known items of all histories, however long they are, end to end.
-        lengths: how many of them each history has, shape (B,).
-        unknown: how many tokens were not known, by column; they are left out.
-        users: the rows' own columns of users, where a model looks them up by the user's id; None if it has them.
-    """
-
-    interaction: Interaction
-    names: np.ndarray
-    seen: np.ndarray
-    lengths: np.ndarray
-    unknown: Counter[str] = field(default_factory=Counter)
-    users: dict[str, Tensor] | None = None
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def part(self, begin: int, end: int) -> Rows:
-        """Some of the rows.
-
-        Args:
-            begin, end: from, and up to.
-        """
-        places = np.r_[0, np.cumsum(self.lengths)]
-        users = None if self.users is None else {name: values[begin:end] for name, values in self.users.items()}
-        return Rows(
-            self.interaction[begin:end],
-            self.names[begin:end],
-            self.seen[places[begin] : places[end]],
-            self.lengths[begin:end],
-            self.unknown,
-            users,
-        )
-
-    def seen_pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Row and item of everything in the histories."""
-        return np.repeat(np.arange(len(self)), self.lengths), self.seen
 
 
 class Queries:

@@ -13,10 +13,12 @@ from torch import Tensor
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving import newcomers
+from recbole_iacn.serving.answer_table import answer_table
 from recbole_iacn.serving.given import tokens_of
 from recbole_iacn.serving.interests import Interests, interests_of, user_vectors_of, vectors_of_items
 from recbole_iacn.serving.item_scores import ItemScores
-from recbole_iacn.serving.queries import Queries, Rows
+from recbole_iacn.serving.model_rows import Rows
+from recbole_iacn.serving.queries import Queries
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.pipeline import Pipeline
@@ -132,7 +134,7 @@ class Recommender:
             ids = self._known(chosen, rows)
             ids = np.unique(ids[ids > 0])
         self.queries.say(rows)
-        return self._table(rows, *self.best(rows, k, exclude_seen, ids))
+        return answer_table(self.catalogue, rows, *self.best(rows, k, exclude_seen, ids))
 
     def rank(self, histories: Any, candidates: Any, times: Any = None, users: Any = None) -> pd.DataFrame:
         """Each history's own candidates, best first.
@@ -161,7 +163,7 @@ class Recommender:
         scores = scores.masked_fill(torch.from_numpy(ids == 0).to(scores.device), -torch.inf)
         order = scores.argsort(dim=1, descending=True, stable=True)
         best = torch.from_numpy(ids).to(order.device).gather(1, order)
-        return self._table(rows, best, scores.gather(1, order))
+        return answer_table(self.catalogue, rows, best, scores.gather(1, order))
 
     def item_vectors(self) -> tuple[np.ndarray, np.ndarray]:
         """The vectors that items are retrieved by: the family's item table, or ``E_auxiliary`` of a model with IaCN.
@@ -289,21 +291,6 @@ class Recommender:
         if missing:
             rows.unknown[self.catalogue.item] += missing
         return ids
-
-    def _table(self, rows, ids, scores):
-        """The rows of a table for (B, k) ids and scores."""
-        ids, scores = ids.cpu().numpy(), scores.cpu().numpy()
-        row, place = np.nonzero(ids)
-        table = pd.DataFrame(
-            {
-                self.catalogue.user: rows.names[row],
-                self.catalogue.item: self.catalogue.tokens[self.catalogue.item][ids[row, place]],
-                "score": scores[row, place],
-                "rank": place + 1,
-            }
-        )
-        table.attrs["unknown"] = dict(rows.unknown)
-        return table
 
 
 __all__ = ["Recommender", "load"]

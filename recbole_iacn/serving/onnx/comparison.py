@@ -12,8 +12,8 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.onnx.graph_inputs import HISTORY, ITEMS, TIMES
 
 if TYPE_CHECKING:
+    from recbole_iacn.serving.model_rows import Rows
     from recbole_iacn.serving.onnx.exporting import Graph
-    from recbole_iacn.serving.queries import Rows
     from recbole_iacn.serving.recommender import Recommender
 
 TOLERANCE = 1e-5

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.interests import interests_of
-from recbole_iacn.serving.queries import Rows
+from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.service import bodies
 from recbole_iacn.serving.service.batching import Answer
 from recbole_iacn.serving.service.live import Live, Served

@@ -93,6 +93,7 @@ class Score(Body):
                 f"{len(self.histories)} histories"
             )
         limits.check("items", max(map(len, lists)), "items")
+        limits.check("items times histories", max(map(len, lists)) * len(self.histories), "scores")
 
     def lists(self) -> list[list[str]]:
         """One list of items for all histories, or one for each."""

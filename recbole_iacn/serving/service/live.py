@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.serving.queries import Rows
+from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.service.meters import Meters
 
 

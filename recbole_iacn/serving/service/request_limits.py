@@ -16,6 +16,7 @@ class Limits:
         history (int): clicks per history, also those that are older than what the model reads.
         k (int): recommendations per history.
         items (int): items to score per history, or items that ``among`` names.
+        scores (int): pairs of a history and an item that one request scores; other requests wait for them.
         waiting (int): requests that wait for the model; further ones get status 503 at once.
         seconds (float): time for a request's head to arrive, and for its body.
     """
@@ -25,6 +26,7 @@ class Limits:
     history: int = 1_000
     k: int = 1_000
     items: int = 10_000
+    scores: int = 200_000
     waiting: int = 512
     seconds: float = 30.0
 

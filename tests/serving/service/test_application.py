@@ -188,7 +188,7 @@ def test_a_fault_of_the_model_shows_the_client_nothing(port, caplog):
 
 
 def test_limits():
-    limits = Limits(body=2_000, histories=2, history=3, k=4, items=2)
+    limits = Limits(body=2_000, histories=2, history=3, k=4, items=2, scores=3)
     with running(application(served, limits=limits)) as port:
         for path, body, line in (
             ("/recommend", {"histories": [["a"]] * 3}, "histories: at most 2 per request, got 3 (--max-histories)"),
@@ -200,6 +200,11 @@ def test_limits():
                 "among: at most 2 per request, got 3 (--max-items)",
             ),
             ("/score", {"histories": [["a"]], "items": ["a"] * 3}, "items: at most 2 per request, got 3 (--max-items)"),
+            (
+                "/score",
+                {"histories": [["a"], ["b"]], "items": ["a", "b"]},
+                "items times histories: at most 3 per request, got 4 (--max-scores)",
+            ),
         ):
             assert ask(port, path, body) == (422, {"error": line})
         assert ask(port, "/recommend", {"histories": [["a"] * 3], "k": 4})[0] == 200  # the limits themselves
