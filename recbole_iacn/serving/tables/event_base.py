@@ -134,6 +134,11 @@ class EventBase(TableBase):
     def _keep_known(self, account):
         self.execute("create table known as select i, id from named join vocabulary using (item)")
         account.unknown_items = self._number("select count(*) from named anti join vocabulary using (item)")
+        if account.unknown_items and not self._number("select count(*) from known"):
+            raise ConfigError(
+                f"{account.title}: the model knows none of its {account.unknown_items:,} items; is "
+                f"{account.roles['item']!r} their column, and are they written as in the training (leading zeros)?"
+            )
         account.dropped["unknown_item"] = self._delete("i not in (select i from known)")
         self.execute("create view entries as select u, id, time, line from clicks join known using (i)")
 

@@ -158,6 +158,11 @@ def test_rows_in_order_need_no_times(recommender, events, sorted_histories):
         ),
         ("user_id,item_id,timestamp\n", {}, r"events.csv: has no rows"),
         (
+            "user_id,item_id,timestamp\nu1,01,1500000000\nu2,02,1500000000\n",
+            {},
+            r"events.csv: the model knows none of its 2 items; is 'item_id' their column",
+        ),
+        (
             "user_id,item_id,timestamp\nu1,i1,1500000000\n",
             {"user": "customer"},
             r"user: events.csv has no column 'cust",
