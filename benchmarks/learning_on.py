@@ -1,7 +1,7 @@
 """Learn on, or train anew? A model of day d, k days later: as it is, after one more epoch, and trained anew.
 
-    python benchmarks/learning_on.py run --data DATA_PATH/ml-1m --work FOLDER --out results/learning_on/runs.jsonl
-    python benchmarks/learning_on.py report results/learning_on/runs.jsonl > results/learning_on/README.md
+    python benchmarks/learning_on.py run --data DATA_PATH/ml-1m --work FOLDER --out results/learning_on/figures.jsonl
+    python benchmarks/learning_on.py report results/learning_on/figures.jsonl > results/learning_on/README.md
 
 At day d + k the data are all clicks before the end of its test, the 7 days from d + k; users and items are those that
 occur in them. The last 2 days before d + k validate, all clicks before train. Every click has one uniform negative.
