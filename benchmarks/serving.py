@@ -166,6 +166,8 @@ def measure(pipeline, histories, test, full, candidates):
 
 def stages(pipeline, histories, candidates):
     """Mean milliseconds of the processor in each step of an answer."""
+    from recbole_iacn.serving.answer_table import answer_table
+
     spent = {"rows": [], "interests": [], "search": [], "candidates": [], "scores": [], "table": []}
     for history in histories:
         marks = [time.thread_time()]
@@ -179,7 +181,7 @@ def stages(pipeline, histories, candidates):
         marks.append(time.thread_time())
         ids, scores = pipeline.best(one, other, 10, candidates=candidates)
         marks.append(time.thread_time())
-        pipeline.ranker._table(other, ids, scores)
+        answer_table(pipeline.ranker.catalogue, other, ids, scores)
         marks.append(time.thread_time())
         for name, begin, end in zip(spent, marks, marks[1:]):
             spent[name].append(1e3 * (end - begin))
