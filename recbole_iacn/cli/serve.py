@@ -14,6 +14,7 @@ _MEANINGS = {
     "history": "clicks per history",
     "k": "recommendations per history",
     "items": "items to score per history, or that among names",
+    "scores": "pairs of a history and an item that one request scores",
     "waiting": "requests that may wait for the model",
     "seconds": "seconds for a request's head to arrive, and for its body",
 }
