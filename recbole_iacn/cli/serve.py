@@ -8,17 +8,6 @@ from dataclasses import fields
 from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import VARIABLE
 
-_MEANINGS = {
-    "body": "bytes of a request's body",
-    "histories": "histories per request",
-    "history": "clicks per history",
-    "k": "recommendations per history",
-    "items": "items to score per history, or that among names",
-    "scores": "pairs of a history and an item that one request scores",
-    "waiting": "requests that may wait for the model",
-    "seconds": "seconds for a request's head to arrive, and for its body",
-}
-
 
 def serve_parser(parser: ArgumentParser) -> None:
     """Add the arguments of ``recbole-iacn serve``."""
@@ -50,7 +39,7 @@ def serve_parser(parser: ArgumentParser) -> None:
             type=kind,
             default=field.default,
             metavar="N",
-            help=f"{_MEANINGS[field.name]} (default: %(default)s)",
+            help=f"{field.metadata['meaning']} (default: %(default)s)",
         )
 
 
