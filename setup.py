@@ -66,6 +66,7 @@ setup(
         "plotly",
         "pyarrow",  # a bundle's tables
         "pydantic>=2.9",  # types and ranges of settings
+        "filelock",  # tells work in progress from what a dead process has left
         "annotated-types",  # ranges, as pydantic writes them
         "typing_extensions",
         "pyyaml",

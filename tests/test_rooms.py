@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "recbole_iacn"
 # From the ground up; a room may import those below it, and its own.
 FLOORS = [
     ("version", "errors"),
+    ("system",),
     ("names",),
     ("nn",),
     ("parallel",),

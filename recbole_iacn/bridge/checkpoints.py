@@ -4,8 +4,8 @@ alike. See ``recbole_iacn.training.vocabulary``."""
 import contextlib
 
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import replacing
 
 
 def patch_trainer(module):

@@ -30,9 +30,10 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.bundle import catalogue_tables, manifest
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -211,14 +212,12 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
     folder = Path(path)
     check_target(folder, overwrite)
     catalogue = Catalogue.of(dataset).to("cpu")
-    try:
+    with disk.writing(folder, "name another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with replacing(folder) as partial:
             partial.mkdir()
             _write_files(partial, config, catalogue, model)
             _compare(partial, dataset, model)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from None
     return folder
 
 

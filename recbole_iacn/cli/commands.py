@@ -22,9 +22,11 @@ Each command imports the modules that it needs.
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk, interrupts
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,6 +36,23 @@ def main(arguments: list[str] | None = None) -> None:
         arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    with interrupts.ending_with_a_line():
+        try:
+            _run(arguments)
+            sys.stdout.flush()
+        except ConfigError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
+            sys.exit(1)
+        except OSError as error:
+            place = error.filename or Path.cwd()
+            print(f"error: {place}: {disk.reason(error, place)}", file=sys.stderr)
+            sys.exit(2)
+
+
+def _run(arguments):
     if arguments[:1] == ["train"]:
         from recbole_iacn.cli.train import main as train
 
@@ -41,18 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     given = _parser().parse_args(data.with_command(arguments))
     sys.argv[1:] = []  # these have been read; build would warn about those that are named like settings
-    try:
-        given.run(given)
-        sys.stdout.flush()
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader, such as head, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
-        sys.exit(1)
+    given.run(given)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.quick_start import run
 from recbole_iacn.settings.sources import naming_file, with_dataset_yaml
+from recbole_iacn.system import interrupts
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
@@ -55,17 +56,15 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     given = vars(known)
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain
     files, settings_given = given.pop("config_files").split(), {}
-    try:
-        settings_given = _settings(rest)
-        if not given.pop("no_dataset_yaml"):
-            files = _found(given["dataset"], files, settings_given.get("data_path"))
-        return run(config_file_list=files, config_dict=settings_given, **given)
-    except ConfigError as error:
-        print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+    with interrupts.ending_with_a_line():
+        try:
+            settings_given = _settings(rest)
+            if not given.pop("no_dataset_yaml"):
+                files = _found(given["dataset"], files, settings_given.get("data_path"))
+            return run(config_file_list=files, config_dict=settings_given, **given)
+        except ConfigError as error:
+            print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
+            sys.exit(2)
 
 
 def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:

@@ -1,13 +1,12 @@
 """A dataset's folder, made as a whole: checked before the work, hidden while it is made, gone after a failure."""
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import replacing
 
 
 def check_target(target: Path, memory: int, threads: int | None, overwrite: bool) -> None:
@@ -38,7 +37,7 @@ def making(target: Path) -> Iterator[Path]:
     """A hidden folder beside ``target`` that takes its place when the block ends without an error.
 
     Args:
-        target (pathlib.Path): the folder to make; what killed processes have left beside it is removed.
+        target (pathlib.Path): the folder to make; its parent is created.
 
     Yields:
         pathlib.Path: the hidden folder, which exists and is empty.
@@ -46,20 +45,8 @@ def making(target: Path) -> Iterator[Path]:
     Raises:
         ConfigError: the folder cannot be written.
     """
-    _remove_abandoned(target)
-    try:
+    with disk.writing(target, "name another (--out, --name)"):
+        target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as partial:
-            partial.mkdir(parents=True)
+            partial.mkdir()
             yield partial
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(f"{target}: cannot be written ({reason}); name another (--out, --name)") from None
-
-
-def _remove_abandoned(target):
-    """A process that still runs may be at work."""
-    for partial in target.parent.glob(f".{target.name}.partial-*"):
-        with contextlib.suppress(ValueError, ProcessLookupError):
-            os.kill(int(partial.name.rpartition("-")[2]), 0)
-            continue
-        shutil.rmtree(partial, ignore_errors=True)

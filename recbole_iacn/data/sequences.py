@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.atomic_writes import put_in_place, scratch
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import put_in_place, scratch
 
 
 def convert(
@@ -41,8 +41,9 @@ def convert(
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with scratch(target) as partial:
-            partial.mkdir(parents=True)
+            partial.mkdir()
             _write(partial / target.name, users, items, known)
             target.mkdir(exist_ok=True)
             if known is None:

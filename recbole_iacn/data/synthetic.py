@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import replacing
 
 _MOST_SETS = 5000  # the maximum number of sets of interests to enumerate
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.runner import by_processes, run_missing
 from recbole_iacn.experiments.store import TRIALS, result_path
+from recbole_iacn.system.atomic_writes import write_text
 
 
 def covers(space: dict[str, Any], trials: int) -> bool:

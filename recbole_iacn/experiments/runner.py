@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import connect
 from recbole_iacn.experiments.store import record_plan, result_path
+from recbole_iacn.system.atomic_writes import write_text
 
 
 class Task(NamedTuple):

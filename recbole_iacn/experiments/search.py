@@ -24,7 +24,6 @@ import yaml
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.checks.same_test import DECIDE
-from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.grid import covers, try_all
 from recbole_iacn.experiments.kept import account
@@ -32,6 +31,7 @@ from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
 from recbole_iacn.experiments.runner import by_processes, run_missing
 from recbole_iacn.experiments.store import result_path
+from recbole_iacn.system.atomic_writes import write_text
 
 _TASK = "iacn_"
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
 RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records

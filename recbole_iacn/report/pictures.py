@@ -14,9 +14,9 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.report.page import Figures
+from recbole_iacn.system.atomic_writes import replacing
 
 _DRAWING = [sys.executable, "-m", "recbole_iacn.report.pictures"]
 _SECONDS = 60  # for a figure; one takes about two

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from recbole_iacn.data.atomic_writes import write_text
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import leaderboard, paper, sweeps, tables
+from recbole_iacn.system.atomic_writes import write_text
 
 _MEANS = "Mean ± standard deviation over seeds."
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from recbole.model.abstract_recommender import AbstractRecommender
     from recbole.trainer import Trainer
 
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.training import vocabulary
 
 FORMAT = 1

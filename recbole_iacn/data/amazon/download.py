@@ -14,8 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from recbole_iacn.data.atomic_writes import put_in_place, write_text
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system.atomic_writes import put_in_place, write_text
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
 _2018 = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/"

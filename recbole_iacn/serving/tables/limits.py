@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.atomic_writes import scratch
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import scratch
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbole_iacn.data.atomic_writes import replacing
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.atomic_writes import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

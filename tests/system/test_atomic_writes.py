@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from recbole_iacn.data import atomic_writes
-from recbole_iacn.data.atomic_writes import put_in_place, replacing, scratch, write_text
+from recbole_iacn.system import atomic_writes
+from recbole_iacn.system.atomic_writes import put_in_place, replacing, scratch, write_text
 
 
 def names(folder):
@@ -55,6 +55,7 @@ def test_a_folder_that_cannot_be_renamed_restores_the_old_one(tmp_path, monkeypa
             raise OSError("no rename")
         rename(source, target)
 
+    monkeypatch.setattr(atomic_writes, "_exchanged", lambda *paths: False)
     monkeypatch.setattr(atomic_writes.os, "replace", fails_for_the_new_one)
     with pytest.raises(OSError, match="no rename"), replacing(tmp_path / "made") as partial:
         partial.mkdir()
@@ -79,18 +80,39 @@ def test_all_is_on_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
 
 
 def test_scratch_is_hidden_and_always_removed(tmp_path):
-    with scratch(tmp_path / "x") as partial:
-        assert partial.parent == tmp_path and partial.name == f".x.partial-{os.getpid()}" and not partial.exists()
+    with scratch(tmp_path / "x.csv") as partial:
+        assert partial.name == "x.csv" and not partial.exists()
+        assert partial.parent.parent == tmp_path and partial.parent.name.startswith(".x.csv.partial-")
         partial.mkdir()
         (partial / "a").write_text("a")
         put_in_place(partial / "a", tmp_path / "a")
     assert names(tmp_path) == ["a"]
 
 
-def test_leftovers_of_an_earlier_process_with_that_id_are_removed(tmp_path):
-    left = tmp_path / f".x.partial-{os.getpid()}"
-    left.mkdir()
-    (left / "stale").write_text("")
-    with replacing(tmp_path / "x") as partial:
+def test_two_that_make_the_same_file_do_not_meet(tmp_path):
+    with replacing(tmp_path / "x") as one, replacing(tmp_path / "x") as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "x").read_text() == "one" and names(tmp_path) == ["x"]
+
+
+def test_a_folder_is_there_at_every_moment_of_its_replacement(tmp_path, monkeypatch):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "old").write_text("")
+    monkeypatch.setattr(atomic_writes.os, "replace", lambda *paths: pytest.fail("two renames"))
+    with replacing(tmp_path / "made") as partial:
         partial.mkdir()
-    assert names(tmp_path / "x") == []
+        (partial / "new").write_text("")
+    assert names(tmp_path / "made") == ["new"] and names(tmp_path) == ["made"]
+
+
+@pytest.mark.parametrize("replaced", [True, False], ids=["after the second rename", "between the renames"])
+def test_a_kill_between_two_renames_is_mended_by_the_next(tmp_path, replaced):
+    (tmp_path / ".made.before").mkdir()
+    (tmp_path / ".made.before" / "old").write_text("")
+    if replaced:
+        (tmp_path / "made").mkdir()
+        (tmp_path / "made" / "new").write_text("")
+    with scratch(tmp_path / "made"):
+        assert names(tmp_path / "made") == ["new" if replaced else "old"]
+    assert names(tmp_path) == ["made"]
