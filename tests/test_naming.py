@@ -14,6 +14,7 @@ SUBJECTS = {
     "cases": "inputs that gave wrong figures in 0.5.0",
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "examples": "the notebook of examples/ runs",
+    "faults": "each fault of tests/faults is survived once",
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
