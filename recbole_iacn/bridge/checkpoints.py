@@ -5,7 +5,6 @@ import contextlib
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import replacing
 
 
 def patch_trainer(module):
@@ -70,6 +69,8 @@ def _save_with(entry, trainer, epoch, path):
     """Write RecBole's own checkpoint, in its own format, with one more entry."""
     import torch
 
+    from recbole_iacn.training import checkpoint
+
     state = {
         "config": trainer.config,
         "epoch": epoch,
@@ -80,8 +81,8 @@ def _save_with(entry, trainer, epoch, path):
         "optimizer": trainer.optimizer.state_dict(),
         **entry,
     }
-    with replacing(path) as partial:
-        torch.save(state, partial, pickle_protocol=4)
+    with checkpoint.writing(path) as file:
+        torch.save(state, file, pickle_protocol=4)
 
 
 def patch_load_data_and_model(module):

@@ -23,6 +23,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk, log_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from recbole_iacn.training.warm_start import Source
 
+_ANOTHER_FOLDER = "start in a folder that can be written"  # RecBole writes its logs to the working directory
 _log_handlers: list[logging.Handler] = []  # the handlers of the last run that wrote RecBole's log
 
 
@@ -181,6 +183,13 @@ def _start_log(config):
         root.removeHandler(handler)
         handler.close()
     before = list(root.handlers)
-    init_logger(config)
+    disk.check("log", _ANOTHER_FOLDER, within=True)
+    if config["log_tensorboard"]:
+        disk.check("log_tensorboard", _ANOTHER_FOLDER, within=True)
+    with disk.writing("log", _ANOTHER_FOLDER):
+        init_logger(config)
     _log_handlers.extend(handler for handler in root.handlers if handler not in before)
+    for handler in _log_handlers:
+        if isinstance(handler, logging.FileHandler):
+            log_file.outlast(handler)
     return root

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import replacing, with_parents
+
+NAME_ANOTHER = "name another (--out, --name)"
 
 
 def check_target(target: Path, memory: int, threads: int | None, overwrite: bool) -> None:
@@ -24,6 +26,7 @@ def check_target(target: Path, memory: int, threads: int | None, overwrite: bool
     for name, value, least in (("memory", memory, 512), ("threads", 1 if threads is None else threads, 1)):
         if value < least:
             raise ConfigError(f"{name}: must be at least {least}, got {value}")
+    disk.check(target, NAME_ANOTHER)
     if not target.exists():
         return
     if not overwrite:
@@ -33,11 +36,12 @@ def check_target(target: Path, memory: int, threads: int | None, overwrite: bool
 
 
 @contextlib.contextmanager
-def making(target: Path) -> Iterator[Path]:
+def making(target: Path, mend: str = NAME_ANOTHER) -> Iterator[Path]:
     """A hidden folder beside ``target`` that takes its place when the block ends without an error.
 
     Args:
         target (pathlib.Path): the folder to make; its parent is created.
+        mend (str): what the user can do if it cannot be made.
 
     Yields:
         pathlib.Path: the hidden folder, which exists and is empty.
@@ -45,8 +49,6 @@ def making(target: Path) -> Iterator[Path]:
     Raises:
         ConfigError: the folder cannot be written.
     """
-    with disk.writing(target, "name another (--out, --name)"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as partial:
-            partial.mkdir()
-            yield partial
+    with disk.writing(target, mend), with_parents(target), replacing(target) as partial:
+        partial.mkdir()
+        yield partial

@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.dataset_folder import NAME_ANOTHER
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import put_in_place, scratch
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import put_in_place, scratch, with_parents
 
 
 def convert(
@@ -37,21 +39,18 @@ def convert(
     target = Path(target)
     if (target / f"{target.name}.inter").exists() and not overwrite:
         raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
+    disk.check(target, NAME_ANOTHER)
     users = _read_sequences(Path(sequences))
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with scratch(target) as partial:
-            partial.mkdir()
-            _write(partial / target.name, users, items, known)
-            target.mkdir(exist_ok=True)
-            if known is None:
-                (target / f"{target.name}.item").unlink(missing_ok=True)
-            for path in partial.iterdir():
-                put_in_place(path, target / path.name)
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({error.strerror}); name another (--out, --name)") from None
+    with disk.writing(target, NAME_ANOTHER), with_parents(target), scratch(target) as partial:
+        partial.mkdir()
+        _write(partial / target.name, users, items, known)
+        target.mkdir(exist_ok=True)
+        if known is None:
+            (target / f"{target.name}.item").unlink(missing_ok=True)
+        for path in partial.iterdir():
+            put_in_place(path, target / path.name)
     return {
         "users": len(users),
         "items": len(items),

@@ -48,11 +48,33 @@ def scratch(path: str | Path) -> Iterator[Path]:
     Yields:
         The path; nothing is there yet.
     """
-    path = Path(path)
+    path = Path(os.path.abspath(path))  # "." has no name
     restore(path)
     leftovers.sweep(path.parent)
     with leftovers.held(path) as folder:
         yield folder / path.name
+
+
+@contextlib.contextmanager
+def with_parents(path: str | Path) -> Iterator[None]:
+    """The folders above a path, made if they are missing; those that were made are removed again after a failure.
+
+    Args:
+        path: the file or folder that is written within the block.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+    parent = Path(path).absolute().parent
+    missing = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # it was not made, or another process uses it by now
+                folder.rmdir()
+        raise
 
 
 def put_in_place(partial: Path, path: str | Path) -> None:

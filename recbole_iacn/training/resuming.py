@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 from recbole_iacn.training import vocabulary
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
@@ -92,7 +93,10 @@ def resume(trainer: Any, path: str) -> bool:
     given = [dict(group) for group in trainer.optimizer.param_groups]
     trainer.resume_checkpoint(path)
     _apply_given(trainer, given, there)
-    return _goes_on(trainer, state, path)
+    goes_on = _goes_on(trainer, state, path)
+    if goes_on:
+        disk.check(path, "copy it to a folder that can be written, and resume that copy")
+    return goes_on
 
 
 def record_end(trainer: Any, path: str) -> None:

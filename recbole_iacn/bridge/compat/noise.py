@@ -1,8 +1,11 @@
 """Patches that suppress warnings and files of RecBole that a user can do nothing about."""
 
 import functools
+import logging
 import types
 import warnings
+
+from recbole_iacn.system import disk
 
 
 def without_warning(function, message):
@@ -45,6 +48,32 @@ class _NoWriter:
     add_hparams = add_scalars = add_histogram = add_text = flush = close = add_scalar
 
 
+class _LastingWriter:
+    """A TensorBoard writer that ends at the first value that its disk refuses, with one warning; the training goes on.
+
+    Args:
+        writer (torch.utils.tensorboard.SummaryWriter): the writer.
+    """
+
+    def __init__(self, writer):
+        self._writer = writer
+
+    def __getattr__(self, name):
+        write = getattr(self._writer, name)
+
+        def lasting(*args, **kwargs):
+            try:
+                return write(*args, **kwargs)
+            except OSError as error:
+                self._writer = _NoWriter()
+                logging.getLogger().warning(
+                    f"log_tensorboard: cannot be written ({disk.reason(error, 'log_tensorboard')}); the curves end, "
+                    "and the training goes on"
+                )
+
+        return lasting if callable(write) else write
+
+
 def patch_tensorboard(module):
     """Write ``log_tensorboard/`` only with ``log_tensorboard: True``.
 
@@ -55,7 +84,10 @@ def patch_tensorboard(module):
     wanted: list[bool] = []
 
     def writer(logger):
-        return open_writer(logger) if wanted and wanted[-1] else _NoWriter()
+        if not (wanted and wanted[-1]):
+            return _NoWriter()
+        with disk.writing("log_tensorboard", "start in a folder that can be written"):
+            return _LastingWriter(open_writer(logger))
 
     def construct_quietly(trainer, config, model):
         wanted.append(config["log_tensorboard"])
