@@ -25,8 +25,10 @@ __all__ = [
     "ending_with_a_line",
     "left_to_another",
     "saying",
+    "start",
     "stop",
     "undisguised",
+    "undisturbed",
 ]
 
 Reached = str | Callable[[], str]
@@ -128,6 +130,33 @@ def deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While active, a second Ctrl-C does not interrupt what the first has begun, such as the end of children.
+
+    For what takes a second at most; in a thread that is not the main one it changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        if before is not None:  # whatever set it, it was not Python, which cannot set it again
+            signal.signal(signal.SIGINT, before)
+
+
+def start(process: BaseProcess) -> None:
+    """Start a child that does not hear Ctrl-C from its first moment, before it reaches :func:`begin_child`.
+
+    Args:
+        process: of :mod:`multiprocessing`, not yet started.
+    """
+    with deaf():
+        process.start()
+
+
 def begin_child() -> None:
     """Called first in a child process: it does not hear Ctrl-C, ends at once at SIGTERM, and when its parent is gone.
 
@@ -166,15 +195,16 @@ def stop(processes: Iterable[BaseProcess], seconds: float = 1.0) -> None:
         processes: of :mod:`multiprocessing`.
         seconds: that all of them together have, between the two.
     """
-    processes = [process for process in processes if process.is_alive()]
-    for process in processes:
-        process.terminate()
-    until = time.monotonic() + seconds
-    for process in processes:
-        process.join(max(until - time.monotonic(), 0))
-        if process.is_alive():
-            process.kill()
-            process.join()
+    with undisturbed():
+        processes = [process for process in processes if process.is_alive()]
+        for process in processes:
+            process.terminate()
+        until = time.monotonic() + seconds
+        for process in processes:
+            process.join(max(until - time.monotonic(), 0))
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 def _is_heard() -> bool:
