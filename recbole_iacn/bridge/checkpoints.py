@@ -16,7 +16,7 @@ def patch_trainer(module):
     Args:
         module: ``recbole.trainer.trainer``.
     """
-    from recbole_iacn.training import random_state, resuming, vocabulary
+    from recbole_iacn.training import checkpoint_file, random_state, resuming, vocabulary
 
     @wrap(module.Trainer, "_save_checkpoint")
     def save_checkpoint(original, trainer, epoch, verbose=True, **kwargs):
@@ -57,13 +57,12 @@ def patch_trainer(module):
         trainer.counted = random_state.counters(trainer.model)
         resumed = vars(trainer).pop("_resumed", None)
         if resumed:
-            random_state.put_back(resumed["random"], trainer.loaders)
-            vars(trainer.model).update(resumed["counters"])
+            random_state.put_back(resumed, trainer.model, trainer.loaders, trainer.saved_model_file)
         return original(trainer, train_data, valid_data, *args, **kwargs)
 
     @wrap(module.Trainer, "resume_checkpoint")
     def resume_checkpoint(original, trainer, resume_file):
-        state = vocabulary.load(str(resume_file))
+        state = checkpoint_file.load(resume_file)
         resuming.check_state(state, resume_file)
         if getattr(trainer, "trained_on", None) is not None:
             _check(trainer, resume_file)
@@ -72,7 +71,7 @@ def patch_trainer(module):
         with _one_line(resume_file):
             original(trainer, resume_file)
         trainer.best_valid_result = state.get("best_valid_result") or None
-        trainer._resumed = state.get("random") and {"random": state["random"], "counters": state["counters"]}
+        trainer._resumed = state.get(random_state.ENTRY)
 
     @wrap(module.Trainer, "evaluate")
     def evaluate(original, trainer, eval_data, load_best_model=True, model_file=None, show_progress=False):
@@ -100,10 +99,10 @@ def _one_line(path):
 def _check(trainer, path):
     """Compare a checkpoint that is to be resumed with a trainer's data: what the tokens' numbers are, and which rows
     there are."""
-    from recbole_iacn.training import row_digest, vocabulary
+    from recbole_iacn.training import checkpoint_file, row_digest, vocabulary
 
     vocabulary.check_file(path, trainer.trained_on)
-    compared = row_digest.check(vocabulary.load(str(path)).get(row_digest.ENTRY), trainer, path)
+    compared = row_digest.check(checkpoint_file.load(path).get(row_digest.ENTRY), trainer, path)
     if not compared:
         trainer.logger.warning(
             f"{path}: records no digest of its rows (RecBole or an earlier version has written it); whether these data "
@@ -125,19 +124,16 @@ def _state(trainer, epoch):
     # RecBole saves a new best epoch before it records that epoch's metrics.
     metrics = metrics if score == trainer.best_valid_score else trainer.best_valid_result
     other = trainer.model.other_parameter()
-    counted = getattr(trainer, "counted", {})
-    now = random_state.counters(trainer.model)
     return {
         "config": trainer.config,
         "epoch": epoch,
         "cur_step": trainer.cur_step,
-        "best_valid_score": trainer.best_valid_score,
+        "best_valid_score": float(trainer.best_valid_score),
         "best_valid_result": {name: float(value) for name, value in (metrics or {}).items()},
         "state_dict": trainer.model.state_dict(),
         "other_parameter": {name: value for name, value in other.items() if not isinstance(value, nn.Module)},
         "optimizer": trainer.optimizer.state_dict(),
-        "random": random_state.taken(getattr(trainer, "loaders", [])),
-        "counters": {name: value for name, value in now.items() if counted.get(name) != value},
+        **random_state.recorded(trainer),
         **vocabulary.recorded(trainer),
         **row_digest.recorded(trainer),
     }

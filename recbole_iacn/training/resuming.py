@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import claims
-from recbole_iacn.training import vocabulary
+from recbole_iacn.training import checkpoint_file
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
         ConfigError: it is not a checkpoint that can be resumed, is of another model, or its training is still running.
     """
     path = os.fspath(path)
-    state = vocabulary.load(path)
-    model = vocabulary.settings_of(state)["model"]
+    state = checkpoint_file.load(path)
+    model = state["config"]["model"]
     if model != config["model"]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
     check_state(state, path)
@@ -117,7 +116,7 @@ def resume(trainer: Any, path: str) -> bool:
     """
     state = check(path, trainer.config)
     _say_inexact(trainer, state, path)
-    there = vocabulary.settings_of(state)
+    there = state["config"]
     _check_learner(there, trainer.config, path)
     changed = different(there, trainer.config)
     if changed:
@@ -147,8 +146,7 @@ def record_end(trainer: Any, path: str) -> None:
         path: its checkpoint, in this package's format.
     """
     last = max(trainer.train_loss_dict, default=trainer.start_epoch - 1)
-    with contextlib.suppress(pickle.UnpicklingError):  # a trainer of the user's may write RecBole's format
-        replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
+    replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
 def _say_inexact(trainer, state, path):

@@ -69,11 +69,14 @@ def check(there: Mapping[str, Any] | None, trainer: Any, path: str) -> bool:
         ConfigError: names the split.
     """
     here = recorded(trainer).get(ENTRY)
-    if not there or not here:
+    if not isinstance(there, Mapping) or not here:
         return False
     for split in here:
         if split in there and there[split] != here[split]:
-            before, now = there[split]["count"], here[split]["count"]
+            before = there[split].get("count") if isinstance(there[split], Mapping) else None
+            now = here[split]["count"]
+            if not isinstance(before, int):
+                raise ConfigError(f"{path}: is damaged, its record of rows is none; name another checkpoint")
             what = f"{before:,} there, {now:,} here" if before != now else f"as many, {now:,}, with other content"
             raise ConfigError(
                 f"{path}: has other {split} rows than these data ({what}), so it cannot be resumed here; resume it "
