@@ -33,7 +33,7 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing, with_parents
+from recbole_iacn.system.atomic_writes import check_named, replacing, with_parents
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -229,6 +229,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: says why.
     """
+    check_named(path)
     folder = Path(path)
     disk.check(folder, "name another folder")
     if folder.is_dir() and not any(folder.iterdir()):

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import leftovers
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # Linux's fcntl.h and fs.h
@@ -47,8 +48,12 @@ def scratch(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The path; nothing is there yet.
+
+    Raises:
+        ConfigError: the path has no name of its own.
     """
-    path = Path(os.path.abspath(path))  # "." has no name
+    check_named(path)
+    path = Path(path)
     restore(path)
     leftovers.sweep(path.parent)
     with leftovers.held(path) as folder:
@@ -75,6 +80,19 @@ def with_parents(path: str | Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # it was not made, or another process uses it by now
                 folder.rmdir()
         raise
+
+
+def check_named(path: str | os.PathLike[str]) -> None:
+    """Reject ``.``, ``..`` and an empty path, which are places and not the name of something that can be made there.
+
+    Args:
+        path: the file or folder to make.
+
+    Raises:
+        ConfigError: names the path, and the mend.
+    """
+    if Path(path).name in ("", ".."):
+        raise ConfigError(f"{path}: is a place, and nothing can be made in its stead; name a file or folder in it")
 
 
 def put_in_place(partial: Path, path: str | Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.system import disk
+from recbole_iacn.system import disk, interrupts, leftovers
 from recbole_iacn.system.atomic_writes import put_in_place, with_parents, write_text
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
@@ -85,15 +85,18 @@ def download(url: str, folder: str | Path, sha256: str | None = None, progress: 
         ConfigError: no connection, no such file, fewer bytes than announced (those received are kept), wrong checksum.
     """
     path = Path(folder) / url.rpartition("/")[2]
+    part = path.with_name(path.name + ".part")
     recorded = path.with_name(path.name + ".sha256")
     if os.path.lexists(path):
         disk.check_file(path, "remove it and download it again")
         _check(path, _sha256(path), sha256 or _recorded(recorded), "remove it and download it again")
+        _forget(part)  # a download that was killed after its last byte
+        leftovers.sweep(path.parent)
         return path
     disk.check(path, _NAME_ANOTHER)
-    part = path.with_name(path.name + ".part")
     with disk.writing(path, _NAME_ANOTHER), with_parents(path):
-        _fetch(url, part, progress)
+        with interrupts.saying(lambda: _left(part)):
+            _fetch(url, part, progress)
         digest = _sha256(part)
         try:
             _check(part, digest, sha256, "it was removed, download it again")
@@ -148,9 +151,16 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
             size = have + int(answer.headers.get("Content-Length") or 0)
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
             with _kept(part, have):
+                if not have:
+                    part.unlink(missing_ok=True)  # of another version, which must not meet the new one's tag
                 write_text(version, json.dumps({"size": size, "tag": tag}))
             bar = tqdm(
-                total=size or None, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress
+                total=size or None,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                desc=part.stem,
+                disable=None if progress else True,
             )
             with bar, _appending(part, have) as write:
                 while block := answer.read(_BLOCK):
@@ -191,6 +201,12 @@ def _appending(part: Path, have: int) -> Iterator[Callable[[bytes], Any]]:
 def _kept(part, count):
     kept = f"{count:,} bytes are kept, and the same command resumes when there is room; or name another folder (--out)"
     return disk.writing(part, kept)
+
+
+def _left(part: Path) -> str:
+    """What an interruption leaves."""
+    came = part.stat().st_size if part.exists() else 0
+    return f"{came:,} bytes are kept in {part}, the same command resumes from there" if came else ""
 
 
 def _sha256(path: Path) -> str:
