@@ -117,6 +117,10 @@ def _train(inputs, saved, place=None, tell=None):
     if first:
         saved.check(config)
     training = assemble(config, True, begins["source"], begins["new_rows"])
+    if saved.bundle and first:
+        from recbole_iacn.bundle import folder
+
+        folder.check_model(config, training.dataset, training.model)
     if begins["resume"] is not None:
         training.resume(begins["resume"])
     logger, reached = logging.getLogger(), _Reached(saved, training)

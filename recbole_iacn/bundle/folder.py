@@ -17,17 +17,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.bundle import catalogue_tables, manifest, same_scores
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
 _FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
-_TRIED = 64  # rows whose scores a new bundle must repeat
 
 # Settings that name places or devices of the machine that trained.
 _OF_MACHINE = frozenset(
@@ -215,7 +216,7 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
     with disk.writing(folder, "name another folder"), with_parents(folder), replacing(folder) as partial:
         partial.mkdir()
         _write_files(partial, config, catalogue, model)
-        _compare(partial, dataset, model)
+        same_scores.compare(Bundle.read(partial), dataset, model)
     return folder
 
 
@@ -241,42 +242,40 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
 
 
 def _write_files(folder, config, catalogue, model):
-    settings = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
-    (folder / SETTINGS).write_text(json.dumps(plain(settings), indent=1) + "\n", encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(_settings(config), indent=1) + "\n", encoding="utf-8")
     catalogue_tables.write(catalogue, folder)
-    # safetensors takes no two names for one memory.
-    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
+    save_file(_state(model), folder / WEIGHTS)
     (folder / WEIGHTS).chmod((folder / SETTINGS).stat().st_mode)  # safetensors lets only the owner read it
     about = {"model": config["model"], "dataset": config["dataset"], "vocabulary": catalogue.digest()}
     about |= {"items": catalogue.count(catalogue.item) - 1, "users": catalogue.count(catalogue.user) - 1}
     manifest.make(folder, about)
 
 
-def _compare(folder: Path, dataset: Any, model: Any) -> None:
-    """A model may keep something outside its state, which the bundle would lack without a word."""
-    rows = dataset[list(range(min(_TRIED, len(dataset.inter_feat))))]
-    if len(rows) == 0:
-        return
-    bundle, was_training = Bundle.read(folder), model.training
-    device = next((value.device for value in model.state_dict().values()), torch.device("cpu"))
-    with torch.no_grad():
-        before = model.eval().predict(rows.to(device)).cpu()
-        model.train(was_training)
-        try:
-            restored: Any = bundle.model()
-            after = restored.predict(rows.to("cpu"))
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever a model meets where it looks for interactions
-            first = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise ConfigError(
-                f"{type(model).__name__}: cannot be a bundle, which has no interactions: without them it cannot be "
-                f"built, or does not score ({first:.80})"
-            ) from None
-    apart = float((before - after).abs().max())
-    if not apart <= 1e-4 * max(1.0, float(before.abs().max())):
-        raise ConfigError(
-            f"{type(model).__name__}: a bundle's scores would differ by {apart:.2g}, since the model keeps something "
-            "outside its state_dict; make it a buffer or a parameter"
-        )
+def check_model(config: Config, dataset: Dataset, model: nn.Module) -> None:
+    """Reject a model that cannot be a bundle, such as one that is made of interactions, before it is trained.
+
+    Args:
+        config: the settings of the run.
+        dataset: the data that the model was built with.
+        model: not trained yet; it is left as it is, and so are the generators of random numbers.
+
+    Raises:
+        ConfigError: says why.
+    """
+    catalogue = Catalogue.of(dataset).to("cpu")
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            bundle = Bundle(Path("bundle"), {}, _settings(config), catalogue, _state(model))
+            same_scores.compare(bundle, dataset, model)
+    finally:
+        random.setstate(states[0]), np.random.set_state(states[1])
+
+
+def _settings(config):
+    return plain({key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE})
+
+
+def _state(model):
+    # safetensors takes no two names for one memory.
+    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
