@@ -32,7 +32,7 @@ from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
@@ -212,13 +212,25 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
     folder = Path(path)
     check_target(folder, overwrite)
     catalogue = Catalogue.of(dataset).to("cpu")
-    with disk.writing(folder, "name another folder"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    with disk.writing(folder, "name another folder"), alone(folder):
+        check_target(folder, overwrite)  # another command may have made it meanwhile
         with replacing(folder) as partial:
             partial.mkdir()
             _write_files(partial, config, catalogue, model)
             _compare(partial, dataset, model)
     return folder
+
+
+def alone(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
+    """Hold the folder of a bundle that is being trained or written, so that nobody else makes it.
+
+    Args:
+        path: the folder; its parent is created.
+
+    Raises:
+        ConfigError: another process or thread holds it.
+    """
+    return claims.claimed(path, "the training or writing of a bundle", "wait until it has ended, or name another folder")
 
 
 def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import replacing
+
+_ANOTHER = "wait until it has ended, or name another (--out, --name)"
 
 
 def check_target(target: Path, memory: int, threads: int | None, overwrite: bool) -> None:
@@ -33,20 +35,24 @@ def check_target(target: Path, memory: int, threads: int | None, overwrite: bool
 
 
 @contextlib.contextmanager
-def making(target: Path) -> Iterator[Path]:
-    """A hidden folder beside ``target`` that takes its place when the block ends without an error.
+def making(target: Path, overwrite: bool = False, work: str = "prepare") -> Iterator[Path]:
+    """A hidden folder beside ``target`` that takes its place when the block ends without an error. One command at a
+    time makes it.
 
     Args:
         target (pathlib.Path): the folder to make; its parent is created.
+        overwrite (bool): replace what is there. It may have been made after :func:`check_target` has looked.
+        work (str): the command, for whoever comes second.
 
     Yields:
         pathlib.Path: the hidden folder, which exists and is empty.
 
     Raises:
-        ConfigError: the folder cannot be written.
+        ConfigError: the folder cannot be written, another command makes it, or has just made it.
     """
-    with disk.writing(target, "name another (--out, --name)"):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with disk.writing(target, "name another (--out, --name)"), claims.claimed(target, work, _ANOTHER):
+        if not overwrite and target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise ConfigError(f"{target}: exists already, another command has just made it; name another (--out, --name)")
         with replacing(target) as partial:
             partial.mkdir()
             yield partial

@@ -97,7 +97,7 @@ def export(recommender: Recommender, path: str | os.PathLike, overwrite: bool = 
     if device.type != "cpu":
         raise ConfigError(f"export: the model is on {device}; open its bundle with device='cpu'")
     graph = graph_of(recommender)
-    with making(folder) as partial:
+    with making(folder, overwrite, "export") as partial:
         _write_graph(graph, partial / graph.file, recommender.config["model"])
         apart = compare(recommender, graph, partial / graph.file)
         _write_beside(graph, partial, recommender, apart)
