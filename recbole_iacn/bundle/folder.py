@@ -33,7 +33,7 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import claims, disk
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import check_named, replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def alone(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
     Raises:
         ConfigError: another process or thread holds it.
     """
-    return claims.claimed(path, "the training or writing of a bundle", "wait until it has ended, or name another folder")
+    return claims.claimed(path, "making a bundle", "wait until it has ended, or name another folder")
 
 
 def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
@@ -243,6 +243,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: says why.
     """
+    check_named(path)
     folder = Path(path)
     if folder.is_dir() and not any(folder.iterdir()):
         return

@@ -3,9 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from recbole_iacn.cli.prepare_rows import show_rows_of, shown_rows_arguments
+from recbole_iacn.cli.prepare_rows import check_shown_rows, show_rows_of, shown_rows_arguments
 from recbole_iacn.cli.prepared import check_name, folder_arguments, need
-from recbole_iacn.system import claims, disk
 
 
 def sequences_parser(parser: ArgumentParser) -> None:
@@ -22,9 +21,9 @@ def _from_sequences(given: Namespace) -> None:
 
     need(given, "sequences", "sequences", "name")
     check_name(given.name)
+    check_shown_rows(given)
     target = Path(given.out, given.name)
-    with disk.writing(target, "name another (--out, --name)"), claims.claimed(target, "prepare"):
-        counts = convert(given.sequences, given.attributes, target, given.overwrite)
+    counts = convert(given.sequences, given.attributes, target, given.overwrite)
     sizes = ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions"))
     print(f"{target}: {sizes}; {counts['without_attributes']:,} items have no attributes")
     show_rows_of(given)
