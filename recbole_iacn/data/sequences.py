@@ -6,14 +6,16 @@
     Beauty_item2attributes.json     {"105": [3, 8], "22": [3]}
 """
 
+import hashlib
 import json
 import math
 import re
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.data.dataset_folder import MANIFEST, check_target, edited, making, write_manifest
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import put_in_place, scratch
+from recbole_iacn.version import __version__
 
 _BLANKS = re.compile("[ \t]+")
 
@@ -21,7 +23,7 @@ _BLANKS = re.compile("[ \t]+")
 def convert(
     sequences: str | Path, attributes: str | Path | None, target: str | Path, overwrite: bool = False
 ) -> dict[str, int]:
-    """Write ``NAME.inter``, ``NAME.item`` and ``NAME.yaml``, the settings that load them.
+    """Write ``NAME.inter``, ``NAME.item``, ``NAME.yaml``, the settings that load them, and ``manifest.json``.
 
     ``timestamp`` is the place in the history: such a file has no timestamps.
 
@@ -30,7 +32,7 @@ def convert(
         attributes (str or pathlib.Path, optional): JSON, an item's name -> list of attributes, which become its
             ``categories``. Without it there is no file of items.
         target (str or pathlib.Path): the folder to create; its last part names the dataset.
-        overwrite (bool): replace these files if they exist.
+        overwrite (bool): replace ``target`` if prepare has made it.
 
     Returns:
         dict: number of ``users``, ``items``, ``interactions``, and of items ``without_attributes``.
@@ -39,44 +41,56 @@ def convert(
         ConfigError: names the file and the line, or the folder that cannot be written. Nothing is left behind.
     """
     target = Path(target)
-    if (target / f"{target.name}.inter").exists() and not overwrite:
-        raise ConfigError(f"{target}: exists already; name another (--out, --name), or replace it with --overwrite")
+    _check(target, overwrite)
     users = _read_sequences(Path(sequences))
     items = dict.fromkeys(item for history in users.values() for item in history)
     known = _read_attributes(Path(attributes)) if attributes else None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with scratch(target) as partial:
-            partial.mkdir()
-            _write(partial / target.name, users, items, known)
-            target.mkdir(exist_ok=True)
-            if known is None:
-                (target / f"{target.name}.item").unlink(missing_ok=True)
-            for path in partial.iterdir():
-                put_in_place(path, target / path.name)
-    except OSError as error:
-        raise ConfigError(f"{target}: cannot be written ({error.strerror}); name another (--out, --name)") from None
-    return {
+    counts = {
         "users": len(users),
         "items": len(items),
         "interactions": sum(map(len, users.values())),
         "without_attributes": sum(item not in known for item in items) if known is not None else len(items),
     }
+    with making(target) as partial:
+        _write(partial / target.name, users, items, known)
+        write_manifest(partial, target.name, _manifest(target.name, counts, sequences, attributes))
+    return counts
+
+
+def _check(target, overwrite):
+    """As for every dataset; one of an earlier version, which wrote no manifest, is known by its files."""
+    if overwrite and target.is_dir() and not (target / MANIFEST).exists():
+        own = {f"{target.name}{ending}" for ending in (".inter", ".item", ".yaml")}
+        if {path.name for path in target.iterdir()} <= own:
+            settings = target / f"{target.name}.yaml"
+            if settings.is_file() and settings.read_text(encoding="utf-8") not in map(_settings, (False, True)):
+                raise edited(settings)
+            return
+    check_target(target, 512, None, overwrite)
+
+
+def _manifest(name, counts, sequences, attributes):
+    files = [Path(path) for path in (sequences, attributes) if path]
+    inputs = [{"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in files]
+    return {"dataset": name, **counts, "inputs": inputs, "versions": {"recbole_iacn": __version__}}
 
 
 def _write(stem: Path, users: dict[str, list[str]], items: dict[str, Any], known: dict[str, list[str]] | None) -> None:
     """The files, by the path that is common to their names."""
-    load = "inter: [user_id, item_id, timestamp]"
     with stem.with_name(f"{stem.name}.inter").open("w", encoding="utf-8") as file:
         file.write("user_id:token\titem_id:token\ttimestamp:float\n")
         for user, history in users.items():
             file.writelines(f"{user}\t{item}\t{place}\n" for place, item in enumerate(history))
     if known is not None:
-        load += ", item: [item_id, categories]"
         with stem.with_name(f"{stem.name}.item").open("w", encoding="utf-8") as file:
             file.write("item_id:token\tcategories:token_seq\n")
             file.writelines(f"{item}\t{' '.join(known.get(item, ()))}\n" for item in items)
-    stem.with_name(f"{stem.name}.yaml").write_text(f"load_col: {{{load}}}\n", encoding="utf-8")
+    stem.with_name(f"{stem.name}.yaml").write_text(_settings(known is not None), encoding="utf-8")
+
+
+def _settings(with_items: bool) -> str:
+    items = ", item: [item_id, categories]" if with_items else ""
+    return f"load_col: {{inter: [user_id, item_id, timestamp]{items}}}\n"
 
 
 def _read(path: Path) -> str:

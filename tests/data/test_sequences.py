@@ -1,5 +1,8 @@
 """Conversion of sequences to atomic files: by hand, and one line for each error."""
 
+import hashlib
+import json
+
 import pytest
 
 from recbole_iacn.cli import main
@@ -23,6 +26,10 @@ def test_by_hand(given, tmp_path):
     counts = convert(*given(), tmp_path / "out" / "some")
     assert counts == {"users": 2, "items": 2, "interactions": 4, "without_attributes": 1}
     files = {path.name: path.read_text() for path in (tmp_path / "out" / "some").iterdir()}
+    manifest = json.loads(files.pop("manifest.json"))
+    assert manifest["dataset"] == "some" and {name: manifest[name] for name in counts} == counts
+    digest = hashlib.sha256((tmp_path / "some.json").read_bytes()).hexdigest()
+    assert manifest["inputs"][1] == {"file": "some.json", "sha256": digest}
     assert files == {
         "some.inter": "user_id:token\titem_id:token\ttimestamp:float\nann\t7\t0\nann\t3\t1\nann\t7\t2\nbob\t3\t0\n",
         "some.item": "item_id:token\tcategories:token_seq\n7\t1 red\n3\t\n",
@@ -33,7 +40,7 @@ def test_by_hand(given, tmp_path):
 def test_a_name_with_a_dot(given, tmp_path):
     convert(*given(), tmp_path / "out" / "some.v2")
     names = {path.name for path in (tmp_path / "out" / "some.v2").iterdir()}
-    assert names == {"some.v2.inter", "some.v2.item", "some.v2.yaml"}
+    assert names == {"some.v2.inter", "some.v2.item", "some.v2.yaml", "manifest.json"}
 
 
 def test_the_command_and_a_second_time(given, tmp_path, capsys):
@@ -46,7 +53,8 @@ def test_the_command_and_a_second_time(given, tmp_path, capsys):
     assert "exists already; name another (--out, --name), or replace it with --overwrite" in capsys.readouterr().err
     main([*command, "--overwrite"])
     made = tmp_path / "out" / "some"
-    assert sorted(path.name for path in made.iterdir()) == ["some.inter", "some.yaml"]  # no items of the first time
+    left = sorted(path.name for path in made.iterdir())
+    assert left == ["manifest.json", "some.inter", "some.yaml"]  # no items of the first time
     assert "item:" not in (made / "some.yaml").read_text()
 
 
@@ -79,11 +87,25 @@ def test_an_error_is_one_line_and_leaves_nothing(given, tmp_path, changes, messa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dataset_of_an_earlier_version_is_replaced_unless_its_settings_were_edited(given, tmp_path):
+    made = tmp_path / "some"
+    convert(*given(), made)
+    (made / "manifest.json").unlink()  # which 0.5 did not write
+    convert(given()[0], None, made, overwrite=True)
+    assert (made / "manifest.json").is_file() and not (made / "some.item").exists()
+    (made / "manifest.json").unlink()
+    (made / "some.yaml").write_text("load_col: {inter: [user_id, item_id]}\n")
+    with pytest.raises(ConfigError, match=r"some\.yaml: has been edited, and --overwrite would replace it; move it"):
+        convert(*given(), made, overwrite=True)
+    assert not (made / "some.item").exists() and (made / "some.yaml").read_text().startswith("load_col: {inter: [user")
+
+
 @pytest.mark.parametrize("taken", ["out", "out/some"])
 def test_a_file_in_the_folders_place_is_rejected(given, tmp_path, taken):
     (tmp_path / taken).parent.mkdir(exist_ok=True)
     (tmp_path / taken).write_text("mine")
-    with pytest.raises(ConfigError, match=r"some: cannot be written \(.*\); name another"):
+    line = r"some: exists already; name another" if taken == "out/some" else r"some: cannot be written \(.*\); name"
+    with pytest.raises(ConfigError, match=line):
         convert(*given(), tmp_path / "out" / "some")
     assert (tmp_path / taken).read_text() == "mine" and not list(tmp_path.rglob("*.partial-*"))
 

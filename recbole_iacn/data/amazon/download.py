@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system import interrupts, leftovers
 from recbole_iacn.system.atomic_writes import put_in_place, write_text
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
@@ -81,13 +82,16 @@ def download(url: str, folder: str | Path, sha256: str | None = None, progress: 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / url.rpartition("/")[2]
+    part = path.with_name(path.name + ".part")
     recorded = path.with_name(path.name + ".sha256")
     if path.exists():
         expected = sha256 or (recorded.read_text().split()[0] if recorded.exists() else None)
         _check(path, _sha256(path), expected, "remove it and download it again")
+        _forget(part)  # a download that was killed after its last byte
+        leftovers.sweep(folder)
         return path
-    part = path.with_name(path.name + ".part")
-    _fetch(url, part, progress)
+    with interrupts.saying(lambda: _left(part)):
+        _fetch(url, part, progress)
     digest = _sha256(part)
     try:
         _check(part, digest, sha256, "it was removed, download it again")
@@ -119,9 +123,16 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
                 have = 0
             size = have + int(answer.headers.get("Content-Length") or 0)
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+            if not have:
+                part.unlink(missing_ok=True)  # of another version, which must not meet the new one's tag
             write_text(version, json.dumps({"size": size, "tag": tag}))
             bar = tqdm(
-                total=size or None, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress
+                total=size or None,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                desc=part.stem,
+                disable=None if progress else True,
             )
             with open(part, "ab" if have else "wb") as out, bar:
                 while block := answer.read(_BLOCK):
@@ -138,6 +149,12 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
     came = part.stat().st_size
     if size and came != size:
         raise ConfigError(f"{url}: received {came:,} of {size:,} bytes; the same command resumes from there")
+
+
+def _left(part: Path) -> str:
+    """What an interruption leaves."""
+    came = part.stat().st_size if part.exists() else 0
+    return f"{came:,} bytes are kept in {part}, the same command resumes from there" if came else ""
 
 
 def _sha256(path: Path) -> str:
