@@ -142,9 +142,7 @@ def _read_attributes(path: Path) -> dict[str, list[str]]:
     for item, some in content.items():
         for one in some:
             if not _is_attribute(one):
-                raise ConfigError(
-                    f"{path}: item {item!r}: attribute {one!r} is not one word or a number, as atomic files require"
-                )
+                raise ConfigError(f"{path}: item {item!r}: attribute {one!r} is not a single word or a number; mend it")
     return {item: [str(one) for one in some] for item, some in content.items()}
 
 
