@@ -33,7 +33,7 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import put_right, replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -232,6 +232,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
         ConfigError: says why.
     """
     folder = Path(path)
+    put_right(folder)
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() and not overwrite:
