@@ -33,7 +33,11 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
+<<<<<<< HEAD
 from recbole_iacn.system.atomic_writes import put_right, replacing
+=======
+from recbole_iacn.system.atomic_writes import check_named, replacing
+>>>>>>> main
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -231,6 +235,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: says why.
     """
+    check_named(path)
     folder = Path(path)
     put_right(folder)
     if folder.is_dir() and not any(folder.iterdir()):

@@ -8,12 +8,16 @@
 
 import hashlib
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 from recbole_iacn.data.dataset_folder import MANIFEST, check_target, edited, making, write_manifest
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.version import __version__
+
+_BLANKS = re.compile("[ \t]+")
 
 
 def convert(
@@ -91,17 +95,30 @@ def _settings(with_items: bool) -> str:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'is not valid UTF-8'}") from None
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        raise ConfigError(f"{path}, line {line}: is not valid UTF-8; save the file in UTF-8") from None
 
 
 def _read_sequences(path: Path) -> dict[str, list[str]]:
+    """User -> items. Blanks and tabs separate words, and \\n or \\r\\n ends a line; all else is part of a name, as in
+    atomic files."""
     users: dict[str, list[str]] = {}
-    for number, line in enumerate(_read(path).splitlines(), start=1):
-        if not line.split():
+    for number, text in enumerate(_read(path).split("\n"), start=1):
+        line = text.removesuffix("\r")
+        if "\0" in line:
+            raise ConfigError(f"{path}, line {number}: has a NUL byte; is the file UTF-16? Then save it in UTF-8")
+        if "\r" in line:
+            raise ConfigError(
+                f"{path}, line {number}: has a carriage return within; a line ends with \\n or \\r\\n, and nowhere else"
+            )
+        words = [word for word in _BLANKS.split(line) if word]
+        if not words:
             continue
-        user, *history = line.split()
+        user, *history = words
         if not history:
             raise ConfigError(f"{path}, line {number}: user {user!r} has no item; each line is a user, then items")
         if user in users:
@@ -113,16 +130,44 @@ def _read_sequences(path: Path) -> dict[str, list[str]]:
 
 
 def _read_attributes(path: Path) -> dict[str, list[str]]:
+    text = _read(path)
     try:
-        content = json.loads(_read(path))
+        content = json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ConfigError(f"{path}: is nested too deeply; it must map each item to a list of attributes") from None
     except ValueError as error:
         raise ConfigError(f"{path}: is not valid JSON: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(some, list) for some in content.values()):
         raise ConfigError(f"{path}: must map each item to a list of attributes")
     for item, some in content.items():
         for one in some:
-            if isinstance(one, list | dict) or not str(one) or len(str(one).split()) != 1:
+            if not _is_attribute(one):
                 raise ConfigError(
-                    f"{path}: item {item!r}: attribute {one!r} is not a single word, as atomic files require"
+                    f"{path}: item {item!r}: attribute {one!r} is not one word or a number, as atomic files require"
                 )
     return {item: [str(one) for one in some] for item, some in content.items()}
+
+
+def _once(pairs):
+    """A JSON object, in which Python would silently take the last of a key's values."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        again = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {again!r} stands there twice; join its lists")
+    return content
+
+
+def _is_attribute(one: Any) -> bool:
+    """A word that an atomic file can hold, or a finite number; null is none, and half a surrogate pair is no text."""
+    if isinstance(one, str):
+        return len(one.split()) == 1 == len(one.split(" ")) and "\0" not in one and _is_text(one)
+    return type(one) is int or (type(one) is float and math.isfinite(one))
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

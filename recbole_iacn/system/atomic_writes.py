@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import leftovers
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # Linux's fcntl.h and fs.h
@@ -47,12 +48,29 @@ def scratch(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The path; nothing is there yet.
+
+    Raises:
+        ConfigError: the path has no name of its own.
     """
+    check_named(path)
     path = Path(path)
     restore(path)
     leftovers.sweep(path.parent)
     with leftovers.held(path) as folder:
         yield folder / path.name
+
+
+def check_named(path: str | Path) -> None:
+    """Reject ``.``, ``..`` and an empty path, which are places and not the name of something that can be made there.
+
+    Args:
+        path: the file or folder to make.
+
+    Raises:
+        ConfigError: names the path, and the mend.
+    """
+    if Path(path).name in ("", ".."):
+        raise ConfigError(f"{path}: is a place, and nothing can be made in its stead; name a file or folder in it")
 
 
 def put_in_place(partial: Path, path: str | Path) -> None:

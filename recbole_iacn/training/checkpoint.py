@@ -37,11 +37,11 @@ def save(state: dict[str, Any], path: str) -> None:
 
 
 def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:
-    """Write a model's current state, with the entries that RecBole's ``load_data_and_model`` and
-    ``resume_checkpoint`` read.
+    """Write a model's current state, with the entries that RecBole's ``load_data_and_model`` reads. Without an
+    optimizer and an epoch, which need not be those of the weights, it cannot be resumed.
 
     Args:
-        trainer (recbole.trainer.Trainer): its trainer, which has the best epoch's metrics and the optimizer's state.
+        trainer (recbole.trainer.Trainer): its trainer, which has the best epoch's metrics.
         model (torch.nn.Module): the model.
         config (recbole.config.Config): the run's settings.
         path (str): the file; its folder is created.
@@ -50,13 +50,10 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
     best = trainer.best_valid_result or {}
     state = {
         "config": config,
-        "epoch": max(trainer.train_loss_dict, default=-1),
-        "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
         "best_valid_result": {name: float(value) for name, value in best.items()},
         "state_dict": model.state_dict(),
         "other_parameter": {},
-        "optimizer": trainer.optimizer.state_dict(),
         **vocabulary.recorded(trainer),
     }
     save(state, path)

@@ -70,7 +70,7 @@ def sequences(folder, seed):
 def amazon(folder, seed):
     source = random.Random(seed)
     year = source.choice((2014, 2018, 2023))
-    reviews, meta = _amazon(folder, year, source, csv=source.random() < 0.3)
+    reviews, meta = amazon_files(folder, year, source, csv=source.random() < 0.3)
     spoilt = source.choice((reviews, meta))
     done = spoil(spoilt, seed, b",", "rows" if spoilt.suffix == ".csv" else "json")
     options = ["--year", year, "--core", 1, "--max-bad-lines", source.choice((0, 2, 1000))]
@@ -89,7 +89,8 @@ def amazon(folder, seed):
         assert row["user_id"].encode() in content or b"\\u" in content, f"{done}: nobody is called {row['user_id']!r}"
 
 
-def _amazon(folder, year, source, csv):
+def amazon_files(folder, year, source, csv):
+    """Reviews and metadata of a year's dump."""
     asins = [f"B{k:09d}" for k in range(8)]
     lines, items = [], []
     for user in range(10):

@@ -1,8 +1,13 @@
 """Patches that suppress warnings and files of RecBole that a user can do nothing about."""
 
 import functools
+import os
+import threading
 import types
 import warnings
+
+from recbole_iacn.bridge import run_names
+from recbole_iacn.bridge.wrapping import wrap
 
 
 def without_warning(function, message):
@@ -46,26 +51,30 @@ class _NoWriter:
 
 
 def patch_tensorboard(module):
-    """Write ``log_tensorboard/`` only with ``log_tensorboard: True``.
+    """Write ``log_tensorboard/<name of the run>/`` only with ``log_tensorboard: True``.
 
     Args:
         module: ``recbole.trainer.trainer``.
     """
-    open_writer, construct = module.get_tensorboard, module.Trainer.__init__
-    wanted: list[bool] = []
+    wanted = threading.local()
 
     def writer(logger):
-        return open_writer(logger) if wanted and wanted[-1] else _NoWriter()
+        if not getattr(wanted, "now", False):
+            return _NoWriter()
+        from torch.utils.tensorboard import SummaryWriter
 
-    def construct_quietly(trainer, config, model):
-        wanted.append(config["log_tensorboard"])
-        try:
-            construct(trainer, config, model)
-        finally:
-            wanted.pop()
+        return SummaryWriter(os.path.join("log_tensorboard", run_names.name_being_made()))
 
     module.get_tensorboard = writer
-    module.Trainer.__init__ = construct_quietly
+    for trainer_class in (module.Trainer, module.DecisionTreeTrainer):
+
+        @wrap(trainer_class, "__init__")
+        def construct(original, trainer, config, model):
+            before, wanted.now = getattr(wanted, "now", False), config["log_tensorboard"]
+            try:
+                original(trainer, config, model)
+            finally:
+                wanted.now = before
 
 
 class _QuietAmp(types.ModuleType):

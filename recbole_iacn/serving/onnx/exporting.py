@@ -45,7 +45,11 @@ from recbole_iacn.serving.onnx.graph_inputs import (
 )
 from recbole_iacn.serving.onnx.readme import readme
 from recbole_iacn.serving.onnx.tower_graph import TowerGraph
+<<<<<<< HEAD
 from recbole_iacn.system.atomic_writes import put_right
+=======
+from recbole_iacn.system.atomic_writes import check_named
+>>>>>>> main
 from recbole_iacn.version import __version__
 
 if TYPE_CHECKING:
@@ -154,6 +158,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: a package is missing, or the folder may not be written.
     """
+    check_named(path)
     folder = Path(path)
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
