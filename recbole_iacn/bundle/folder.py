@@ -33,11 +33,7 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
-<<<<<<< HEAD
-from recbole_iacn.system.atomic_writes import put_right, replacing
-=======
-from recbole_iacn.system.atomic_writes import check_named, replacing
->>>>>>> main
+from recbole_iacn.system.atomic_writes import check_named, put_right, replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:

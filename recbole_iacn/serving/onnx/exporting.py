@@ -45,11 +45,7 @@ from recbole_iacn.serving.onnx.graph_inputs import (
 )
 from recbole_iacn.serving.onnx.readme import readme
 from recbole_iacn.serving.onnx.tower_graph import TowerGraph
-<<<<<<< HEAD
-from recbole_iacn.system.atomic_writes import put_right
-=======
-from recbole_iacn.system.atomic_writes import check_named
->>>>>>> main
+from recbole_iacn.system.atomic_writes import check_named, put_right
 from recbole_iacn.version import __version__
 
 if TYPE_CHECKING:
