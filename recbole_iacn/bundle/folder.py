@@ -33,7 +33,7 @@ from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import claims, disk
-from recbole_iacn.system.atomic_writes import check_named, replacing
+from recbole_iacn.system.atomic_writes import check_named, put_right, replacing
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -245,6 +245,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     """
     check_named(path)
     folder = Path(path)
+    put_right(folder)
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() and not overwrite:

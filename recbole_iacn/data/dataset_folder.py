@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims, disk, leftovers
-from recbole_iacn.system.atomic_writes import replacing, restore
+from recbole_iacn.system import claims, disk
+from recbole_iacn.system.atomic_writes import put_right, replacing
 
 MANIFEST = "manifest.json"
 _ENDINGS = (".inter", ".item", ".user", ".yaml")
@@ -39,17 +39,6 @@ def check_target(target: Path, memory: int, threads: int | None, overwrite: bool
     if not (target / MANIFEST).is_file():
         raise ConfigError(f"{target}: was not made by prepare (no {MANIFEST}), so --overwrite leaves it alone")
     _check_own(target)
-
-
-def put_right(target: Path) -> None:
-    """Complete or remove what a process that was killed has left of a folder and beside it.
-
-    Args:
-        target (pathlib.Path): the folder to make.
-    """
-    with contextlib.suppress(OSError):  # what cannot be removed is no obstacle; who writes there says why not
-        restore(target)
-        leftovers.sweep(target.parent)
 
 
 def write_manifest(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, Any]:

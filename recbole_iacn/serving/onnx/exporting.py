@@ -45,7 +45,7 @@ from recbole_iacn.serving.onnx.graph_inputs import (
 )
 from recbole_iacn.serving.onnx.readme import readme
 from recbole_iacn.serving.onnx.tower_graph import TowerGraph
-from recbole_iacn.system.atomic_writes import check_named
+from recbole_iacn.system.atomic_writes import check_named, put_right
 from recbole_iacn.version import __version__
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"export: needs {' and '.join(missing)}; pip install 'recbole_iacn[onnx]'")
+    put_right(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / ABOUT).is_file():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import put_right, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,7 @@ def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] 
         raise ConfigError(f"out: there is no folder {path.parent}; create it, or name another file")
     if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
         raise ConfigError(f"out: {path} cannot be written (Permission denied); name a file in another folder")
+    put_right(path)
     if path.exists() and any(os.path.exists(one) and os.path.samefile(one, path) for one in inputs):
         raise ConfigError(f"out: {path} is also read; name another file")
     if path.exists() and not overwrite:
