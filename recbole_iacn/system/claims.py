@@ -91,7 +91,9 @@ def alone_in(parameter: str, work: str, mend: str = _WAIT) -> Callable[[Callable
 
         @functools.wraps(function)
         def alone(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            with claimed(signature.bind(*args, **kwargs).arguments[parameter], work, mend):
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            with claimed(given.arguments[parameter], work, mend):
                 return function(*args, **kwargs)
 
         return alone
