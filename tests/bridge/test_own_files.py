@@ -24,8 +24,7 @@ def names():
 
 
 def test_a_dataset_is_saved_whole_or_not_at_all(build):
-    config, train, *_ = build()
-    dataset = train._dataset
+    dataset = build()[1]._dataset
     dataset.save()
     (path,) = Path("saved").glob("*.pth")
     before = path.read_bytes()

@@ -17,7 +17,8 @@ def rewrite(path, change):
 
 def other_item_in_the_first_click(lines):
     """Tokens, their order and the number of rows stay; one early click is on an item that stands elsewhere."""
-    number = next(n for n, line in enumerate(lines) if n > 60 and line.split("\t")[2].endswith(line.split("\t")[0][1:]))
+    firsts = [n for n, line in enumerate(lines) if n == 0 or line.split("\t")[0] != lines[n - 1].split("\t")[0]]
+    number = firsts[-1]
     user, item, *rest = lines[number].split("\t")
     own = {line.split("\t")[1] for line in lines if line.split("\t")[0] == user}
     known = [line.split("\t")[1] for line in lines[:number]]
