@@ -23,6 +23,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.trust import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,8 @@ def assemble(config: Config, log: bool = False, source: Source | None = None, ne
     whole = create_dataset(config)
     loaders = data_preparation(config, whole)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
-    network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
+    with trusting(config["trust"]):  # RecBole's models may start from weights in a file
+        network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
     account = None
     if source is not None:
         account = warm_start.start(network, config, loaders[0]._dataset, source, new_rows or "mean")
