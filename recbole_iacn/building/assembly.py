@@ -132,7 +132,7 @@ def configure(
     Raises:
         ConfigError: a setting, file or column is wrong.
     """
-    if not isinstance(dataset, str) or os.path.basename(dataset) != dataset or not dataset:
+    if not isinstance(dataset, str) or os.path.basename(dataset) != dataset or dataset in ("", ".", ".."):
         raise ConfigError(f"dataset: must be the name of a dataset, without a path, got {dataset!r}; see data_path")
     if isinstance(config_file_list, str | os.PathLike) or not all(
         isinstance(path, str | os.PathLike) for path in config_file_list or []

@@ -6,11 +6,11 @@
     Beauty_item2attributes.json     {"105": [3, 8], "22": [3]}
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import json_file
 from recbole_iacn.system.atomic_writes import put_in_place, scratch
 
 
@@ -100,7 +100,7 @@ def _read_sequences(path: Path) -> dict[str, list[str]]:
 
 def _read_attributes(path: Path) -> dict[str, list[str]]:
     try:
-        content = json.loads(_read(path))
+        content = json_file.parse(_read(path))
     except ValueError as error:
         raise ConfigError(f"{path}: is not valid JSON: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(some, list) for some in content.values()):

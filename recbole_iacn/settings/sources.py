@@ -11,13 +11,24 @@ from typing import Any
 import yaml
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system.nested import Endless, check_size
 
 BUILT_IN = ("ml-100k",)  # RecBole contains these datasets and reads them from its own folder alone
 DATA_PATH = "dataset"  # RecBole's default of data_path
 
 
+_LARGEST = 1 << 20  # bytes; larger ones take minutes
+_MOST_MERGED = 10_000  # keys
+
+
 class _Loader(yaml.SafeLoader):
     """YAML as RecBole reads it: 1e-3 is a number."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what ``<<`` names; merges of merges multiply."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_MERGED:
+            raise yaml.constructor.ConstructorError(None, None, "found too many merged keys", node.start_mark)
 
 
 _Loader.yaml_implicit_resolvers = {first: [*kinds] for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()}
@@ -43,8 +54,15 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         folder = os.path.dirname(path) or "."
         there = os.listdir(folder) if os.path.isdir(folder) else []
         raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
+    if os.path.getsize(path) > _LARGEST:
+        raise ConfigError(f"config file {path}: has more than {_LARGEST >> 20} MB; settings have a few lines")
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        check_size(content)
+    except RecursionError:
+        raise ConfigError(f"config file {path}: has too many lists within each other") from None
+    except Endless as error:  # by aliases of aliases
+        raise ConfigError(f"config file {path}: {error}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
     except UnicodeDecodeError:

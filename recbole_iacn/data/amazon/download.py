@@ -4,6 +4,7 @@ All addresses are in one table. The publishers give no checksums: the SHA-256 of
 the file, and ``prepare`` copies it into its manifest, so that two people can compare.
 """
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system import json_file
 from recbole_iacn.system.atomic_writes import put_in_place, write_text
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
@@ -105,7 +107,9 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
     version = part.with_name(part.name + ".json")
     known: dict[str, Any] = {"size": 0, "tag": ""}
     if part.exists() and version.exists():
-        known = json.loads(version.read_text())
+        with contextlib.suppress(ValueError):  # damaged: the download starts anew
+            read = json_file.read(version)
+            known = read if isinstance(read, dict) and {"size", "tag"} <= set(read) else known
     have = part.stat().st_size if known["tag"] else 0
     if have and have == known["size"]:
         return
