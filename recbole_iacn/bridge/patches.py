@@ -143,6 +143,12 @@ PATCHES = (
         "the loader that RecBole takes makes objects of Python's classes",
     ),
     Patch(
+        _DATASET,
+        "without_code.patch_yaml",
+        "as above, for its list of datasets",
+        "as above",
+    ),
+    Patch(
         "recbole.model.context_aware_recommender.kd_dagfm",
         "without_code.patch_teacher",
         "KD_DAGFM's teacher is the name of one of its networks",

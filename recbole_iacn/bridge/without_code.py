@@ -2,23 +2,26 @@
 
 import ast
 import inspect
+import types
 
-from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.errors import ConfigError, did_you_mean
 
 
 def patch_yaml(module):
     """Read YAML by PyYAML's safe loader, which makes no objects of Python's classes, with the same numbers.
 
+    The loader that RecBole takes stays a part of its Config, and so of its checkpoints.
+
     Args:
-        module: ``recbole.config.configurator``.
+        module: of RecBole, which reads YAML.
     """
     import yaml
 
-    @wrap(module.Config, "_build_yaml_loader")
-    def build_loader(original, config):
-        resolvers = {first: [*kinds] for first, kinds in original(config).yaml_implicit_resolvers.items()}
-        return type("SafeLoader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": resolvers})
+    def load(text, Loader):
+        loader = type("SafeLoader", (yaml.SafeLoader,), {"yaml_implicit_resolvers": Loader.yaml_implicit_resolvers})
+        return yaml.load(text, Loader=loader)
+
+    module.yaml = types.SimpleNamespace(load=load, FullLoader=yaml.FullLoader)
 
 
 def patch_teacher(module):
