@@ -34,6 +34,7 @@ from recbole_iacn.experiments.store import result_path
 from recbole_iacn.system.atomic_writes import write_text
 
 _TASK = "iacn_"
+_LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
@@ -232,6 +233,10 @@ def check_space(space: dict[str, Any] | None) -> None:
         chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)
         if not (ranged or chosen):
             raise ConfigError(f"search: {key}: must be {{low, high, log}} or {{choices: […]}}, got {what!r}")
+        if ranged:
+            _check_range(key, what)
+        if chosen and not what["choices"]:
+            raise ConfigError(f"search: {key}: choices is empty; list the values to try")
         if ranged and not what["low"] < what["high"]:
             raise ConfigError(f"search: {key}: low must be below high, got {what['low']} and {what['high']}")
         if key in DECIDE:
@@ -241,6 +246,18 @@ def check_space(space: dict[str, Any] | None) -> None:
                 settings_checks.check_values({key: value}, "")
             except ConfigError as error:
                 raise ConfigError(f"search: {error}") from None
+
+
+def _check_range(key, what):
+    for end in ("low", "high"):
+        value = what[end]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+            raise ConfigError(f"search: {key}: {end} must be a number, got {value!r}")
+    logarithmic = what.get("log", False)
+    if not isinstance(logarithmic, bool):
+        raise ConfigError(f"search: {key}: log must be true or false, got {logarithmic!r}")
+    if logarithmic and not what["low"] > 0:
+        raise ConfigError(f"search: {key}: a logarithmic range begins above 0, got low {what['low']}")
 
 
 def _objective(run, space, data_path):
