@@ -60,7 +60,29 @@ def scratch(path: str | Path) -> Iterator[Path]:
         yield folder / path.name
 
 
-def check_named(path: str | Path) -> None:
+@contextlib.contextmanager
+def with_parents(path: str | Path) -> Iterator[None]:
+    """The folders above a path, made if they are missing; those that were made are removed again after a failure.
+
+    Args:
+        path: the file or folder that is written within the block.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+    parent = Path(path).absolute().parent
+    missing = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # it was not made, or another process uses it by now
+                folder.rmdir()
+        raise
+
+
+def check_named(path: str | os.PathLike[str]) -> None:
     """Reject ``.``, ``..`` and an empty path, which are places and not the name of something that can be made there.
 
     Args:

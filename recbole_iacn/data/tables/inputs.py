@@ -20,6 +20,7 @@ from typing import Any
 from recbole_iacn.data.database import INTERRUPTED, failure, text
 from recbole_iacn.data.database import name as quoted_name
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 _MOST_COLUMNS = 2_000  # each is looked at by queries over all of them: more take minutes
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
@@ -286,8 +287,10 @@ class _Errors:
             raise KeyboardInterrupt from None
         if not isinstance(error, duckdb.Error):
             return
+        if disk.refused(error) and str(self.table.path) not in str(error):
+            return  # of the database's own files, whose folder the caller names
         explained = _explained(str(error))
-        if explained is None and isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+        if explained is None and isinstance(error, duckdb.OutOfMemoryException):
             raise failure(error) from None
         raise ConfigError(f"{self.table.title}{explained or f': {str(error).splitlines()[0].strip()}'}") from None
 
