@@ -17,6 +17,12 @@ from recbole_iacn.system import disk
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
 
+_OWN_MEANS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+
 INTERRUPTED = "Query interrupted"  # DuckDB's name for Ctrl-C
 
 
@@ -45,7 +51,8 @@ class Database:
             raise ConfigError(f"{self.command} needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
         self._folder = folder
         self._failures = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.TransactionException)
-        self._base = duckdb.connect(str(folder / "staging.duckdb"))
+        # No extension is fetched or loaded because a file or a query seems to need it.
+        self._base = duckdb.connect(str(folder / "staging.duckdb"), config=_OWN_MEANS)
         self._do(f"set memory_limit = '{max(memory - self.beside, 200)}MiB'")
         self._do(f"set threads = {threads}")
         self._do(f"set temp_directory = {text(folder / 'spill')}")
