@@ -60,7 +60,7 @@ def scratch(path: str | Path) -> Iterator[Path]:
         yield folder / path.name
 
 
-def check_named(path: str | Path) -> None:
+def check_named(path: str | os.PathLike[str]) -> None:
     """Reject ``.``, ``..`` and an empty path, which are places and not the name of something that can be made there.
 
     Args:
