@@ -6,7 +6,6 @@ import os
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import replacing
 
 
 def patch_trainer(module):
@@ -142,8 +141,10 @@ def _state(trainer, epoch):
 def _write(state, path):
     import torch
 
-    with replacing(path) as partial:
-        torch.save(state, partial, pickle_protocol=4)
+    from recbole_iacn.training import checkpoint
+
+    with checkpoint.writing(path) as file:
+        torch.save(state, file, pickle_protocol=4)
 
 
 def patch_other_parameters(module):

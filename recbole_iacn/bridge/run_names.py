@@ -13,7 +13,7 @@ import weakref
 
 from recbole_iacn import parallel
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.system import leftovers
+from recbole_iacn.system import leftovers, log_file
 from recbole_iacn.system.unique_names import unique_name
 
 LOG, TRAINER = "log", "trainer"  # what has a run's name
@@ -153,6 +153,7 @@ def _made(module, config, name):
     )
     file.setFormatter(logging.Formatter(line, "%a %d %b %Y %H:%M:%S"))
     file.addFilter(module.RemoveColorFilter())
+    log_file.outlast(file)
     level = getattr(logging, str(config["state"] or "info").upper(), logging.INFO)
     for handler in (console, file):
         handler.setLevel(level)

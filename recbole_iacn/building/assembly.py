@@ -24,6 +24,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from recbole_iacn.training.warm_start import Source
 
+_ANOTHER_FOLDER = "start in a folder that can be written"  # RecBole writes its logs to the working directory
 _one_at_a_time = threading.RLock()  # of several threads: RecBole's look-ups are global
 
 
@@ -182,5 +184,8 @@ def _start_log(config):
     """Set up RecBole's logging, see :func:`recbole_iacn.bridge.run_names.patch_logger`."""
     from recbole.utils import init_logger
 
-    init_logger(config)
+    for folder in ("log", *(["log_tensorboard"] if config["log_tensorboard"] else [])):
+        disk.check(folder, _ANOTHER_FOLDER, within=True)
+    with disk.writing("log", _ANOTHER_FOLDER):
+        init_logger(config)
     return logging.getLogger()

@@ -45,10 +45,17 @@ def main(arguments: list[str]) -> None:
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
         sys.exit(1)
-    except OSError as error:
-        place = error.filename or Path.cwd()
-        print(f"error: {place}: {disk.reason(error, place)}", file=sys.stderr)
+    except Exception as error:
+        if not isinstance(error, OSError) and not disk.refused(error):
+            raise
+        print(f"error: {_place(error)}{disk.reason(error, Path.cwd())}", file=sys.stderr)
         sys.exit(2)
+
+
+def _place(error):
+    """What an error names; a stream, such as one that leads to a full disk, has no name."""
+    name = getattr(error, "filename", None)
+    return "" if name is None else f"{name}: "
 
 
 def _run(arguments):

@@ -51,7 +51,7 @@ def convert(
         "interactions": sum(map(len, users.values())),
         "without_attributes": sum(item not in known for item in items) if known is not None else len(items),
     }
-    with making(target) as partial:
+    with making(target, overwrite) as partial:
         _write(partial / target.name, users, items, known)
         write_manifest(partial, target.name, _manifest(target.name, counts, sequences, attributes))
     return counts

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims
+from recbole_iacn.system import claims, disk
 from recbole_iacn.training import checkpoint_file
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
@@ -135,7 +135,10 @@ def resume(trainer: Any, path: str) -> bool:
             f"with a new optimizer (recbole-iacn train --from {path}, or build(..., start_from={path!r}))"
         ) from error
     _apply_given(trainer, given, there)
-    return _goes_on(trainer, state, path)
+    goes_on = _goes_on(trainer, state, path)
+    if goes_on:
+        disk.check(path, "copy it to a folder that can be written, and resume that copy")
+    return goes_on
 
 
 def record_end(trainer: Any, path: str) -> None:

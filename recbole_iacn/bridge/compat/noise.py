@@ -1,6 +1,7 @@
 """Patches that suppress warnings and files of RecBole that a user can do nothing about."""
 
 import functools
+import logging
 import os
 import threading
 import types
@@ -8,6 +9,7 @@ import warnings
 
 from recbole_iacn.bridge import run_names
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.system import disk
 
 
 def without_warning(function, message):
@@ -50,6 +52,32 @@ class _NoWriter:
     add_hparams = add_scalars = add_histogram = add_text = flush = close = add_scalar
 
 
+class _LastingWriter:
+    """A TensorBoard writer that ends at the first value that its disk refuses, with one warning; the training goes on.
+
+    Args:
+        writer (torch.utils.tensorboard.SummaryWriter): the writer.
+    """
+
+    def __init__(self, writer):
+        self._writer = writer
+
+    def __getattr__(self, name):
+        write = getattr(self._writer, name)
+
+        def lasting(*args, **kwargs):
+            try:
+                return write(*args, **kwargs)
+            except OSError as error:
+                self._writer = _NoWriter()
+                logging.getLogger().warning(
+                    f"log_tensorboard: cannot be written ({disk.reason(error, 'log_tensorboard')}); the curves end, "
+                    "and the training goes on"
+                )
+
+        return lasting if callable(write) else write
+
+
 def patch_tensorboard(module):
     """Write ``log_tensorboard/<name of the run>/`` only with ``log_tensorboard: True``.
 
@@ -63,7 +91,8 @@ def patch_tensorboard(module):
             return _NoWriter()
         from torch.utils.tensorboard import SummaryWriter
 
-        return SummaryWriter(os.path.join("log_tensorboard", run_names.name_being_made()))
+        with disk.writing("log_tensorboard", "start in a folder that can be written"):
+            return _LastingWriter(SummaryWriter(os.path.join("log_tensorboard", run_names.name_being_made())))
 
     module.get_tensorboard = writer
     for trainer_class in (module.Trainer, module.DecisionTreeTrainer):

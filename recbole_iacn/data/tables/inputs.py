@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.database import INTERRUPTED, failure, text
+from recbole_iacn.data.database import INTERRUPTED, failure, file_literal, text
 from recbole_iacn.data.database import name as quoted_name
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 _MOST_COLUMNS = 2_000  # each is looked at by queries over all of them: more take minutes
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
@@ -93,7 +94,7 @@ class Table:
             raise ConfigError(f"{self.path}, line 1: {_ENCODING.replace('LATIN1', utf16)}")
         if begin[:4] == _PARQUET:
             self.kind = "Parquet"
-            source = f"from read_parquet({text(self.path)})"
+            source = f"from read_parquet({file_literal(self.path)}, hive_partitioning = false)"
         elif begin.lstrip()[:1] in (b"{", b"["):
             self.kind = "JSON"
             source = self._json()
@@ -124,7 +125,7 @@ class Table:
         return f"compression = '{'gzip' if self._opener is gzip.open else 'none'}'"
 
     def _json(self):
-        common = f"{text(self.path)}, format = 'auto', {self._compression()}"
+        common = f"{file_literal(self.path)}, format = 'auto', {self._compression()}, hive_partitioning = false"
         described = self._describe(
             f"from read_json({common}, sample_size = -1, map_inference_threshold = -1, maximum_depth = -1)"
         )
@@ -167,7 +168,7 @@ class Table:
         self._check_names()
         columns = ", ".join(f"c{k}: 'VARCHAR'" for k in range(len(self.names)))
         self.query = (
-            f"select * from read_csv({text(self.path)}, auto_detect = false, header = true, "
+            f"select * from read_csv({file_literal(self.path)}, auto_detect = false, header = true, "
             f"delim = {text(self._delimiter)}, quote = '\"', escape = '\"', nullstr = '', {self._compression()}, "
             f"columns = {{{columns}}})"
         )
@@ -286,8 +287,10 @@ class _Errors:
             raise KeyboardInterrupt from None
         if not isinstance(error, duckdb.Error):
             return
+        if disk.refused(error) and str(self.table.path) not in str(error):
+            return  # of the database's own files, whose folder the caller names
         explained = _explained(str(error))
-        if explained is None and isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+        if explained is None and isinstance(error, duckdb.OutOfMemoryException):
             raise failure(error) from None
         raise ConfigError(f"{self.table.title}{explained or f': {str(error).splitlines()[0].strip()}'}") from None
 
