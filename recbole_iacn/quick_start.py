@@ -1,5 +1,6 @@
 """Run a model in one process or in several: build, fit, test."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -13,7 +14,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building import assemble, configure
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models
-from recbole_iacn.system import interrupts
+from recbole_iacn.system import disk, interrupts
 
 
 def run(
@@ -95,6 +96,19 @@ class _Saved:
     bundle: str | None
     overwrite: bool
 
+    @contextlib.contextmanager
+    def alone(self, config):
+        """Hold the bundle's folder: of two trainings for the same one, the second is told before it begins."""
+        self.check(config)
+        with contextlib.ExitStack() as held:
+            if self.bundle is not None:
+                from recbole_iacn.bundle.folder import alone
+
+                with disk.writing(self.bundle, "name another folder (--bundle)"):
+                    held.enter_context(alone(self.bundle))
+                self.check(config)  # another training may have made it in between
+            yield
+
     def check(self, config):
         """Reject a bundle that could not be written, before any work."""
         if self.overwrite and self.bundle is None:
@@ -110,17 +124,20 @@ class _Saved:
 
 def _train(inputs, saved, place=None, tell=None):
     """Build, fit and test in this process. What an interruption would lose or keep is said, or told to the parent."""
-    from recbole.utils import get_environment, set_color
-
     config, begins = _check(inputs, place)
     first = parallel.rank() == 0
-    if first:
-        saved.check(config)
-    training = assemble(config, True, begins["source"], begins["new_rows"])
-    if saved.bundle and first:
-        from recbole_iacn.bundle import folder
+    with saved.alone(config) if first else contextlib.nullcontext():
+        return _trained(config, begins, saved, tell)
 
-        folder.check_model(config, training.dataset, training.model)
+
+def _trained(config, begins, saved, tell):
+    from recbole.utils import get_environment, set_color
+
+    training = assemble(config, True, begins["source"], begins["new_rows"])
+    if saved.bundle and parallel.rank() == 0:
+        from recbole_iacn.bundle import beforehand
+
+        beforehand.check_model(config, training.dataset, training.model)
     if begins["resume"] is not None:
         training.resume(begins["resume"])
     logger, reached = logging.getLogger(), _Reached(saved, training)
@@ -137,7 +154,7 @@ def _train(inputs, saved, place=None, tell=None):
         logger.info("The running environment of this training is as follows:\n" + environment)
         logger.info(set_color("best valid ", "yellow") + f": {metrics}")
         logger.info(set_color("test result", "yellow") + f": {tested}")
-        if saved.bundle and first:
+        if saved.bundle and parallel.rank() == 0:
             training.save(saved.bundle, saved.overwrite)
             logger.info(set_color("bundle", "yellow") + f": {saved.bundle}")
     return {
@@ -155,7 +172,7 @@ class _Reached:
 
     def __init__(self, saved, training):
         self._path = training.trainer.saved_model_file if saved.checkpoint else None
-        self._resumes = hasattr(type(training.model), "dataset_class")
+        self._resumes = training.config["MODEL_TYPE"].name != "DECISIONTREE"
         self._bundles = saved.bundle is not None
         self._is_over = False
 

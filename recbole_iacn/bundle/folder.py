@@ -17,13 +17,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -34,8 +32,9 @@ from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import check_named, replacing, with_parents
+from recbole_iacn.system import claims, disk, json_file
+from recbole_iacn.system.atomic_writes import check_named, put_right, replacing, with_parents
+from recbole_iacn.system.nested import check_size
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -50,7 +49,16 @@ _OF_MACHINE = frozenset(
     (
         *("data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "local_rank", "world_size", "offset", "nproc"),
         *("ip", "port", "single_spec", "dataset_save_path", "dataloaders_save_path", "valid_negatives_file"),
-        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from", "warm_up"),
+        *(
+            "test_negatives_file",
+            "config_files",
+            "wandb_project",
+            "log_wandb",
+            "worker",
+            "made_from",
+            "warm_up",
+            "trust",
+        ),
     )
 )
 
@@ -87,8 +95,8 @@ class Bundle:
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
         content = manifest.check(folder, _FILES)
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        return cls(folder, content, settings, catalogue_tables.read(folder), load_file(folder / WEIGHTS))
+        settings = _settings(folder)
+        return cls(folder, content, settings, catalogue_tables.read(folder), _weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -100,7 +108,7 @@ class Bundle:
             ConfigError: there is no such device here.
         """
         place = _place(device)
-        config = config_of({**dict.fromkeys(_OF_MACHINE), **self.settings, "device": "cpu"})
+        config = config_of({**self.settings, **dict.fromkeys(_OF_MACHINE), "device": "cpu"})
         config["device"] = place
         config["use_gpu"] = config["device"].type != "cpu"
         return config
@@ -114,9 +122,42 @@ class Bundle:
         Raises:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
+        try:
+            return self.untried(device)
+        except ConfigError:
+            raise
+        except Exception as error:  # whatever a constructor meets in settings and columns that are not its own
+            first = (f"{type(error).__name__}: {error}").splitlines()[0]
+            raise ConfigError(
+                f"{self.path}: {self.settings['model']} cannot be built from its {SETTINGS} and columns "
+                f"({first:.120}); copy the folder again, or save the model anew"
+            ) from error
+
+    def untried(self, device: str | torch.device = "cpu") -> nn.Module:
+        """As :meth:`model`, with whatever error a constructor raises."""
         model = build_model(self.config(device), self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
+
+
+def _settings(folder):
+    try:
+        settings = json_file.read(folder / SETTINGS)
+        check_size(settings)
+    except ValueError as error:
+        raise ConfigError(f"{folder}: {SETTINGS} is damaged ({error}); copy the folder again") from None
+    named = isinstance(settings, dict) and all(isinstance(settings.get(key), str) for key in ("model", "dataset"))
+    if not named:
+        raise ConfigError(f"{folder}: {SETTINGS} names no model and dataset; copy the folder again")
+    return settings
+
+
+def _weights(folder):
+    try:
+        return load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors has errors of its own
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{folder}: {WEIGHTS} is damaged ({first:.120}); copy the folder again") from None
 
 
 def _place(device):
@@ -213,11 +254,25 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
     folder = Path(path)
     check_target(folder, overwrite)
     catalogue = Catalogue.of(dataset).to("cpu")
-    with disk.writing(folder, "name another folder"), with_parents(folder), replacing(folder) as partial:
-        partial.mkdir()
-        _write_files(partial, config, catalogue, model)
-        same_scores.compare(Bundle.read(partial), dataset, model)
+    with disk.writing(folder, "name another folder"), with_parents(folder), alone(folder):
+        check_target(folder, overwrite)  # another command may have made it meanwhile
+        with replacing(folder) as partial:
+            partial.mkdir()
+            _write_files(partial, config, catalogue, model)
+            same_scores.compare(Bundle.read(partial).untried, dataset, model)
     return folder
+
+
+def alone(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
+    """Hold the folder of a bundle that is being trained or written, so that nobody else makes it.
+
+    Args:
+        path: the folder; its parent is created.
+
+    Raises:
+        ConfigError: another process or thread holds it.
+    """
+    return claims.claimed(path, "making a bundle", "wait until it has ended, or name another folder")
 
 
 def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
@@ -232,6 +287,7 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     """
     check_named(path)
     folder = Path(path)
+    put_right(folder)
     disk.check(folder, "name another folder")
     if folder.is_dir() and not any(folder.iterdir()):
         return
@@ -242,40 +298,21 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
 
 
 def _write_files(folder, config, catalogue, model):
-    (folder / SETTINGS).write_text(json.dumps(_settings(config), indent=1) + "\n", encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(plain_settings(config), indent=1) + "\n", encoding="utf-8")
     catalogue_tables.write(catalogue, folder)
-    save_file(_state(model), folder / WEIGHTS)
+    save_file(state_of(model), folder / WEIGHTS)
     (folder / WEIGHTS).chmod((folder / SETTINGS).stat().st_mode)  # safetensors lets only the owner read it
     about = {"model": config["model"], "dataset": config["dataset"], "vocabulary": catalogue.digest()}
     about |= {"items": catalogue.count(catalogue.item) - 1, "users": catalogue.count(catalogue.user) - 1}
     manifest.make(folder, about)
 
 
-def check_model(config: Config, dataset: Dataset, model: nn.Module) -> None:
-    """Reject a model that cannot be a bundle, such as one that is made of interactions, before it is trained.
-
-    Args:
-        config: the settings of the run.
-        dataset: the data that the model was built with.
-        model: not trained yet; it is left as it is, and so are the generators of random numbers.
-
-    Raises:
-        ConfigError: says why.
-    """
-    catalogue = Catalogue.of(dataset).to("cpu")
-    states = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            bundle = Bundle(Path("bundle"), {}, _settings(config), catalogue, _state(model))
-            same_scores.compare(bundle, dataset, model)
-    finally:
-        random.setstate(states[0]), np.random.set_state(states[1])
-
-
-def _settings(config):
+def plain_settings(config: Config) -> dict[str, Any]:
+    """A run's settings as a bundle has them: plain values, without this machine's."""
     return plain({key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE})
 
 
-def _state(model):
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """A model's weights as a bundle has them: on the CPU, each with its own memory."""
     # safetensors takes no two names for one memory.
     return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}

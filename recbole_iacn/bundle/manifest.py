@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
+from recbole_iacn.system import disk, json_file
 from recbole_iacn.version import __version__
 
 FORMAT = 1
@@ -32,12 +32,19 @@ def make(folder: Path, about: dict[str, Any]) -> None:
     content = {
         "format": FORMAT,
         **about,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": _now().isoformat(timespec="seconds"),
         "versions": {"recbole_iacn": __version__, "python": platform.python_version(), **versions},
         "files": {path.name: _about(path) for path in sorted(folder.iterdir())},
     }
     content[_OWN] = _digest(content)
     (folder / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _now() -> datetime:
+    """The time, which alone differs between two bundles of one model; SOURCE_DATE_EPOCH, by which reproducible builds
+    set it, makes them equal to the byte."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(given), timezone.utc) if given.isdecimal() else datetime.now(timezone.utc)
 
 
 def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
@@ -93,10 +100,10 @@ def _read(folder):
         raise ConfigError(f"{folder}: is not a bundle (no {NAME}); write one with Training.save")
     disk.check_file(path, "copy the folder again, for this user to read")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_file.read(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); copy the folder again") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError(f"{folder}: {NAME} is damaged ({error}); copy the folder again") from None
     return content if isinstance(content, dict) else {}
 

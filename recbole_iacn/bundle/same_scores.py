@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from recbole_iacn.errors import ConfigError
 
-if TYPE_CHECKING:
-    from recbole_iacn.bundle.folder import Bundle
-
 _TRIED = 64  # rows whose scores are compared
 
 
-def compare(bundle: Bundle, dataset: Any, model: Any) -> None:
+def compare(restored: Callable[[], Any], dataset: Any, model: Any) -> None:
     """Reject a model that keeps something outside its state, which the bundle would lack without a word.
 
     Args:
-        bundle: with the model's weights.
+        restored: makes the model of the bundle, on the CPU.
         dataset: the data that the model was built with.
         model: the model.
 
@@ -34,8 +32,7 @@ def compare(bundle: Bundle, dataset: Any, model: Any) -> None:
         before = model.eval().predict(rows.to(device)).cpu()
         model.train(was_training)
         try:
-            restored: Any = bundle.model()
-            after = restored.predict(rows.to("cpu"))
+            after = restored().predict(rows.to("cpu"))
         except ConfigError:
             raise
         except Exception as error:  # whatever a model meets where it looks for interactions

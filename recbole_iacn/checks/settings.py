@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -10,10 +11,12 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import SUFFIX
 from recbole_iacn.settings.recbole_keys import KEY_READ, recbole_keys
 from recbole_iacn.settings.sources import command_line, read_config_file, values_of
+from recbole_iacn.system.trust import HOW
 
 # How many processes, and where; inside the settings nobody would read it.
 _OF_RUN = {"nproc", "world_size", "ip", "port", "group_offset"}
 
+_SURROGATES = re.compile("[\ud800-\udfff]")  # which stand for bytes that are not UTF-8
 # What RecBole's Config or the run derives; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
     *("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "offset"),
@@ -53,9 +56,25 @@ def check_keys(given, where, model_class=None):
         ConfigError: names the key and the nearest known ones.
     """
     known = known_keys(model_class)
+    if where != "config_dict":
+        check_trust(given, where)
     for key in given:
         if key not in known:
             raise ConfigError(f"{key}: no such setting ({where}).{did_you_mean(key, known)}")
+
+
+def check_trust(given, where):
+    """Reject the setting ``trust`` in a file, which may be a stranger's.
+
+    Args:
+        given (Container[str]): the keys of the file.
+        where (str): its name, for the message.
+
+    Raises:
+        ConfigError: it is there.
+    """
+    if "trust" in given:
+        raise ConfigError(f"trust: is for who runs to say, and not for a file ({where}); leave it out there. {HOW}")
 
 
 def check_given(model, config_file_list=None, config_dict=None):
@@ -101,6 +120,8 @@ def check_values(settings, model):
     names = [base.__name__ for base in inspect.getmro(model)] if isinstance(model, type) else [str(model)]
     names += [name.removesuffix(SUFFIX) for name in names]
     for key, value in settings.items():
+        if not _is_text(value):
+            raise ConfigError(f"{key}: holds a NUL character, or bytes that are not valid UTF-8, got {value!r}")
         setting = table.setting(key, names)
         if setting:
             setting.check(value)
@@ -118,6 +139,15 @@ def _is_data(value):
     if isinstance(value, list | tuple | set):
         return all(map(_is_data, value))
     return value is None or isinstance(value, str | int | float | bool | Enum) or hasattr(value, "item")
+
+
+def _is_text(value):
+    """Whether all text in a value can be printed, stored and be a file's name."""
+    if isinstance(value, dict):
+        return all(_is_text(one) for pair in value.items() for one in pair)
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_text, value))
+    return not isinstance(value, str) or ("\0" not in value and not _SURROGATES.search(value))
 
 
 def check_readers(given: Mapping[str, Any], model_class: type, groups: Iterable[type]) -> None:

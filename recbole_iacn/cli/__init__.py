@@ -2,7 +2,7 @@
 
 import sys
 
-from recbole_iacn.system import interrupts
+from recbole_iacn.system import interrupts, streams
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -12,6 +12,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments (list of str, optional): the command line without the program's name. Defaults to the process' own;
             the process then belongs to the command, and ends within seconds of Ctrl-C or SIGTERM whatever it is doing.
     """
+    streams.escape_what_cannot_be_encoded()
     with interrupts.ending_with_a_line(own=arguments is None):
         from recbole_iacn.cli import commands
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk, leftovers
-from recbole_iacn.system.atomic_writes import replacing, restore, with_parents
+from recbole_iacn.system import claims, disk
+from recbole_iacn.system.atomic_writes import put_right, replacing, with_parents
 
 MANIFEST = "manifest.json"
 NAME_ANOTHER = "name another (--out, --name)"
@@ -40,17 +40,6 @@ def check_target(target: Path, memory: int, threads: int | None, overwrite: bool
     if not (target / MANIFEST).is_file():
         raise ConfigError(f"{target}: was not made by prepare (no {MANIFEST}), so --overwrite leaves it alone")
     _check_own(target)
-
-
-def put_right(target: Path) -> None:
-    """Complete or remove what a process that was killed has left of a folder and beside it.
-
-    Args:
-        target (pathlib.Path): the folder to make.
-    """
-    with contextlib.suppress(OSError):  # what cannot be removed is no obstacle; who writes there says why not
-        restore(target)
-        leftovers.sweep(target.parent)
 
 
 def write_manifest(folder: Path, name: str, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -104,19 +93,26 @@ def _digest(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def making(target: Path, mend: str = NAME_ANOTHER) -> Iterator[Path]:
-    """A hidden folder beside ``target`` that takes its place when the block ends without an error.
+def making(target: Path, overwrite: bool = False, work: str = "prepare", mend: str = NAME_ANOTHER) -> Iterator[Path]:
+    """A hidden folder beside ``target`` that takes its place when the block ends without an error. One command at a
+    time makes it.
 
     Args:
         target (pathlib.Path): the folder to make; its parent is created.
+        overwrite (bool): replace what is there. It may have been made after :func:`check_target` has looked.
+        work (str): the command, for whoever comes second.
         mend (str): what the user can do if it cannot be made.
 
     Yields:
         pathlib.Path: the hidden folder, which exists and is empty.
 
     Raises:
-        ConfigError: the folder cannot be written.
+        ConfigError: the folder cannot be written, another command makes it, or has just made it.
     """
-    with disk.writing(target, mend), with_parents(target), replacing(target) as partial:
-        partial.mkdir()
-        yield partial
+    busy = f"wait until it has ended, or {mend}"
+    with disk.writing(target, mend), with_parents(target), claims.claimed(target, work, busy):
+        if not overwrite and target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise ConfigError(f"{target}: another command has just made it; {mend}")
+        with replacing(target) as partial:
+            partial.mkdir()
+            yield partial

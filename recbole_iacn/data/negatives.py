@@ -68,7 +68,7 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
         ConfigError: names file and line: an unknown token, too few or too many items, one of the user's own, a user who
             is evaluated but absent.
     """
-    table = {}
+    table: dict[int, np.ndarray] = {}
     for number, user, items in _rows(path, dataset.config):
         try:
             user, items = _numbered(user, items, dataset, own_items, count)

@@ -52,7 +52,7 @@ def convert(
         "interactions": sum(map(len, users.values())),
         "without_attributes": sum(item not in known for item in items) if known is not None else len(items),
     }
-    with making(target) as partial:
+    with making(target, overwrite) as partial:
         _write(partial / target.name, users, items, known)
         write_manifest(partial, target.name, _manifest(target.name, counts, sequences, attributes))
     return counts
@@ -142,9 +142,7 @@ def _read_attributes(path: Path) -> dict[str, list[str]]:
     for item, some in content.items():
         for one in some:
             if not _is_attribute(one):
-                raise ConfigError(
-                    f"{path}: item {item!r}: attribute {one!r} is not one word or a number, as atomic files require"
-                )
+                raise ConfigError(f"{path}: item {item!r}: attribute {one!r} is not a single word or a number; mend it")
     return {item: [str(one) for one in some] for item, some in content.items()}
 
 

@@ -131,6 +131,18 @@ def restore(path: str | Path) -> None:
             os.replace(before, path)
 
 
+def put_right(path: str | Path) -> None:
+    """Complete or remove what a process that was killed has left of a file or folder, and beside it: before it is
+    looked whether there is something already.
+
+    Args:
+        path: that is to be made; neither it nor its parent need exist.
+    """
+    with contextlib.suppress(OSError):  # no obstacle; whoever writes there says why not
+        restore(path)
+        leftovers.sweep(Path(path).parent)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a file of text, UTF-8.
 

@@ -113,3 +113,41 @@ def test_a_file_in_the_folders_place_is_rejected(given, tmp_path, taken):
 def test_no_such_file(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.txt: No such file"):
         convert(tmp_path / "none.txt", None, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "lines, attributes, message",
+    [
+        ("ann 7\nann 3\n", "{}", "some.txt, line 2: user 'ann' already has a line"),
+        ("ann 7\n\0b 3\n", "{}", "some.txt, line 2: has a NUL byte"),
+        ("ann 7\rbob 3\n", "{}", "some.txt, line 1: has a carriage return within"),
+        ("ann 7\n", '{"7": [null]}', "item '7': attribute None is not a single word or a number"),
+        ("ann 7\n", '{"7": [true]}', "item '7': attribute True is not a single word or a number"),
+        ("ann 7\n", '{"7": [NaN]}', "item '7': attribute nan is not a single word or a number"),
+        ("ann 7\n", '{"7": ["a\\u2028b"]}', r"item '7': attribute 'a\\u2028b' is not a single word"),
+        ("ann 7\n", '{"7": ["\\ud800"]}', r"item '7': attribute '\\ud800' is not a single word"),
+        ("ann 7\n", '{"7": [1], "7": [2]}', "the key '7' stands there twice; join its lists"),
+        ("ann 7\n", "[" * 100_000, "is nested too deeply"),
+    ],
+)
+def test_what_was_misread_is_one_line(given, tmp_path, lines, attributes, message):
+    paths = given(attributes=attributes)
+    paths[0].write_bytes(lines.encode())
+    with pytest.raises(ConfigError, match=message):
+        convert(*paths, tmp_path / "out" / "some")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_line_that_is_not_utf_8_is_named(given, tmp_path):
+    sequences, attributes = given()
+    sequences.write_bytes(b"ann 7\nbob caf\xe9\n")
+    with pytest.raises(ConfigError, match=r"some\.txt, line 2: is not valid UTF-8"):
+        convert(sequences, attributes, tmp_path / "out" / "some")
+
+
+def test_only_blanks_and_tabs_separate_and_a_byte_order_mark_is_no_part_of_a_name(given, tmp_path):
+    sequences, attributes = given(attributes='\ufeff{"7": [1]}')
+    sequences.write_bytes("\ufeffann\t7  a\u00a0b\r\n\u2028 \x0bc\n".encode())
+    convert(sequences, attributes, tmp_path / "some")
+    lines = (tmp_path / "some" / "some.inter").read_bytes().decode().split("\n")[1:-1]
+    assert lines == ["ann\t7\t0", "ann\ta\u00a0b\t1", "\u2028\t\x0bc\t0"]

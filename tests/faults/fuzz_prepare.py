@@ -57,8 +57,8 @@ def sequences(folder, seed):
     if place is None:
         return
     _loads(place, done)
-    users = [line.split() for line in re.split("\r?\n", lines.read_bytes().decode("utf-8-sig")) if line.split()]
-    expected = [(user, item, float(place)) for user, *items in users for place, item in enumerate(items)]
+    users = [re.findall("[^ \t]+", line) for line in re.split("\r?\n", lines.read_bytes().decode("utf-8-sig"))]
+    expected = [(user, item, float(k)) for user, *items in filter(None, users) for k, item in enumerate(items)]
     read = [(row["user_id"], row["item_id"], float(row["timestamp"])) for row in cells_of(place / "made.inter")]
     assert read == expected, f"{done}: other rows"
     known = json.loads(attributes.read_bytes().decode("utf-8-sig"))

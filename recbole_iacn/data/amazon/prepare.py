@@ -90,7 +90,7 @@ def prepare(
     target = Path(target)
     files = [Path(path) for path in (reviews, meta) if path is not None]
     _check(files, target, options, memory, threads, overwrite)
-    with making(target) as partial:
+    with making(target, overwrite) as partial:
         return _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
 
 

@@ -76,7 +76,7 @@ def from_tables(
     for table in given.values():
         if isinstance(table, str | Path):
             disk.check_file(table)
-    with making(target) as folder, TableBase(folder, memory, threads or os.cpu_count() or 1) as base:
+    with making(target, overwrite) as folder, TableBase(folder, memory, threads or os.cpu_count() or 1) as base:
         conversion = Conversion(base, given, chosen)
         conversion.read()
         conversion.filter()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import put_right, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,7 @@ def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] 
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
     if not os.path.isdir(path.absolute().parent):
         raise ConfigError(f"out: there is no folder {path.parent}; create it, or name another file")
+    put_right(path)
     disk.check(path, NAME_ANOTHER)
     if path.exists() and any(os.path.exists(one) and os.path.samefile(one, path) for one in inputs):
         raise ConfigError(f"out: {path} is also read; name another file")
