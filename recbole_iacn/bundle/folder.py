@@ -23,18 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, manifest, same_scores
+from recbole_iacn.bundle import catalogue_tables, contents, manifest, same_scores
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims, disk, json_file
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import check_named, put_right, replacing, with_parents
-from recbole_iacn.system.nested import check_size
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -95,8 +94,8 @@ class Bundle:
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
         content = manifest.check(folder, _FILES)
-        settings = _settings(folder)
-        return cls(folder, content, settings, catalogue_tables.read(folder), _weights(folder))
+        settings = contents.settings(folder / SETTINGS)
+        return cls(folder, content, settings, catalogue_tables.read(folder), contents.weights(folder / WEIGHTS))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -138,26 +137,6 @@ class Bundle:
         model = build_model(self.config(device), self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
-
-
-def _settings(folder):
-    try:
-        settings = json_file.read(folder / SETTINGS)
-        check_size(settings)
-    except ValueError as error:
-        raise ConfigError(f"{folder}: {SETTINGS} is damaged ({error}); copy the folder again") from None
-    named = isinstance(settings, dict) and all(isinstance(settings.get(key), str) for key in ("model", "dataset"))
-    if not named:
-        raise ConfigError(f"{folder}: {SETTINGS} names no model and dataset; copy the folder again")
-    return settings
-
-
-def _weights(folder):
-    try:
-        return load_file(folder / WEIGHTS)
-    except Exception as error:  # safetensors has errors of its own
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{folder}: {WEIGHTS} is damaged ({first:.120}); copy the folder again") from None
 
 
 def _place(device):

@@ -69,7 +69,7 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
             is evaluated but absent.
     """
     table: dict[int, np.ndarray] = {}
-    for number, user, items in _rows(path, dataset.config):
+    for number, user, items in _rows(path, dataset.uid_field, dataset.iid_field + dataset.config["LIST_SUFFIX"]):
         try:
             user, items = _numbered(user, items, dataset, own_items, count)
         except ValueError as error:
@@ -93,7 +93,7 @@ def check_format(path: str, config: Mapping[str, Any]) -> None:
         ConfigError: names file and line.
     """
     first = None
-    for number, user, items in _rows(path, config):
+    for number, user, items in _rows(path, config["USER_ID_FIELD"], config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]):
         first = first or (user, len(items))
         if len(items) != first[1]:
             raise ConfigError(
@@ -104,10 +104,10 @@ def check_format(path: str, config: Mapping[str, Any]) -> None:
         raise ConfigError(f"{path}: has a header and no rows")
 
 
-def _rows(path, config):
+def _rows(path, user_field, items_field):
     """(line, user, items), as the file has them."""
     lines = _lines(path)
-    head = f"{config['USER_ID_FIELD']}:token\t{config['ITEM_ID_FIELD']}{config['LIST_SUFFIX']}:token_seq"
+    head = f"{user_field}:token\t{items_field}:token_seq"
     if not lines or lines[0] != head:
         raise ConfigError(f"{path}, line 1: must be {head!r}")
     seen = set()

@@ -51,9 +51,10 @@ def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_
     with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is one of the own items of 'u0'"):
         build(test_negatives_file=str(tmp_path / "own"))
     head = "user_id:token\titem_id_list:token_seq\n"
-    (tmp_path / "empty").write_text(head)
-    with pytest.raises(ConfigError, match="no line for 60 evaluated user"):
-        build(test_negatives_file=str(tmp_path / "empty"))
+    other = next(item for item in map("i{}".format, range(40)) if item not in own["u0"])
+    (tmp_path / "one").write_text(f"{head}u0\t{other}\n")
+    with pytest.raises(ConfigError, match="no line for 59 evaluated user"):
+        build(test_negatives_file=str(tmp_path / "one"))
     (tmp_path / "head").write_text("user\titems\n")
     with pytest.raises(ConfigError, match="line 1: must be 'user_id:token"):
         build(test_negatives_file=str(tmp_path / "head"))
