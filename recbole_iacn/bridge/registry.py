@@ -145,7 +145,7 @@ def check_parts(model_class: type) -> None:
                 found = _by_dotted_name(own) if isinstance(own, str) else own
             except (ImportError, AttributeError, ValueError) as error:
                 raise ConfigError(
-                    f"{where}: cannot be imported ({error}); set it to a class, or to 'module.Class'"
+                    f"{where}: {own!r} cannot be imported ({error}); set it to a class, or to 'module.Class'"
                 ) from None
             if not isinstance(found, type) or not issubclass(found, kind):
                 raise ConfigError(

@@ -1,6 +1,7 @@
 """A bundle is the trained model, whole, and says so where it is not."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -255,3 +256,30 @@ def test_the_padding_token_in_data_is_rejected(training, tmp_path):
     made.dataset.field2id_token["item_id"][5] = "[PAD]"
     with pytest.raises(ConfigError, match=r"item_id: the token \[PAD\] is RecBole's padding"):
         bundles.write(tmp_path / "bundle", made.config, made.dataset, made.model)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "settings.json", "weights.safetensors"])
+def test_what_is_not_a_file_is_named_and_not_waited_for(saved, name):
+    (saved / name).unlink()
+    os.mkfifo(saved / name)
+    with pytest.raises(ConfigError, match="a pipe, not a file"):
+        Bundle.read(saved)
+
+
+def test_a_manifest_that_has_changed_by_a_letter_is_damaged(saved):
+    text = (saved / "manifest.json").read_text()
+
+    model = Bundle.read(saved).manifest["model"]
+    for changed in (text.replace(f'"{model}"', f'"{model[:-1]}X"'), text.replace('"format": 1', '"format": 9')):
+        (saved / "manifest.json").write_text(changed)
+        with pytest.raises(ConfigError, match=r"manifest\.json is damaged"):
+            Bundle.read(saved)
+    (saved / "manifest.json").write_text(text)
+    Bundle.read(saved)
+
+
+def test_a_manifest_of_an_earlier_version_is_opened(saved):
+    content = json.loads((saved / "manifest.json").read_text())
+    del content["manifest_sha256"]
+    (saved / "manifest.json").write_text(json.dumps(content))
+    Bundle.read(saved)
