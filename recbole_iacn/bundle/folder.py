@@ -32,8 +32,9 @@ from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims, disk
+from recbole_iacn.system import claims, disk, json_file
 from recbole_iacn.system.atomic_writes import check_named, put_right, replacing, with_parents
+from recbole_iacn.system.nested import check_size
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -49,7 +50,16 @@ _OF_MACHINE = frozenset(
     (
         *("data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "local_rank", "world_size", "offset", "nproc"),
         *("ip", "port", "single_spec", "dataset_save_path", "dataloaders_save_path", "valid_negatives_file"),
-        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from", "warm_up"),
+        *(
+            "test_negatives_file",
+            "config_files",
+            "wandb_project",
+            "log_wandb",
+            "worker",
+            "made_from",
+            "warm_up",
+            "trust",
+        ),
     )
 )
 
@@ -86,8 +96,8 @@ class Bundle:
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
         content = manifest.check(folder, _FILES)
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        return cls(folder, content, settings, catalogue_tables.read(folder), load_file(folder / WEIGHTS))
+        settings = _settings(folder)
+        return cls(folder, content, settings, catalogue_tables.read(folder), _weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -99,7 +109,7 @@ class Bundle:
             ConfigError: there is no such device here.
         """
         place = _place(device)
-        config = config_of({**dict.fromkeys(_OF_MACHINE), **self.settings, "device": "cpu"})
+        config = config_of({**self.settings, **dict.fromkeys(_OF_MACHINE), "device": "cpu"})
         config["device"] = place
         config["use_gpu"] = config["device"].type != "cpu"
         return config
@@ -113,9 +123,39 @@ class Bundle:
         Raises:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
-        model = build_model(self.config(device), self.catalogue)
+        config = self.config(device)
+        try:
+            model = build_model(config, self.catalogue)
+        except ConfigError:
+            raise
+        except Exception as error:  # whatever a constructor meets in settings and columns that are not its own
+            first = (f"{type(error).__name__}: {error}").splitlines()[0]
+            raise ConfigError(
+                f"{self.path}: {self.settings['model']} cannot be built from its {SETTINGS} and columns "
+                f"({first:.120}); copy the folder again, or save the model anew"
+            ) from error
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
+
+
+def _settings(folder):
+    try:
+        settings = json_file.read(folder / SETTINGS)
+        check_size(settings)
+    except ValueError as error:
+        raise ConfigError(f"{folder}: {SETTINGS} is damaged ({error}); copy the folder again") from None
+    named = isinstance(settings, dict) and all(isinstance(settings.get(key), str) for key in ("model", "dataset"))
+    if not named:
+        raise ConfigError(f"{folder}: {SETTINGS} names no model and dataset; copy the folder again")
+    return settings
+
+
+def _weights(folder):
+    try:
+        return load_file(folder / WEIGHTS)
+    except Exception as error:  # safetensors has errors of its own
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{folder}: {WEIGHTS} is damaged ({first:.120}); copy the folder again") from None
 
 
 def _place(device):
@@ -279,8 +319,9 @@ def _compare(folder: Path, dataset: Any, model: Any) -> None:
         before = model.eval().predict(rows.to(device)).cpu()
         model.train(was_training)
         try:
-            restored: Any = bundle.model()
-            after = restored.predict(rows.to("cpu"))
+            restored: Any = build_model(bundle.config(), bundle.catalogue)
+            load_state(restored, bundle.weights, f"{folder}: {WEIGHTS}")
+            after = restored.eval().predict(rows.to("cpu"))
         except ConfigError:
             raise
         except Exception as error:  # whatever a model meets where it looks for interactions

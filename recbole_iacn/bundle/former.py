@@ -9,6 +9,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.vocabulary_rows import vocabulary_rows
+from recbole_iacn.system.trust import trusting
 from recbole_iacn.training.warm_start import Source
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def read(path: str | os.PathLike | None, config: Config, new_rows: str | None) -
     path = os.fspath(path)
     if not os.path.exists(path):
         raise ConfigError(f"{path}: there is no such file or folder; name a bundle or a checkpoint (.pth)")
-    source = _of_bundle(path) if os.path.isdir(path) else Source.of_checkpoint(path)
+    with trusting(config["trust"]):
+        source = _of_bundle(path) if os.path.isdir(path) else Source.of_checkpoint(path)
     source.check(config["model"], new_rows)
     return source
 

@@ -18,6 +18,12 @@ from recbole_iacn.system import disk
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
 
+_OWN_MEANS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
+
 INTERRUPTED = "Query interrupted"  # DuckDB's name for Ctrl-C
 
 
@@ -46,7 +52,8 @@ class Database:
             raise ConfigError(f"{self.command} needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
         folder = self._folder = Path(folder).absolute()  # to DuckDB ~ is the user's home
         self._failures = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.TransactionException)
-        self._base = duckdb.connect(str(folder / "staging.duckdb"))
+        # No extension is fetched or loaded because a file or a query seems to need it.
+        self._base = duckdb.connect(str(folder / "staging.duckdb"), config=_OWN_MEANS)
         self._do(f"set memory_limit = '{max(memory - self.beside, 200)}MiB'")
         self._do(f"set threads = {threads}")
         self._do(f"set temp_directory = {text(folder / 'spill')}")
