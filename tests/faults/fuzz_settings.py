@@ -101,7 +101,7 @@ def in_yaml(folder, seed):
     some = source.choice(YAML)
     if source.random() < 0.4:
         key, value = settings_fuzz.draw(1, seed)[0][1:]
-        with contextlib.suppress(yaml.YAMLError):
+        with contextlib.suppress(yaml.YAMLError, TypeError, ValueError):  # some values have no form in YAML
             some = yaml.dump({key: value, "seed": source.choice(VALUES)}, allow_unicode=source.random() < 0.5)
     lines = source.choice(("", "seed: 3\n")) + some + source.choice(("", "\n", "\nstopping_step: 2\n"))
     path.write_bytes(lines.encode(source.choice(("utf-8", "utf-8", "utf-8", "utf-16", "latin-1")), "replace"))
