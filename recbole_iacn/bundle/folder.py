@@ -27,7 +27,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, contents, manifest, same_scores
+from recbole_iacn.bundle import catalogue_tables, content, manifest, same_scores
+from recbole_iacn.bundle.content import SETTINGS, WEIGHTS, fitting_together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
 _FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
 
 # Settings that name places or devices of the machine that trained.
@@ -93,9 +93,8 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        content = manifest.check(folder, _FILES)
-        settings = contents.settings(folder / SETTINGS)
-        return cls(folder, content, settings, catalogue_tables.read(folder), contents.weights(folder / WEIGHTS))
+        about = manifest.check(folder, _FILES)
+        return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -121,16 +120,8 @@ class Bundle:
         Raises:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
-        try:
+        with fitting_together(self.path):
             return self.untried(device)
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever a constructor meets in settings and columns that are not its own
-            first = (f"{type(error).__name__}: {error}").splitlines()[0]
-            raise ConfigError(
-                f"{self.path}: {self.settings['model']} cannot be built from its {SETTINGS} and columns "
-                f"({first:.120}); copy the folder again, or save the model anew"
-            ) from error
 
     def untried(self, device: str | torch.device = "cpu") -> nn.Module:
         """As :meth:`model`, with whatever error a constructor raises."""
