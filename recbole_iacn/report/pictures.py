@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -25,6 +26,7 @@ from recbole_iacn.system.plain_names import check_name
 _DRAWING = [sys.executable, "-m", "recbole_iacn.report.pictures"]
 _SECONDS = 60  # for a figure; one takes about two
 _TRIES = 2
+_DYING = 1.0  # seconds
 
 
 def write_pictures(figures: Figures, folder: Path) -> list[Path]:
@@ -90,12 +92,24 @@ def _child(folder):
     try:
         yield child
     finally:
-        with contextlib.suppress(ProcessLookupError):  # where all of them have ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # where all of them have ended
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        _wait_for_group(child.pid)
         for stream in filter(None, (child.stdin, child.stdout, child.stderr)):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+
+
+def _wait_for_group(group):
+    """Until the browser, which was killed, writes no more: its folder is removed next."""
+    until = time.monotonic() + _DYING
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):  # macOS: of those that have died
+            return
+        time.sleep(0.01)
 
 
 def _same_each_time(svg):
