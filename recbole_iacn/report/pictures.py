@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -101,6 +102,13 @@ def _child(folder):
                 stream.close()
 
 
+class _InGroup(subprocess.Popen):
+    """A child in this process's group: Kaleido gives the browser a session of its own, where nobody could end it."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **{**more, "start_new_session": False})
+
+
 def _wait_for_group(group):
     """Until the browser, which was killed, writes no more: its folder is removed next."""
     until = time.monotonic() + _DYING
@@ -125,6 +133,7 @@ def main() -> None:
     """
     if len(sys.argv) > 1:
         interrupts.end_after(int(sys.argv[1]))
+        subprocess.Popen = _InGroup  # type: ignore[misc]
     given = json.load(sys.stdin)
     try:
         svg = go.Figure(given["figure"]).to_image(format="svg", width=900, height=given["height"])

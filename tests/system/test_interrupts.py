@@ -103,10 +103,15 @@ def test_the_line_says_whether_a_file_has_been_written(tmp_path, capsys, before,
 
 def test_what_was_reached_is_asked_for_when_it_is_said_and_the_innermost_counts(capsys):
     reached = ["nothing"]
-    with pytest.raises(SystemExit), interrupts.ending_with_a_line(), interrupts.saying("outer"):
-        with interrupts.saying(lambda: reached[0]), interrupts.saying(""):
-            reached[0] = "1 of 3"
-            raise interrupts.Terminated
+    with (
+        pytest.raises(SystemExit),
+        interrupts.ending_with_a_line(),
+        interrupts.saying("outer"),
+        interrupts.saying(lambda: reached[0]),
+        interrupts.saying(""),
+    ):
+        reached[0] = "1 of 3"
+        raise interrupts.Terminated
     assert capsys.readouterr().err == "interrupted; 1 of 3\n"
 
 
