@@ -23,25 +23,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.bundle import catalogue_tables, content, manifest
+from recbole_iacn.bundle.content import SETTINGS, WEIGHTS, fitting_together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims, disk, json_file
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import check_named, put_right, replacing, with_parents
-from recbole_iacn.system.nested import check_size
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
 _FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
 _TRIED = 64  # rows whose scores a new bundle must repeat
 
@@ -95,9 +94,8 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        content = manifest.check(folder, _FILES)
-        settings = _settings(folder)
-        return cls(folder, content, settings, catalogue_tables.read(folder), _weights(folder))
+        about = manifest.check(folder, _FILES)
+        return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -124,38 +122,10 @@ class Bundle:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
         config = self.config(device)
-        try:
+        with fitting_together(self.path):
             model = build_model(config, self.catalogue)
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever a constructor meets in settings and columns that are not its own
-            first = (f"{type(error).__name__}: {error}").splitlines()[0]
-            raise ConfigError(
-                f"{self.path}: {self.settings['model']} cannot be built from its {SETTINGS} and columns "
-                f"({first:.120}); copy the folder again, or save the model anew"
-            ) from error
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
-
-
-def _settings(folder):
-    try:
-        settings = json_file.read(folder / SETTINGS)
-        check_size(settings)
-    except ValueError as error:
-        raise ConfigError(f"{folder}: {SETTINGS} is damaged ({error}); copy the folder again") from None
-    named = isinstance(settings, dict) and all(isinstance(settings.get(key), str) for key in ("model", "dataset"))
-    if not named:
-        raise ConfigError(f"{folder}: {SETTINGS} names no model and dataset; copy the folder again")
-    return settings
-
-
-def _weights(folder):
-    try:
-        return load_file(folder / WEIGHTS)
-    except Exception as error:  # safetensors has errors of its own
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{folder}: {WEIGHTS} is damaged ({first:.120}); copy the folder again") from None
 
 
 def _place(device):

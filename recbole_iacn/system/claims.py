@@ -112,12 +112,14 @@ def _locked(place, path, mend):
     folder = _folder(place)
     until = time.monotonic() + _PATIENCE
     while True:
-        folder.mkdir(exist_ok=True)
         lock = FileLock(folder / _LOCK, thread_local=False)
         try:
+            folder.mkdir(exist_ok=True)
             lock.acquire(timeout=max(until - time.monotonic(), 0.02), poll_interval=0.01)
-        except FileNotFoundError:  # swept between the two lines
-            continue
+        except (FileNotFoundError, FileExistsError):  # removed by its former holder or a sweep, and made again
+            if folder.parent.is_dir() and (folder.is_dir() or not folder.exists()) and time.monotonic() < until:
+                continue
+            raise
         except Timeout:
             raise ConfigError(f"{path}: {_who(folder)} is at work there; {mend}") from None
         if (folder / _LOCK).is_file():

@@ -300,7 +300,7 @@ def claims_killed(folder, seed):
 
 def _commands(folder, arguments):
     """(code, error output) of two commands that begin together."""
-    command = [sys.executable, "-m", "recbole_iacn.cli", *arguments]
+    command = [sys.executable, "-c", "from recbole_iacn.cli import main; main()", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     processes = [subprocess.Popen(command, cwd=folder, text=True, **pipes) for _ in range(2)]
     return [(process.returncode, errors) for process, (_, errors) in [(one, one.communicate()) for one in processes]]
