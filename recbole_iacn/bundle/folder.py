@@ -85,7 +85,7 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        content = manifest.check(folder, _FILES)
+        content = verify(folder)
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         return cls(folder, content, settings, catalogue_tables.read(folder), load_file(folder / WEIGHTS))
 
@@ -116,6 +116,18 @@ class Bundle:
         model = build_model(self.config(device), self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
+
+
+def verify(path: str | os.PathLike) -> dict[str, Any]:
+    """The manifest of a bundle, all of whose files are as they were written.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ConfigError: it is not a bundle, is of a later version, or is damaged.
+    """
+    return manifest.check(Path(path), _FILES)
 
 
 def _place(device):

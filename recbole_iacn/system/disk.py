@@ -4,10 +4,15 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
+
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+# What libraries say whose errors are not an OSError: PyTorch, SQLite, safetensors.
+_WORDS = ("PytorchStreamWriter failed writing", "database or disk is full", "No space left on device")
 
 
 @contextlib.contextmanager
@@ -41,6 +46,26 @@ def reason(error: OSError, place: str | os.PathLike[str]) -> str:
         free = free_space(place)
         words += "" if free is None else f", {free / 1e6:,.0f} MB are free"
     return words
+
+
+def refusal(error: BaseException) -> str | None:
+    """What a disk refused, if that is why something failed: the next attempt would fail, too.
+
+    Args:
+        error: what was raised; what caused it is looked at, too.
+
+    Returns:
+        Such as ``/tmp/x: No space left on device, 0 MB are free``; None if it was something else.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _REFUSALS:
+            place = cause.filename or tempfile.gettempdir()
+            return f"{place}: {reason(cause, place)}"
+        if any(words in str(cause) for words in _WORDS):
+            return next(iter(str(cause).splitlines()))
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def free_space(place: str | os.PathLike[str]) -> int | None:

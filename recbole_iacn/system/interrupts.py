@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
@@ -42,18 +42,53 @@ def ending_with_a_line() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def saying(reached: str) -> Iterator[None]:
+def saying(reached: str | Callable[[], str]) -> Iterator[None]:
     """Add to the line of an interruption what was reached, and how to go on.
 
     Args:
-        reached: such as ``results/x has 12 of 30 runs, the same command goes on``. The innermost block's text is kept.
+        reached: such as ``results/x has 12 of 30 runs; the same command goes on``, or a function that counts when it is
+            asked. The innermost block's text is kept.
     """
     try:
         yield
     except KeyboardInterrupt as interrupt:
         if not getattr(interrupt, "reached", ""):
-            interrupt.reached = reached  # type: ignore[attr-defined]
+            with undisturbed():
+                interrupt.reached = reached() if callable(reached) else reached  # type: ignore[attr-defined]
         raise
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """While active, a second Ctrl-C does not interrupt what the first has begun, such as the end of children.
+
+    For what takes a second at most; in a thread that is not the main one it changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        if before is not None:  # whatever set it, it was not Python, which cannot set it again
+            signal.signal(signal.SIGINT, before)
+
+
+def start(process: BaseProcess) -> None:
+    """Start a child that does not hear Ctrl-C from its first moment, before it reaches :func:`begin_child`.
+
+    Args:
+        process: of :mod:`multiprocessing`, not yet started.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        process.start()
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits what is blocked
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin_child() -> None:
@@ -76,15 +111,16 @@ def stop(processes: Iterable[BaseProcess], seconds: float = 1.0) -> None:
         processes: of :mod:`multiprocessing`.
         seconds: that all of them together have, between the two.
     """
-    processes = [process for process in processes if process.is_alive()]
-    for process in processes:
-        process.terminate()
-    until = time.monotonic() + seconds
-    for process in processes:
-        process.join(max(until - time.monotonic(), 0))
-        if process.is_alive():
-            process.kill()
-            process.join()
+    with undisturbed():
+        processes = [process for process in processes if process.is_alive()]
+        for process in processes:
+            process.terminate()
+        until = time.monotonic() + seconds
+        for process in processes:
+            process.join(max(until - time.monotonic(), 0))
+            if process.is_alive():
+                process.kill()
+                process.join()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

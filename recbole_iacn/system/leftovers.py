@@ -8,10 +8,12 @@ container or restart it was made.
 import contextlib
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 _LOCK = ".lock"  # in every folder of work in progress
+_TEMPORARY = "recbole-iacn"
 
 
 @contextlib.contextmanager
@@ -35,16 +37,39 @@ def held(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(folder: str | Path) -> int:
+def sweep(folder: str | Path, name: str = "*") -> int:
     """Remove what dead processes have left in a folder; what a living one is making stays.
 
     Args:
         folder: that holds finished and unfinished work; it may be missing.
+        name: of the file or folder that was being made. Defaults to any.
 
     Returns:
         How many unfinished files and folders were removed.
     """
-    return sum(map(_removed, Path(folder).glob(".*.partial-*")))
+    return sum(map(_removed, Path(folder).glob(f".{name}.partial-*")))
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder where the system keeps temporary files, which only this user can read. It is removed in the end, and
+    after a kill by the next that is made there.
+
+    Yields:
+        The folder. It is empty but for its lock.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    sweep_temporary()
+    with held(Path(tempfile.gettempdir(), _TEMPORARY)) as folder:
+        folder.chmod(0o700)
+        yield folder
+
+
+def sweep_temporary() -> int:
+    """Remove the temporary folders of dead processes; returns how many."""
+    return sweep(tempfile.gettempdir(), _TEMPORARY)
 
 
 def _claimed(path):
