@@ -3,6 +3,7 @@
 # make test-fast  run the tests without training, subprocesses or browser, in little more than a minute
 # make test-onnx  export every backbone in every mode, and compare it with PyTorch
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
+# make faults     kills, full disks, strangers' files and malformed input, hundreds of times; FAULTS=--write publishes
 # make lint       run the linter and the type checker
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
 # Each target first creates the virtual environment if it is missing or out of date.
@@ -16,7 +17,7 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo test test-fast test-onnx test-ray lint results install
+.PHONY: demo test test-fast test-onnx test-ray faults lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -32,6 +33,9 @@ test-onnx: install
 
 test-ray: $(RAY_VENV)/installed
 	$(RAY_VENV)/bin/python -m pytest -m ray
+
+faults: install
+	cd tests && PYTHONPATH=.. ../$(BIN)/python -m faults --jobs $(JOBS) $(FAULTS)
 
 lint: install
 	$(BIN)/ruff check .

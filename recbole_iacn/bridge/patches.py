@@ -172,6 +172,18 @@ PATCHES = (
         issues=(2071,),
     ),
     Patch(
+        "recbole.evaluator.collector",
+        "score_tables.patch_collector",
+        "metrics are taken from the scores alone, and what batches leave is appended",
+        "the clicked items are marked in tables of the scores' size, and each batch copies all earlier ones",
+    ),
+    Patch(
+        "recbole.data.dataloader.general_dataloader",
+        "score_tables.patch_batches",
+        "a batch that is ranked among all items has at most as many rows as 16 million scores (a GPU: 67)",
+        "with a million items, each table of the scores of eval_batch_size: 4096 rows takes 16 GB",
+    ),
+    Patch(
         "recbole.utils.case_study",
         "scoring.patch_case_study",
         "full_sort_scores and full_sort_topk answer for the users that were asked, after the newest click of each",
@@ -249,7 +261,7 @@ PATCHES = (
     ),
     Patch(
         _TRAINER,
-        "datasets.patch_full_sort",
+        "score_tables.patch_full_sort",
         "a full sort ranks among what a protocol's loader supplies; of equal scores the clicked item takes the middle",
         "RecBole scores sampled candidates row by row, and leaves the order of equal scores to torch.topk",
         PROTOCOL,

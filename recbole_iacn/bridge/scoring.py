@@ -3,6 +3,7 @@
 import numpy as np
 
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.errors import ConfigError
 
 _RECOMMENDER = (
@@ -43,10 +44,9 @@ def patch_case_study(module):
     @wrap(module, "full_sort_scores")
     def full_sort_scores(original, uid_series, model, test_data, device=None):
         users = _internal_ids(uid_series, test_data.dataset)
+        _check_answerable(users, model, test_data)
         if test_data.is_sequential:
-            _check_rows(users, test_data.dataset)
             return _scores_of_what_comes_next(users, model, test_data, device)
-        _check_can_rank(model, test_data)
         _know_all_histories(users, test_data)
         return original(users, model, test_data, device)
 
@@ -55,7 +55,13 @@ def patch_case_study(module):
         most = test_data.dataset.item_num - 1
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 0 < k <= most:
             raise ConfigError(f"full_sort_topk: k must be from 1 to {most}, the number of items, got {k!r}")
-        return original(uid_series, model, test_data, k, device)
+        import torch
+
+        users = _internal_ids(uid_series, test_data.dataset)
+        _check_answerable(users, model, test_data)  # all users, before any is scored
+        at_once = rows_at_once(most, device or "cpu", tables=2)
+        parts = [original(users[n : n + at_once], model, test_data, k, device) for n in range(0, len(users), at_once)]
+        return torch.return_types.topk(tuple(map(torch.cat, zip(*parts))))
 
 
 def _internal_ids(uid_series, data):
@@ -69,6 +75,13 @@ def _internal_ids(uid_series, data):
             f"dataset.token2id({data.uid_field!r}, …) has them of tokens"
         )
     return users.astype(np.int64)
+
+
+def _check_answerable(users, model, loader):
+    if loader.is_sequential:
+        _check_rows(users, loader.dataset)
+    else:
+        _check_can_rank(model, loader)
 
 
 def _check_rows(users, data):
@@ -119,13 +132,17 @@ def _scores_of_what_comes_next(users, model, loader, device):
 
     data, device = loader.dataset, device or torch.device("cpu")
     model.eval()
+    scores = torch.empty(len(users), data.item_num, device=device)
+    at_once = rows_at_once(data.item_num, device, tables=2)
     with torch.no_grad():
-        rows = newest_rows(data, users).to(device)
-        try:
-            scores = model.full_sort_predict(rows).view(len(users), -1)
-        except NotImplementedError:
-            items = torch.arange(data.item_num, device=device).expand(len(users), -1)
-            columns = data.get_item_feature().to(device)
-            scores = score_pairs(model.predict, rows, items, columns, loader.config["eval_batch_size"])
+        for begin in range(0, len(users), at_once):
+            rows = newest_rows(data, users[begin : begin + at_once]).to(device)
+            try:
+                found = model.full_sort_predict(rows).view(len(rows), -1)
+            except NotImplementedError:
+                items = torch.arange(data.item_num, device=device).expand(len(rows), -1)
+                columns = data.get_item_feature().to(device)
+                found = score_pairs(model.predict, rows, items, columns, loader.config["eval_batch_size"])
+            scores[begin : begin + at_once] = found
     scores[:, 0] = -np.inf
     return scores

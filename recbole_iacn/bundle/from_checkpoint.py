@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from recbole_iacn.bundle import folder
 from recbole_iacn.checks.files import check_files
@@ -16,7 +13,7 @@ from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.general import General
 from recbole_iacn.training import checkpoint as checkpoints
-from recbole_iacn.training import vocabulary
+from recbole_iacn.training import checkpoint_file, vocabulary
 
 if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
@@ -36,7 +33,7 @@ def bundle_checkpoint(
         out: the bundle's folder.
         data_path: folder that contains the dataset's folder; by default the one of the training.
         overwrite: replace a bundle that is there already.
-        trust: open a checkpoint that RecBole has pickled, which can run any code.
+        trust: unpickle what cannot be read otherwise, which can run any code. A checkpoint of RecBole's can.
 
     Returns:
         The bundle's folder.
@@ -68,40 +65,8 @@ def _opened(path, trust):
         raise ConfigError(f"{path}: {what}; give a checkpoint, as training writes it to saved/")
     from recbole_iacn.bridge import registry  # noqa: F401  RecBole is patched before it is imported
 
-    try:
-        state = torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        state = _unpickled(path, trust)
-    except Exception as error:  # PyTorch raises whatever the bytes lead to
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{path}: is not a checkpoint, or is damaged ({first})") from None
-    if not isinstance(state, dict) or not {"config", "state_dict"} <= set(state):
-        raise ConfigError(f"{path}: is not a checkpoint of a training: it has no settings or no weights")
-    if "recbole_iacn" in state:
-        try:
-            return checkpoints.restore(state)
-        except ValueError as error:
-            raise ConfigError(f"{path}: {error}") from None
-    return state
-
-
-def _unpickled(path, trust):
-    """RecBole's own trainer pickles its settings, and DIN's the whole dataset."""
-    if not trust:
-        raise ConfigError(
-            f"{path}: is a pickle, as RecBole's own trainer writes it, which can run any code when it is opened; "
-            "if you trust its origin, add --trust"
-        )
-    try:
-        state = torch.load(path, "cpu", weights_only=False)
-    except Exception as error:  # an unpickled file raises whatever it likes
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ConfigError(f"{path}: is not a checkpoint, or is damaged ({first})") from None
-    config: Any = state.get("config") if isinstance(state, dict) else None
-    if hasattr(config, "compatibility_settings"):
-        config.compatibility_settings()
-        config["single_spec"], config["local_rank"], config["device"] = True, 0, torch.device("cpu")
-    return state
+    with checkpoint_file.trusting(trust):
+        return checkpoints.restore(checkpoint_file.load(path, mapped=False))
 
 
 def _data_of(config, path):

@@ -18,6 +18,7 @@ from torch import Tensor
 from recbole_iacn.data.loader import clicked_items, clicks, own_items, stream
 from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import NEGATIVES, is_sampled
+from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
 
 _BLOCK = 32  # rows of all items' scores that a core's cache holds
+_TABLES = 8  # of (rows, items) that finding the places of tied items takes, in scores of four bytes
 
 
 def places(own: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:
@@ -72,10 +74,14 @@ class Candidates:
             from 0. The last score is -inf: RecBole's GAUC takes the number of ranked items from its place.
         """
         items, row, clicked = (values.to(scores.device) for values in (self.items, row, clicked))
-        place = places(scores[row, clicked], scores.gather(1, items))
-        falling = -torch.arange(items.shape[1] + 2, dtype=torch.float, device=scores.device)
+        return self.ranked_alone(scores[row, clicked], scores.gather(1, items))
+
+    @staticmethod
+    def ranked_alone(own: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`ranked`, from the clicked items' scores (B,) and the candidates' (B, N), if no others are known."""
+        falling = -torch.arange(others.shape[1] + 2, dtype=torch.float, device=own.device)
         falling[-1] = -torch.inf
-        return falling.expand(len(items), -1), row, place
+        return falling.expand(len(own), -1), torch.arange(len(own), device=own.device), places(own, others)
 
 
 class AllItems:
@@ -89,30 +95,46 @@ class AllItems:
     def __init__(self, left_out: tuple[Tensor, Tensor] | None = None, never: Tensor | None = None) -> None:
         self.left_out, self.never = left_out, never
 
-    def ranked(self, scores: Tensor, row: Tensor, clicked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def ranked(
+        self, scores: Tensor, row: Tensor, clicked: Tensor, most: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """As :meth:`Candidates.ranked`, but an item keeps its column, so that RecBole's lists hold items.
 
         Rows in which the clicked item alone has its score keep their scores. RecBole takes the other rows' items in an
         order of its own, so there each item gets its place, negative, for a score.
+
+        Args:
+            scores (torch.Tensor): shape (B, items); changed in place, but for half precision, which has no integers of
+                this size.
+            row, clicked (torch.LongTensor): row number and item of each clicked one; a row has one, shape (B,).
+            most (int, optional): how many of the first places are read. What follows them gets two values only: one
+                above the clicked item's, one below. By default each item gets its place.
         """
         row, clicked = row.to(scores.device), clicked.to(scores.device)
         if self.never is not None:
             scores[:, self.never.to(scores.device)] = -torch.inf
-        unclear = _has_ties(scores, scores[row, clicked])
-        if unclear.any():
-            scores = scores.to(torch.promote_types(scores.dtype, torch.float))  # places are integers
-            scores[unclear] = _by_place(scores[unclear], clicked[unclear], self._hidden(scores)[unclear])
+        at_once = rows_at_once(scores.shape[1], scores.device, tables=_TABLES)
+        for begin in range(0, len(scores), at_once):
+            part, items = scores[begin : begin + at_once], clicked[begin : begin + at_once]
+            unclear = _has_ties(part, part.gather(1, items.unsqueeze(1)).squeeze(1))
+            if unclear.any():
+                if scores.dtype in (torch.half, torch.bfloat16):  # places are integers
+                    scores = scores.float()
+                    part = scores[begin : begin + at_once]
+                hidden = self._hidden(part, begin)[unclear]
+                part[unclear] = _by_place(part[unclear], items[unclear], hidden, most)
         return scores, row, clicked
 
-    def _hidden(self, scores):
-        """True for what is not ranked, padding included, shape (B, items)."""
+    def _hidden(self, scores, begin):
+        """True for what is not ranked, padding included, shape (B, items), in rows from ``begin``."""
         hidden = torch.zeros_like(scores, dtype=torch.bool)
         hidden[:, 0] = True
         if self.never is not None:
             hidden[:, self.never.to(scores.device)] = True
         if self.left_out is not None:
             row, item = self.left_out
-            hidden[row.to(scores.device), item.to(scores.device)] = True
+            here = (row >= begin) & (row < begin + len(scores))
+            hidden[(row[here] - begin).to(scores.device), item[here].to(scores.device)] = True
         return hidden
 
 
@@ -130,20 +152,44 @@ def _has_ties(scores, own):
     return unclear
 
 
-def _by_place(scores, clicked, hidden):
+def _by_place(scores, clicked, hidden, most=None):
     """Scores that fall from place to place by :func:`places`; -inf for what is hidden. Shapes (B, items), (B,)."""
     rows = torch.arange(len(scores), device=scores.device)
     others = ~hidden
     others[rows, clicked] = False
-    place = places(scores[rows, clicked], scores, others)
-    # The others in order, NaN first as in RecBole, then what is no other; a place is left for the clicked item.
-    order = scores.argsort(dim=1, descending=True, stable=True)
-    order = order.gather(1, others.gather(1, order).argsort(dim=1, descending=True, stable=True))
-    taken = torch.arange(scores.shape[1], device=scores.device)
-    taken = taken + (taken >= place.unsqueeze(1))
-    falling = torch.empty_like(scores).scatter_(1, order, -taken.to(scores.dtype))
-    falling[rows, clicked] = -place.to(scores.dtype)
+    own = scores[rows, clicked].unsqueeze(1)
+    place = places(own.squeeze(1), scores, others).unsqueeze(1)
+    first = None if most is None or not bool(own.isfinite().all()) else _first_others(scores, others, most)
+    if first is None:
+        # The others in order, NaN first as in RecBole, then what is no other; a place is left for the clicked item.
+        first = scores.argsort(dim=1, descending=True, stable=True)
+        first = first.gather(1, others.gather(1, first).argsort(dim=1, descending=True, stable=True))
+        falling = torch.empty_like(scores)
+    else:
+        # Of the equal ones the first are above the clicked item, as many as the rule says.
+        above, equal = others & (scores > own), others & (scores == own)
+        above |= equal & (equal.cumsum(dim=1) <= place - above.sum(dim=1, keepdim=True))
+        falling = torch.where(above, -float(most), -float(scores.shape[1])).to(scores.dtype)
+    taken = torch.arange(first.shape[1], device=scores.device)
+    taken = taken + (taken >= place)
+    falling.scatter_(1, first, -taken.to(scores.dtype))
+    falling[rows, clicked] = -place.squeeze(1).to(scores.dtype)
     return falling.masked_fill_(hidden, -torch.inf)
+
+
+def _first_others(scores, others, most):
+    """The others with the highest scores in order, of equal ones those with the lowest ids, (B, most), without sorting
+    all. None if there are fewer, or some are not finite, so that they need the full order."""
+    if most >= scores.shape[1]:
+        return None
+    ranked = scores.masked_fill(~others, -torch.inf)
+    last = ranked.topk(most, dim=1).values[:, -1:]
+    if not bool(last.isfinite().all()) or bool((others & ~scores.isfinite()).any()):
+        return None
+    above, equal = ranked > last, ranked == last
+    chosen = above | (equal & (equal.cumsum(dim=1) <= most - above.sum(dim=1, keepdim=True)))
+    items = chosen.nonzero()[:, 1].view(len(scores), most)
+    return items.gather(1, scores.gather(1, items).argsort(dim=1, descending=True, stable=True))
 
 
 class RankingEvalDataLoader(FullSortEvalDataLoader):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.nn.distillation import divergence, target_interest
 
 
@@ -20,14 +21,14 @@ def interest_divergence(model: Any, data: Any, temperature: float = 0.1, rows: i
         data (recbole.data.dataset.Dataset): test rows, clicks only.
         temperature (float): the temperature T of both distributions over interests. Defaults to 0.1.
         rows (int): the maximum number of rows, evenly spread over the data. Defaults to 1000.
-        batch (int): the number of rows per forward pass. Defaults to 200.
+        batch (int): the number of rows per forward pass; fewer with many items. Defaults to 200.
 
     Returns:
         torch.Tensor: the divergence of each row, in nats, in [0, log 2]; 0 for a user with one interest
         or none.
     """
     model.eval()
-    values = []
+    values, batch = [], min(batch, rows_at_once(model.n_items, model.device, tables=2))
     chosen = np.unique(np.linspace(0, len(data) - 1, min(rows, len(data))).astype(int))
     for some in np.array_split(chosen, -(-len(chosen) // batch)):
         part = data[some].to(model.device)

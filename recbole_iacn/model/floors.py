@@ -100,11 +100,17 @@ class ItemNeighbours(Floor):
         # Rows of items, columns of users: as buffers they are saved with the model.
         self.register_buffer("starts", torch.from_numpy(clicks.indptr.astype(np.int64)))
         self.register_buffer("users", torch.from_numpy(clicks.indices.astype(np.int64)))
-        self._matrices: tuple[Any, Any] | None = None
+        self._forget()
 
     def _load_from_state_dict(self, *given: Any, **named: Any) -> None:
         super()._load_from_state_dict(*given, **named)
-        self._matrices = None
+        self._forget()
+
+    def _forget(self):
+        """What is made of the buffers is made again."""
+        self._matrices: tuple[Any, Any] | None = None
+        self._popularity: np.ndarray | None = None
+        self._alone: Tensor | None = None
 
     def matrices(self) -> tuple[Any, Any]:
         """Clicks as SciPy's sparse matrices of ones: items by users, and users by items."""
@@ -132,8 +138,9 @@ class ItemNeighbours(Floor):
         last, row = np.unique(self.newest(interaction), return_inverse=True)
         by_item, by_user = self.matrices()
         together = (by_item[last] @ by_user).tocoo()
-        alone = self._scores(np.zeros(self.n_items), np.zeros(1, int), np.arange(self.n_items))
-        scores = alone.repeat(len(last), 1)
+        if self._alone is None:
+            self._alone = self._scores(np.zeros(self.n_items), np.zeros(1, int), np.arange(self.n_items))
+        scores = self._alone.repeat(len(last), 1)
         scores[together.row, together.col] = self._scores(together.data, last[together.row], together.col)
         return scores[torch.from_numpy(row)].to(interaction[self.ITEM_SEQ].device)
 
@@ -144,7 +151,9 @@ class ItemNeighbours(Floor):
         cosine = np.where(last == items, 0, together / alone).astype(np.float32)
         # The smallest normal number stands for 0: what is added to it must not be flushed to 0.
         cosine = np.maximum(cosine, np.finfo(np.float32).tiny)
-        bits = cosine.view(np.int32) & -(1 << _TIE_BITS) | _places(count, 1 << _TIE_BITS)[items]
+        if self._popularity is None:
+            self._popularity = _places(count, 1 << _TIE_BITS)
+        bits = cosine.view(np.int32) & -(1 << _TIE_BITS) | self._popularity[items]
         return torch.from_numpy(np.where(items == 0, 0, bits).view(np.float32))
 
 

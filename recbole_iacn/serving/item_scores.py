@@ -12,6 +12,7 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from torch import Tensor
 
 from recbole_iacn.data.catalogue import Catalogue
+from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.full_sort import score_pairs
 from recbole_iacn.serving.model_rows import Rows
@@ -20,7 +21,6 @@ from recbole_iacn.serving.newcomers import beside_the_known
 if TYPE_CHECKING:
     from recbole.config import Config
 
-_SCORES = 1 << 24  # that are held at once: 64 MiB as float32
 _PAIRS = 1 << 14  # of a row and an item that a model without a full sort scores at once
 
 
@@ -41,7 +41,7 @@ class ItemScores:
         self.has_candidates = hasattr(model, "candidate_scores")
         self.knows_users_only = config["MODEL_TYPE"].name not in ("SEQUENTIAL", "CONTEXT")
         # A model's own full sort may hold several tables of scores.
-        self.rows_at_once = max(_SCORES // (4 * self.count), 1)
+        self.rows_at_once = rows_at_once(self.count, tables=4)
 
     @torch.no_grad()
     def of_all(self, rows: Rows) -> Tensor:
@@ -56,7 +56,7 @@ class ItemScores:
         """Scores of each row's own items, ids of shape (B, N)."""
         ids = ids.to(self.device)
         scores = torch.empty(ids.shape, device=self.device)
-        at_once = max(_SCORES // max(64 * ids.shape[1], 1), 1)
+        at_once = rows_at_once(ids.shape[1], tables=64)
         if self.has_full_sort and not self.has_candidates:  # then all items are scored, however few are asked for
             at_once = min(at_once, self.rows_at_once)
         for begin, some in self._parts(rows, at_once):

@@ -1,13 +1,13 @@
 """Checkpoints that hold tensors and plain values only.
 
 RecBole pickles its Config and, with DIN, the whole dataset. A file written here opens with
-``torch.load(path, weights_only=True)``, which runs no code, and is then converted to what RecBole expects.
+``torch.load(path, weights_only=True)``, too. All are opened by :mod:`recbole_iacn.training.checkpoint_file`, which
+runs no code, and then converted to what RecBole expects.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system.atomic_writes import replacing
-from recbole_iacn.training import vocabulary
-
-FORMAT = 1
-_ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
+from recbole_iacn.training import checkpoint_file, vocabulary
 
 
 def save(state: dict[str, Any], path: str) -> None:
@@ -34,7 +31,7 @@ def save(state: dict[str, Any], path: str) -> None:
         state (dict): RecBole's checkpoint; ``config`` may be a ``Config``.
         path (str): the file.
     """
-    state = {**state, "recbole_iacn": FORMAT, "config": plain(state["config"].final_config_dict)}
+    state = {**state, "recbole_iacn": checkpoint_file.FORMAT, "config": plain(state["config"].final_config_dict)}
     with replacing(path) as partial, open(partial, "wb") as file:
         torch.save(state, file)
 
@@ -66,13 +63,16 @@ def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) ->
 
 
 def replace_entries(path: str, entries: dict[str, Any]) -> None:
-    """Add entries to a checkpoint of this package.
+    """Add entries to a checkpoint of this package; one in RecBole's format, which a trainer of the user's may write, is
+    left as it is.
 
     Args:
         path (str): the file.
         entries (dict): plain values; they replace those of the same name.
     """
-    state = torch.load(path, "cpu", weights_only=True)
+    state = checkpoint_file.load(path, mapped=False)
+    if "recbole_iacn" not in state:
+        return
     with replacing(path) as partial, open(partial, "wb") as file:
         torch.save({**state, **entries}, file)
 
@@ -84,27 +84,18 @@ def load_weights(model: AbstractRecommender, path: str) -> None:
         model (torch.nn.Module): the model that was saved, or one with the same settings.
         path (str): a checkpoint.
     """
-    try:
-        state = torch.load(path, model.device, weights_only=True)
-    except pickle.UnpicklingError:  # RecBole's own trainer pickled its Config earlier in this training
-        state = torch.load(path, model.device, weights_only=False)
-    model.load_state_dict(state["state_dict"])
+    model.load_state_dict(checkpoint_file.load(path)["state_dict"])
 
 
 def restore(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Replace the dict of plain values that :func:`save` wrote by a ``Config``.
+    """Replace the settings, plain values, by a ``Config``.
 
     Args:
         checkpoint (dict): as loaded.
 
     Returns:
         dict: the same, as RecBole's ``load_data_and_model`` and ``resume_checkpoint`` expect it.
-
-    Raises:
-        ConfigError: the checkpoint was written by a later version of the package.
     """
-    if checkpoint["recbole_iacn"] > FORMAT:
-        raise ConfigError("this checkpoint was written by a later version of recbole_iacn: upgrade the package")
     return {**checkpoint, "config": config_of(checkpoint["config"])}
 
 
@@ -117,11 +108,41 @@ def best_valid_result(path: str) -> dict[str, float] | None:
     Returns:
         dict or None: None if the checkpoint records no metrics: RecBole wrote it, or the training had no validation.
     """
-    try:
-        state = torch.load(path, "cpu", weights_only=True, mmap=True)  # the tensors stay on disk
-    except pickle.UnpicklingError:
-        return None
-    return state.get("best_valid_result") or None
+    found = checkpoint_file.read(path, mapped=True)
+    return found.get("best_valid_result") or None if isinstance(found, dict) else None
+
+
+def for_recbole(path: str, map_location: Any = None, **_: Any) -> Any:
+    """What RecBole's own code gets from ``torch.load``: a checkpoint with a ``Config``, or weights to start from.
+
+    Args:
+        path (str): the file.
+        map_location (torch.device or str, optional): where the tensors of ``other_parameter`` are needed, which become
+            a model's attributes; by default the device of the settings. All others are copied by who asks.
+    """
+    found = checkpoint_file.read(path, mapped=True)
+    if not isinstance(found, dict) or not {"config", "state_dict"} <= set(found):
+        return found
+    state = restore(checkpoint_file.checked(found, path))
+    _check_tree(state["state_dict"], path)
+    others = state.get("other_parameter") or {}
+    return {**state, "other_parameter": _moved(others, map_location or state["config"]["device"])}
+
+
+def _check_tree(weights, path):
+    """A decision tree's weights are the name of a file; RecBole writes it beside the checkpoint."""
+    if isinstance(weights, str) and os.path.realpath(os.path.dirname(weights)) != os.path.realpath(
+        os.path.dirname(path)
+    ):
+        raise ConfigError(f"{path}: its trees are in another folder, {weights}; put both files where they were written")
+
+
+def _moved(value, device):
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {key: _moved(part, device) for key, part in value.items()}
+    return type(value)(_moved(part, device) for part in value) if type(value) in (list, tuple) else value
 
 
 def plain(value: Any) -> Any:
@@ -150,10 +171,13 @@ def plain(value: Any) -> Any:
 
 def _live(value):
     if isinstance(value, dict):
-        if set(value) == {"enum", "name"} and value["enum"] in _ENUMS:
+        if set(value) == {"enum", "name"} and value["enum"] in checkpoint_file.ENUMS:
             from recbole.utils import enum_type
 
-            return getattr(enum_type, value["enum"])[value["name"]]
+            try:
+                return getattr(enum_type, value["enum"])[value["name"]]
+            except (KeyError, TypeError):
+                raise ConfigError(f"a checkpoint's settings name {value}, which RecBole does not know") from None
         return {key: _live(item) for key, item in value.items()}
     return [_live(item) for item in value] if isinstance(value, list) else value
 
@@ -174,6 +198,8 @@ def config_of(settings: dict[str, Any]) -> Config:
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]
+    if "trust" in config.final_config_dict:  # which is for the user to say, not for a file
+        config["trust"] = False
     # The process that loads the model is not one of those that trained it.
     config["single_spec"], config["local_rank"] = True, 0
     # A model trained on a GPU must load on a machine without one.

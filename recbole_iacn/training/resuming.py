@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.training import vocabulary
+from recbole_iacn.training import checkpoint_file
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
 if TYPE_CHECKING:
@@ -56,8 +54,8 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
         ConfigError: it is not a checkpoint that can be resumed, or is of another model.
     """
     path = os.fspath(path)
-    state = vocabulary.load(path)
-    model = vocabulary.settings_of(state)["model"]
+    state = checkpoint_file.load(path)
+    model = state["config"]["model"]
     if model != config["model"]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
     if "optimizer" not in state or "epoch" not in state:
@@ -81,7 +79,7 @@ def resume(trainer: Any, path: str) -> bool:
     """
     state = check(path, trainer.config)
     _check_kind(trainer, path)
-    there = vocabulary.settings_of(state)
+    there = state["config"]
     _check_learner(there, trainer.config, path)
     changed = different(there, trainer.config)
     if changed:
@@ -103,8 +101,7 @@ def record_end(trainer: Any, path: str) -> None:
         path: its checkpoint, in this package's format.
     """
     last = max(trainer.train_loss_dict, default=trainer.start_epoch - 1)
-    with contextlib.suppress(pickle.UnpicklingError):  # a trainer of the user's may write RecBole's format
-        replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
+    replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
 def _check_kind(trainer, path):

@@ -182,8 +182,7 @@ class IaCNTrainer(Trainer):
         """Evaluate as in RecBole, over the rows of all processes."""
         if eval_data and load_best_model and parallel.active():
             if parallel.rank() == 0:
-                state = torch.load(model_file or self.saved_model_file, self.device, weights_only=True)
-                self.model.load_state_dict(state["state_dict"])
+                checkpoint.load_weights(self.model, model_file or self.saved_model_file)
             parallel.same_state(self.model)
             load_best_model = False
         if eval_data:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from recbole.utils import set_color
 
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.timirec import EXTRACTOR, EXTRACTOR_AGAIN, PREDICTOR
+from recbole_iacn.training import checkpoint
 from recbole_iacn.training.trainer import IaCNTrainer
 
 _STAGES = {"two": (EXTRACTOR, PREDICTOR), "joint": (PREDICTOR,), "extractor_twice": (EXTRACTOR, EXTRACTOR_AGAIN)}
@@ -43,8 +43,7 @@ class TiMiRecTrainer(IaCNTrainer):
                 self.logger.info(set_color("First stage", "pink") + ": extractor")
             super().fit(train_data, valid_data, verbose=verbose, saved=True, **options)
             if parallel.rank() == 0:
-                state = torch.load(self.saved_model_file, self.device, weights_only=True)["state_dict"]
-                self.model.load_state_dict(state)
+                checkpoint.load_weights(self.model, self.saved_model_file)
             parallel.same_state(self.model)
             self.saved_model_file = last
             self._start_second_stage()

@@ -8,8 +8,6 @@ loaded only where the data give them the same numbers.
 from __future__ import annotations
 
 import logging
-import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from recbole_iacn.data.catalogue import Catalogue, digest_of
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.vocabulary_rows import VocabularyRows, vocabulary_rows
+from recbole_iacn.training import checkpoint_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
-ENTRY = "vocabulary"  # of a checkpoint
-_FORMAT = 1
+ENTRY = checkpoint_file.VOCABULARY
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,8 @@ class Vocabulary:
     def plain(self) -> dict[str, Any]:
         """All of it as tensors and plain values, for a checkpoint."""
         rows = None if self.rows is None else [list(astuple(part)) for part in self.rows]
-        return {"format": _FORMAT, "digests": dict(self.digests), "rows": rows, "tokens": dict(self._texts)}
+        entry = {"digests": dict(self.digests), "rows": rows, "tokens": dict(self._texts)}
+        return {"format": checkpoint_file.VOCABULARY_FORMAT, **entry}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Vocabulary:
@@ -140,56 +139,8 @@ def read(path: str) -> Vocabulary | None:
     Raises:
         ConfigError: there is no such file, or it is not a checkpoint.
     """
-    found = load(path).get(ENTRY)
+    found = checkpoint_file.load(path).get(ENTRY)
     return None if found is None else Vocabulary.from_plain(found)
-
-
-def load(path: str) -> dict[str, Any]:
-    """The content of a checkpoint, on the CPU; its tensors stay on disk where possible.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ConfigError: there is no such file, it is not a checkpoint, or a later version has written it.
-    """
-    if os.path.isdir(path):
-        raise ConfigError(
-            f"{path}: is a folder; name a checkpoint (.pth). A bundle can be started from (recbole-iacn train --from "
-            f"{path}, or build(..., start_from={str(path)!r}))"
-        )
-    if not os.path.isfile(path):
-        raise ConfigError(f"{path}: there is no such file; name a checkpoint (.pth)")
-    try:
-        try:
-            state = torch.load(path, "cpu", weights_only=True, mmap=True)
-        except pickle.UnpicklingError:  # RecBole's own trainer pickled its Config
-            state = torch.load(path, "cpu", weights_only=False)
-    except Exception as error:
-        raise ConfigError(f"{path}: is not a checkpoint ({type(error).__name__}); name one (.pth)") from error
-    if not isinstance(state, dict) or "state_dict" not in state or "config" not in state:
-        raise ConfigError(f"{path}: is not a checkpoint, it has no weights and settings; name one (.pth)")
-    _check_version(state, path)
-    return state
-
-
-def _check_version(state, path):
-    from recbole_iacn.training.checkpoint import FORMAT
-
-    if state.get("recbole_iacn", 0) > FORMAT or (state.get(ENTRY) or {}).get("format", 0) > _FORMAT:
-        raise ConfigError(f"{path}: was written by a later version of recbole_iacn; upgrade the package")
-
-
-def settings_of(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a checkpoint, as plain values.
-
-    Args:
-        state: its content, as :func:`load` returns it.
-    """
-    from recbole_iacn.training.checkpoint import plain
-
-    config = state["config"]
-    return config if isinstance(config, dict) else plain(config.final_config_dict)
 
 
 def check_file(path: str, dataset: Dataset) -> None:

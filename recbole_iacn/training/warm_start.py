@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.vocabulary_rows import VocabularyRows, vocabulary_rows
-from recbole_iacn.training import peers, resuming, vocabulary
+from recbole_iacn.training import checkpoint_file, peers, resuming, vocabulary
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -51,14 +51,14 @@ class Source:
         Raises:
             ConfigError: it is not one, or does not contain the tokens behind its weights.
         """
-        state = vocabulary.load(path)
+        state = checkpoint_file.load(path)
         if vocabulary.ENTRY not in state:
             raise ConfigError(
                 f"{path}: records no vocabulary, so nothing says whose its rows are; start from a bundle of it, made "
                 "where its data are"
             )
         found = vocabulary.Vocabulary.from_plain(state[vocabulary.ENTRY])
-        settings = vocabulary.settings_of(state)
+        settings = state["config"]
         if found.rows is None:
             raise ConfigError(f"{path}: which rows of {settings['model']} belong to which users and items is not known")
         return cls(path, settings["model"], settings, state["state_dict"], found.rows, found.tokens)

@@ -80,5 +80,5 @@ def test_a_checkpoint_of_a_later_version_is_rejected(trained):
     path = trained(epochs=1)[-1].saved_model_file
     saved = torch.load(path, weights_only=True)
     torch.save({**saved, "recbole_iacn": saved["recbole_iacn"] + 1}, path)
-    with pytest.raises(ValueError, match="written by a later version of recbole_iacn: upgrade the package"):
+    with pytest.raises(ValueError, match="written by a later version of recbole_iacn; upgrade the package"):
         load_data_and_model(path)

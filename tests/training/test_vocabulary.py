@@ -9,7 +9,7 @@ import torch
 from helpers import SHORT_RANKING, reverse_rows
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.training import vocabulary
+from recbole_iacn.training import checkpoint_file, vocabulary
 
 
 def first_difference(field, before, after):
@@ -133,13 +133,13 @@ def test_tokens_come_back_to_the_letter():
 
 def test_what_is_no_checkpoint_is_rejected_in_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.pth: there is no such file; name a checkpoint"):
-        vocabulary.load("none.pth")
+        checkpoint_file.load("none.pth")
     (tmp_path / "text.pth").write_text("epochs: 3\n")
     with pytest.raises(ConfigError, match=r"text\.pth: is not a checkpoint"):
-        vocabulary.load("text.pth")
+        checkpoint_file.load("text.pth")
     torch.save([1, 2], "list.pth")
     with pytest.raises(ConfigError, match=r"list\.pth: is not a checkpoint, it has no weights"):
-        vocabulary.load("list.pth")
+        checkpoint_file.load("list.pth")
 
 
 @pytest.mark.slow

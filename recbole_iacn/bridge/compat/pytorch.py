@@ -1,15 +1,13 @@
 """Shims for what PyTorch breaks in RecBole, and for what RecBole changes in PyTorch."""
 
-import pickle
 import sys
 
-from recbole_iacn.bridge.compat.noise import without_warning
 from recbole_iacn.bridge.wrapping import wrap
 
 
 def patch_checkpoints(module):
-    """For callers inside RecBole only: load a checkpoint safely, and unpickle it only if that fails, as it does for a
-    file that stock RecBole wrote. The ``Config`` of this package's checkpoints is restored here, on every stack.
+    """For callers inside RecBole only: open files as this package does, without running any code. The ``Config`` of a
+    checkpoint is restored here, on every stack.
 
     Args:
         module: ``recbole``.
@@ -18,26 +16,15 @@ def patch_checkpoints(module):
 
     if torch.load.__name__ == "load_for_recbole":
         return
-    # RecBole pickles with protocol 4, about which the safe loader warns before it rejects the file.
-    load = without_warning(torch.load, "Detected pickle protocol")
+    load = torch.load
 
     def load_for_recbole(*args, **kwargs):
         caller = sys._getframe(1).f_globals.get("__name__", "")
         if not caller.startswith("recbole.") or "weights_only" in kwargs:
             return load(*args, **kwargs)
-        try:
-            loaded = load(*args, weights_only=True, **kwargs)
-        except pickle.UnpicklingError:
-            loaded = load(*args, weights_only=False, **kwargs)
-            # RecBole restores NumPy's old names when a Config is constructed; a loaded one needs them, too.
-            if isinstance(loaded, dict) and hasattr(loaded.get("config"), "compatibility_settings"):
-                loaded["config"].compatibility_settings()
-            return loaded
-        if isinstance(loaded, dict) and "recbole_iacn" in loaded:
-            from recbole_iacn.training.checkpoint import restore
+        from recbole_iacn.training import checkpoint
 
-            return restore(loaded)
-        return loaded
+        return checkpoint.for_recbole(*args, **kwargs)
 
     torch.load = load_for_recbole
 

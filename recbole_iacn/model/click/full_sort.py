@@ -76,14 +76,19 @@ def score_pairs(
     Returns:
         torch.Tensor: shape (B, N).
     """
-    scores = []
-    for some in torch.arange(len(items), device=items.device).split(max(at_once // items.shape[1], 1)):
-        for of_some in items[some].split(at_once, dim=1):
-            pairs = rows[some].repeat_interleave(of_some.shape[1])
-            pairs.update(item_feat[of_some.flatten()])
-            scores.append(predict(pairs).view(of_some.shape))
-    by_row = -(-items.shape[1] // at_once)  # parts of a row
-    return torch.cat([torch.cat(scores[i : i + by_row], dim=1) for i in range(0, len(scores), by_row)])
+    scores: Any = None
+    rows_at_once = max(at_once // items.shape[1], 1)
+    for first in range(0, len(items), rows_at_once):
+        some = rows[first : first + rows_at_once]
+        for begin in range(0, items.shape[1], at_once):
+            place = slice(first, first + rows_at_once), slice(begin, begin + at_once)
+            pairs = some.repeat_interleave(items[place].shape[1])
+            pairs.update(item_feat[items[place].flatten()])
+            found = predict(pairs).view(items[place].shape)
+            if scores is None:
+                scores = found.new_empty(items.shape)
+            scores[place] = found
+    return scores
 
 
 class RowScorer:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
 
 _BLOCK = 256  # users, and items, whose vectors and scores a core's cache holds
+_VECTORS = 1 << 18  # of candidates that are looked up at once
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
 
 
@@ -154,8 +155,11 @@ class InterestRecommender(SequentialRecommender):
             torch.Tensor: shape (B, N).
         """
         users, active = self.users(interaction)
-        users = torch.where(active.unsqueeze(2), users, users[:, :1])
-        return (self.embed(items) @ users.transpose(1, 2)).amax(dim=2)
+        users = torch.where(active.unsqueeze(2), users, users[:, :1]).transpose(1, 2)
+        if torch.is_grad_enabled() or items.numel() <= _VECTORS:
+            return (self.embed(items) @ users).amax(dim=2)
+        parts = items.split(max(_VECTORS // max(len(items), 1), 1), dim=1)
+        return torch.cat([(self.embed(part) @ users).amax(dim=2) for part in parts], dim=1)
 
     @torch.no_grad()
     def full_sort_predict(self, interaction: Interaction) -> Tensor:
