@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import pytest
-from made_runs import result
+from made_runs import result, store
 
 from recbole_iacn.cli import main
 from recbole_iacn.report import pictures
