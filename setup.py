@@ -75,7 +75,8 @@ setup(
         "tabulate",
         "tqdm",
     ],
-    entry_points={"console_scripts": ["recbole-iacn = recbole_iacn.cli:main"]},
+    py_modules=["recbole_iacn_command"],  # hears Ctrl-C before the package is imported
+    entry_points={"console_scripts": ["recbole-iacn = recbole_iacn_command:main"]},
     extras_require={
         "amazon": AMAZON,
         "onnx": ONNX,

@@ -1,9 +1,11 @@
 """Run a model in one process or in several: build, fit, test."""
 
+import contextlib
 import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building import assemble, configure
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models
+from recbole_iacn.system import disk, interrupts
 
 
 def run(
@@ -93,6 +96,19 @@ class _Saved:
     bundle: str | None
     overwrite: bool
 
+    @contextlib.contextmanager
+    def alone(self, config):
+        """Hold the bundle's folder: of two trainings for the same one, the second is told before it begins."""
+        self.check(config)
+        with contextlib.ExitStack() as held:
+            if self.bundle is not None:
+                from recbole_iacn.bundle.folder import alone
+
+                with disk.writing(self.bundle, "name another folder (--bundle)"):
+                    held.enter_context(alone(self.bundle))
+                self.check(config)  # another training may have made it in between
+            yield
+
     def check(self, config):
         """Reject a bundle that could not be written, before any work."""
         if self.overwrite and self.bundle is None:
@@ -106,32 +122,37 @@ class _Saved:
         check_target(self.bundle, self.overwrite)
 
 
-def _train(inputs, saved, place=None):
-    """Build, fit and test in this process."""
-    from recbole.utils import get_environment, set_color
-
+def _train(inputs, saved, place=None, tell=None):
+    """Build, fit and test in this process. What an interruption would lose or keep is said, or told to the parent."""
     config, begins = _check(inputs, place)
     first = parallel.rank() == 0
-    if first:
-        saved.check(config)
+    with saved.alone(config) if first else contextlib.nullcontext():
+        return _trained(config, begins, saved, tell)
+
+
+def _trained(config, begins, saved, tell):
+    from recbole.utils import get_environment, set_color
+
     training = assemble(config, True, begins["source"], begins["new_rows"])
     if begins["resume"] is not None:
         training.resume(begins["resume"])
-    logger = logging.getLogger()
-    try:
+    logger, reached = logging.getLogger(), _Reached(saved, training)
+    if tell:
+        tell(reached)
+    with interrupts.saying(reached.words):
         best, metrics = training.fit(saved=saved.checkpoint)
-    except KeyboardInterrupt:
-        path = training.trainer.saved_model_file
-        if first and hasattr(type(training.model), "dataset_class") and os.path.isfile(path):
-            logger.warning(f"interrupted; --resume={path} goes on after the best epoch")
-        raise
-    tested = training.test()
-    logger.info("The running environment of this training is as follows:\n" + get_environment(training.config).draw())
-    logger.info(set_color("best valid ", "yellow") + f": {metrics}")
-    logger.info(set_color("test result", "yellow") + f": {tested}")
-    if saved.bundle and first:
-        training.save(saved.bundle, saved.overwrite)
-        logger.info(set_color("bundle", "yellow") + f": {saved.bundle}")
+    reached = reached.trained()
+    if tell:
+        tell(reached)
+    with interrupts.saying(reached.words):
+        tested = training.test()
+        environment = get_environment(training.config).draw()
+        logger.info("The running environment of this training is as follows:\n" + environment)
+        logger.info(set_color("best valid ", "yellow") + f": {metrics}")
+        logger.info(set_color("test result", "yellow") + f": {tested}")
+        if saved.bundle and parallel.rank() == 0:
+            training.save(saved.bundle, saved.overwrite)
+            logger.info(set_color("bundle", "yellow") + f": {saved.bundle}")
     return {
         "best_valid_score": best,
         "valid_score_bigger": training.config["valid_metric_bigger"],
@@ -140,6 +161,31 @@ def _train(inputs, saved, place=None):
         "model": training.model,
         "checkpoint": training.checkpoint,
     }
+
+
+class _Reached:
+    """What an interrupted training leaves, in words; sent from the first of several processes to their parent."""
+
+    def __init__(self, saved, training):
+        self._path = training.trainer.saved_model_file if saved.checkpoint else None
+        self._resumes = training.config["MODEL_TYPE"].name != "DECISIONTREE"
+        self._bundles = saved.bundle is not None
+        self._is_over = False
+
+    def trained(self):
+        """The same after the last epoch."""
+        self._is_over = True
+        return self
+
+    def words(self):
+        if self._path is None or not os.path.isfile(self._path):
+            return "no epoch is saved"
+        if self._is_over:
+            how = f", which recbole-iacn bundle {self._path} writes as a bundle" if self._bundles else ""
+            return f"the training has ended, its model is in {self._path}{how}"
+        if self._resumes:
+            return f"--resume={self._path} goes on after the best epoch"
+        return f"{self._path} has the best epoch"
 
 
 def _check(inputs, place=None):
@@ -191,34 +237,60 @@ def _check_ahead(inputs, ip, port, group_offset, saved):
 def _spawn(inputs, saved, place):
     import torch.multiprocessing as mp
 
-    results = mp.get_context("spawn").SimpleQueue()
+    results, told = (mp.get_context("spawn").SimpleQueue() for _ in range(2))
+    with interrupts.deaf():
+        started = mp.spawn(_work, args=(inputs, saved, place, results, told), nprocs=place["nproc"], join=False)
     try:
-        mp.spawn(_work, args=(inputs, saved, place, results), nprocs=place["nproc"], join=True)
+        with interrupts.saying(lambda: _last(told)):
+            while not started.join():
+                pass
     except mp.ProcessExitedException:
         if results.empty():
             raise
         raise ConfigError(results.get()) from None
+    finally:
+        interrupts.stop(started.processes)
     return None if results.empty() else results.get()
 
 
-def _work(local_rank, inputs, saved, place, results=None):
+def _last(told):
+    """What the first of several processes has told last, in words."""
+    reached = None
+    while not told.empty():
+        reached = told.get()
+    return "no epoch is saved" if reached is None else reached.words()
+
+
+def _work(
+    local_rank: int,
+    inputs: dict[str, Any],
+    saved: _Saved,
+    place: dict[str, Any],
+    results: Any = None,
+    told: Any = None,
+) -> dict[str, Any] | None:
     """Train as one of several processes.
 
-    Its result, or its ConfigError as text, goes to the queue ``results`` if there is one.
+    Its result, or its ConfigError as text, goes to the queue ``results`` if there is one, and what it has reached to
+    the queue ``told``.
     """
+    if results is not None:
+        interrupts.begin_child()
     import torch
 
+    is_first = local_rank + place["offset"] == 0
+    tell: Callable[[Any], None] | None = told.put if told is not None and is_first else None
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max((os.cpu_count() or 1) // place["nproc"], 1))
     try:
-        result = _train(inputs, saved, {**place, "local_rank": local_rank})
+        result = _train(inputs, saved, {**place, "local_rank": local_rank}, tell)
     except ConfigError as error:
         if results is None:
             raise
         results.put(str(error))
         sys.exit(2)
     torch.distributed.destroy_process_group()
-    if local_rank + place["offset"] != 0:
+    if not is_first:
         return None
     if results is None:
         return result

@@ -110,6 +110,18 @@ PATCHES = (
         issues=(1681,),
     ),
     Patch(
+        _TRAINER,
+        "run_names.patch_trainers",
+        "a checkpoint has its run's name, of model, dataset, time and something unique; leftovers are removed",
+        "two runs that start in the same second share a file, and one reports the other's figures",
+    ),
+    Patch(
+        "recbole.utils.utils",
+        "run_names.patch_time",
+        "the time in names of files is followed by something unique",
+        "as above, in trainers and loggers of others",
+    ),
+    Patch(
         _CONFIG,
         "compat.extras.patch_model_look_up",
         "a model that cannot run here, or does not exist, is reported in one line before the data are read",
@@ -231,6 +243,15 @@ PATCHES = (
         "RecBole compares some of its own settings: other candidates, batches or files silently get the old loaders",
         issues=(1602, 1697),
     ),
+    *(
+        Patch(
+            module,
+            "saved.patch_writing",
+            f"saved {what} are written as a whole or not at all",
+            "a full disk leaves a part, which the next run reads",
+        )
+        for module, what in ((_DATASET, "datasets"), ("recbole.data.utils", "loaders"))
+    ),
     Patch(
         _SEQUENTIAL,
         "datasets.patch_sorting",
@@ -328,6 +349,44 @@ PATCHES = (
         "over the same data in another order every weight would belong to another user or item",
     ),
     Patch(
+        "recbole.model.abstract_recommender",
+        "checkpoints.patch_other_parameters",
+        "a checkpoint's parts of a model, such as DIN's embedding layer, do not take the place of the model's own",
+        "after resuming, or evaluating with load_best_model, the optimizer trains a part that is no longer there",
+    ),
+    # What RecBole writes.
+    *(
+        Patch(
+            module,
+            "own_files.patch_files",
+            f"{what} are written as a whole, and on the disk before they have their name",
+            "a kill or a full disk leaves half a file, which the next run opens",
+        )
+        for module, what in (
+            (_DATASET, "saved datasets"),
+            ("recbole.data.utils", "saved loaders"),
+            ("recbole.utils.url", "downloads"),
+        )
+    ),
+    Patch(
+        "recbole.data.utils",
+        "own_files.patch_loaders",
+        "loaders that have been saved keep their generators",
+        "the run that saves them has other figures than the same run without save_dataloaders",
+    ),
+    Patch(
+        _TRAINER,
+        "own_files.patch_trees",
+        "the files of decision trees are written as a whole; what they need while they train is removed",
+        "as above, and a temporary file stays",
+    ),
+    Patch(
+        "recbole.trainer.hyper_tuning",
+        "own_files.patch_search",
+        "the results of RecBole's search are written as a whole",
+        "as above",
+    ),
+    Patch(
         "recbole.quick_start.quick_start",
         "checkpoints.patch_load_data_and_model",
         "load_data_and_model compares the checkpoint's tokens with the data's",
@@ -344,11 +403,9 @@ PATCHES = (
     ),
     Patch(
         "recbole.utils.logger",
-        "processes.patch_logger",
-        "only the first of several processes writes a log",
-        "each process would write one",
-        SETTING,
-        "nproc",
+        "run_names.patch_logger",
+        "a run's log has the run's name and its lines alone; only the first of several processes writes one",
+        "a second run in a process writes to the first one's log and leaves an empty file",
     ),
     Patch(
         "recbole.utils.utils",

@@ -4,23 +4,6 @@ import copy
 import functools
 import os
 
-from recbole_iacn.bridge.wrapping import wrap
-
-
-def patch_logger(module):
-    """Let only the first of several processes write a log.
-
-    Args:
-        module: ``recbole.utils.logger``.
-    """
-
-    @wrap(module, "init_logger")
-    def init_logger(original, config):
-        from recbole_iacn import parallel
-
-        if parallel.rank() == 0:
-            original(config)
-
 
 def patch_folders(module):
     """Create a folder without an error if it exists. RecBole checks first and creates then, so that one of several

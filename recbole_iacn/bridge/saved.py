@@ -18,6 +18,8 @@ from recbole_iacn import parallel
 from recbole_iacn.data.protocol import PROTOCOLS
 from recbole_iacn.settings import general, recbole_data, recbole_run
 from recbole_iacn.settings.group import defaults
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import replacing
 
 MADE_FROM = "made_from"  # the key of a saved config
 
@@ -117,6 +119,26 @@ def comparing(config: Any) -> Iterator[None]:
         yield
     finally:
         config.final_config_dict.pop(MADE_FROM)
+
+
+def patch_writing(module):
+    """Write a saved dataset, and saved loaders, as a whole or not at all.
+
+    Args:
+        module: ``recbole.data.dataset.dataset`` or ``recbole.data.utils``; both write by ``open(path, "wb")``.
+    """
+    module.open = _open
+
+
+def _open(path, mode="r", **options):
+    return _replacing(path) if mode == "wb" else open(path, mode, **options)
+
+
+@contextlib.contextmanager
+def _replacing(path):
+    with disk.writing(path, "set checkpoint_dir to another folder"), replacing(path) as partial:  # noqa: SIM117
+        with open(partial, "wb") as file:
+            yield file
 
 
 def _concerned(config):

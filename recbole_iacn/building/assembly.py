@@ -14,6 +14,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from recbole_iacn.bridge.registry import find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
     from recbole_iacn.training.warm_start import Source
 
-_log_handlers: list[logging.Handler] = []  # the handlers of the last run that wrote RecBole's log
+_ANOTHER_FOLDER = "start in a folder that can be written"  # RecBole writes its logs to the working directory
+_one_at_a_time = threading.RLock()  # of several threads: RecBole's look-ups are global
 
 
 def build(
@@ -85,6 +88,11 @@ def assemble(config: Config, log: bool = False, source: Source | None = None, ne
     Returns:
         The parts of the training.
     """
+    with _one_at_a_time:
+        return _assembled(config, log, source, new_rows)
+
+
+def _assembled(config, log, source, new_rows):
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, get_trainer, init_seed
 
@@ -101,7 +109,8 @@ def assemble(config: Config, log: bool = False, source: Source | None = None, ne
     if source is not None:
         account = warm_start.start(network, config, loaders[0]._dataset, source, new_rows or "mean")
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
-    trainer.trained_on = loaders[0]._dataset  # whose tokens its checkpoints contain
+    trainer.trained_on = loaders[0]._dataset  # whose tokens its checkpoints contain, and a digest of the rows of both
+    trainer.validated_on = getattr(loaders[1], "_dataset", None) if loaders[1] else None
     logger.info(whole)
     logger.info(network)
     report_unread(config, whole, network)
@@ -140,7 +149,7 @@ def configure(
         raise ConfigError(f"config_dict: must be a dict from settings to values, got {config_dict!r}")
     model_class = find_model(model)
     given = dict(config_dict or {})
-    with _unread_command_line(model_class):
+    with _one_at_a_time, _unread_command_line(model_class):
         settings.check_given(model_class or model, config_file_list, given)
         from recbole.config import Config
 
@@ -172,15 +181,11 @@ def _unread_command_line(model_class):
 
 
 def _start_log(config):
-    """Set up RecBole's logging; close the handlers of an earlier run, so that its file does not get these lines."""
+    """Set up RecBole's logging, see :func:`recbole_iacn.bridge.run_names.patch_logger`."""
     from recbole.utils import init_logger
 
-    root = logging.getLogger()
-    while _log_handlers:
-        handler = _log_handlers.pop()
-        root.removeHandler(handler)
-        handler.close()
-    before = list(root.handlers)
-    init_logger(config)
-    _log_handlers.extend(handler for handler in root.handlers if handler not in before)
-    return root
+    for folder in ("log", *(["log_tensorboard"] if config["log_tensorboard"] else [])):
+        disk.check(folder, _ANOTHER_FOLDER, within=True)
+    with disk.writing("log", _ANOTHER_FOLDER):
+        init_logger(config)
+    return logging.getLogger()

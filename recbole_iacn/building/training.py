@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,7 @@ class Training:
     checkpoint: str | None = None
     started_from: Any = None
     _finished: bool = False
+    _begun: bool = False
 
     def resume(self, path: str) -> bool:
         """Go on where a training was interrupted, after the best epoch that its checkpoint holds: :meth:`fit` then ends
@@ -55,7 +58,8 @@ class Training:
             Whether there is anything left to train. A finished training says so, and :meth:`fit` does nothing.
 
         Raises:
-            ConfigError: it is not a checkpoint, is of another model, or its data numbered users and items otherwise.
+            ConfigError: it is not a checkpoint, is of another model, its data numbered users and items otherwise or had
+                other rows, or its training is still running.
         """
         from recbole_iacn.training import resuming
 
@@ -83,21 +87,26 @@ class Training:
 
         Returns:
             The best validation score, and all validation metrics of that epoch.
+
+        Raises:
+            ConfigError: it has trained before, or another process writes to the checkpoint that is resumed.
         """
         if self._finished:
             return self.trainer.best_valid_score, self.trainer.best_valid_result or {}
+        self._begin()
         progress = self.config["show_progress"] if show_progress is None else show_progress
-        best, metrics = self.trainer.fit(
-            self.train_data,
-            self.valid_data,
-            verbose=verbose,
-            saved=saved,
-            show_progress=progress,
-            callback_fn=callback_fn,
-        )
-        self.checkpoint = self.trainer.saved_model_file if saved else None
-        if self.checkpoint and not self._is_decision_tree():
-            self._load_best(self.checkpoint)
+        with self._alone():
+            best, metrics = self.trainer.fit(
+                self.train_data,
+                self.valid_data,
+                verbose=verbose,
+                saved=saved,
+                show_progress=progress,
+                callback_fn=callback_fn,
+            )
+            self.checkpoint = self.trainer.saved_model_file if saved else None
+            if self.checkpoint and not self._is_decision_tree():
+                self._load_best(self.checkpoint)
         return best, metrics
 
     def test(self, show_progress: bool | None = None) -> dict[str, float]:
@@ -136,7 +145,7 @@ class Training:
 
     def save_checkpoint(self, path: str) -> str:
         """Write the model with its current weights to a checkpoint of plain values and tensors, which RecBole's
-        ``load_data_and_model`` reads where the data are. (To resume a training, use :attr:`checkpoint`.)
+        ``load_data_and_model`` reads where the data are. It cannot be resumed; :attr:`checkpoint` can.
 
         Args:
             path: the file; its folder is created.
@@ -148,6 +157,21 @@ class Training:
 
         checkpoint.save_model(self.trainer, self.model, self.config, path)
         return path
+
+    def _begin(self) -> None:
+        """A second ``fit`` would go on from the best epoch's weights with the last one's optimizer."""
+        if self._begun:
+            path = self.trainer.saved_model_file
+            goes_on = f", and resume({path!r}) there, with more epochs, to go on" if os.path.isfile(path) else ""
+            raise ConfigError(f"fit: this training has been trained; build another one{goes_on}")
+        self._begun = True
+
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody else resumes a checkpoint while its training runs."""
+        from recbole_iacn import parallel
+        from recbole_iacn.training import resuming
+
+        return resuming.alone(self.trainer.saved_model_file) if parallel.rank() == 0 else contextlib.nullcontext()
 
     def _is_decision_tree(self) -> bool:
         # RecBole's decision trees have their own file format, which only their trainer can read.

@@ -32,8 +32,8 @@ from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system import claims, disk
+from recbole_iacn.system.atomic_writes import check_named, put_right, replacing, with_parents
 from recbole_iacn.training.checkpoint import config_of, plain
 
 if TYPE_CHECKING:
@@ -224,13 +224,25 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
     folder = Path(path)
     check_target(folder, overwrite)
     catalogue = Catalogue.of(dataset).to("cpu")
-    with disk.writing(folder, "name another folder"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    with disk.writing(folder, "name another folder"), with_parents(folder), alone(folder):
+        check_target(folder, overwrite)  # another command may have made it meanwhile
         with replacing(folder) as partial:
             partial.mkdir()
             _write_files(partial, config, catalogue, model)
             _compare(partial, dataset, model)
     return folder
+
+
+def alone(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
+    """Hold the folder of a bundle that is being trained or written, so that nobody else makes it.
+
+    Args:
+        path: the folder; its parent is created.
+
+    Raises:
+        ConfigError: another process or thread holds it.
+    """
+    return claims.claimed(path, "making a bundle", "wait until it has ended, or name another folder")
 
 
 def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
@@ -243,16 +255,16 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: says why.
     """
+    check_named(path)
     folder = Path(path)
+    put_right(folder)
+    disk.check(folder, "name another folder")
     if folder.is_dir() and not any(folder.iterdir()):
         return
     if folder.exists() and not overwrite:
         raise ConfigError(f"{folder}: exists already; name another folder, or let overwrite (--overwrite) replace it")
     if folder.exists() and not ((folder / manifest.NAME).is_file() and (folder / WEIGHTS).is_file()):
         raise ConfigError(f"{folder}: is not a bundle, so it is not replaced; name another folder")
-    parent = next(place for place in folder.absolute().parents if place.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise ConfigError(f"{folder}: {parent} is not a folder that can be written; name another folder")
 
 
 def _write_files(folder, config, catalogue, model):

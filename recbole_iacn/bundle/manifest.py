@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 from datetime import datetime, timezone
 from pathlib import Path
@@ -29,11 +30,18 @@ def make(folder: Path, about: dict[str, Any]) -> None:
     content = {
         "format": FORMAT,
         **about,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": _now().isoformat(timespec="seconds"),
         "versions": {"recbole_iacn": __version__, "python": platform.python_version(), **versions},
         "files": {path.name: _about(path) for path in sorted(folder.iterdir())},
     }
     (folder / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _now() -> datetime:
+    """The time, which alone differs between two bundles of one model; SOURCE_DATE_EPOCH, by which reproducible builds
+    set it, makes them equal to the byte."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(given), timezone.utc) if given.isdecimal() else datetime.now(timezone.utc)
 
 
 def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -14,6 +15,7 @@ from recbole_iacn.settings.sources import command_line, read_config_file, values
 # How many processes, and where; inside the settings nobody would read it.
 _OF_RUN = {"nproc", "world_size", "ip", "port", "group_offset"}
 
+_SURROGATES = re.compile("[\ud800-\udfff]")  # which stand for bytes that are not UTF-8
 # What RecBole's Config or the run derives; a value of the user's would be overwritten, or end in a traceback.
 _DERIVED = {
     *("MODEL_TYPE", "MODEL_INPUT_TYPE", "eval_type", "device", "single_spec", "local_rank", "offset"),
@@ -101,6 +103,8 @@ def check_values(settings, model):
     names = [base.__name__ for base in inspect.getmro(model)] if isinstance(model, type) else [str(model)]
     names += [name.removesuffix(SUFFIX) for name in names]
     for key, value in settings.items():
+        if not _is_text(value):
+            raise ConfigError(f"{key}: holds a NUL character, or bytes that are not valid UTF-8, got {value!r}")
         setting = table.setting(key, names)
         if setting:
             setting.check(value)
@@ -118,6 +122,15 @@ def _is_data(value):
     if isinstance(value, list | tuple | set):
         return all(map(_is_data, value))
     return value is None or isinstance(value, str | int | float | bool | Enum) or hasattr(value, "item")
+
+
+def _is_text(value):
+    """Whether all text in a value can be printed, stored and be a file's name."""
+    if isinstance(value, dict):
+        return all(_is_text(one) for pair in value.items() for one in pair)
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_text, value))
+    return not isinstance(value, str) or ("\0" not in value and not _SURROGATES.search(value))
 
 
 def check_readers(given: Mapping[str, Any], model_class: type, groups: Iterable[type]) -> None:

@@ -10,6 +10,7 @@ from recbole_iacn.checks import evaluation
 from recbole_iacn.data.protocol import one_row_per_user, ranks_items
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models, is_ours
+from recbole_iacn.system import disk
 
 # The number of heads, and the width that it must divide.
 _HEADS = {
@@ -139,7 +140,8 @@ def _check_paths(config):
         raise ConfigError("save_dataloaders: several processes would write one file; leave it out, or train in one")
     folder = config["checkpoint_dir"]
     if os.path.exists(folder) and not os.path.isdir(folder):
-        raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
+        raise ConfigError(f"checkpoint_dir: {folder} is {disk.kind(folder)}; name a folder")
+    disk.check(folder, "set checkpoint_dir to another folder", within=True)
 
 
 def check_history(config: Any) -> None:

@@ -29,27 +29,33 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk, interrupts
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str]) -> None:
     """Run one command; on wrong input, print one line and exit with code 2.
 
     Args:
-        arguments (list of str, optional): the command line without the program's name. Defaults to the process' own.
+        arguments (list of str): the command line without the program's name.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    with interrupts.ending_with_a_line():
-        try:
+    try:
+        with interrupts.undisguised():
             _run(arguments)
             sys.stdout.flush()
-        except ConfigError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
-        except BrokenPipeError:  # the reader, such as head, has closed the pipe
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
-            sys.exit(1)
-        except OSError as error:
-            place = error.filename or Path.cwd()
-            print(f"error: {place}: {disk.reason(error, place)}", file=sys.stderr)
-            sys.exit(2)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
+        sys.exit(1)
+    except Exception as error:
+        if not isinstance(error, OSError) and not disk.refused(error):
+            raise
+        print(f"error: {_place(error)}{disk.reason(error, Path.cwd())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _place(error):
+    """What an error names; a stream, such as one that leads to a full disk, has no name."""
+    name = getattr(error, "filename", None)
+    return "" if name is None else f"{name}: "
 
 
 def _run(arguments):

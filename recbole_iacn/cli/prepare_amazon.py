@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.cli.prepare_rows import show_rows_of, shown_rows_arguments
+from recbole_iacn.cli.prepare_rows import check_shown_rows, show_rows_of, shown_rows_arguments
 from recbole_iacn.cli.prepared import check_name, folder_arguments, limit_arguments, need
 
 
@@ -38,6 +38,7 @@ def _from_amazon(given: Namespace) -> None:
 
     need(given, "amazon", "year", "reviews", "name")
     check_name(given.name)
+    check_shown_rows(given)
     options = Options(**{name: getattr(given, name) for name in Options.__dataclass_fields__})
     target = Path(given.out, given.name)
     manifest = prepare(

@@ -2,9 +2,11 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from recbole_iacn.cli.prepared import need
-from recbole_iacn.errors import ConfigError
+from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.settings.sources import BUILT_IN
 
 
 def rows_parser(parser: ArgumentParser) -> None:
@@ -38,6 +40,30 @@ def shown_rows_arguments(parser: ArgumentParser) -> None:
     rows.add_argument("--data_path", default="dataset", help="folder that contains --dataset (default: %(default)s)")
     rows.add_argument("--protocol", help="evaluation protocol (default: leave_one_out_ctr)")
     rows.add_argument("--users", type=int, default=2, help="number of users (default: %(default)s)")
+
+
+def check_shown_rows(given: Namespace) -> None:
+    """Reject options of the rows before a conversion, whose result would stay behind the error.
+
+    Raises:
+        ConfigError: names the option.
+    """
+    from recbole_iacn.data.protocol import PROTOCOLS
+
+    if not given.show_rows:
+        unread = next((name for name in ("dataset", "protocol") if getattr(given, name)), None)
+        if unread:
+            raise ConfigError(f"{unread}: is for the rows that --show-rows prints; add that, or leave --{unread} out")
+        return
+    if given.protocol and given.protocol not in PROTOCOLS:
+        raise ConfigError(
+            f"protocol: there is no {given.protocol!r}.{did_you_mean(given.protocol, PROTOCOLS)} "
+            f"There are: {', '.join(PROTOCOLS)}"
+        )
+    if given.users < 1:
+        raise ConfigError(f"users: must be at least 1, got {given.users}")
+    if given.dataset and not (Path(given.data_path, given.dataset).is_dir() or given.dataset in BUILT_IN):
+        raise ConfigError(f"dataset: no folder {Path(given.data_path, given.dataset)}; leave it out for the new one")
 
 
 def show_rows_of(given: Namespace) -> None:

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from recbole_iacn.cli.prepare_rows import show_rows_of, shown_rows_arguments
+from recbole_iacn.cli.prepare_rows import check_shown_rows, show_rows_of, shown_rows_arguments
 from recbole_iacn.cli.prepared import check_name, folder_arguments, need
 
 
@@ -21,6 +21,7 @@ def _from_sequences(given: Namespace) -> None:
 
     need(given, "sequences", "sequences", "name")
     check_name(given.name)
+    check_shown_rows(given)
     target = Path(given.out, given.name)
     counts = convert(given.sequences, given.attributes, target, given.overwrite)
     sizes = ", ".join(f"{counts[name]:,} {name}" for name in ("users", "items", "interactions"))

@@ -8,7 +8,6 @@ from typing import Any
 
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.quick_start import run
 from recbole_iacn.settings.sources import naming_file, with_dataset_yaml
 from recbole_iacn.system import interrupts
 
@@ -58,10 +57,13 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     files, settings_given = given.pop("config_files").split(), {}
     with interrupts.ending_with_a_line():
         try:
-            settings_given = _settings(rest)
-            if not given.pop("no_dataset_yaml"):
-                files = _found(given["dataset"], files, settings_given.get("data_path"))
-            return run(config_file_list=files, config_dict=settings_given, **given)
+            with interrupts.undisguised():
+                from recbole_iacn.quick_start import run
+
+                settings_given = _settings(rest)
+                if not given.pop("no_dataset_yaml"):
+                    files = _found(given["dataset"], files, settings_given.get("data_path"))
+                return run(config_file_list=files, config_dict=settings_given, **given)
         except ConfigError as error:
             print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
             sys.exit(2)

@@ -4,6 +4,7 @@ Users and items become numbers: the line where each first appears. All orders fo
 input gives the same output.
 """
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from typing_extensions import Self
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
@@ -26,6 +28,10 @@ class Database:
         folder (pathlib.Path): where its files are written; removed by the caller.
         memory (int): MiB for the whole process; more goes to disk.
         threads (int): for DuckDB.
+
+    Raises:
+        ConfigError: DuckDB is missing, or has no memory left. What the disk refuses is an error of DuckDB's, which
+            :func:`recbole_iacn.system.disk.writing` understands.
     """
 
     extra = "amazon"  # of this package, which brings DuckDB
@@ -38,7 +44,7 @@ class Database:
         except ImportError:
             raise ConfigError(f"{self.command} needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
         self._folder = folder
-        self._failures = (duckdb.OutOfMemoryException, duckdb.IOException)
+        self._failures = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.TransactionException)
         self._base = duckdb.connect(str(folder / "staging.duckdb"))
         self._do(f"set memory_limit = '{max(memory - self.beside, 200)}MiB'")
         self._do(f"set threads = {threads}")
@@ -51,7 +57,8 @@ class Database:
 
     def __exit__(self, *error: object) -> None:
         """Remove the database's files."""
-        self._base.close()
+        with contextlib.suppress(*self._failures):  # it writes once more; what fails has failed before
+            self._base.close()
         for leftover in self._folder.glob("staging.duckdb*"):
             leftover.unlink()
         shutil.rmtree(self._folder / "spill", ignore_errors=True)
@@ -60,6 +67,8 @@ class Database:
         try:
             return self._base.execute(statement)
         except self._failures as error:
+            if disk.refused(error):  # of its files, whose folder the caller names
+                raise
             raise failure(error) from None
         except RuntimeError as error:
             if str(error) == INTERRUPTED:
@@ -113,9 +122,9 @@ class Database:
 
 
 def failure(error: Exception) -> ConfigError:
-    """The error of a database that has no memory or disk left."""
+    """The error of a database that has no memory left."""
     what = str(error).splitlines()[0]
-    return ConfigError(f"the database failed: {what}. More --memory, or a disk with more room?")
+    return ConfigError(f"the database failed: {what}. More --memory?")
 
 
 def text(value: object) -> str:

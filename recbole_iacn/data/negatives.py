@@ -67,10 +67,7 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
         ConfigError: names file and line: an unknown token, too few or too many items, one of the user's own, a user who
             is evaluated but absent.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; it should hold the evaluation negatives") from None
+    lines = _lines(path)
     head = f"{dataset.uid_field}:token\t{dataset.iid_field}{dataset.config['LIST_SUFFIX']}:token_seq"
     if not lines or lines[0] != head:
         raise ConfigError(f"{path}, line 1: must be {head!r}")
@@ -80,7 +77,9 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
             user, items = _line(text, dataset, own_items, count)
         except ValueError as error:
             raise ConfigError(f"{path}, line {number}: {error}") from None
-        table[user] = items
+        if table.setdefault(user, items) is not items:
+            name = text.partition("\t")[0]
+            raise ConfigError(f"{path}, line {number}: user {name!r} has a line already; give each user one")
     absent = [user for user in np.unique(users).tolist() if user not in table]
     if absent:
         name = dataset.field2id_token[dataset.uid_field][absent[0]]
@@ -88,9 +87,24 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
     return np.array([table[user] for user in users.tolist()])
 
 
+def _lines(path):
+    """The lines of a file as atomic files have them: only \\n and \\r\\n end a line."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; it should hold the evaluation negatives") from None
+    except UnicodeDecodeError as error:
+        number = 1 + error.object[: error.start].count(b"\n")
+        raise ConfigError(f"{path}, line {number}: is not valid UTF-8; save the file in UTF-8") from None
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if not lines[-1] else lines
+
+
 def _line(text, dataset, own_items, count):
-    user, _, items = text.partition("\t")
-    items = items.split()
+    user, *lists = text.split("\t")
+    if len(lists) > 1:
+        raise ValueError(f"{1 + len(lists)} cells, but there are a user and a list of items, separated by one tab")
+    items = [item for item in (lists or [""])[0].split(" ") if item]
     users_known, items_known = dataset.field2token_id[dataset.uid_field], dataset.field2token_id[dataset.iid_field]
     unknown = [user] if user not in users_known else [item for item in items if item not in items_known]
     if unknown:

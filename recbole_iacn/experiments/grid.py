@@ -12,7 +12,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.records import damaged
 from recbole_iacn.experiments.runner import run_missing
-from recbole_iacn.experiments.store import TRIALS, prepare, read_result, result_path
+from recbole_iacn.experiments.store import ELSEWHERE, TRIALS, prepare, read_result, result_path
 from recbole_iacn.experiments.workers import by_processes
 from recbole_iacn.system import disk, interrupts
 from recbole_iacn.system.atomic_writes import write_text
@@ -94,7 +94,7 @@ def _scored(path):
 
 def _collect(folder, trials):
     done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
-    with disk.writing(folder / TRIALS, "let --out name another folder"):
+    with disk.writing(folder / TRIALS, ELSEWHERE):
         write_text(folder / TRIALS, "".join(json.dumps(read_result(path)) + "\n" for path in done))
 
 

@@ -32,7 +32,8 @@ def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[li
         ConfigError: a run failed.
     """
     short = first_of_each(plan)
-    with leftovers.temporary_folder() as folder:
+    with leftovers.temporary_folder() as scratch:
+        folder = scratch / "rehearsal"
         failed = run_all(dataclasses.replace(plan, runs=short), folder, jobs, progress)
         if failed:
             error = result_path(folder, failed[0]).with_suffix(".error").read_text()

@@ -6,6 +6,7 @@ continued; a changed setting makes another run, with its own file.
 
 import contextlib
 import json
+import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -19,12 +20,10 @@ from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import Calls, connect
-from recbole_iacn.experiments.store import has_result, prepare, record_plan, result_path
+from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, prepare, record_plan, result_path
 from recbole_iacn.experiments.workers import by_processes
-from recbole_iacn.system import disk
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
-
-_ELSEWHERE = "let --out name another folder"
 
 
 class Task(NamedTuple):
@@ -74,10 +73,11 @@ def run_all(
             :func:`run_missing`.
     """
     call = connect(ray) if ray else by_processes(jobs)
-    prepare(folder, "runs", *(["bundles"] if keep else []))
-    with disk.writing(Path(folder, "plan.json"), _ELSEWHERE):
-        record_plan(plan, folder)
-    return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
+    with claims.claimed(folder, "recbole-iacn experiment", BUSY):
+        prepare(folder, "runs", *(["bundles"] if keep else []))
+        with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
+            record_plan(plan, folder)
+        return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
 
 
 def run_missing(
@@ -155,14 +155,24 @@ def _attempt(task: Task) -> Outcome:
         with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
             result = train(run, data_path, after_epoch, bundle_path(folder, run) if keep else None)
     except Exception as error:
-        return Outcome(None, traceback.format_exc(), disk.refusal(error))
+        return Outcome(None, traceback.format_exc(), refusal(error))
     return Outcome(json.dumps(result, indent=1) + "\n")
+
+
+def refusal(error: Exception) -> str | None:
+    """What a disk has refused, if that is why a training failed; None if it was something else."""
+    if not disk.refused(error):
+        return None
+    if isinstance(error, ConfigError):  # it says so
+        return str(error)
+    place = getattr(error, "filename", None) or tempfile.gettempdir()
+    return f"{place}: {disk.reason(error, place)}"
 
 
 def _keep(task, outcome):
     """Write what :func:`_attempt` returned; returns whether the run failed."""
     path = result_path(task.folder, task.run)
-    with contextlib.suppress(OSError) if outcome.refused else disk.writing(path.parent, _ELSEWHERE):
+    with contextlib.suppress(OSError) if outcome.refused else disk.writing(path.parent, ELSEWHERE):
         if outcome.error:
             write_text(path.with_suffix(".error"), outcome.error)
         else:

@@ -24,14 +24,15 @@ from recbole_iacn.experiments.grid import covers, trials_of, try_all
 from recbole_iacn.experiments.kept import account
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_missing
-from recbole_iacn.experiments.store import prepare, result_path
+from recbole_iacn.experiments.store import BUSY, ELSEWHERE, prepare, result_path
 from recbole_iacn.experiments.trial_base import combination
 from recbole_iacn.experiments.workers import by_processes
-from recbole_iacn.system import disk
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
 
 BEST = "best.yaml"
 _TASK = "iacn_"
+_LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
@@ -78,19 +79,22 @@ def search(
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
             raise ConfigError(f"valid_metric: the search maximizes the metric, but lower values of {metric} are better")
-    folder = Path(folder).resolve()
+    with claims.claimed(folder, "recbole-iacn search", BUSY):
+        rules = _rules(plan, space, Path(folder).resolve(), trials, seed, jobs, report)
+        with disk.writing(Path(folder, BEST), ELSEWHERE):
+            write_text(Path(folder, BEST), yaml.safe_dump({"only": rules}, sort_keys=False))
+    return rules
+
+
+def _rules(plan, space, folder, trials, seed, jobs, report):
     data_path = str(Path(plan.data_path).resolve())
     runs = first_runs(plan)
     spaces = [_own(run, space) for run in runs]
     if covers(space, trials):
         best = try_all(runs, spaces, data_path, folder, jobs, report)
-        rules = [_rule(run, *one, report) for run, one in zip(runs, best)]
-    else:
-        tasks = [studies.Task(run, own, data_path, folder, trials, seed) for run, own in zip(runs, spaces)]
-        rules = _by_optuna(tasks, jobs, report)
-    with disk.writing(folder / BEST, "let --out name another folder"):
-        write_text(folder / BEST, yaml.safe_dump({"only": rules}, sort_keys=False))
-    return rules
+        return [_rule(run, *one, report) for run, one in zip(runs, best)]
+    tasks = [studies.Task(run, own, data_path, folder, trials, seed) for run, own in zip(runs, spaces)]
+    return _by_optuna(tasks, jobs, report)
 
 
 def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, seed: int = 2020) -> str:
@@ -130,8 +134,9 @@ def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs:
         ConfigError: a run failed; the message names the file with the reason.
     """
     runs = [replace(run, settings={**run.settings, **rule["settings"]}) for run, rule in zip(first_runs(plan), rules)]
-    prepare(folder, "runs", "bundles")
-    failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
+    with claims.claimed(folder, "recbole-iacn search", BUSY):
+        prepare(folder, "runs", "bundles")
+        failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"keep: {len(failed)} of {len(runs)} runs failed, see {files}")
@@ -212,6 +217,10 @@ def check_space(space: dict[str, Any] | None) -> None:
         chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)
         if not (ranged or chosen):
             raise ConfigError(f"search: {key}: must be {{low, high, log}} or {{choices: […]}}, got {what!r}")
+        if ranged:
+            _check_range(key, what)
+        if chosen and not what["choices"]:
+            raise ConfigError(f"search: {key}: choices is empty; list the values to try")
         if ranged and not what["low"] < what["high"]:
             raise ConfigError(f"search: {key}: low must be below high, got {what['low']} and {what['high']}")
         if key in DECIDE:
@@ -221,3 +230,15 @@ def check_space(space: dict[str, Any] | None) -> None:
                 settings_checks.check_values({key: value}, "")
             except ConfigError as error:
                 raise ConfigError(f"search: {error}") from None
+
+
+def _check_range(key, what):
+    for end in ("low", "high"):
+        value = what[end]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
+            raise ConfigError(f"search: {key}: {end} must be a number, got {value!r}")
+    logarithmic = what.get("log", False)
+    if not isinstance(logarithmic, bool):
+        raise ConfigError(f"search: {key}: log must be true or false, got {logarithmic!r}")
+    if logarithmic and not what["low"] > 0:
+        raise ConfigError(f"search: {key}: a logarithmic range begins above 0, got low {what['low']}")

@@ -16,9 +16,11 @@ from recbole_iacn.experiments.records import (
     run_of,
 )
 from recbole_iacn.system import disk, leftovers
-from recbole_iacn.system.atomic_writes import scratch, write_text
+from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
+ELSEWHERE = "let --out name another folder"
+BUSY = f"wait until it has ended, or {ELSEWHERE}"
 _REPEAT = "remove it, and the next experiment or search repeats the run"
 _PLAN = "remove it, and the next experiment in this folder writes it anew"
 
@@ -39,10 +41,10 @@ def prepare(folder: str | Path, *names: str) -> None:
         ConfigError: one of them cannot be made or written.
     """
     for place in (Path(folder), *(Path(folder, name) for name in names)):
-        with disk.writing(place, "let --out name another folder"):
+        disk.check(place, ELSEWHERE, within=True)
+        with disk.writing(place, ELSEWHERE):
             place.mkdir(parents=True, exist_ok=True)
-            with scratch(place / "tried"):  # also sweeps
-                pass
+        leftovers.sweep(place)
     leftovers.sweep_temporary()
 
 
@@ -130,7 +132,7 @@ def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
     for name, text in published.items():
         path = Path(folder, "runs", f"{name}.json")
         if not path.exists():
-            with disk.writing(path, "let --out name another folder"):
+            with disk.writing(path, ELSEWHERE):
                 write_text(path, text)
 
 

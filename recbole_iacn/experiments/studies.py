@@ -18,6 +18,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import trial_base
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Run, recbole_name
+from recbole_iacn.experiments.runner import refusal
 from recbole_iacn.experiments.trial_base import combination
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -221,7 +222,7 @@ def _trained(trial, task, values):
 def _failure(task, values, file, error):
     """One line on a trial that failed; the traceback is in a file."""
     who = f"{combination(task.run)}: the trial with {values} failed"
-    refused = disk.refusal(error)
+    refused = refusal(error)
     if refused:
         return ConfigError(f"{who}: {refused}; make space or set TMPDIR, and the same command goes on")
     if isinstance(error, ConfigError):

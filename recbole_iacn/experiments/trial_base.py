@@ -15,6 +15,7 @@ from typing import Any
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.records import damaged
+from recbole_iacn.experiments.store import ELSEWHERE
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing
 
@@ -52,7 +53,7 @@ def make(folder: Path) -> None:
     """
     path = folder / NAME
     if not path.exists():
-        with disk.writing(path, "let --out name another folder"), replacing(path) as partial:
+        with disk.writing(path, ELSEWHERE), replacing(path) as partial:
             _dispose(_storage(partial))
     _check(path)
     try:
@@ -96,7 +97,7 @@ def reading(folder: Path) -> Iterator[None]:
         if isinstance(cause, sqlite3.OperationalError) and "no such" not in why:  # full, read-only or locked
             free = disk.free_space(path)
             space = "" if free is None else f", {free / 1e6:,.0f} MB are free"
-            raise ConfigError(f"{path}: cannot be used ({why}{space}); let --out name another folder") from None
+            raise ConfigError(f"{path}: cannot be used ({why}{space}); {ELSEWHERE}") from None
         raise damaged(path, why, _MEND) from None
     except RuntimeError as error:
         if "schema" not in str(error):

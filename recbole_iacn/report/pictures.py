@@ -2,8 +2,10 @@
 
 The drawing is done in a process of its own, ``python -m recbole_iacn.report.pictures``, which reads figures as JSON and
 prints SVG as JSON: a browser that starts and never answers, as on a busy machine, is then stopped and started again.
+The browser's files lie in a temporary folder that does not outlive it, and the browser does not outlive the command.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -16,6 +18,7 @@ import plotly.graph_objects as go
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.report.page import Figures
+from recbole_iacn.system import interrupts, leftovers
 from recbole_iacn.system.atomic_writes import replacing
 
 _DRAWING = [sys.executable, "-m", "recbole_iacn.report.pictures"]
@@ -52,14 +55,11 @@ def write_pictures(figures: Figures, folder: Path) -> list[Path]:
 
 def _drawn(figure):
     for _ in range(_TRIES):
-        pipe = subprocess.PIPE
-        child = subprocess.Popen(_DRAWING, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
-        try:
-            svg, error = child.communicate(figure, timeout=_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)  # the browser, too
-            child.communicate()
-            continue
+        with leftovers.temporary_folder() as folder, _child(folder) as child:
+            try:
+                svg, error = child.communicate(figure, timeout=_SECONDS)
+            except subprocess.TimeoutExpired:
+                continue
         if child.returncode == 0:
             return svg.encode()
         reason = error.strip().splitlines()[-1] if error.strip() else f"code {child.returncode}"
@@ -73,6 +73,30 @@ def _drawn(figure):
     )
 
 
+@contextlib.contextmanager
+def _child(folder):
+    """A process that draws, which ends with the block, and the browser with it."""
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(
+        [*_DRAWING, str(os.getpid())],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # where all of them have ended
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        for stream in filter(None, (child.stdin, child.stdout, child.stderr)):
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+
+
 def _same_each_time(svg):
     """Replace the random identifier in the names of a drawing's parts, so that equal figures give equal files."""
     mark = re.search(rb'id="defs-(\w+)"', svg)
@@ -80,7 +104,12 @@ def _same_each_time(svg):
 
 
 def main() -> None:
-    """Draw the figure that is read from standard input, and print it; on failure, one line and exit code 1."""
+    """Draw the figure that is read from standard input, and print it; on failure, one line and exit code 1.
+
+    The first argument is the number of the process that asks for it.
+    """
+    if len(sys.argv) > 1:
+        interrupts.end_after(int(sys.argv[1]))
     given = json.load(sys.stdin)
     try:
         svg = go.Figure(given["figure"]).to_image(format="svg", width=900, height=given["height"])

@@ -16,8 +16,23 @@ BUILT_IN = ("ml-100k",)  # RecBole contains these datasets and reads them from i
 DATA_PATH = "dataset"  # RecBole's default of data_path
 
 
+_MOST_VALUES = 100_000  # of a file of settings, its aliases written out
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML as RecBole reads it: 1e-3 is a number."""
+    """YAML as RecBole reads it: 1e-3 is a number. A key that stands there twice is an error, as one of them would be
+    ignored."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if (key.tag, key.value) in seen:
+                problem = f"the key {key.value!r} stands there twice; leave one of them out"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {first: [*kinds] for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()}
@@ -45,17 +60,33 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        if _size(content, {}) > _MOST_VALUES:
+            raise ValueError(f"has more than {_MOST_VALUES:,} values, its aliases (*) written out")
+    except OSError as error:
+        raise ConfigError(f"config file {path}: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigError(f"config file {path}: is nested too deeply, or refers to itself by an alias (*)") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"config file {path}: {' '.join(str(error).split())}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"config file {path}: is not valid UTF-8") from None
-    except ValueError as error:  # a date without such a day
+    except ValueError as error:  # also a date without such a day
         raise ConfigError(f"config file {path}: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"config file {path}: must hold 'key: value' lines, found a {type(content).__name__}")
     return content
+
+
+def _size(value, known):
+    """How many values there are in nested lists and dicts; what several aliases name is counted once for each."""
+    if not isinstance(value, dict | list | tuple | set):
+        return 1
+    if id(value) not in known:
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(value)]
 
 
 def dataset_yaml(data_path: str | os.PathLike[str], dataset: str) -> Path | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import leftovers
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # Linux's fcntl.h and fs.h
@@ -47,12 +48,51 @@ def scratch(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The path; nothing is there yet.
+
+    Raises:
+        ConfigError: the path has no name of its own.
     """
+    check_named(path)
     path = Path(path)
     restore(path)
     leftovers.sweep(path.parent)
     with leftovers.held(path) as folder:
         yield folder / path.name
+
+
+@contextlib.contextmanager
+def with_parents(path: str | Path) -> Iterator[None]:
+    """The folders above a path, made if they are missing; those that were made are removed again after a failure.
+
+    Args:
+        path: the file or folder that is written within the block.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+    parent = Path(path).absolute().parent
+    missing = [folder for folder in (parent, *parent.parents) if not os.path.lexists(folder)]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for folder in missing:
+            with contextlib.suppress(OSError):  # it was not made, or another process uses it by now
+                folder.rmdir()
+        raise
+
+
+def check_named(path: str | os.PathLike[str]) -> None:
+    """Reject ``.``, ``..`` and an empty path, which are places and not the name of something that can be made there.
+
+    Args:
+        path: the file or folder to make.
+
+    Raises:
+        ConfigError: names the path, and the mend.
+    """
+    if Path(path).name in ("", ".."):
+        raise ConfigError(f"{path}: is a place, and nothing can be made in its stead; name a file or folder in it")
 
 
 def put_in_place(partial: Path, path: str | Path) -> None:
@@ -89,6 +129,18 @@ def restore(path: str | Path) -> None:
             shutil.rmtree(before, ignore_errors=True)
         else:
             os.replace(before, path)
+
+
+def put_right(path: str | Path) -> None:
+    """Complete or remove what a process that was killed has left of a file or folder, and beside it: before it is
+    looked whether there is something already.
+
+    Args:
+        path: that is to be made; neither it nor its parent need exist.
+    """
+    with contextlib.suppress(OSError):  # no obstacle; whoever writes there says why not
+        restore(path)
+        leftovers.sweep(Path(path).parent)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -14,48 +14,120 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
-from types import FrameType
 
+from recbole_iacn.system.hearing import Hearing, Terminated, kill_children
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: what Ctrl-C is, from another process."""
+__all__ = [
+    "Terminated",
+    "begin_child",
+    "deaf",
+    "end_after",
+    "ending_with_a_line",
+    "left_to_another",
+    "saying",
+    "start",
+    "stop",
+    "undisguised",
+    "undisturbed",
+]
+
+Reached = str | Callable[[], str]
+
+_hearing: Hearing | None = None
+_active: list[Reached] = []  # what the blocks of saying that the main thread is in would add
 
 
 @contextlib.contextmanager
-def ending_with_a_line() -> Iterator[None]:
+def ending_with_a_line(own: bool = False) -> Iterator[None]:
     """While active, SIGTERM is an exception like Ctrl-C, and both end the process with one line.
 
-    The line is ``interrupted``, followed by what :func:`saying` has added. The exit code is 130 or 143.
+    The line is ``interrupted``, followed by what :func:`saying` has added. The exit code is 130 or 143. Within another
+    such block, or outside the main thread, it does nothing.
+
+    Args:
+        own: the process belongs to this block: it also ends where the main thread is in a long call of a library or the
+            exception gets lost, and at a second signal; children of :mod:`multiprocessing` end with it. Defaults to
+            False, for commands that are called as functions.
     """
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGTERM, _terminate)
-    try:
+    global _hearing
+    if _hearing is not None or threading.current_thread() is not threading.main_thread():
         yield
-    except KeyboardInterrupt as interrupt:
-        reached = getattr(interrupt, "reached", "")
-        print(f"interrupted; {reached}" if reached else "interrupted", file=sys.stderr, flush=True)
-        sys.exit(143 if isinstance(interrupt, Terminated) else 130)
+        return
+    _hearing = hearing = Hearing(own, _line)
+    try:
+        hearing.begin()
+        yield
+    except BaseException as error:
+        number = hearing.number
+        if number is None and isinstance(error, KeyboardInterrupt):
+            number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        if number is None:
+            raise
+        reached = getattr(error, "reached", None)
+        if reached is not None:
+            _active[:] = [reached]
+        hearing.say()
+        if own:
+            kill_children()
+        sys.exit(128 + number)
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        hearing.end()
+        _hearing = None
+        _active.clear()
 
 
 @contextlib.contextmanager
-def saying(reached: str | Callable[[], str]) -> Iterator[None]:
+def saying(reached: Reached) -> Iterator[None]:
     """Add to the line of an interruption what was reached, and how to go on.
 
     Args:
-        reached: such as ``results/x has 12 of 30 runs; the same command goes on``, or a function that counts when it is
-            asked. The innermost block's text is kept.
+        reached: such as ``results/x has 12 of 30 runs, the same command goes on``, or a function that returns it when
+            it is asked. The innermost block's text is kept; an empty one adds nothing.
     """
+    _active.append(reached)
     try:
         yield
-    except KeyboardInterrupt as interrupt:
-        if not getattr(interrupt, "reached", ""):
-            with undisturbed():
-                interrupt.reached = reached() if callable(reached) else reached  # type: ignore[attr-defined]
+    except BaseException as error:  # also one that a library has made of it, see undisguised
+        if (isinstance(error, KeyboardInterrupt) or _is_heard()) and not getattr(error, "reached", ""):
+            error.reached = _text(reached)  # type: ignore[attr-defined]
         raise
+    finally:
+        if _active:
+            _active.pop()
+
+
+@contextlib.contextmanager
+def undisguised() -> Iterator[None]:
+    """An error that follows an interruption is the interruption: a library that was interrupted may raise its own."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_heard():
+            raise
+        interrupt = KeyboardInterrupt()  # the exit code is of the signal that was heard
+        interrupt.reached = getattr(error, "reached", "")  # type: ignore[attr-defined]
+        raise interrupt from error
+
+
+@contextlib.contextmanager
+def left_to_another() -> Iterator[None]:
+    """While active, signals are handled by somebody else, such as a web server with handlers of its own."""
+    with _hearing.left_to_another() if _hearing else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Children that are started in the block do not hear Ctrl-C before :func:`begin_child`; this process hears what
+    came meanwhile when the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -81,14 +153,8 @@ def start(process: BaseProcess) -> None:
     Args:
         process: of :mod:`multiprocessing`, not yet started.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    with deaf():
         process.start()
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child inherits what is blocked
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin_child() -> None:
@@ -99,9 +165,27 @@ def begin_child() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True, name="parent").start()
+
+
+def end_after(parent: int) -> None:
+    """Called in a child that is no process of :mod:`multiprocessing` and leads a group of its own: the whole group ends
+    when the parent is gone.
+
+    Args:
+        parent: the parent's number; it may be gone already.
+    """
+
+    def wait() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.25)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
 
 
 def stop(processes: Iterable[BaseProcess], seconds: float = 1.0) -> None:
@@ -123,9 +207,21 @@ def stop(processes: Iterable[BaseProcess], seconds: float = 1.0) -> None:
                 process.join()
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt what the first has begun
-    raise Terminated
+def _is_heard() -> bool:
+    return _hearing is not None and _hearing.number is not None
+
+
+def _line() -> str:
+    """The line of an interruption."""
+    texts = [text for text in map(_text, reversed(_active)) if text]
+    return "; ".join(["interrupted", *texts[:1]])
+
+
+def _text(reached: Reached) -> str:
+    try:
+        return reached() if callable(reached) else reached
+    except Exception:  # it describes a state that is being changed
+        return ""
 
 
 def _end_after(parent: BaseProcess) -> None:

@@ -7,9 +7,11 @@ runs no code, and then converted to what RecBole expects.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import torch
 from torch import nn
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from recbole.trainer import Trainer
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.training import checkpoint_file, vocabulary
 
@@ -32,31 +35,49 @@ def save(state: dict[str, Any], path: str) -> None:
         path (str): the file.
     """
     state = {**state, "recbole_iacn": checkpoint_file.FORMAT, "config": plain(state["config"].final_config_dict)}
-    with replacing(path) as partial, open(partial, "wb") as file:
+    with writing(path) as file:
         torch.save(state, file)
 
 
-def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:
-    """Write a model's current state, with the entries that RecBole's ``load_data_and_model`` and
-    ``resume_checkpoint`` read.
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[BinaryIO]:
+    """A file that becomes a checkpoint, or replaces one, when the block ends without an error.
 
     Args:
-        trainer (recbole.trainer.Trainer): its trainer, which has the best epoch's metrics and the optimizer's state.
+        path (str): the checkpoint.
+
+    Raises:
+        ConfigError: it cannot be written; says what there is of an earlier epoch.
+    """
+    mend = "set checkpoint_dir to another folder"
+    if os.path.isfile(path):
+        mend = f"it still holds the best epoch before, and --resume={path} goes on from there when there is room"
+    with disk.writing(path, mend), replacing(path) as partial, open(partial, "wb") as file:
+        yield file
+
+
+def save_model(trainer: Trainer, model: nn.Module, config: Config, path: str) -> None:
+    """Write a model's current state, with the entries that RecBole's ``load_data_and_model`` reads. Without an
+    optimizer and an epoch, which need not be those of the weights, it cannot be resumed.
+
+    Args:
+        trainer (recbole.trainer.Trainer): its trainer, which has the best epoch's metrics.
         model (torch.nn.Module): the model.
         config (recbole.config.Config): the run's settings.
         path (str): the file; its folder is created.
+
+    Raises:
+        ConfigError: the file cannot be written.
     """
+    disk.check(path, "name another file")
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     best = trainer.best_valid_result or {}
     state = {
         "config": config,
-        "epoch": max(trainer.train_loss_dict, default=-1),
-        "cur_step": trainer.cur_step,
         "best_valid_score": float(trainer.best_valid_score),
         "best_valid_result": {name: float(value) for name, value in best.items()},
         "state_dict": model.state_dict(),
         "other_parameter": {},
-        "optimizer": trainer.optimizer.state_dict(),
         **vocabulary.recorded(trainer),
     }
     save(state, path)
@@ -73,7 +94,7 @@ def replace_entries(path: str, entries: dict[str, Any]) -> None:
     state = checkpoint_file.load(path, mapped=False)
     if "recbole_iacn" not in state:
         return
-    with replacing(path) as partial, open(partial, "wb") as file:
+    with writing(path) as file:
         torch.save({**state, **entries}, file)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import claims, disk
 from recbole_iacn.training import checkpoint_file
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
@@ -26,6 +28,7 @@ _NO_MATTER = frozenset(
     )
 )
 
+_WAIT = "wait until that training has ended, or end it"  # what whoever resumes its checkpoint can do
 _OF_OPTIMIZER = {"learning_rate": "lr", "weight_decay": "weight_decay"}  # setting -> its name in the optimizer's groups
 
 
@@ -51,16 +54,50 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
         The checkpoint.
 
     Raises:
-        ConfigError: it is not a checkpoint that can be resumed, or is of another model.
+        ConfigError: it is not a checkpoint that can be resumed, is of another model, or its training is still running.
     """
     path = os.fspath(path)
     state = checkpoint_file.load(path)
     model = state["config"]["model"]
     if model != config["model"]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
-    if "optimizer" not in state or "epoch" not in state:
-        raise ConfigError(f"{path}: has no state of an optimizer, so it cannot be resumed; start from it (start_from)")
+    check_state(state, path)
+    claims.check_free(_of_both_stages(path), _WAIT)
     return state
+
+
+def alone(path: str) -> contextlib.AbstractContextManager[None]:
+    """Hold a training's checkpoint, so that nobody resumes it while the training runs.
+
+    Args:
+        path: the checkpoint; that of TiMiRec's first stage is held with the second's.
+
+    Raises:
+        ConfigError: another process or thread holds it.
+    """
+    return claims.claimed(_of_both_stages(path), "a training", _WAIT)
+
+
+def _of_both_stages(path):
+    stem, ending = os.path.splitext(path)
+    return stem.removesuffix("-extractor") + ending
+
+
+def check_state(state: Mapping[str, Any], path: str | os.PathLike) -> None:
+    """Reject a checkpoint that has weights alone, such as :meth:`recbole_iacn.Training.save_checkpoint` writes.
+
+    Args:
+        state: the checkpoint.
+        path: its file, for the message.
+
+    Raises:
+        ConfigError: names the mend.
+    """
+    if "optimizer" not in state or "epoch" not in state:
+        raise ConfigError(
+            f"{path}: has no state of an optimizer, so it cannot be resumed; start from it (recbole-iacn train --from "
+            f"{path}, or build(..., start_from={os.fspath(path)!r})), or resume the checkpoint that the training wrote"
+        )
 
 
 def resume(trainer: Any, path: str) -> bool:
@@ -75,22 +112,33 @@ def resume(trainer: Any, path: str) -> bool:
 
     Raises:
         ConfigError: it is not such a checkpoint, is of another model or optimizer, has weights of other shapes, or its
-            data numbered users and items otherwise.
+            data numbered users and items otherwise or had other rows.
     """
     state = check(path, trainer.config)
-    _check_kind(trainer, path)
+    _say_inexact(trainer, state, path)
     there = state["config"]
     _check_learner(there, trainer.config, path)
     changed = different(there, trainer.config)
     if changed:
         logging.getLogger(__name__).warning(
-            f"{path}: is resumed with other settings, so the result is not that of an uninterrupted training: "
-            + ", ".join(changed)
+            f"{path}: is resumed with other settings, which count from the next epoch on; the result is not that of an "
+            "uninterrupted training: " + ", ".join(changed)
         )
     given = [dict(group) for group in trainer.optimizer.param_groups]
-    trainer.resume_checkpoint(path)
+    try:
+        trainer.resume_checkpoint(path)
+    except ConfigError:
+        raise
+    except (KeyError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: its optimizer's state is not that of this {trainer.config['model']} ({error}); start from it "
+            f"with a new optimizer (recbole-iacn train --from {path}, or build(..., start_from={path!r}))"
+        ) from error
     _apply_given(trainer, given, there)
-    return _goes_on(trainer, state, path)
+    goes_on = _goes_on(trainer, state, path)
+    if goes_on:
+        disk.check(path, "copy it to a folder that can be written, and resume that copy")
+    return goes_on
 
 
 def record_end(trainer: Any, path: str) -> None:
@@ -104,21 +152,21 @@ def record_end(trainer: Any, path: str) -> None:
     replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
-def _check_kind(trainer, path):
-    """Reject what RecBole's own trainer would resume without some of the weights."""
-    name = trainer.config["model"]
+def _say_inexact(trainer, state, path):
+    """Say where RecBole's own trainers do not go on exactly."""
+    from recbole.trainer import Trainer
+
     if hasattr(type(trainer.model), "dataset_class"):
         return
-    parts = getattr(trainer.model, "other_parameter_name", None) or ()
-    if any(hasattr(getattr(trainer.model, part, None), "parameters") for part in parts):
-        raise ConfigError(
-            f"{path}: RecBole's own {name} cannot be resumed, since it swaps {', '.join(parts)} for a copy that the "
-            f"optimizer does not have; train {name}_IaCN with iacn_mode: off, which is the same model"
+    why = None
+    if "random" not in state:
+        why = "it records no random numbers (RecBole or an earlier version has written it)"
+    elif type(trainer) is not Trainer:
+        why = f"RecBole's {type(trainer).__name__} keeps more than its checkpoints hold"
+    if why:
+        logging.getLogger(__name__).warning(
+            f"{path}: {why}, so {trainer.config['model']} goes on, but not exactly as if uninterrupted"
         )
-    logging.getLogger(__name__).warning(
-        f"{path}: RecBole's trainer does not restore random numbers, so {name} goes on, but not exactly as if "
-        "uninterrupted"
-    )
 
 
 def _check_learner(there, config, path):

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
-from recbole_iacn.training import checkpoint, optimizer, vocabulary
+from recbole_iacn.training import checkpoint, optimizer, row_digest, vocabulary
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ class IaCNTrainer(Trainer):
             parallel.same_state(model)
         with parallel.as_one_process(config):
             super().__init__(config, model)
-        self.saved_model_file = parallel.object_of_first(self.saved_model_file)
         if config["eval_type"] == EvaluatorType.VALUE:
             self.eval_collector, self.evaluator = value_evaluation(config)
         else:
@@ -154,6 +153,7 @@ class IaCNTrainer(Trainer):
             "other_parameter": {},
             "optimizer": self.optimizer.state_dict(),
             **vocabulary.recorded(self),
+            **row_digest.recorded(self),
         }
         checkpoint.save(state, path)
         if verbose:

@@ -51,7 +51,7 @@ def test_a_training_writes_a_bundle_of_its_best_epoch(flags, tmp_path, capsys):
     [
         (["--bundle=there"], "there: exists already; name another folder"),
         (["--bundle=there", "--overwrite"], "there: is not a bundle, so it is not replaced"),
-        (["--bundle=file/model"], "is not a folder that can be written; name another folder"),
+        (["--bundle=file/model"], "file/model: cannot be written (file is a file); name another folder"),
         (["--overwrite"], "overwrite: replaces a bundle, and none is written; name its folder by bundle (--bundle)"),
     ],
 )

@@ -158,3 +158,21 @@ def test_items_that_nobody_clicked_are_not_counted_where_they_are_not_ranked(row
     assert rows(*full, "all.yaml")[-1].endswith("ranked among all 20 items")
     (tmp_path / "clicked.yaml").write_text("negative_items: clicked\n")
     assert rows(*full, "all.yaml", "clicked.yaml")[-1].endswith("ranked among all 9 items that anybody clicked")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--protocol=x"], "protocol: is for the rows that --show-rows prints; add that, or leave --protocol out"),
+        (["--dataset=x"], "dataset: is for the rows that --show-rows prints; add that, or leave --dataset out"),
+        (["--show-rows", "--dataset=x"], "dataset: no folder dataset/x; leave it out for the new one"),
+        (["--show-rows", "--protocol=full_rank"], "protocol: there is no 'full_rank'."),
+        (["--show-rows", "--users=0"], "users: must be at least 1, got 0"),
+    ],
+)
+def test_options_of_the_rows_are_rejected_before_the_conversion(tmp_path, capsys, options, message):
+    (tmp_path / "some.txt").write_text("ann 7 3\n")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["prepare", "sequences", "--name=some", f"--sequences={tmp_path / 'some.txt'}", *options])
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert not (tmp_path / "dataset").exists()

@@ -54,7 +54,10 @@ def test_the_outcome_is_printed(files, tmp_path, capsys):
         (["--name="], "name: prepare table needs --name"),
         (["--split", "path"], "split: 'path' must be a column, = and a value"),
         (["--item=product"], "item: events.csv has no column 'product'"),
-        (["--out=events.csv"], "events.csv/shop: cannot be written (Not a directory); name another (--out, --name)"),
+        (
+            ["--out=events.csv"],
+            "events.csv/shop: cannot be written (events.csv is a file); name another (--out, --name)",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(files, tmp_path, capsys, more, message):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from recbole_iacn import quick_start
 from recbole_iacn.cli import train
 
 
@@ -12,7 +13,7 @@ from recbole_iacn.cli import train
 def calls(monkeypatch):
     """What the command passes to run, which does nothing."""
     passed = []
-    monkeypatch.setattr(train, "run", lambda **given: passed.append(given))
+    monkeypatch.setattr(quick_start, "run", lambda **given: passed.append(given))
     folder = Path("dataset", "shop")
     folder.mkdir(parents=True)
     (folder / "shop.yaml").write_text("epochs: 3\n")
@@ -75,7 +76,7 @@ def test_an_error_names_the_file(data_path, capsys):
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_names_what_resumes_it(settings, monkeypatch, capsys, caplog):
+def test_an_interrupted_training_names_what_resumes_it(settings, monkeypatch, capsys):
     from recbole_iacn.training.trainer import IaCNTrainer
 
     Path("mine.yaml").write_text(yaml.safe_dump(settings(epochs=3)))
@@ -90,6 +91,7 @@ def test_an_interrupted_training_names_what_resumes_it(settings, monkeypatch, ca
     with monkeypatch.context() as patched, pytest.raises(SystemExit) as ended:
         patched.setattr(IaCNTrainer, "_train_epoch", interrupted)
         train.main(flags)
-    assert ended.value.code == 130 and capsys.readouterr().err.splitlines()[-1] == "interrupted"
-    (said,) = [message for message in caplog.messages if message.startswith("interrupted; ")]
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 130 and said.startswith("interrupted; --resume=")
+    assert said.endswith(" goes on after the best epoch")
     assert train.main([*flags, said.split()[1]])["checkpoint"] == said.split()[1].removeprefix("--resume=")

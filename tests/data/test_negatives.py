@@ -75,3 +75,39 @@ def test_one_own_item_among_others_is_an_error(tmp_path):
         path.write_text(f"{head}b\tz z\na\t{items}\n")
         with pytest.raises(ConfigError, match=f"mine, line 3: '{named}' is one of the own items of 'a'"):
             read_negatives(path, data, own, np.array([1]), 2)
+
+
+def read(path, text, own=()):
+    """Negatives of users a and b among the items 1, 2 and 3, one each."""
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    numbers = {"user_id": {"a": 1, "b": 2}, "item_id": {"1": 1, "2": 2, "3": 3}}
+    dataset = SimpleNamespace(
+        uid_field="user_id", iid_field="item_id", config={"LIST_SUFFIX": "_list"}, field2token_id=numbers
+    )
+    dataset.field2id_token = {"user_id": np.array(["[PAD]", "a", "b"])}
+    nobody = SimpleNamespace(contains=lambda users, items: np.zeros(len(items), bool))
+    return read_negatives(str(path), dataset, nobody, np.array([2, 1]), 1).tolist()
+
+
+HEAD = "user_id:token\titem_id_list:token_seq\n"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        (f"{HEAD}a\t1\nb\t2\na\t3\n", "line 4: user 'a' has a line already; give each user one"),
+        (f"{HEAD}a\t\t1\nb\t2\n", "line 2: 3 cells, but there are a user and a list of items"),
+        (f"{HEAD}a\t1\nb\t\u00a02\n", r"line 3: '\\xa02' is not in the data"),
+        (f"{HEAD}a\t1\u2028b\t2\n", "line 2: 3 cells"),
+        (HEAD.encode() + b"a\t1\nb\t\xff\n", "line 3: is not valid UTF-8; save the file in UTF-8"),
+        (b"\x1f\x8b\x08", "line 1: is not valid UTF-8"),
+    ],
+)
+def test_a_line_that_was_misread_is_named(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        read(tmp_path / "mine", text)
+
+
+@pytest.mark.parametrize("text", [f"{HEAD}a\t1\nb\t2", f"\ufeff{HEAD}a\t1\nb\t 2\n".replace("\n", "\r\n")])
+def test_lines_end_as_in_atomic_files(tmp_path, text):
+    assert read(tmp_path / "mine", text) == [[2], [1]]

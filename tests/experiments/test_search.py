@@ -298,3 +298,21 @@ def test_the_command_trains_models(tmp_path, settings, data_path):
     assert [rule["when"]["mode"] for rule in best["only"]] == ["width", "full"]
     main([*command, "--jobs", "2", "--out", "beside"])
     assert yaml.safe_load((tmp_path / "beside" / "real" / "best.yaml").read_text()) == best
+
+
+@pytest.mark.parametrize(
+    "what, message",
+    [
+        ({"low": 0.1, "high": {"x": 1}}, r"learning_rate: high must be a number, got \{'x': 1\}"),
+        ({"low": "0.1", "high": 1}, "learning_rate: low must be a number, got '0.1'"),
+        ({"low": True, "high": 2}, "learning_rate: low must be a number, got True"),
+        ({"low": 0.1, "high": float("inf")}, "learning_rate: high must be a number, got inf"),
+        ({"low": float("nan"), "high": 1}, "learning_rate: low must be a number, got nan"),
+        ({"low": 0.0, "high": 1, "log": True}, "learning_rate: a logarithmic range begins above 0, got low 0.0"),
+        ({"low": 0.1, "high": 1, "log": 1}, "learning_rate: log must be true or false, got 1"),
+        ({"choices": []}, "learning_rate: choices is empty; list the values to try"),
+    ],
+)
+def test_a_range_that_is_none(what, message):
+    with pytest.raises(ConfigError, match=f"^search: {message}"):
+        check_space({"learning_rate": what})

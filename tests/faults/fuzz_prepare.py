@@ -57,8 +57,8 @@ def sequences(folder, seed):
     if place is None:
         return
     _loads(place, done)
-    users = [line.split() for line in re.split("\r?\n", lines.read_bytes().decode("utf-8-sig")) if line.split()]
-    expected = [(user, item, float(place)) for user, *items in users for place, item in enumerate(items)]
+    users = [re.findall("[^ \t]+", line) for line in re.split("\r?\n", lines.read_bytes().decode("utf-8-sig"))]
+    expected = [(user, item, float(k)) for user, *items in filter(None, users) for k, item in enumerate(items)]
     read = [(row["user_id"], row["item_id"], float(row["timestamp"])) for row in cells_of(place / "made.inter")]
     assert read == expected, f"{done}: other rows"
     known = json.loads(attributes.read_bytes().decode("utf-8-sig"))
@@ -70,7 +70,7 @@ def sequences(folder, seed):
 def amazon(folder, seed):
     source = random.Random(seed)
     year = source.choice((2014, 2018, 2023))
-    reviews, meta = _amazon(folder, year, source, csv=source.random() < 0.3)
+    reviews, meta = amazon_files(folder, year, source, csv=source.random() < 0.3)
     spoilt = source.choice((reviews, meta))
     done = spoil(spoilt, seed, b",", "rows" if spoilt.suffix == ".csv" else "json")
     options = ["--year", year, "--core", 1, "--max-bad-lines", source.choice((0, 2, 1000))]
@@ -89,7 +89,8 @@ def amazon(folder, seed):
         assert row["user_id"].encode() in content or b"\\u" in content, f"{done}: nobody is called {row['user_id']!r}"
 
 
-def _amazon(folder, year, source, csv):
+def amazon_files(folder, year, source, csv):
+    """Reviews and metadata of a year's dump."""
     asins = [f"B{k:09d}" for k in range(8)]
     lines, items = [], []
     for user in range(10):

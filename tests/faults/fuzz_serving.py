@@ -7,7 +7,8 @@ from faults.judged import command, made_once, tree
 from faults.malformed import BASE, KIND, SECONDS, small, some_events, spoilt_table, write_table
 
 
-def _bundle(folder):
+def bundle_and_data(folder):
+    """A small dataset, and the bundle of a model trained on it."""
     import recbole_iacn
 
     small(folder)
@@ -19,7 +20,7 @@ def _bundle(folder):
 @case(KIND, "recommend: events, users or items to choose from", 80, in_suite=6, seconds=SECONDS)
 def recommend(folder, seed):
     source = random.Random(seed)
-    bundle = made_once("bundle", _bundle) / "bundle"
+    bundle = made_once("bundle", bundle_and_data) / "bundle"
     rows = {
         "events": [
             {key: row[key] for key in ("user_id", "item_id", "timestamp")} for row in some_events(source, 10, 15)
@@ -39,7 +40,7 @@ def recommend(folder, seed):
 @case(KIND, "score: rows, events or users", 80, in_suite=6, seconds=SECONDS)
 def score(folder, seed):
     source = random.Random(seed)
-    bundle = made_once("bundle", _bundle) / "bundle"
+    bundle = made_once("bundle", bundle_and_data) / "bundle"
     asked = [{"user_id": f"u{k % 10}", "item_id": f"i{k}", "timestamp": 1_600_000_000 + k} for k in range(12)]
     rows = {
         "rows": asked,

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -41,15 +42,15 @@ def command(arguments: Sequence[Any], seconds: float = 60, others: Sequence[int]
     Returns:
         The exit code, and what it printed, errors included. Code 2 comes with one line at the end.
     """
-    from recbole_iacn.cli.commands import main
+    from recbole_iacn.cli import main
 
-    output, code = io.StringIO(), 0
+    output, code = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n", write_through=True), 0
     with within(seconds), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             main([str(one) for one in arguments])
         except SystemExit as end:
             code = end.code or 0
-    text = output.getvalue()
+    text = output.buffer.getvalue().decode()
     shown = " ".join(str(one)[:60] for one in arguments)
     assert code in (0, 2, *others), f"{shown} ends with {code!r}: {text[-300:]}"
     assert "Traceback" not in text, f"{shown}: {text[-300:]}"
@@ -101,7 +102,8 @@ def made_once(name: str, make: Callable[[Path], object]) -> Path:
         folder = place / name
         if not folder.is_dir():
             partial = place / f"{name}.new"
-            partial.mkdir(exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
             make(partial)
             partial.rename(folder)
     return folder

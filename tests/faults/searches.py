@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import time
-from pathlib import Path
 
 import psutil
 
@@ -36,7 +35,7 @@ def _whole(kind):
         process = short_trainings.start(folder, _command(kind, folder), folder / "tmp")
         process.stdout.readline()
         begun = time.monotonic()
-        output, errors = process.communicate()
+        _, errors = process.communicate()
         assert process.returncode == 0, errors
         (folder / "seconds").write_text(str(time.monotonic() - begun))
 
@@ -55,7 +54,7 @@ def _stopped(kind, folder, seed, signals):
         _wait(process, source.uniform(0, seconds))
         _stop(process, source.choice(signals))
     process = short_trainings.start(folder, command, tmp)
-    output, errors = process.communicate()
+    _, errors = process.communicate()
     assert process.returncode == 0, errors[-500:]
     assert short_trainings.figures(folder / "out" / "trial") == whole
     assert not [path.name for path in tmp.iterdir() if not path.name.startswith("torchinductor")]

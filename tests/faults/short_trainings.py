@@ -96,7 +96,9 @@ def figures(folder):
     for path in sorted(Path(folder).rglob("*")):
         name, text = str(path.relative_to(folder)), path.read_text() if path.suffix != ".db" and path.is_file() else ""
         if path.suffix in (".json", ".jsonl") and path.name != "plan.json":
-            found[name] = [_untimed(json.loads(one)) for one in ([text] if path.suffix == ".json" else text.splitlines())]
+            found[name] = [
+                _untimed(json.loads(one)) for one in ([text] if path.suffix == ".json" else text.splitlines())
+            ]
         elif path.name == "search.db":
             found[name] = trials(path)
         else:

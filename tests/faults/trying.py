@@ -19,7 +19,7 @@ from faults.cases import Case
 
 _GRACE = 2.0  # seconds in which processes that a try has started may end after it
 _LONGEST = 300  # characters of a failure that are recorded
-_CACHES = ("torchinductor_*",)  # which PyTorch keeps there for its next process
+_CACHES = ("torchinductor_*", ".ses")  # which PyTorch and ONNX Runtime keep there for their next process
 _PRELOADED = ("torch", "pandas", "recbole_iacn.building", "recbole_iacn.cli.commands", "recbole_iacn.data")
 
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import atomic_writes
-from recbole_iacn.system.atomic_writes import put_in_place, replacing, scratch, write_text
+from recbole_iacn.system.atomic_writes import check_named, put_in_place, replacing, scratch, write_text
 
 
 def names(folder):
@@ -116,3 +117,11 @@ def test_a_kill_between_two_renames_is_mended_by_the_next(tmp_path, replaced):
     with scratch(tmp_path / "made"):
         assert names(tmp_path / "made") == ["new" if replaced else "old"]
     assert names(tmp_path) == ["made"]
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "a/..", "/"])
+def test_a_place_is_no_name(path):
+    with pytest.raises(ConfigError, match="is a place, and nothing can be made in its stead; name a file or folder"):
+        check_named(path)
+    with pytest.raises(ConfigError, match="is a place"), scratch(path):
+        pass

@@ -12,6 +12,19 @@ from helpers import SHORT_RANKING
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
 
+_BY_TIME = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
+_RANKED = {"load_col": SHORT_RANKING["load_col"], "mlp_hidden_size": ..., "metrics": ["MRR"], "valid_metric": "MRR@10"}
+_ALONE = {**_RANKED, "train_neg_sample_args": None, "learning_rate": 0.01}
+_DRAWN = {"metrics": ["AUC"], "valid_metric": "AUC", "eval_args": {**_BY_TIME, "mode": "uni1"}}
+OF_MODEL = {
+    "WideDeep_IaCN": {"learning_rate": 0.01},
+    "TiMiRec": SHORT_RANKING,
+    "DIN": {"learning_rate": 0.01, **_DRAWN},
+    "SASRec": {**_ALONE, "hidden_size": 8, "inner_size": 8, "n_heads": 1, "n_layers": 1},
+    "BPR": {**_RANKED, "eval_args": {**_BY_TIME, "mode": "uni10"}},
+    "MultiVAE": {**_ALONE, "total_anneal_steps": 10, "anneal_cap": 0.9},
+}
+
 
 class Interruption(Exception):
     pass
@@ -28,21 +41,18 @@ def interrupt(epoch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [("WideDeep_IaCN", {"learning_rate": 0.01}), ("TiMiRec", SHORT_RANKING)],
-    ids=["WideDeep_IaCN", "TiMiRec"],
-)
-def test_an_interrupted_training_ends_as_it_would_have(settings, name, changes):
-    given = settings(epochs=4, stopping_step=9, **changes)
+@pytest.mark.parametrize("name", ["WideDeep_IaCN", "TiMiRec", "DIN", "SASRec", "BPR", "MultiVAE"])
+def test_an_interrupted_training_ends_as_it_would_have(settings, name):
+    """RecBole's own models, too: its DIN keeps its embeddings, MultiVAE the count of its steps."""
+    given = settings(epochs=4, stopping_step=9, **OF_MODEL[name])
     whole = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "whole"})
-    best = whole.fit(verbose=False)
+    best, tested = whole.fit(verbose=False), whole.test()  # drawn negatives are the next random numbers
     part = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "part"})
     with pytest.raises(Interruption):
         part.fit(verbose=False, callback_fn=interrupt(2))
     on = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "on"})
     assert on.resume(part.trainer.saved_model_file)
-    assert on.fit(verbose=False) == best and on.test() == whole.test()
+    assert on.fit(verbose=False) == best and on.test() == tested
     for key, value in whole.model.state_dict().items():
         assert torch.equal(value, on.model.state_dict()[key]), key
 
@@ -180,23 +190,33 @@ def test_what_cannot_be_resumed_is_rejected(settings, tmp_path):
 
 
 @pytest.mark.slow
-def test_recboles_own_models(settings, caplog):
-    """DIN would be resumed without its embeddings; others go on, but not exactly."""
-    given = settings(epochs=1)
-    din = recbole_iacn.build("DIN", "tiny", config_dict=given)
-    din.fit(verbose=False)
-    with pytest.raises(
-        ConfigError, match=r"RecBole's own DIN cannot be resumed, .* train DIN_IaCN with iacn_mode: off"
-    ):
-        din.resume(din.checkpoint)
-    given = {key: value for key, value in given.items() if key != "mlp_hidden_size"}
+def test_a_trainer_that_stores_half_of_its_state(settings, caplog):
+    """RecVAE has two optimizers, of which RecBole's trainer stores one."""
+    given = {**settings(epochs=1, **_ALONE), "latent_dimension": 8, "hidden_dimension": 8}
+    given = {key: value for key, value in given.items() if value is not ...}
+    first = recbole_iacn.build("RecVAE", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    again = recbole_iacn.build("RecVAE", "tiny", config_dict={**given, "epochs": 2})
+    with pytest.raises(ConfigError, match=r"\.pth: its optimizer's state is not that of this RecVAE \(.*start from it"):
+        again.resume(first.checkpoint)
+    said = [message for message in caplog.messages if "not exactly as if uninterrupted" in message]
+    assert len(said) == 1 and "RecBole's RecVAETrainer keeps more than its checkpoints hold, so RecVAE" in said[0]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_without_random_numbers_says_so(settings, caplog):
+    """As RecBole writes it without this package, or an earlier version of it did."""
+    given = {key: value for key, value in settings(epochs=1).items() if key != "mlp_hidden_size"}
     given["load_col"] = SHORT_RANKING["load_col"]
-    bpr = recbole_iacn.build("BPR", "tiny", config_dict=given)
-    bpr.fit(verbose=False)
+    first = recbole_iacn.build("BPR", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    state = torch.load(first.checkpoint, weights_only=False)
+    torch.save({key: value for key, value in state.items() if key not in ("random", "rows")}, "old.pth")
     again = recbole_iacn.build("BPR", "tiny", config_dict={**given, "epochs": 2})
     with caplog.at_level(logging.WARNING):
-        assert again.resume(bpr.checkpoint)
-    assert any("BPR goes on, but not exactly as if uninterrupted" in message for message in caplog.messages)
+        assert again.resume("old.pth")
+    assert any("old.pth: it records no random numbers" in message for message in caplog.messages)
+    assert any("old.pth: records no digest of its rows" in message for message in caplog.messages)
     again.fit(verbose=False)
 
 

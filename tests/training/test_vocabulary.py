@@ -83,7 +83,7 @@ def test_only_what_the_weights_follow_is_compared(train, place):
         file.writelines(f"somebody\ti{item}\t{1_500_000_000 + item}\t5\n" for item in (1, 2, 3, 4))
     other = train("ComiRec", fitted=False, **SHORT_RANKING)
     assert other.dataset.user_num == first.dataset.user_num + 1
-    other.trainer.resume_checkpoint(first.checkpoint)
+    other.trainer.evaluate(other.test_data, model_file=first.checkpoint)
 
 
 @pytest.mark.slow

@@ -1,8 +1,15 @@
 """Patches that suppress warnings and files of RecBole that a user can do nothing about."""
 
 import functools
+import logging
+import os
+import threading
 import types
 import warnings
+
+from recbole_iacn.bridge import run_names
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.system import disk
 
 
 def without_warning(function, message):
@@ -45,27 +52,58 @@ class _NoWriter:
     add_hparams = add_scalars = add_histogram = add_text = flush = close = add_scalar
 
 
+class _LastingWriter:
+    """A TensorBoard writer that ends at the first value that its disk refuses, with one warning; the training goes on.
+
+    Args:
+        writer (torch.utils.tensorboard.SummaryWriter): the writer.
+    """
+
+    def __init__(self, writer):
+        self._writer = writer
+
+    def __getattr__(self, name):
+        write = getattr(self._writer, name)
+
+        def lasting(*args, **kwargs):
+            try:
+                return write(*args, **kwargs)
+            except OSError as error:
+                self._writer = _NoWriter()
+                logging.getLogger().warning(
+                    f"log_tensorboard: cannot be written ({disk.reason(error, 'log_tensorboard')}); the curves end, "
+                    "and the training goes on"
+                )
+
+        return lasting if callable(write) else write
+
+
 def patch_tensorboard(module):
-    """Write ``log_tensorboard/`` only with ``log_tensorboard: True``.
+    """Write ``log_tensorboard/<name of the run>/`` only with ``log_tensorboard: True``.
 
     Args:
         module: ``recbole.trainer.trainer``.
     """
-    open_writer, construct = module.get_tensorboard, module.Trainer.__init__
-    wanted: list[bool] = []
+    wanted = threading.local()
 
     def writer(logger):
-        return open_writer(logger) if wanted and wanted[-1] else _NoWriter()
+        if not getattr(wanted, "now", False):
+            return _NoWriter()
+        from torch.utils.tensorboard import SummaryWriter
 
-    def construct_quietly(trainer, config, model):
-        wanted.append(config["log_tensorboard"])
-        try:
-            construct(trainer, config, model)
-        finally:
-            wanted.pop()
+        with disk.writing("log_tensorboard", "start in a folder that can be written"):
+            return _LastingWriter(SummaryWriter(os.path.join("log_tensorboard", run_names.name_being_made())))
 
     module.get_tensorboard = writer
-    module.Trainer.__init__ = construct_quietly
+    for trainer_class in (module.Trainer, module.DecisionTreeTrainer):
+
+        @wrap(trainer_class, "__init__")
+        def construct(original, trainer, config, model):
+            before, wanted.now = getattr(wanted, "now", False), config["log_tensorboard"]
+            try:
+                original(trainer, config, model)
+            finally:
+                wanted.now = before
 
 
 class _QuietAmp(types.ModuleType):

@@ -4,18 +4,23 @@ All addresses are in one table. The publishers give no checksums: the SHA-256 of
 the file, and ``prepare`` copies it into its manifest, so that two people can compare.
 """
 
+import contextlib
 import hashlib
 import http.client
 import json
+import os
+import re
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.system.atomic_writes import put_in_place, write_text
+from recbole_iacn.system import disk, interrupts, leftovers
+from recbole_iacn.system.atomic_writes import put_in_place, with_parents, write_text
 
 _2014 = "http://snap.stanford.edu/data/amazon/productGraph/categoryFiles/"
 _2018 = "https://mcauleylab.ucsd.edu/public_datasets/data/amazon_v2/"
@@ -38,6 +43,7 @@ ADDRESSES = {
 }
 KINDS = tuple(dict.fromkeys(kind for _, kind in ADDRESSES))
 
+_NAME_ANOTHER = "name another folder (--out)"
 _BLOCK = 1 << 20
 _TIMEOUT = 60  # seconds without receiving a byte
 
@@ -78,34 +84,59 @@ def download(url: str, folder: str | Path, sha256: str | None = None, progress: 
     Raises:
         ConfigError: no connection, no such file, fewer bytes than announced (those received are kept), wrong checksum.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / url.rpartition("/")[2]
-    recorded = path.with_name(path.name + ".sha256")
-    if path.exists():
-        expected = sha256 or (recorded.read_text().split()[0] if recorded.exists() else None)
-        _check(path, _sha256(path), expected, "remove it and download it again")
-        return path
+    path = Path(folder) / url.rpartition("/")[2]
     part = path.with_name(path.name + ".part")
-    _fetch(url, part, progress)
-    digest = _sha256(part)
-    try:
-        _check(part, digest, sha256, "it was removed, download it again")
-    except ConfigError:
+    recorded = path.with_name(path.name + ".sha256")
+    if os.path.lexists(path):
+        disk.check_file(path, "remove it and download it again")
+        _check(path, _sha256(path), sha256 or _recorded(recorded), "remove it and download it again")
+        _forget(part)  # a download that was killed after its last byte
+        leftovers.sweep(path.parent)
+        return path
+    disk.check(path, _NAME_ANOTHER)
+    with disk.writing(path, _NAME_ANOTHER), with_parents(path):
+        with interrupts.saying(lambda: _left(part)):
+            _fetch(url, part, progress)
+        digest = _sha256(part)
+        try:
+            _check(part, digest, sha256, "it was removed, download it again")
+        except ConfigError:
+            _forget(part)
+            raise
+        write_text(recorded, f"{digest}  {path.name}\n")
+        put_in_place(part, path)
         _forget(part)
-        raise
-    write_text(recorded, f"{digest}  {path.name}\n")
-    put_in_place(part, path)
-    _forget(part)
     return path
+
+
+def _recorded(path: Path) -> str | None:
+    """The checksum of an earlier download; None where there is none."""
+    if not path.exists():
+        return None
+    disk.check_file(path)
+    digest = (path.read_bytes().decode(errors="replace").split() or [""])[0]
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ConfigError(f"{path}: is damaged, it holds no SHA-256; remove it and {path.stem}, and download again")
+    return digest
+
+
+def _received(part: Path, version: Path) -> dict[str, Any]:
+    """What an earlier download has recorded of the file that it began; nothing where that is damaged."""
+    nothing = {"size": 0, "tag": ""}
+    if not (part.is_file() and version.is_file()):
+        return nothing
+    try:
+        known = json.loads(version.read_text(encoding="utf-8"))
+    except ValueError:
+        return nothing
+    whole = isinstance(known, dict) and type(known.get("size")) is int and isinstance(known.get("tag"), str)
+    return known if whole else nothing
 
 
 def _fetch(url: str, part: Path, progress: bool) -> None:
     """Append to ``part`` until it has every byte."""
     version = part.with_name(part.name + ".json")
-    known: dict[str, Any] = {"size": 0, "tag": ""}
-    if part.exists() and version.exists():
-        known = json.loads(version.read_text())
+    known = _received(part, version)
     have = part.stat().st_size if known["tag"] else 0
     if have and have == known["size"]:
         return
@@ -119,13 +150,21 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
                 have = 0
             size = have + int(answer.headers.get("Content-Length") or 0)
             tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
-            write_text(version, json.dumps({"size": size, "tag": tag}))
+            with _kept(part, have):
+                if not have:
+                    part.unlink(missing_ok=True)  # of another version, which must not meet the new one's tag
+                write_text(version, json.dumps({"size": size, "tag": tag}))
             bar = tqdm(
-                total=size or None, initial=have, unit="B", unit_scale=True, desc=part.stem, disable=not progress
+                total=size or None,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                desc=part.stem,
+                disable=None if progress else True,
             )
-            with open(part, "ab" if have else "wb") as out, bar:
+            with bar, _appending(part, have) as write:
                 while block := answer.read(_BLOCK):
-                    out.write(block)
+                    write(block)
                     bar.update(len(block))
     except urllib.error.HTTPError as error:
         raise ConfigError(
@@ -138,6 +177,36 @@ def _fetch(url: str, part: Path, progress: bool) -> None:
     came = part.stat().st_size
     if size and came != size:
         raise ConfigError(f"{url}: received {came:,} of {size:,} bytes; the same command resumes from there")
+
+
+@contextlib.contextmanager
+def _appending(part: Path, have: int) -> Iterator[Callable[[bytes], Any]]:
+    """A function that appends to a file; what the disk refuses is not taken for the server's fault."""
+    came = have
+    with _kept(part, came):
+        out = open(part, "ab" if have else "wb", buffering=0)  # noqa: SIM115  (closed below)
+
+    def write(block: bytes) -> None:
+        nonlocal came
+        rest = memoryview(block)
+        while rest:
+            with _kept(part, came):
+                count = out.write(rest)
+            came, rest = came + count, rest[count:]
+
+    with contextlib.closing(out):
+        yield write
+
+
+def _kept(part, count):
+    kept = f"{count:,} bytes are kept, and the same command resumes when there is room; or name another folder (--out)"
+    return disk.writing(part, kept)
+
+
+def _left(part: Path) -> str:
+    """What an interruption leaves."""
+    came = part.stat().st_size if part.exists() else 0
+    return f"{came:,} bytes are kept in {part}, the same command resumes from there" if came else ""
 
 
 def _sha256(path: Path) -> str:

@@ -10,7 +10,6 @@ Every line read is counted once: blank, bad, below the minimum rating, a duplica
 the core, or kept.
 """
 
-import json
 import os
 import platform
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from typing import Any
 from recbole_iacn.data.amazon.formats import DUMPS
 from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
-from recbole_iacn.data.dataset_folder import check_target, making
+from recbole_iacn.data.dataset_folder import check_target, making, write_manifest
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.version import __version__
 
@@ -90,7 +89,7 @@ def prepare(
     target = Path(target)
     files = [Path(path) for path in (reviews, meta) if path is not None]
     _check(files, target, options, memory, threads, overwrite)
-    with making(target) as partial:
+    with making(target, overwrite) as partial:
         return _convert(files, partial, target.name, options, memory, threads or os.cpu_count() or 1, progress)
 
 
@@ -114,8 +113,7 @@ def _convert(files, folder, name, options, memory, threads, progress):
         left = staging.counts()
     manifest = _manifest(name, options, [read for read in (reviews, meta) if read], counts, left)
     (folder / f"{name}.yaml").write_text(_settings(name, meta is not None), encoding="utf-8")
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return manifest
+    return write_manifest(folder, name, manifest)
 
 
 def _filter(staging, read, meta, options):

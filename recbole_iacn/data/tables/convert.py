@@ -9,12 +9,11 @@
 Every row is counted once: dropped for one reason, or kept.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.dataset_folder import check_target, making
+from recbole_iacn.data.dataset_folder import check_target, making, write_manifest
 from recbole_iacn.data.tables.conversion import Conversion
 from recbole_iacn.data.tables.intake import TableBase
 from recbole_iacn.data.tables.options import make_options
@@ -76,14 +75,11 @@ def from_tables(
     for table in given.values():
         if isinstance(table, str | Path) and not Path(table).is_file():
             raise ConfigError(f"{table}: No such file")
-    with making(target) as folder, TableBase(folder, memory, threads or os.cpu_count() or 1) as base:
+    with making(target, overwrite) as folder, TableBase(folder, memory, threads or os.cpu_count() or 1) as base:
         conversion = Conversion(base, given, chosen)
         conversion.read()
         conversion.filter()
         conversion.write(folder / name)
         manifest = conversion.manifest(name)
         (folder / f"{name}.yaml").write_text(settings_text(manifest), encoding="utf-8")
-        (folder / "manifest.json").write_text(
-            json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-    return manifest
+        return write_manifest(folder, name, manifest)

@@ -4,12 +4,15 @@ A file is recognised by its content. The cells of a CSV file stay text, so that 
 with too few or too many cells, a lone quote and another encoding are errors that name the line.
 """
 
+import contextlib
 import csv
 import gzip
 import hashlib
 import itertools
 import json
 import re
+import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,16 @@ from typing import Any
 from recbole_iacn.data.database import INTERRUPTED, failure, text
 from recbole_iacn.data.database import name as quoted_name
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
+_MOST_COLUMNS = 2_000  # each is looked at by queries over all of them: more take minutes
 _GZIP, _PARQUET, _ZIP = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _AS_TEXT = ("DATE", "TIME", "UUID", "JSON")  # of JSON: what is text in the file, or of several kinds, is text
+_NO_HEADER = {  # what Python's reader says of it, and what it means
+    "new-line": "lines end with a carriage return alone; save the file with line ends \\n",
+    "field la": "a column's name is longer than 128 KiB; this is not a table of CSV",
+}
 _ENCODING = "is not valid UTF-8; convert it, as with iconv -f LATIN1 -t UTF-8"
 
 
@@ -104,7 +113,7 @@ class Table:
             self._opener = gzip.open if packed else open
             with self._opener(self.path, "rb") as file:
                 begin = file.read(4096)
-        except (EOFError, gzip.BadGzipFile):
+        except (EOFError, gzip.BadGzipFile, zlib.error):
             raise ConfigError(f"{self.path}: the gzip stream is damaged; copy the file again") from None
         except OSError as error:
             raise ConfigError(f"{self.path}: {error.strerror}") from None
@@ -146,10 +155,15 @@ class Table:
         try:
             with self._opener(self.path, "rb") as file:
                 head = file.readline().decode("utf-8-sig")
-        except (UnicodeDecodeError, EOFError, OSError):
+        except UnicodeDecodeError:
             raise ConfigError(f"{self.path}, line 1: {_ENCODING}") from None
+        except (EOFError, OSError, zlib.error):
+            raise ConfigError(f"{self.path}, line 1: the gzip stream is damaged; copy the file again") from None
         self._delimiter = max("\t,;|", key=head.count)
-        self.names = [one.strip() for one in next(csv.reader([head], delimiter=self._delimiter))]
+        try:
+            self.names = [one.strip() for one in next(csv.reader([head], delimiter=self._delimiter))]
+        except csv.Error as error:
+            raise ConfigError(f"{self.path}, line 1: {_NO_HEADER.get(str(error)[:8], error)}") from None
         self.types = ["VARCHAR"] * len(self.names)
         self._check_names()
         columns = ", ".join(f"c{k}: 'VARCHAR'" for k in range(len(self.names)))
@@ -174,9 +188,14 @@ class Table:
 
     def _check_names(self):
         place = f"{self.title}, line 1" if self.kind == "CSV" else self.title
-        for name in self.names:
-            if name and self.names.count(name) > 1:
-                raise ConfigError(f"{place}: the column {name!r} stands there twice; rename or remove one")
+        if len(self.names) > _MOST_COLUMNS:
+            raise ConfigError(
+                f"{place}: has {len(self.names):,} columns, and at most {_MOST_COLUMNS:,} are read; leave out of the "
+                "file what no model needs"
+            )
+        twice = (name for name, count in Counter(self.names).items() if name and count > 1)
+        for name in twice:
+            raise ConfigError(f"{place}: the column {name!r} stands there twice; rename or remove one")
 
     def column(self, name: str) -> str:
         """A column's name in SQL."""
@@ -187,11 +206,13 @@ class Table:
         return self.types[self.names.index(name)]
 
     def place(self, row: int) -> str:
-        """Where a row stands, from 0: ``events.csv, line 7``, or ``events, row 7`` if there is no line for each."""
-        if self.kind == "CSV" or self._has_line_per_object():
-            for number, line in enumerate(self._lines()):
-                if number == row:
-                    return f"{self.title}, line {line}"
+        """Where a row stands, from 0: ``events.csv, line 7``, or ``events, row 7`` if there is no line for each, or if
+        the file is damaged before it."""
+        with contextlib.suppress(csv.Error, ValueError, EOFError, OSError, zlib.error):
+            if self.kind == "CSV" or self._has_line_per_object():
+                for number, line in enumerate(self._lines()):
+                    if number == row:
+                        return f"{self.title}, line {line}"
         return f"{self.title}, row {row + 1}"
 
     def _has_line_per_object(self):
@@ -266,8 +287,10 @@ class _Errors:
             raise KeyboardInterrupt from None
         if not isinstance(error, duckdb.Error):
             return
+        if disk.refused(error) and str(self.table.path) not in str(error):
+            return  # of the database's own files, whose folder the caller names
         explained = _explained(str(error))
-        if explained is None and isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+        if explained is None and isinstance(error, duckdb.OutOfMemoryException):
             raise failure(error) from None
         raise ConfigError(f"{self.table.title}{explained or f': {str(error).splitlines()[0].strip()}'}") from None
 

@@ -45,6 +45,8 @@ from recbole_iacn.serving.onnx.graph_inputs import (
 )
 from recbole_iacn.serving.onnx.readme import readme
 from recbole_iacn.serving.onnx.tower_graph import TowerGraph
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import check_named, put_right
 from recbole_iacn.version import __version__
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def export(recommender: Recommender, path: str | os.PathLike, overwrite: bool = 
     if device.type != "cpu":
         raise ConfigError(f"export: the model is on {device}; open its bundle with device='cpu'")
     graph = graph_of(recommender)
-    with making(folder) as partial:
+    with making(folder, overwrite, "export", "name another folder (--out)") as partial:
         _write_graph(graph, partial / graph.file, recommender.config["model"])
         apart = compare(recommender, graph, partial / graph.file)
         _write_beside(graph, partial, recommender, apart)
@@ -153,10 +155,13 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
     Raises:
         ConfigError: a package is missing, or the folder may not be written.
     """
+    check_named(path)
     folder = Path(path)
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigError(f"export: needs {' and '.join(missing)}; pip install 'recbole_iacn[onnx]'")
+    put_right(folder)
+    disk.check(folder, "name another folder (--out)")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / ABOUT).is_file():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.service.request_limits import Limits
 from recbole_iacn.serving.service.secret import Secret
+from recbole_iacn.system import interrupts
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -40,7 +41,8 @@ def serve(
     candidates: int = 500,
     grace: float = 30.0,
 ) -> None:
-    """Serve a bundle until SIGINT or SIGTERM; requests that have begun are answered first. SIGHUP reloads.
+    """Serve a bundle until SIGINT or SIGTERM, see :func:`run`; requests that have begun are answered first. SIGHUP
+    reloads.
 
     Args:
         bundle (str): the folder that :meth:`recbole_iacn.Training.save` wrote.
@@ -86,20 +88,23 @@ def serve(
 
 
 def run(app: "FastAPI", connection: socket.socket, grace: float = 30.0) -> None:
-    """Answer requests until SIGINT or SIGTERM.
+    """Answer requests until SIGINT or SIGTERM; a second SIGINT ends without waiting for those that have begun.
 
     Args:
         app: of :func:`application`.
         connection: of :func:`listen`.
         grace (float): seconds that requests have to end.
+
+    Raises:
+        KeyboardInterrupt: always, in the end.
     """
     import uvicorn
 
     config = configured(app, grace)
     print(f"serving {_words(app.state.live.current)} at {_address(connection)}; end with Ctrl-C", flush=True)
-    with _signals(app):
-        uvicorn.Server(config).run(sockets=[connection])
-    print("ended", flush=True)
+    ended = f"the service has ended; what had begun was given {grace:g} s to be answered"
+    with _reloading(app), interrupts.saying(ended), interrupts.left_to_another():
+        uvicorn.Server(config).run(sockets=[connection])  # it raises the signal once more when it has ended well
 
 
 def configured(app: "FastAPI", grace: float) -> Any:
@@ -185,18 +190,16 @@ def _warn_of_open_door(connection: socket.socket, secret: Secret | None) -> None
 
 
 @contextmanager
-def _signals(app: "FastAPI") -> Iterator[None]:
-    """SIGHUP reloads; SIGINT and SIGTERM, which uvicorn raises once more when it has ended well, then mean nothing."""
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-        if hasattr(signal, "SIGHUP"):
-            before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: _reload_beside(app))
+def _reloading(app: "FastAPI") -> Iterator[None]:
+    """SIGHUP reloads while the block lasts."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, lambda *_: _reload_beside(app))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGHUP, before)
 
 
 def _reload_beside(app: "FastAPI") -> None:

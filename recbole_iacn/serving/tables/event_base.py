@@ -24,6 +24,7 @@ from recbole_iacn.data.tables.roles import NONE, find_roles
 from recbole_iacn.data.tables.time_column import TimeColumn, find_time
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.tables.history_files import HistoryFiles
+from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -229,6 +230,8 @@ class EventBase(TableBase):
             try:
                 yield from cursor.sql(query).to_arrow_reader(rows)
             except self._failures as error:
+                if disk.refused(error):
+                    raise
                 raise failure(error) from None
             except (RuntimeError, OSError) as error:
                 if INTERRUPTED in str(error):

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.tables.output_files import NAME_ANOTHER
+from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import scratch
 
 
@@ -52,19 +54,17 @@ class Limits:
 
     @contextlib.contextmanager
     def working(self, out: Path) -> Iterator[Path]:
-        """A hidden folder beside the result, which is always removed in the end.
+        """A hidden folder beside the result, which is always removed in the end. What the disk refuses while the block
+        lasts is one line.
 
         Args:
             out: the result.
 
         Raises:
-            ConfigError: the folder cannot be made.
+            ConfigError: the folder, or what is written to it, cannot be written.
         """
-        with scratch(out.with_name(f"{out.name}.work")) as folder:
-            try:
-                folder.mkdir()
-            except OSError as error:
-                raise ConfigError(f"out: {out} cannot be written ({error.strerror}); name another file") from None
+        with disk.writing(out, NAME_ANOTHER), scratch(out.with_name(f"{out.name}.work")) as folder:
+            folder.mkdir()
             yield folder
 
     def base(self, kind: Callable[..., Any], folder: Path, tokens: Any) -> Any:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system import disk
+from recbole_iacn.system.atomic_writes import put_right, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NAME_ANOTHER = "name another file (--out)"
 _ROWS = 1 << 17  # of a row group of Parquet, which a reader takes as a whole
 _SPECIAL = '[",\r\n]'  # what CSV puts between quotation marks
 
@@ -37,12 +39,12 @@ def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] 
     path = Path(out)
     if path.suffix.lower() not in (".parquet", ".csv"):
         raise ConfigError(f"out: {path} must end in .parquet or .csv, which says what is written")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
-    if not path.absolute().parent.is_dir():
+    if not os.path.isdir(path.absolute().parent):
         raise ConfigError(f"out: there is no folder {path.parent}; create it, or name another file")
-    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-        raise ConfigError(f"out: {path} cannot be written (Permission denied); name a file in another folder")
+    put_right(path)
+    disk.check(path, NAME_ANOTHER)
     if path.exists() and any(os.path.exists(one) and os.path.samefile(one, path) for one in inputs):
         raise ConfigError(f"out: {path} is also read; name another file")
     if path.exists() and not overwrite:
@@ -123,16 +125,13 @@ def writing(path: Path, schema: pa.Schema) -> Iterator[OutputFile]:
     Raises:
         ConfigError: the file cannot be written: the disk is full, or the folder is gone.
     """
-    try:
-        with replacing(path) as partial:
-            file, whole = OutputFile(partial, schema, is_csv(path)), False
-            try:
-                yield file
-                whole = True
-            finally:
-                file.close(whole)
-    except OSError as error:
-        raise ConfigError(f"out: {path} cannot be written ({error.strerror or error}); name another file") from None
+    with disk.writing(path, NAME_ANOTHER), replacing(path) as partial:
+        file, whole = OutputFile(partial, schema, is_csv(path)), False
+        try:
+            yield file
+            whole = True
+        finally:
+            file.close(whole)
 
 
 def is_csv(path: Path) -> bool:

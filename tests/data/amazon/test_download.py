@@ -1,6 +1,7 @@
 """Downloads against a server on the loopback address: resumed, checked, rejected."""
 
 import hashlib
+import http.client
 import http.server
 import threading
 
@@ -93,6 +94,56 @@ def test_a_complete_part_is_only_renamed(server, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT)
     (tmp_path / "file.gz.part.json").write_text(f'{{"size": {len(CONTENT)}, "tag": "x"}}')
     assert download(server.url, tmp_path, progress=False).read_bytes() == CONTENT and server.ranges == []
+
+
+def test_a_kill_after_the_last_byte_is_completed(server, tmp_path):
+    download(server.url, tmp_path, progress=False)
+    (tmp_path / "file.gz.part.json").write_text("{}")
+    download(server.url, tmp_path, progress=False)
+    assert names(tmp_path) == ["file.gz", "file.gz.sha256"]
+
+
+def test_a_kill_before_the_first_byte_of_another_version_does_not_mix_both(server, tmp_path, monkeypatch):
+    server.stop_after = 1_000_000
+    with pytest.raises(ConfigError):
+        download(server.url, tmp_path, progress=False)
+    server.tag, server.content, server.stop_after = '"two"', CONTENT[::-1], None
+
+    def killed(path, text):
+        path.write_text(text)
+        raise SystemExit
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr("recbole_iacn.data.amazon.download.write_text", killed)
+        download(server.url, tmp_path, progress=False)
+    assert download(server.url, tmp_path, progress=False).read_bytes() == server.content
+
+
+def test_an_interruption_says_what_is_kept(server, tmp_path, monkeypatch, capsys):
+    from recbole_iacn.system import interrupts
+
+    server.stop_after = 1_000_000
+    monkeypatch.setattr(http.client.HTTPResponse, "read", interrupted_after(500_000))
+    with pytest.raises(SystemExit) as ended, interrupts.ending_with_a_line():
+        download(server.url, tmp_path, progress=False)
+    assert ended.value.code == 130
+    part = tmp_path / "file.gz.part"
+    assert capsys.readouterr().err == (
+        f"interrupted; 500,000 bytes are kept in {part}, the same command resumes from there\n"
+    )
+    assert part.read_bytes() == CONTENT[:500_000]
+
+
+def interrupted_after(count):
+    """HTTPResponse.read, which is interrupted after one block of so many bytes."""
+    read, blocks = http.client.HTTPResponse.read, iter([count])
+
+    def interrupted(answer, size):
+        for block in blocks:
+            return read(answer, block)
+        raise KeyboardInterrupt
+
+    return interrupted
 
 
 def test_a_wrong_checksum_is_an_error(server, tmp_path):

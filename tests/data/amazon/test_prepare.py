@@ -2,15 +2,13 @@
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 import types
 from pathlib import Path
 
 import pytest
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import leftovers
 
 pytest.importorskip("duckdb")
 
@@ -267,7 +265,7 @@ def test_a_file_cut_short_is_an_error_that_names_the_line(tmp_path):
             prepare(
                 tmp_path / f"{name}.json.gz", None, tmp_path / "out" / "Shop", Options(2014), 512, 1, progress=False
             )
-        assert not list((tmp_path / "out").iterdir())
+        assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -305,13 +303,13 @@ def test_a_folder_that_prepare_did_not_make_is_kept(tmp_path, convert):
 
 
 def test_leftovers_of_killed_processes_are_removed_and_those_of_running_ones_kept(tmp_path, convert):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    abandoned, running = (tmp_path / "out" / f".Shop.partial-{pid}" for pid in (ended.pid, os.getppid()))
-    abandoned.mkdir(parents=True), running.mkdir()
-    with pytest.raises(AssertionError):  # convert looks for a clean folder and finds the running one's
-        convert([GOOD])
-    assert running.exists() and not abandoned.exists() and (tmp_path / "out" / "Shop").exists()
+    abandoned = tmp_path / "out" / ".Shop.partial-0123abcd"
+    abandoned.mkdir(parents=True)
+    (abandoned / ".lock").touch()
+    with leftovers.held(tmp_path / "out" / "Shop") as running:
+        with pytest.raises(AssertionError):  # convert looks for a clean folder and finds the running one's
+            convert([GOOD])
+        assert running.exists() and not abandoned.exists() and (tmp_path / "out" / "Shop").exists()
 
 
 @pytest.mark.parametrize("year, other", [(2014, 2018), (2018, 2014)])

@@ -71,6 +71,7 @@ from pathlib import Path
 from served import HandMade, served
 from recbole_iacn.serving.service.application import application
 from recbole_iacn.serving.service.server import listen, run
+from recbole_iacn.system import interrupts
 
 folder, count = Path(sys.argv[1]), iter(range(10))
 
@@ -88,7 +89,8 @@ def load():
     model.hold = Hold()
     return served(recommender=model, bundle=f"bundle {next(count)}")
 
-run(application(load), listen("127.0.0.1", 0))
+with interrupts.ending_with_a_line(own=True):
+    run(application(load), listen("127.0.0.1", 0))
 """
 
 
@@ -119,8 +121,25 @@ def test_signals_reload_and_end_without_a_lost_request(tmp_path):
         (tmp_path / "go").touch()
         status, content = answer.result()
         assert (status, content["bundle"]) == (200, "bundle 0")
-        assert server.wait(20) == 0
-        assert server.stdout.read() == "ended\n"
+        assert server.wait(20) == 143 and server.stdout.read() == ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
+def test_a_second_ctrl_c_does_not_wait_for_what_has_begun(tmp_path):
+    tests = Path(__file__).parents[2]
+    with (
+        ThreadPoolExecutor(1) as client,
+        process([sys.executable, "-c", SCRIPT, str(tmp_path)], [tests, tests.parent]) as server,
+    ):
+        port = int(re.search(r":(\d+);", server.stdout.readline())[1])
+        answer = client.submit(ask, port, "/recommend", {"histories": [["a"]], "k": 1})
+        wait_until((tmp_path / "entered").exists)
+        server.send_signal(signal.SIGINT)
+        wait_until(lambda: refused(port))
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 130  # the model never answers
+        assert answer.exception() is not None or answer.result()[0] != 200
 
 
 def refused(port):
