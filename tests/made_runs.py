@@ -2,7 +2,7 @@
 
 import json
 
-from recbole_iacn.experiments.records import run_of
+from recbole_iacn.experiments.results import run_of
 from recbole_iacn.report import tables
 
 

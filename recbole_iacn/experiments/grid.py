@@ -10,7 +10,7 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.experiments.records import damaged
+from recbole_iacn.experiments.results import damaged
 from recbole_iacn.experiments.runner import run_missing
 from recbole_iacn.experiments.store import ELSEWHERE, TRIALS, prepare, read_result, result_path
 from recbole_iacn.experiments.workers import by_processes

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run, recbole_name
-from recbole_iacn.experiments.records import damaged
+from recbole_iacn.experiments.results import damaged
 
 
 def bundle_path(folder: str | Path, run: Run) -> Path:

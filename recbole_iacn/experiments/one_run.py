@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.experiments.plan import Run, recbole_name
-from recbole_iacn.experiments.records import RUN_FIELDS
+from recbole_iacn.experiments.results import RUN_FIELDS
 from recbole_iacn.names import FAMILY
 from recbole_iacn.system import leftovers
 from recbole_iacn.version import __version__

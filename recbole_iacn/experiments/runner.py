@@ -108,7 +108,7 @@ def run_missing(
     """
     done = [is_done(folder, run, keep) for run in runs]
     left = [run for run, is_there in zip(runs, done) if not is_there]
-    _remove_logs(folder, runs)
+    _remove_logs(folder)
     for run, is_there in zip(runs, done):
         if is_there:  # and an earlier attempt had failed
             result_path(folder, run).with_suffix(".error").unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def run_missing(
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")
     finally:
-        _remove_logs(folder, left)  # of processes that were ended
+        _remove_logs(folder)
     return failed
 
 
@@ -142,10 +142,11 @@ def reached(folder: str | Path, runs: Sequence[Run], keep: bool = False) -> str:
     return f"{folder} has {done} of {len(runs)} runs; the same command goes on"
 
 
-def _remove_logs(folder, runs):
-    for run in runs:
+def _remove_logs(folder):
+    """Those of processes that were ended; the folder is claimed, so no other command has any there."""
+    for log in Path(folder, "runs").glob("*.log"):
         with contextlib.suppress(OSError):
-            result_path(folder, run).with_suffix(".log").unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
 
 
 def _attempt(task: Task) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
-from recbole_iacn.experiments.records import (
+from recbole_iacn.experiments.results import (
     Unreadable,
     damaged,
     parse_json,

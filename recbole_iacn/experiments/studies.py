@@ -120,7 +120,7 @@ def _begin(task):
     for trial in stopped:  # of dead processes: whoever continues a study is alone in it
         study.tell(trial.number, state=TrialState.FAIL)
     if stopped or _results(study):
-        anew = "; the one that was stopped starts anew" if stopped else ""
+        anew = "; what was stopped starts anew" if stopped else ""
         lines.append(f"{combination(task.run)}: goes on after {count(task)} of {task.trials} trials{anew}")
     return study, lines
 

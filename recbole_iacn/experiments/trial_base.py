@@ -14,7 +14,7 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.experiments.records import damaged
+from recbole_iacn.experiments.results import damaged
 from recbole_iacn.experiments.store import ELSEWHERE
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing

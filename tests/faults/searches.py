@@ -3,8 +3,11 @@
 Trainings are short and made up (``short_trainings``): what is tried is what lies around them.
 """
 
+import functools
+import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -12,7 +15,10 @@ import psutil
 
 from faults import short_trainings
 from faults.cases import case
-from faults.judged import made_once
+from faults.judged import call, made_once
+from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.runner import Outcome, run_missing
+from recbole_iacn.experiments.store import read_results, record_plan, result_path
 
 RANGES = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda": {"choices": [0.5, 2]}}
 CHOICES = {"learning_rate": {"choices": [0.001, 0.01]}, "iacn_lambda": {"choices": [0.5, 2]}}
@@ -73,10 +79,11 @@ def _stop(process, number):
         return
     children = _children(process)
     (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-    _, errors = process.communicate()
+    output, errors = process.communicate()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive, f"goes on after its parent: {alive}"
-    if process.returncode and number != signal.SIGKILL:
+    ended = "out/trial" in output  # the last line of a command that was done before the signal came
+    if process.returncode and number != signal.SIGKILL and not ended:
         last = errors.replace("\r", "\n").strip().splitlines()[-1]
         assert process.returncode == (130 if number == signal.SIGINT else 143), errors[-500:]
         assert last.startswith("interrupted") and "Traceback" not in errors, errors[-500:]
@@ -87,6 +94,64 @@ def _children(process):
         return psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _cut(source, text):
+    return text[: source.randrange(len(text))]
+
+
+def _without_a_field(source, text):
+    result = json.loads(text)
+    del result[source.choice([key for key in result if key not in ("best", "divergence", "loading")])]
+    return json.dumps(result)
+
+
+def _of_another_kind(source, text):
+    result = json.loads(text)
+    result[source.choice(list(result))] = source.choice([[], "a", {"a": []}])
+    return json.dumps(result)
+
+
+def _of_another_run(source, text):
+    result = json.loads(text)
+    result["settings"]["embedding_size"] += source.randrange(1, 9)
+    return json.dumps(result)
+
+
+def _zeros(source, text):
+    return "\0" * len(text)
+
+
+DAMAGES = (_cut, _cut, _without_a_field, _of_another_kind, _of_another_run, _zeros)
+
+
+@case("damaged file", "an experiment's result, plan and published runs: named, and repeated once removed", tries=100)
+def result_damaged(folder, seed):
+    source = random.Random(seed)
+    plan = read_plan(short_trainings.write_file(folder))
+    for run in plan.runs:
+        path = result_path(folder / "whole", run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(short_trainings.train(run, "")))
+    record_plan(plan, folder / "whole")
+    shutil.copytree(folder / "whole", folder / "out")
+    runs = folder / "out" / "runs"
+    file = source.choice([*sorted(runs.iterdir()), folder / "out" / "plan.json"])
+    text = file.read_text()
+    file.write_text(_cut(source, text) if file.name == "plan.json" else source.choice(DAMAGES)(source, text))
+    for reader in (read_results, lambda place: run_missing(plan.runs, "", place, _here, progress=False)):
+        if file.name != "plan.json" or reader is read_results:
+            _, error = call(functools.partial(reader, folder / "out"))
+            assert error and error.startswith(f"{file}: is damaged (") and "remove it" in error, error
+    file.unlink()
+    record_plan(plan, folder / "out")
+    assert run_missing(plan.runs, "", folder / "out", _here, progress=False) == []
+    assert short_trainings.figures(folder / "out") == short_trainings.figures(folder / "whole")
+
+
+def _here(function, tasks):
+    for task in tasks:
+        yield task, Outcome(json.dumps(short_trainings.train(task.run, ""))), None
 
 
 @case("kill", "an experiment, at any moments, then again", tries=30, quick=False)
