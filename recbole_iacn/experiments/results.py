@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
+from recbole_iacn.system import json_file
+from recbole_iacn.system.nested import Endless, check_size
 
 RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records
 
@@ -63,10 +65,13 @@ def parse_result(text: str) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    for key in ("dataset", "model", "mode"):  # a file is named after these
-        name = result[key]
-        if name.startswith(".") or any(sign in name for sign in "/\\\0"):
-            raise Unreadable(f"{key}: not a name, {name!r:.60}")
+    try:
+        check_size(result)
+        _ = run_of(result).id  # a file is named after it
+    except Endless as error:
+        raise Unreadable(f"it {error}") from None
+    except ConfigError as error:
+        raise Unreadable(error) from None
     return result
 
 
@@ -87,12 +92,12 @@ def parse_json(text: str) -> Any:
     if not text.strip():
         raise Unreadable("it is empty")
     try:
-        return json.loads(text)
+        return json_file.parse(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}" if "\n" in text.strip() else f"column {error.colno}"
         raise Unreadable(f"{place}: {error.msg}") from None
-    except RecursionError:
-        raise Unreadable("nested too deeply") from None
+    except ValueError as error:
+        raise Unreadable(error) from None
 
 
 def read_text(path: Path, mend: str) -> str:

@@ -36,6 +36,7 @@ _LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
+@claims.alone_in("folder", "an experiment or a search", BUSY)
 def search(
     plan: Plan,
     space: dict[str, Any],
@@ -79,10 +80,9 @@ def search(
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
             raise ConfigError(f"valid_metric: the search maximizes the metric, but lower values of {metric} are better")
-    with claims.claimed(folder, "recbole-iacn search", BUSY):
-        rules = _rules(plan, space, Path(folder).resolve(), trials, seed, jobs, report)
-        with disk.writing(Path(folder, BEST), ELSEWHERE):
-            write_text(Path(folder, BEST), yaml.safe_dump({"only": rules}, sort_keys=False))
+    rules = _rules(plan, space, Path(folder).resolve(), trials, seed, jobs, report)
+    with disk.writing(Path(folder, BEST), ELSEWHERE):
+        write_text(Path(folder, BEST), yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
 
 
@@ -116,6 +116,7 @@ def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, 
     return f"{folder} has {done} of {wanted} trials; the same command goes on"
 
 
+@claims.alone_in("folder", "an experiment or a search", BUSY)
 def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs: int = 1) -> str:
     """Train the best trial of each dataset, backbone and mode once more, and keep its model as a bundle.
 
@@ -134,9 +135,8 @@ def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs:
         ConfigError: a run failed; the message names the file with the reason.
     """
     runs = [replace(run, settings={**run.settings, **rule["settings"]}) for run, rule in zip(first_runs(plan), rules)]
-    with claims.claimed(folder, "recbole-iacn search", BUSY):
-        prepare(folder, "runs", "bundles")
-        failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
+    prepare(folder, "runs", "bundles")
+    failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"keep: {len(failed)} of {len(runs)} runs failed, see {files}")

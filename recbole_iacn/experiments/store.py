@@ -19,7 +19,7 @@ from recbole_iacn.system import disk, leftovers
 from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
-ELSEWHERE = "let --out name another folder"
+ELSEWHERE = "name another folder (--out)"
 BUSY = f"wait until it has ended, or {ELSEWHERE}"
 _REPEAT = "remove it, and the next experiment or search repeats the run"
 _PLAN = "remove it, and the next experiment in this folder writes it anew"

@@ -8,7 +8,14 @@ from made_runs import result_of, store
 from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import read_plan
-from recbole_iacn.experiments.store import has_result, prepare, read_results, record_plan, result_path
+from recbole_iacn.experiments.store import (
+    has_result,
+    prepare,
+    read_results,
+    record_plan,
+    restore_runs,
+    result_path,
+)
 
 MEND = "; remove it, and the next experiment or search repeats the run"
 
@@ -35,7 +42,7 @@ def text_of(run, **changes):
         (lambda run: text_of(run, seed="1"), "seed: Input should be a valid integer"),
         (lambda run: text_of(run, seed=7), "it is the result of tiny-WideDeep-full-7-"),
         (lambda run: text_of(run, settings={"epochs": 9}), "it is the result of tiny-WideDeep-full-1-"),
-        (lambda run: text_of(run, dataset="../tiny"), "dataset: not a name, '../tiny'"),
+        (lambda run: text_of(run, dataset="../tiny"), "run: '../tiny-WideDeep-full-1-"),
     ],
 )
 def test_a_damaged_result_is_named(plan, tmp_path, damage, why):
@@ -100,7 +107,7 @@ def test_a_file_in_the_place_of_a_folder_is_one_line(tmp_path, names):
     place = tmp_path.joinpath("out", *names)
     place.parent.mkdir(exist_ok=True)
     place.write_text("")
-    with pytest.raises(ConfigError, match=r"cannot be written .*is a file.*; let --out name another folder"):
+    with pytest.raises(ConfigError, match=r"cannot be written .*is a file.*; name another folder \(--out\)"):
         prepare(tmp_path / "out", *names)
 
 
@@ -109,3 +116,21 @@ def test_what_a_killed_command_has_left_is_removed(tmp_path):
         (tmp_path / "out" / place / ".x.partial-1").mkdir(parents=True)
     prepare(tmp_path / "out", "runs", "bundles")
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["bundles", "runs"]
+
+
+def test_names_of_published_runs_stay_in_the_folder(plan, tmp_path):
+    folder = tmp_path / "one" / "results"
+    folder.mkdir(parents=True)
+    (folder / "runs.jsonl").write_text(json.dumps(result_of(plan.runs[0], dataset="../../outside")) + "\n")
+    with pytest.raises(ConfigError, match=r"^reuse: .*runs\.jsonl, line 1: is damaged \(run: '\.\./\.\./outside-Wide"):
+        restore_runs(folder)
+    assert [path.name for path in (tmp_path / "one").rglob("*") if path.is_file()] == ["runs.jsonl"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"seed": ' + "9" * 5000 + "}"])
+def test_a_result_without_end_is_named(plan, tmp_path, text):
+    path = result_path(tmp_path, plan.runs[0])
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"\.json: is damaged \("):
+        read_results(tmp_path)
