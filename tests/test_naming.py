@@ -24,6 +24,7 @@ SUBJECTS = {
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
     "version_0_5_0": "what version 0.5.0 wrote still opens",
+    "strangers": "no way to open a checkpoint runs code from it",
     "types": "hints on what is public, and the type checker",
 }
 

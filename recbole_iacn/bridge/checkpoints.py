@@ -6,6 +6,7 @@ import os
 
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.trust import trusting
 
 
 def patch_trainer(module):
@@ -61,24 +62,25 @@ def patch_trainer(module):
 
     @wrap(module.Trainer, "resume_checkpoint")
     def resume_checkpoint(original, trainer, resume_file):
-        state = checkpoint_file.load(resume_file)
-        resuming.check_state(state, resume_file)
-        if getattr(trainer, "trained_on", None) is not None:
-            _check(trainer, resume_file)
-        else:  # it will be told by fit
-            trainer._unchecked = resume_file
-        with _one_line(resume_file):
+        with trusting(trainer.config["trust"]), _one_line(resume_file):
+            state = checkpoint_file.load(resume_file)
+            resuming.check_state(state, resume_file)
+            if getattr(trainer, "trained_on", None) is not None:
+                _check(trainer, resume_file)
+            else:  # it will be told by fit
+                trainer._unchecked = resume_file
             original(trainer, resume_file)
         trainer.best_valid_result = state.get("best_valid_result") or None
         trainer._resumed = state.get(random_state.ENTRY)
 
     @wrap(module.Trainer, "evaluate")
     def evaluate(original, trainer, eval_data, load_best_model=True, model_file=None, show_progress=False):
-        if not (eval_data and load_best_model and model_file):
-            return original(trainer, eval_data, load_best_model, model_file, show_progress)
-        vocabulary.check_file(model_file, eval_data._dataset)
-        with _one_line(model_file):
-            return original(trainer, eval_data, load_best_model, model_file, show_progress)
+        with trusting(trainer.config["trust"]):
+            if not (eval_data and load_best_model and model_file):
+                return original(trainer, eval_data, load_best_model, model_file, show_progress)
+            vocabulary.check_file(model_file, eval_data._dataset)
+            with _one_line(model_file):
+                return original(trainer, eval_data, load_best_model, model_file, show_progress)
 
 
 @contextlib.contextmanager

@@ -30,7 +30,9 @@ def patch_config(module):
 
     @wrap(module.Config, "_load_config_files")
     def load_files(original, config, paths):
-        return {key: value for path in paths or [] for key, value in sources.read_config_file(path).items()}
+        given = {key: value for path in paths or [] for key, value in sources.read_config_file(path).items()}
+        settings.check_trust(given, "config file")
+        return given
 
     @wrap(module.Config, "_convert_config_dict")
     def read_strings(original, config, given):
@@ -86,6 +88,7 @@ def patch_config(module):
             if vars(config).get("with_files", True):  # set by building.configure
                 files.check_files(config)
             files.check_negatives_files(config)
+        files.check_saved(config)
         float_columns.complete(config)
         if ours or checked:
             together.check_discretization(config)

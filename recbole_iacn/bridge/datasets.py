@@ -1,5 +1,6 @@
 """Patches of RecBole's data preparation: this package's datasets and loaders."""
 
+import pickle
 import types
 
 import pandas as pd
@@ -227,6 +228,7 @@ def patch_saved(module):
         module: ``recbole.data.utils``.
     """
     module.dataset_arguments = [saved.MADE_FROM]
+    module.pickle = types.SimpleNamespace(dump=pickle.dump, load=saved.opened)
 
     @wrap(module, "create_dataset")
     def create_dataset(original, config):

@@ -31,8 +31,8 @@ PATCHES = (
     Patch(
         "recbole",
         "compat.pytorch.patch_checkpoints",
-        "torch.load, called by RecBole, loads safely first, then as before PyTorch 2.6",
-        "RecBole's checkpoints hold a pickled Config, which torch.load rejects since PyTorch 2.6",
+        "torch.load, called by RecBole, reads without running code; a checkpoint's Config is made of its settings",
+        "RecBole's checkpoints hold a pickled Config, which torch.load rejects since PyTorch 2.6; before, code ran",
         issues=(2212,),
     ),
     Patch(
@@ -146,6 +146,37 @@ PATCHES = (
         "LightGBM and XGBoost find their defaults",
         "the files are called lightgbm.yaml and xgboost.yaml, which a case-sensitive file system does not find",
         issues=(1883,),
+    ),
+    # What a file may not do.
+    Patch(
+        _CONFIG,
+        "without_code.patch_yaml",
+        "YAML files are read by the safe loader, with the same numbers",
+        "the loader that RecBole takes makes objects of Python's classes",
+    ),
+    Patch(
+        _DATASET,
+        "without_code.patch_yaml",
+        "as above, for its list of datasets",
+        "as above",
+    ),
+    Patch(
+        "recbole.model.context_aware_recommender.kd_dagfm",
+        "without_code.patch_teacher",
+        "KD_DAGFM's teacher is the name of one of its networks",
+        "it is evaluated, so a file of settings, or a checkpoint, can run any code",
+    ),
+    Patch(
+        "recbole.trainer.hyper_tuning",
+        "without_code.patch_choices",
+        "the choices in a file of hyperparameters are values",
+        "they are evaluated, so the file can run any code",
+    ),
+    Patch(
+        "recbole.model.general_recommender.ldiffrec",
+        "without_code.patch_item_embeddings",
+        "LDiffRec's item_emb.npy is an array of numbers",
+        "it may contain pickled objects, so the file can run any code",
     ),
     # How files are read.
     Patch(

@@ -11,15 +11,18 @@ import glob
 import hashlib
 import logging
 import os
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
 from recbole_iacn import parallel
 from recbole_iacn.data.protocol import PROTOCOLS
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings import general, recbole_data, recbole_run
 from recbole_iacn.settings.group import defaults
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.trust import HOW, WHY, trusted, trusting
 
 MADE_FROM = "made_from"  # the key of a saved config
 
@@ -27,7 +30,7 @@ MADE_FROM = "made_from"  # the key of a saved config
 # Another one is compared, so that a new setting cannot be forgotten.
 IRRELEVANT = frozenset(
     (
-        *("last_state_only", "log_tensorboard", "pin_memory"),
+        *("last_state_only", "log_tensorboard", "pin_memory", "trust"),
         *("gpu_id", "use_gpu", "state", "reproducibility", "checkpoint_dir", "show_progress", "log_wandb"),
         *("wandb_project", "save_dataset", "dataset_save_path", "save_dataloaders", "dataloaders_save_path"),
         *("data_path", "valid_negatives_file", "test_negatives_file"),  # the files' contents are compared
@@ -70,6 +73,8 @@ class MadeFrom(dict):
         return dict, (dict(self),)
 
     def _difference(self, saved):
+        if isinstance(saved, NotOpened):
+            return f"it is a pickle, and {WHY} (if it is your own: {HOW})"
         if not isinstance(saved, dict):
             return "it does not record what it was made from"
         for key in dict.fromkeys((*self, *saved)):
@@ -80,6 +85,50 @@ class MadeFrom(dict):
             if key != "files" and now != then:
                 return f"{key} is {now!r}, and was {then!r}"
         return None
+
+
+class NotOpened:
+    """In the place of a saved dataset, of a saved loader and of its settings, where they are not trusted.
+
+    RecBole compares it, finds a difference, and makes what was saved anew.
+    """
+
+    generator: Any = None
+
+    def __init__(self) -> None:
+        self.config, self.sampler = {MADE_FROM: self}, self
+
+    def __iter__(self) -> Iterator[tuple["NotOpened", Any]]:
+        """Three loaders, each with the state of its random numbers."""
+        import torch
+
+        return iter([(self, torch.Generator().get_state())] * 3)
+
+
+def opened(file: Any) -> Any:
+    """A saved dataset or saved loaders, unpickled if they are trusted.
+
+    Args:
+        file: open for reading.
+
+    Returns:
+        What was saved, or :class:`NotOpened`.
+
+    Raises:
+        ConfigError: it is trusted, and damaged.
+    """
+    if not trusted():
+        return NotOpened()
+    try:
+        found = pickle.load(file)
+    except Exception as error:  # an unpickled file raises whatever it likes
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"{file.name}: is not a saved dataset or loader, or is damaged ({first}); remove it"
+        ) from None
+    if not hasattr(found, "config") and not isinstance(found, list):
+        raise ConfigError(f"{file.name}: is not a saved dataset or loader, but a {type(found).__name__}; remove it")
+    return found
 
 
 def made_from(config: Any) -> MadeFrom:
@@ -114,11 +163,14 @@ def comparing(config: Any) -> Iterator[None]:
     if not _concerned(config):
         yield
         return
-    config[MADE_FROM] = made_from(config)
-    try:
-        yield
-    finally:
-        config.final_config_dict.pop(MADE_FROM)
+    saves = config["save_dataset"] or config["save_dataloaders"]
+    # Without trust and without anything to save, there is nothing that could be equal.
+    with trusting(config["trust"]):
+        config[MADE_FROM] = made_from(config) if saves or trusted() else MadeFrom(dataset=config["dataset"])
+        try:
+            yield
+        finally:
+            config.final_config_dict.pop(MADE_FROM)
 
 
 def patch_writing(module):

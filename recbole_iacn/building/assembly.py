@@ -25,6 +25,7 @@ from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
+from recbole_iacn.system.trust import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,8 @@ def _assembled(config, log, source, new_rows):
     whole = create_dataset(config)
     loaders = data_preparation(config, whole)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
-    network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
+    with trusting(config["trust"]):  # RecBole's models may start from weights in a file
+        network = get_model(config["model"])(config, loaders[0]._dataset).to(config["device"])
     account = None
     if source is not None:
         account = warm_start.start(network, config, loaders[0]._dataset, source, new_rows or "mean")
@@ -139,7 +141,7 @@ def configure(
     Raises:
         ConfigError: a setting, file or column is wrong.
     """
-    if not isinstance(dataset, str) or os.path.basename(dataset) != dataset or not dataset:
+    if not isinstance(dataset, str) or os.path.basename(dataset) != dataset or dataset in ("", ".", ".."):
         raise ConfigError(f"dataset: must be the name of a dataset, without a path, got {dataset!r}; see data_path")
     if isinstance(config_file_list, str | os.PathLike) or not all(
         isinstance(path, str | os.PathLike) for path in config_file_list or []

@@ -15,6 +15,8 @@ import torch
 from recbole_iacn.data.catalogue import TOKENS, Catalogue, Column
 from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import json_file
+from recbole_iacn.system.nested import check_size
 
 COLUMNS, VOCABULARY, ITEMS, USERS = "columns.json", "vocabulary.parquet", "items.parquet", "users.parquet"
 _PAD = "[PAD]"
@@ -61,8 +63,22 @@ def read(folder: Path) -> Catalogue:
 
     Args:
         folder: the bundle.
+
+    Raises:
+        ConfigError: its files do not fit together, though each is as its manifest says: somebody wrote that anew.
     """
-    about = json.loads((folder / COLUMNS).read_text(encoding="utf-8"))
+    try:
+        return _read(folder)
+    except Exception as error:  # each part may be of any type
+        first = (f"{type(error).__name__}: {error}").splitlines()[0]
+        raise ConfigError(
+            f"{folder}: {COLUMNS} and the tables beside it do not fit together ({first:.120}); copy the folder again"
+        ) from None
+
+
+def _read(folder):
+    about = json_file.read(folder / COLUMNS)
+    check_size(about)
     vocabulary = pq.read_table(folder / VOCABULARY)
     column, token = vocabulary["column"].to_numpy(), np.asarray(vocabulary["token"].to_pylist(), dtype=object)
     begins = np.flatnonzero(np.r_[True, column[1:] != column[:-1]])

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, manifest
+from recbole_iacn.bundle import catalogue_tables, content, manifest
+from recbole_iacn.bundle.content import SETTINGS, WEIGHTS, fitting_together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
 from recbole_iacn.data.catalogue import Catalogue
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
-SETTINGS, WEIGHTS = "settings.json", "weights.safetensors"
 _FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
 _TRIED = 64  # rows whose scores a new bundle must repeat
 
@@ -49,7 +49,16 @@ _OF_MACHINE = frozenset(
     (
         *("data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "local_rank", "world_size", "offset", "nproc"),
         *("ip", "port", "single_spec", "dataset_save_path", "dataloaders_save_path", "valid_negatives_file"),
-        *("test_negatives_file", "config_files", "wandb_project", "log_wandb", "worker", "made_from", "warm_up"),
+        *(
+            "test_negatives_file",
+            "config_files",
+            "wandb_project",
+            "log_wandb",
+            "worker",
+            "made_from",
+            "warm_up",
+            "trust",
+        ),
     )
 )
 
@@ -85,9 +94,8 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        content = manifest.check(folder, _FILES)
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        return cls(folder, content, settings, catalogue_tables.read(folder), load_file(folder / WEIGHTS))
+        about = manifest.check(folder, _FILES)
+        return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
         """The settings of the run, for this machine.
@@ -99,7 +107,7 @@ class Bundle:
             ConfigError: there is no such device here.
         """
         place = _place(device)
-        config = config_of({**dict.fromkeys(_OF_MACHINE), **self.settings, "device": "cpu"})
+        config = config_of({**self.settings, **dict.fromkeys(_OF_MACHINE), "device": "cpu"})
         config["device"] = place
         config["use_gpu"] = config["device"].type != "cpu"
         return config
@@ -113,7 +121,9 @@ class Bundle:
         Raises:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
-        model = build_model(self.config(device), self.catalogue)
+        config = self.config(device)
+        with fitting_together(self.path):
+            model = build_model(config, self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
 
@@ -279,8 +289,9 @@ def _compare(folder: Path, dataset: Any, model: Any) -> None:
         before = model.eval().predict(rows.to(device)).cpu()
         model.train(was_training)
         try:
-            restored: Any = bundle.model()
-            after = restored.predict(rows.to("cpu"))
+            restored: Any = build_model(bundle.config(), bundle.catalogue)
+            load_state(restored, bundle.weights, f"{folder}: {WEIGHTS}")
+            after = restored.eval().predict(rows.to("cpu"))
         except ConfigError:
             raise
         except Exception as error:  # whatever a model meets where it looks for interactions

@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from recbole_iacn.bridge.registry import find_model
+from recbole_iacn.bundle.content import fitting_together
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.vocabulary_rows import vocabulary_rows
+from recbole_iacn.system.trust import trusting
 from recbole_iacn.training.warm_start import Source
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def read(path: str | os.PathLike | None, config: Config, new_rows: str | None) -
     path = os.fspath(path)
     if not os.path.exists(path):
         raise ConfigError(f"{path}: there is no such file or folder; name a bundle or a checkpoint (.pth)")
-    source = _of_bundle(path) if os.path.isdir(path) else Source.of_checkpoint(path)
+    with trusting(config["trust"]):
+        source = _of_bundle(path) if os.path.isdir(path) else Source.of_checkpoint(path)
     source.check(config["model"], new_rows)
     return source
 
@@ -45,5 +48,6 @@ def _of_bundle(path):
     bundle = Bundle.read(path)
     name, config = bundle.settings["model"], bundle.config()
     find_model(name)
-    rows = vocabulary_rows(get_model(name), config, bundle.catalogue.dataset(config))
+    with fitting_together(path):
+        rows = vocabulary_rows(get_model(name), config, bundle.catalogue.dataset(config))
     return Source(path, name, bundle.settings, bundle.weights, rows, bundle.catalogue.tokens.__getitem__)

@@ -12,6 +12,7 @@ from recbole_iacn.checks.files import check_files
 from recbole_iacn.data.catalogue import Catalogue
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.general import General
+from recbole_iacn.system.trust import trusting
 from recbole_iacn.training import checkpoint as checkpoints
 from recbole_iacn.training import checkpoint_file, vocabulary
 
@@ -65,7 +66,7 @@ def _opened(path, trust):
         raise ConfigError(f"{path}: {what}; give a checkpoint, as training writes it to saved/")
     from recbole_iacn.bridge import registry  # noqa: F401  RecBole is patched before it is imported
 
-    with checkpoint_file.trusting(trust):
+    with trusting(trust):
         return checkpoints.restore(checkpoint_file.load(path, mapped=False))
 
 

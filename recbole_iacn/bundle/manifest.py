@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import json_file
 from recbole_iacn.version import __version__
 
 FORMAT = 1
@@ -85,7 +86,7 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
 
 def _read(folder):
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        content = json_file.read(folder / NAME)
     except FileNotFoundError:
         raise ConfigError(f"{folder}: is not a bundle (no {NAME}); write one with Training.save") from None
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from recbole_iacn.checks import columns
 from recbole_iacn.data.cells import AtomicFile
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system.trust import HOW, WHY
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -166,3 +167,17 @@ def _check_loaded_columns(path, source, config, needed=()):
     for field in needed:
         if field not in wanted:
             raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it")
+
+
+def check_saved(config):
+    """Reject a saved dataset, or saved loaders, that are named and not trusted.
+
+    Args:
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names the setting and the mend.
+    """
+    for key in ("dataset_save_path", "dataloaders_save_path"):
+        if config[key] and config["trust"] is not True:
+            raise ConfigError(f"{key}: {config[key]} is a pickle, and {WHY}; if it is your own, give {HOW}")

@@ -11,6 +11,7 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import SUFFIX
 from recbole_iacn.settings.recbole_keys import KEY_READ, recbole_keys
 from recbole_iacn.settings.sources import command_line, read_config_file, values_of
+from recbole_iacn.system.trust import HOW
 
 # How many processes, and where; inside the settings nobody would read it.
 _OF_RUN = {"nproc", "world_size", "ip", "port", "group_offset"}
@@ -55,9 +56,25 @@ def check_keys(given, where, model_class=None):
         ConfigError: names the key and the nearest known ones.
     """
     known = known_keys(model_class)
+    if where != "config_dict":
+        check_trust(given, where)
     for key in given:
         if key not in known:
             raise ConfigError(f"{key}: no such setting ({where}).{did_you_mean(key, known)}")
+
+
+def check_trust(given, where):
+    """Reject the setting ``trust`` in a file, which may be a stranger's.
+
+    Args:
+        given (Container[str]): the keys of the file.
+        where (str): its name, for the message.
+
+    Raises:
+        ConfigError: it is there.
+    """
+    if "trust" in given:
+        raise ConfigError(f"trust: is for who runs to say, and not for a file ({where}); leave it out there. {HOW}")
 
 
 def check_given(model, config_file_list=None, config_dict=None):

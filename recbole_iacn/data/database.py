@@ -5,6 +5,7 @@ input gives the same output.
 """
 
 import contextlib
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from recbole_iacn.system import disk
 
 # Python, one block of lines and one batch of rows take about this much (MiB) beside DuckDB.
 _BESIDE = 350
+
+_OWN_MEANS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+}
 
 INTERRUPTED = "Query interrupted"  # DuckDB's name for Ctrl-C
 
@@ -43,9 +50,10 @@ class Database:
             import duckdb
         except ImportError:
             raise ConfigError(f"{self.command} needs DuckDB: pip install 'recbole_iacn[{self.extra}]'") from None
-        self._folder = folder
+        folder = self._folder = Path(folder).absolute()  # to DuckDB ~ is the user's home
         self._failures = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.TransactionException)
-        self._base = duckdb.connect(str(folder / "staging.duckdb"))
+        # No extension is fetched or loaded because a file or a query seems to need it.
+        self._base = duckdb.connect(str(folder / "staging.duckdb"), config=_OWN_MEANS)
         self._do(f"set memory_limit = '{max(memory - self.beside, 200)}MiB'")
         self._do(f"set threads = {threads}")
         self._do(f"set temp_directory = {text(folder / 'spill')}")
@@ -117,7 +125,8 @@ class Database:
 
     def _copy(self, query: str, path: Path) -> None:
         self._do(
-            f"copy ({query}) to {text(path)} (format csv, delimiter '\t', header true, quote '', escape '', nullstr '')"
+            f"copy ({query}) to {text(Path(path).absolute())} "
+            f"(format csv, delimiter '\t', header true, quote '', escape '', nullstr '')"
         )
 
 
@@ -125,6 +134,12 @@ def failure(error: Exception) -> ConfigError:
     """The error of a database that has no memory left."""
     what = str(error).splitlines()[0]
     return ConfigError(f"the database failed: {what}. More --memory?")
+
+
+def file_literal(path: str | Path) -> str:
+    """A file to read as a literal of SQL: this file alone, where DuckDB would take ``~`` for the user's home, and
+    ``data[1].csv`` for a pattern that names ``data1.csv``."""
+    return text(re.sub(r"([*?\[])", r"[\1]", str(Path(path).absolute())))
 
 
 def text(value: object) -> str:

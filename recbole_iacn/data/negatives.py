@@ -71,7 +71,7 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
     head = f"{dataset.uid_field}:token\t{dataset.iid_field}{dataset.config['LIST_SUFFIX']}:token_seq"
     if not lines or lines[0] != head:
         raise ConfigError(f"{path}, line 1: must be {head!r}")
-    table = {}
+    table: dict[int, np.ndarray] = {}
     for number, text in enumerate(lines[1:], start=2):
         try:
             user, items = _line(text, dataset, own_items, count)

@@ -32,6 +32,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan_file import check_known, read_file
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
+from recbole_iacn.system.plain_names import check_name
 
 MODES = ("off", "width", "full")
 _OF_THE_RUN = ("data_path", "checkpoint_dir", "show_progress")  # settings that do not change a result
@@ -64,7 +65,7 @@ class Run:
         """A name that changes with everything that may change the result."""
         fields = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
-        return "-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest)))
+        return check_name("-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest))), "run")
 
     @property
     def title(self) -> str:

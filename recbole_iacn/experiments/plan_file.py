@@ -50,6 +50,7 @@ def read_file(path: Path) -> dict[str, Any]:
     given = _read(path)
     for key in ("datasets", "models", "seeds"):
         _check_list(given, key, path)
+    _check_entries(given, path)
     given["settings"], given["sweep"] = given.get("settings") or {}, given.get("sweep") or {}
     given["only"] = given.get("only") or []
     for key in given["sweep"]:
@@ -98,7 +99,9 @@ def _read(path, above=()):
         given["config_files"] = [str(path.parent / one) for one in files]
     if "base" not in given:
         return given
-    lower = path.parent / str(given.pop("base"))
+    if not isinstance(given["base"], str) or not given["base"]:
+        raise ConfigError(f"{path}: base: must be the path of another such file, got {given['base']!r}")
+    lower = path.parent / given.pop("base")
     if lower in above or lower == path:
         raise ConfigError(f"{path}: base: {lower} has this file as its own base")
     base = _read(lower, (*above, path))
@@ -112,6 +115,20 @@ def _read(path, above=()):
 def _check_list(given, key, path):
     if not isinstance(given.get(key), list) or not given[key]:
         raise ConfigError(f"{path}: {key}: must be a list, got {given.get(key)!r}")
+
+
+def _check_entries(given, path):
+    for key in ("datasets", "models"):
+        for one in given[key]:
+            if not isinstance(one, str) or not one:
+                raise ConfigError(f"{path}: {key}: must be a list of names, got {one!r} in it; put a number in quotes")
+    for seed in given["seeds"]:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ConfigError(f"{path}: seeds: must be a list of integers, got {seed!r} in it")
+    if given.get("data_path") is not None and not isinstance(given["data_path"], str):
+        raise ConfigError(f"{path}: data_path: must be the path of a folder, got {given['data_path']!r}")
+    if isinstance(given.get("divergence"), bool) or (given.get("divergence") or 0) < 0:
+        raise ConfigError(f"{path}: divergence: must be a number of rows, 0 or more, got {given['divergence']!r}")
 
 
 def _check_rules(path, rules):

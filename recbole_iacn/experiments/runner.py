@@ -21,6 +21,7 @@ from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import connect
 from recbole_iacn.experiments.store import record_plan, result_path
+from recbole_iacn.system import claims
 from recbole_iacn.system.atomic_writes import write_text
 
 
@@ -36,6 +37,7 @@ class Task(NamedTuple):
 Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # runs tasks; yields each run and whether it failed
 
 
+@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
 def run_all(
     plan: Plan,
     folder: str | Path,
@@ -139,7 +141,7 @@ def _failed(task, code):
     if code:
         why = f"by signal {-code}, perhaps for lack of memory" if code < 0 else f"with code {code}"
         path = result_path(task.folder, task.run).with_suffix(".error")
-        path.write_text(f"the run's process ended {why}\n")
+        write_text(path, f"the run's process ended {why}\n")
     return not is_done(task.folder, task.run, task.keep)
 
 
@@ -176,7 +178,7 @@ def _keep(task, text, error):
     run, _, folder, _ = task
     path = result_path(folder, run)
     if error:
-        path.with_suffix(".error").write_text(error)
+        write_text(path.with_suffix(".error"), error)
     else:
         write_text(path, text)
         path.with_suffix(".error").unlink(missing_ok=True)

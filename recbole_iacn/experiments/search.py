@@ -31,6 +31,7 @@ from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
 from recbole_iacn.experiments.runner import by_processes, run_missing
 from recbole_iacn.experiments.store import result_path
+from recbole_iacn.system import claims
 from recbole_iacn.system.atomic_writes import write_text
 
 _TASK = "iacn_"
@@ -38,6 +39,7 @@ _LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
+@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
 def search(
     plan: Plan,
     space: dict[str, Any],
@@ -91,6 +93,7 @@ def search(
     return rules
 
 
+@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
 def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs: int = 1) -> str:
     """Train the best trial of each dataset, backbone and mode once more, and keep its model as a bundle.
 

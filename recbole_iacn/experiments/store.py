@@ -7,6 +7,8 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.result_check import check_result
+from recbole_iacn.system import json_file
 from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
@@ -26,7 +28,7 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
         folder (str or pathlib.Path): receives ``plan.json``.
     """
     path = Path(folder, "plan.json")
-    known = json.loads(path.read_text()) if path.is_file() else {}
+    known = _known(path) if path.is_file() else {}
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
     write_text(path, json.dumps(known, indent=1) + "\n")
@@ -82,12 +84,22 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
 
 def _read_runs(path):
     """Yield (id, result) for each line."""
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for place, result in _lines(path, "reuse: "):
+        run = Run(**{key: check_result(result, place)[key] for key in RUN_FIELDS})
         try:
-            result = json.loads(line)
-            yield Run(**{key: result[key] for key in RUN_FIELDS}).id, result
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"reuse: {path}, line {number}: not a run's result: {error!r}") from None
+            yield run.id, result
+        except ConfigError as error:  # it would be another file's name
+            raise ConfigError(f"{place}: {error}") from None
+
+
+def _lines(path, before=""):
+    """Yield (path and number, value) for each line of a file."""
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        place = f"{before}{path}, line {number}"
+        try:
+            yield place, json_file.parse(line)
+        except ValueError as error:
+            raise ConfigError(f"{place}: not a run's result: {error}; remove the line") from None
 
 
 def read_results(folder: str | Path) -> list[dict[str, Any]]:
@@ -101,9 +113,25 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
     """
     runs, published, recorded = (Path(folder, name) for name in ("runs", "runs.jsonl", "plan.json"))
     if not runs.is_dir() and published.is_file():
-        return [json.loads(line) for line in published.read_text().splitlines()]
+        return [check_result(result, place) for place, result in _lines(published)]
     paths = sorted(runs.glob("*.json"))
     if recorded.is_file():
-        planned = {name for ids in json.loads(recorded.read_text()).values() for name in ids}
+        planned = {name for ids in _known(recorded).values() for name in ids}
         paths = [path for path in paths if path.stem in planned]
-    return [json.loads(path.read_text()) for path in paths]
+    return [check_result(_content(path), str(path)) for path in paths]
+
+
+def _known(path):
+    """The runs of a plan, by dataset."""
+    known = _content(path)
+    lists = known.values() if isinstance(known, dict) else [None]
+    if not all(isinstance(ids, list) and all(isinstance(name, str) for name in ids) for ids in lists):
+        raise ConfigError(f"{path}: is damaged, it has no lists of runs; remove it")
+    return known
+
+
+def _content(path):
+    try:
+        return json_file.read(path)
+    except ValueError as error:
+        raise ConfigError(f"{path}: is damaged ({error}); remove it") from None

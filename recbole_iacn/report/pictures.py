@@ -20,6 +20,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.report.page import Figures
 from recbole_iacn.system import interrupts, leftovers
 from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.plain_names import check_name
 
 _DRAWING = [sys.executable, "-m", "recbole_iacn.report.pictures"]
 _SECONDS = 60  # for a figure; one takes about two
@@ -47,7 +48,7 @@ def write_pictures(figures: Figures, folder: Path) -> list[Path]:
         drawn = _drawn(
             json.dumps({"figure": json.loads(shown.to_json(remove_uids=False)), "height": figure.layout.height})
         )
-        paths.append(folder / f"{name}.svg")
+        paths.append(folder / f"{check_name(name, 'pictures: a swept setting')}.svg")
         with replacing(paths[-1]) as partial:
             partial.write_bytes(_same_each_time(drawn))
     return paths

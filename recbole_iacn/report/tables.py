@@ -187,9 +187,12 @@ _LATEX = TableFormat(
 _IN_LATEX = str.maketrans({**LATEX_ESCAPE_RULES, "<": "$<$", ">": "$>$", "±": r"$\pm$", "−": "$-$", "–": "--"})
 
 
+_NO_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # in a cell, which viewers may take for HTML
+
+
 def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
-    escaped = [[cell.replace("|", r"\|") for cell in line] for line in (heads, *cells)]
+    escaped = [[_NO_TAG.sub("&lt;", cell).replace("|", r"\|") for cell in line] for line in (heads, *cells)]
     return _table(escaped[0], escaped[1:], _MARKDOWN)
 
 
@@ -200,7 +203,8 @@ def latex(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 def _table(heads: Sequence[str], cells: Sequence[Sequence[str]], layout: TableFormat) -> str:
     # Cells are printed unchanged: numbers are not parsed, and nothing is aligned.
-    return tabulate(cells, heads, layout, disable_numparse=True, stralign=None) + "\n"
+    one_line = [[" ".join(cell.split()) for cell in line] for line in (heads, *cells)]
+    return tabulate(one_line[1:], one_line[0], layout, disable_numparse=True, stralign=None) + "\n"
 
 
 def costs_of(results: Sequence[Result]) -> Table:

@@ -49,5 +49,9 @@ class General(Group):
     test_negatives_file: Path | None = None
     """File of your own negatives for the test (with a protocol)."""
 
+    trust: bool = False
+    """Open what can only be unpickled, which can run any code: saved datasets and loaders, and other objects in a
+    checkpoint. For your own files; it counts in config_dict and on the command line, not in a file."""
+
     log_tensorboard: Flag = None
     """Write RecBole's curves to log_tensorboard/."""

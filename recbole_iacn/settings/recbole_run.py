@@ -60,16 +60,16 @@ class Environment(Group):
     """Show progress bars."""
 
     save_dataset: bool
-    """Save the dataset after filtering, for runs whose settings and files would make the same one."""
+    """Save the dataset after filtering, for runs with trust whose settings and files would make the same one."""
 
     dataset_save_path: Path | None
-    """A saved dataset to open instead of the atomic files; it is unpickled, so it must be your own."""
+    """A saved dataset to open instead of the atomic files; it is unpickled, so it needs trust."""
 
     save_dataloaders: bool
-    """Save the loaders, for runs whose settings and files would make the same ones."""
+    """Save the loaders, for runs with trust whose settings and files would make the same ones."""
 
     dataloaders_save_path: Path | None
-    """Saved loaders to open instead of the dataset; they are unpickled, so they must be your own."""
+    """Saved loaders to open instead of the dataset; they are unpickled, so they need trust."""
 
     log_wandb: bool
     """Report to Weights & Biases; needs the package wandb."""

@@ -16,6 +16,8 @@ BUILT_IN = ("ml-100k",)  # RecBole contains these datasets and reads them from i
 DATA_PATH = "dataset"  # RecBole's default of data_path
 
 
+_LARGEST = 1 << 20  # bytes; larger ones take minutes
+_MOST_MERGED = 10_000  # keys
 _MOST_VALUES = 100_000  # of a file of settings, its aliases written out
 
 
@@ -33,6 +35,12 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what ``<<`` names; merges of merges multiply."""
+        super().flatten_mapping(node)
+        if len(node.value) > _MOST_MERGED:
+            raise yaml.constructor.ConstructorError(None, None, "found too many merged keys", node.start_mark)
 
 
 _Loader.yaml_implicit_resolvers = {first: [*kinds] for first, kinds in yaml.SafeLoader.yaml_implicit_resolvers.items()}
@@ -58,6 +66,8 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         folder = os.path.dirname(path) or "."
         there = os.listdir(folder) if os.path.isdir(folder) else []
         raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
+    if os.path.getsize(path) > _LARGEST:
+        raise ConfigError(f"config file {path}: has more than {_LARGEST >> 20} MB; settings have a few lines")
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
         if _size(content, {}) > _MOST_VALUES:

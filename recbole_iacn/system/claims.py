@@ -5,26 +5,32 @@ process ends, however it ends, and a claim that nobody holds is swept like other
 """
 
 import contextlib
+import functools
+import inspect
 import json
 import os
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from recbole_iacn.errors import ConfigError
 
 _LOCK, _WHO = ".lock", "who.json"  # .lock as in every folder of work in progress, so that a sweep knows it
+_WAIT = "wait until it has ended"
 _PATIENCE = 0.5  # seconds; a sweep holds a lock while it removes a folder
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _held: dict[Path, int] = {}  # by this process -> the thread
 _guard = threading.Lock()
 
 
 @contextlib.contextmanager
-def claimed(path: str | os.PathLike[str], work: str, mend: str = "wait until it has ended") -> Iterator[None]:
+def claimed(path: str | os.PathLike[str], work: str, mend: str = _WAIT) -> Iterator[None]:
     """Hold a place while the block lasts. A thread that holds it already may claim it again.
 
     Args:
@@ -36,7 +42,7 @@ def claimed(path: str | os.PathLike[str], work: str, mend: str = "wait until it 
         ConfigError: another process or thread is at work there; names the place and who it is.
         OSError: nothing can be written beside the place.
     """
-    place = Path(path).absolute()
+    place = Path(os.path.realpath(path))
     with _guard:
         again = _held.get(place) == threading.get_ident()
     if again:
@@ -56,7 +62,7 @@ def claimed(path: str | os.PathLike[str], work: str, mend: str = "wait until it 
         lock.release()
 
 
-def check_free(path: str | os.PathLike[str], mend: str = "wait until it has ended") -> None:
+def check_free(path: str | os.PathLike[str], mend: str = _WAIT) -> None:
     """Reject a place that another process or thread holds, before any work; nothing is written.
 
     Args:
@@ -66,9 +72,33 @@ def check_free(path: str | os.PathLike[str], mend: str = "wait until it has ende
     Raises:
         ConfigError: as in :func:`claimed`.
     """
-    if _folder(Path(path).absolute()).is_dir():
+    if _folder(Path(os.path.realpath(path))).is_dir():
         with claimed(path, "a look at it", mend):
             pass
+
+
+def alone_in(parameter: str, work: str, mend: str = _WAIT) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Decorator of a function that writes to a place: it holds the place while it runs.
+
+    Args:
+        parameter: which of its parameters is the place.
+        work: as in :func:`claimed`.
+        mend: as in :func:`claimed`.
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def alone(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            with claimed(given.arguments[parameter], work, mend):
+                return function(*args, **kwargs)
+
+        return alone
+
+    return decorate
 
 
 def _folder(place):
@@ -82,12 +112,14 @@ def _locked(place, path, mend):
     folder = _folder(place)
     until = time.monotonic() + _PATIENCE
     while True:
-        folder.mkdir(exist_ok=True)
         lock = FileLock(folder / _LOCK, thread_local=False)
         try:
+            folder.mkdir(exist_ok=True)
             lock.acquire(timeout=max(until - time.monotonic(), 0.02), poll_interval=0.01)
-        except FileNotFoundError:  # swept between the two lines
-            continue
+        except (FileNotFoundError, FileExistsError):  # removed by its former holder or a sweep, and made again
+            if folder.parent.is_dir() and (folder.is_dir() or not folder.exists()) and time.monotonic() < until:
+                continue
+            raise
         except Timeout:
             raise ConfigError(f"{path}: {_who(folder)} is at work there; {mend}") from None
         if (folder / _LOCK).is_file():

@@ -7,11 +7,9 @@ made; other objects are left out, counted and said once.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -21,29 +19,14 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import torch_file
 from recbole_iacn.system.inert_pickle import Inert, Name, NotPlain
 from recbole_iacn.system.nested import Endless, check_size
+from recbole_iacn.system.trust import HOW, WHY, trusted
 
 FORMAT = 1  # of this package's checkpoints
 VOCABULARY, VOCABULARY_FORMAT = "vocabulary", 1  # an entry of a checkpoint
 ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
-WHY = "opening it can run any code"  # of a pickle
 _NAMED = 3  # objects that a line names
 
-_trusted: ContextVar[bool] = ContextVar("trusted", default=False)
 _said: set[tuple[str, ...]] = set()
-
-
-@contextlib.contextmanager
-def trusting(trust: bool) -> Iterator[None]:
-    """While active, files are opened as the setting ``trust`` says.
-
-    Args:
-        trust: unpickle what cannot be read otherwise, which can run any code.
-    """
-    token = _trusted.set(trust)
-    try:
-        yield
-    finally:
-        _trusted.reset(token)
 
 
 def load(path: str | os.PathLike[str], mapped: bool = True) -> dict[str, Any]:
@@ -110,19 +93,22 @@ def read(path: str | os.PathLike[str], mapped: bool = False) -> Any:
     try:
         found = torch_file.read(path, mapped)
     except NotPlain as error:
-        if _trusted.get():
+        if trusted():
             return _unpickled(path)
         raise ConfigError(f"{path}: is not a checkpoint, it {error}; name one (.pth)") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     if isinstance(found, Inert | Name):
-        if _trusted.get():
+        if trusted():
             return _unpickled(path)
         what = found.name if isinstance(found, Inert) else found
-        raise ConfigError(f"{path}: is not a checkpoint, but an object of {_short(what)}; {WHY}, so it is not opened")
+        raise ConfigError(
+            f"{path}: is not a checkpoint, but an object of {_short(what)}; {WHY}, so it is not opened (if it is "
+            f"your own: {HOW})"
+        )
     dropped: list[tuple[str, Any]] = []
     plain = _without_inert(found, "", dropped)
-    if dropped and _trusted.get():
+    if dropped and trusted():
         return _unpickled(path)
     if isinstance(found, dict) and "state_dict" in found and isinstance(found.get("config"), Inert):
         plain["config"] = found["config"]
@@ -191,7 +177,7 @@ def _say_once(path, dropped):
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     logging.getLogger(__name__).warning(
         f"{path}: {len(names):,} objects are left out, {named}{more}: they are neither tensors nor plain values, and "
-        f"{WHY.replace('it', 'them')}; with trust: True they are opened"
+        f"{WHY} (if it is your own: {HOW})"
     )
 
 
@@ -272,7 +258,7 @@ def _check_weights(weights, path):
     if isinstance(weights, str):  # a decision tree's, which lie in a file of their own
         return
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise ConfigError(f"{path}: is not a checkpoint, its weights are no tensors by name; name one (.pth)")
+        raise ConfigError(f"{path}: is not a checkpoint, its weights are not tensors by name; name one (.pth)")
 
 
 def _check_vocabulary(vocabulary, path):

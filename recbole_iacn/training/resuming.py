@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import claims, disk
+from recbole_iacn.system.trust import trusting
 from recbole_iacn.training import checkpoint_file
 from recbole_iacn.training.checkpoint import plain, replace_entries
 
@@ -20,7 +21,7 @@ ENDED = "ended"  # the entry of a checkpoint whose training has ended
 # Settings that do not change what a training computes, or that say how long it lasts.
 _NO_MATTER = frozenset(
     (
-        *("epochs", "stopping_step", "data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "state"),
+        *("epochs", "stopping_step", "trust", "data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "state"),
         *("show_progress", "log_wandb", "wandb_project", "log_tensorboard", "worker", "pin_memory", "save_step"),
         *("nproc", "world_size", "ip", "port", "offset", "local_rank", "single_spec", "config_files", "made_from"),
         *("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path", "loss_decimal_place"),
@@ -57,7 +58,8 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
         ConfigError: it is not a checkpoint that can be resumed, is of another model, or its training is still running.
     """
     path = os.fspath(path)
-    state = checkpoint_file.load(path)
+    with trusting(config["trust"]):
+        state = checkpoint_file.load(path)
     model = state["config"]["model"]
     if model != config["model"]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")

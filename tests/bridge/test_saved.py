@@ -1,6 +1,8 @@
 """Saved datasets and loaders serve only runs that would make the same ones."""
 
+import functools
 import logging
+import os
 import pickle
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import recbole_iacn
 from recbole_iacn.bridge import saved
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.recbole_keys import KEY_READ
+from recbole_iacn.system.trust import trusting
 
 # What RecBole derives, or reads from this process alone.
 DERIVED = {
@@ -26,6 +29,12 @@ RANKED.update(topk=[5], valid_metric="NDCG@5", metrics=["NDCG"])
 def shown(caplog):
     """Warnings, whatever level a run of another test has left."""
     caplog.set_level(logging.WARNING)
+
+
+@pytest.fixture
+def settings(settings):
+    """Of whoever trusts what lies in the folder of checkpoints."""
+    return functools.partial(settings, trust=True)
 
 
 def said(caplog):
@@ -149,7 +158,8 @@ def test_without_the_files_what_was_saved_is_opened(build, settings, loads):
     config, *_ = build(data_path="data", save_dataset=True)
     for path in Path("data", "tiny").iterdir():
         path.unlink()
-    create_dataset(config)
+    with trusting(True):
+        create_dataset(config)
     assert loads == ["tiny-InterestAwareDataset.pth"]
 
 
@@ -186,3 +196,36 @@ def test_a_changed_additional_file_and_another_number_of_processes_are_noticed(s
     assert before == saved.made_from(config)
     monkeypatch.setattr(saved.parallel, "size", lambda: 2)
     assert before != saved.made_from(config)
+
+
+PAYLOAD = "import os; os.environ['RAN'] = 'yes'"
+
+
+class Payload:
+    def __reduce__(self):
+        return exec, (PAYLOAD,)
+
+
+@pytest.mark.parametrize("name", ["tiny-InterestAwareDataset.pth", "tiny-for-DIN_IaCN-dataloader.pth"])
+def test_what_lies_in_the_folder_of_checkpoints_is_not_opened_without_trust(build, monkeypatch, caplog, name):
+    monkeypatch.setenv("RAN", "no")
+    Path("saved").mkdir()
+    Path("saved", name).write_bytes(pickle.dumps(Payload()))
+    _, train, *_ = build(trust=False)
+    assert os.environ["RAN"] == "no" and len(train) > 0
+    assert said(caplog) == [
+        "what was saved of dataset tiny is not used, and is made anew: it is a pickle, and opening a pickle can run "
+        "any code (if it is your own: trust: True in config_dict, or --trust=True)"
+    ]
+    with pytest.raises(ConfigError, match=f"{name}: is not a saved dataset or loader, but a NoneType; remove it"):
+        build(trust=True)
+    assert os.environ["RAN"] == "yes"  # so it would have run
+
+
+@pytest.mark.parametrize("key", ["dataset_save_path", "dataloaders_save_path"])
+def test_a_named_path_needs_trust(build, key):
+    Path("mine.pth").write_bytes(pickle.dumps({}))
+    with pytest.raises(
+        ConfigError, match=f"^{key}: mine.pth is a pickle, and opening a pickle can run any code; if it"
+    ):
+        build(**{key: "mine.pth"}, trust=False)

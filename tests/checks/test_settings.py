@@ -13,6 +13,12 @@ from recbole_iacn.checks.settings import known_keys
 SCRIPT = Path(__file__).parents[2] / "run_recbole_iacn.py"
 
 
+@pytest.mark.parametrize("value", ["a\0b", "a\udcffb", ["x", "\0"], {"x": {"\udc80": 1}}])
+@pytest.mark.parametrize("key", ["checkpoint_dir", "benchmark_filename", "LABEL_FIELD"])
+def test_text_that_no_file_or_log_can_hold(key, value, settings):
+    assert_rejected(f"^{key}: holds a NUL character, or bytes that are not valid UTF-8", settings, **{key: value})
+
+
 def assert_rejected(message, settings, model="DIN_IaCN", dataset="tiny", **changes):
     with pytest.raises(ConfigError, match=message) as caught:
         recbole_iacn.run(model, dataset, config_dict=settings(**changes))

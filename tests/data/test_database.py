@@ -1,5 +1,7 @@
 """The database of a conversion: what ends its work."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("duckdb")
@@ -18,3 +20,14 @@ def test_an_interruption_is_one(tmp_path):
         timer = threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT))
         timer.start()
         base._do("select sum(a.range * b.range % 7) from range(10000000) a, range(10000000) b")
+
+
+def test_a_folder_called_tilde_is_not_the_home(tmp_path, monkeypatch):
+    home, folder = tmp_path / "home", Path("~", "made")
+    home.mkdir()
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    with Database(folder, 512, 1) as base:
+        assert (folder / "staging.duckdb").is_file()
+        base._copy("select 1 as x", folder / "x")
+    assert (folder / "x").read_text() == "x\n1\n" and not list(home.iterdir())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.settings.sources import dataset_yaml, naming_file, values_of, with_dataset_yaml
+from recbole_iacn.settings.sources import dataset_yaml, naming_file, read_config_file, values_of, with_dataset_yaml
 
 
 def test_an_interval_stays_text():
@@ -60,3 +60,41 @@ def test_an_error_names_the_file_that_set_the_key(shop):
     assert naming_file(of_a_part, files) is of_a_part
     lost = ConfigError("config file none.yaml: not found")
     assert naming_file(lost, [*files, "none.yaml"]) is lost
+
+
+DEEP = "[" * 20_000 + "]" * 20_000
+BOMB = "a: &a [1,1,1,1,1,1,1,1]\n" + "".join(
+    f"{name}: &{name} [*{below},*{below},*{below},*{below},*{below},*{below},*{below},*{below}]\n"
+    for below, name in zip("abcdefghijklmnop", "bcdefghijklmnopq")
+)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("epochs: 1\nepochs: 2\n", "the key 'epochs' stands there twice; leave one of them out .*line 2"),
+        ("eval_args: {order: TO, order: RO}\n", "the key 'order' stands there twice"),
+        (f"topk: {DEEP}\n", "is nested too deeply"),
+        ("topk: &a [*a]\n", "is nested too deeply, or refers to itself by an alias"),
+        (BOMB, r"has more than 100,000 values, its aliases \(\*\) written out"),
+        ("seed: 2020-13-45\n", "month must be in 1..12"),
+    ],
+    ids=["twice", "twice within", "deep", "itself", "aliases", "date"],
+)
+def test_a_file_that_is_no_settings_is_one_line(text, message):
+    Path("mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=f"^config file mine.yaml: .*{message}"):
+        read_config_file("mine.yaml")
+
+
+def test_aliases_and_a_merge_key_may_be_used():
+    Path("mine.yaml").write_text("x: &x {a: 1, b: [2]}\ny: {<<: *x, b: 3}\nz: [*x, *x]\n")
+    x = {"a": 1, "b": [2]}
+    assert read_config_file("mine.yaml") == {"x": x, "y": {"a": 1, "b": 3}, "z": [x, x]}
+
+
+def test_a_file_that_cannot_be_read_is_one_line(monkeypatch):
+    Path("mine.yaml").write_text("epochs: 1\n")
+    monkeypatch.setattr(Path, "read_text", lambda *given, **more: Path("absent/file").read_bytes())
+    with pytest.raises(ConfigError, match=r"config file mine\.yaml: No such file"):
+        read_config_file("mine.yaml")

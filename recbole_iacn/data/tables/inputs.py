@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.data.database import INTERRUPTED, failure, text
+from recbole_iacn.data.database import INTERRUPTED, failure, file_literal, text
 from recbole_iacn.data.database import name as quoted_name
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk
@@ -94,7 +94,7 @@ class Table:
             raise ConfigError(f"{self.path}, line 1: {_ENCODING.replace('LATIN1', utf16)}")
         if begin[:4] == _PARQUET:
             self.kind = "Parquet"
-            source = f"from read_parquet({text(self.path)})"
+            source = f"from read_parquet({file_literal(self.path)}, hive_partitioning = false)"
         elif begin.lstrip()[:1] in (b"{", b"["):
             self.kind = "JSON"
             source = self._json()
@@ -125,7 +125,7 @@ class Table:
         return f"compression = '{'gzip' if self._opener is gzip.open else 'none'}'"
 
     def _json(self):
-        common = f"{text(self.path)}, format = 'auto', {self._compression()}"
+        common = f"{file_literal(self.path)}, format = 'auto', {self._compression()}, hive_partitioning = false"
         described = self._describe(
             f"from read_json({common}, sample_size = -1, map_inference_threshold = -1, maximum_depth = -1)"
         )
@@ -168,7 +168,7 @@ class Table:
         self._check_names()
         columns = ", ".join(f"c{k}: 'VARCHAR'" for k in range(len(self.names)))
         self.query = (
-            f"select * from read_csv({text(self.path)}, auto_detect = false, header = true, "
+            f"select * from read_csv({file_literal(self.path)}, auto_detect = false, header = true, "
             f"delim = {text(self._delimiter)}, quote = '\"', escape = '\"', nullstr = '', {self._compression()}, "
             f"columns = {{{columns}}})"
         )

@@ -38,6 +38,10 @@ class ScoreOptions:
     time_format: str | None = None
     max_bad_rows: int = 0
 
+    def __post_init__(self) -> None:
+        """What concerns the rows' times, too, is checked before any table is read."""
+        make_options({"time_unit": self.time_unit, "max_bad_rows": self.max_bad_rows, "label_from": self.label_from})
+
     def of_times(self, source: Table, column: str) -> tuple[str | None, str | None]:
         """Unit and format of a column of times, where they are for cells of its type: two tables may have two types.
 

@@ -5,6 +5,7 @@ import signal
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("duckdb")
@@ -59,3 +60,20 @@ def test_a_row_after_a_cell_that_is_too_long_for_python_is_named_by_its_number(t
     with TableBase(tmp_path, 512, 1) as base:
         table = base.look("events", "events.csv")
         assert table.place(0) == "events.csv, line 2" and table.place(2) == "events.csv, row 3"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("name", ["e[1]", "e?", "e*", "~/e", "x=1/e"])
+def test_a_file_is_read_and_no_other(tmp_path, name, kind):
+    """DuckDB takes e[1].csv for a pattern that names e1.csv, ~ for the user's home, and x=1 for a column."""
+    for stem, user in ((name, "right"), ("e1", "wrong"), ("ee", "wrong")):
+        path = Path(f"{stem}.{kind}")
+        path.parent.mkdir(exist_ok=True)
+        frame = pd.DataFrame({"user": [user], "item": ["b"]})
+        write = {"csv": frame.to_csv, "json": frame.to_json, "parquet": frame.to_parquet}[kind]
+        write(path.absolute(), **{"csv": {"index": False}, "json": {"orient": "records", "lines": True}}.get(kind, {}))
+    with TableBase(tmp_path, 512, 1) as base:
+        table = base.look("events", f"{name}.{kind}")
+        assert table.names == ["user", "item"]
+        base.load(table, ["user"])
+        assert base.execute("from raw_events").fetchall() == [("right",)]
