@@ -194,7 +194,13 @@ def two_processes(folder, seed):
     assert len(files) == 4 and all(re.fullmatch(pattern, file) for file in files), files
 
 
-@case("same moment", "two trainings in two threads, in one second: each its own figures", tries=20, seconds=300)
+@case(
+    "same moment",
+    "two trainings in two threads, in one second: each its own figures",
+    tries=20,
+    quick=False,
+    seconds=300,
+)
 def two_threads(folder, seed):
     import recbole_iacn
     from recbole_iacn.training.checkpoint import best_valid_result
