@@ -43,7 +43,6 @@ class Outcome(NamedTuple):
     refused: str | None = None
 
 
-@claims.alone_in("folder", "an experiment or a search", BUSY)
 def run_all(
     plan: Plan,
     folder: str | Path,
@@ -74,10 +73,11 @@ def run_all(
             :func:`run_missing`.
     """
     call = connect(ray) if ray else by_processes(jobs)
-    prepare(folder, "runs", *(["bundles"] if keep else []))
-    with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
-        record_plan(plan, folder)
-    return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
+    with claims.claimed(folder, "an experiment or a search", BUSY):
+        prepare(folder, "runs", *(["bundles"] if keep else []))
+        with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
+            record_plan(plan, folder)
+        return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
 
 
 def run_missing(
