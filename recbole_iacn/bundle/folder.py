@@ -93,7 +93,7 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        about = manifest.check(folder, _FILES)
+        about = verify(folder)
         return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
@@ -128,6 +128,18 @@ class Bundle:
         model = build_model(self.config(device), self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
+
+
+def verify(path: str | os.PathLike) -> dict[str, Any]:
+    """The manifest of a bundle, all of whose files are as they were written.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ConfigError: it is not a bundle, is of a later version, or is damaged.
+    """
+    return manifest.check(Path(path), _FILES)
 
 
 def _place(device):

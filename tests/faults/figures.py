@@ -15,7 +15,7 @@ MODELS = {
     "Popularity": {**RANKED, "protocol": "leave_one_out_full"},
     "SASRec": {**RANKED, **SASREC, "protocol": "leave_one_out_full"},
     "BPR": {**RANKED, "eval_args": OWN_SORT},
-    "DIN_IaCN": {"mlp_hidden_size": [8], "metrics": ["AUC", "GAUC", "LogLoss"]},
+    "DIN_IaCN": {"load_col": CLICKS["load_col"], "mlp_hidden_size": [8], "metrics": ["AUC", "GAUC", "LogLoss"]},
 }
 
 
