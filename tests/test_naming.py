@@ -15,6 +15,7 @@ SUBJECTS = {
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "examples": "the notebook of examples/ runs",
     "faults": "each fault of tests/faults is survived once",
+    "figures": "what threads, workers and batch sizes change in the figures",
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
@@ -23,6 +24,7 @@ SUBJECTS = {
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
     "version_0_5_0": "what version 0.5.0 wrote still opens",
+    "strangers": "no way to open a checkpoint runs code from it",
     "types": "hints on what is public, and the type checker",
 }
 

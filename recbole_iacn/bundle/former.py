@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from recbole_iacn.bridge.registry import find_model
+from recbole_iacn.bundle.content import fitting_together
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.vocabulary_rows import vocabulary_rows
@@ -47,5 +48,6 @@ def _of_bundle(path):
     bundle = Bundle.read(path)
     name, config = bundle.settings["model"], bundle.config()
     find_model(name)
-    rows = vocabulary_rows(get_model(name), config, bundle.catalogue.dataset(config))
+    with fitting_together(path):
+        rows = vocabulary_rows(get_model(name), config, bundle.catalogue.dataset(config))
     return Source(path, name, bundle.settings, bundle.weights, rows, bundle.catalogue.tokens.__getitem__)

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from recbole_iacn.bundle.content import fitting_together
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving import newcomers
@@ -37,7 +38,9 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Recomme
     Raises:
         ConfigError: the folder is not a bundle, is damaged, or was written by a later version.
     """
-    return Recommender(Bundle.read(path), device)
+    bundle = Bundle.read(path)
+    with fitting_together(bundle.path):
+        return Recommender(bundle, device)
 
 
 class Recommender:

@@ -1,9 +1,8 @@
 """Reads a pickle without running anything that it names.
 
 A pickle is a program: it imports names and calls them. Here a name stays a :class:`Name`, and what a call would have
-made is an :class:`Inert`, which records the call. Nothing is imported. Only what a builder that the caller gives makes
-of its arguments is more than that, and nothing of the package's or Python's own is ever on the stack, so there is
-nothing that a pickle could change.
+made is an :class:`Inert`, which records the call. Only builders that the caller gives make more of their arguments.
+Nothing of the package's or of Python's own is ever on the stack, so there is nothing that a pickle could change.
 
 The instructions are those of Python's own interpreter of pickles (``pickle._Unpickler``), as far as they handle plain
 values; every other one is defined here. PyTorch's ``weights_only=True`` does the same for tensors, but rejects a whole
@@ -23,6 +22,9 @@ from typing import Any
 Builders = Mapping[str, Callable[..., Any]]  # full name -> what is called instead, with what the pickle passes
 
 _LONGEST_INTEGER = 1024  # bytes
+
+
+_OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # as protocols 0 to 2 write them
 
 
 class NotPlain(ValueError):
@@ -64,8 +66,8 @@ def read(data: bytes, builders: Builders | None = None, persistent: Callable[[An
 
     Args:
         data: the pickle.
-        builders: what makes more than an :class:`Inert` of a name: a function for each full name, such as
-            ``torch._utils._rebuild_tensor_v2``. It must check its arguments, which are a stranger's.
+        builders: by full name, such as ``torch._utils._rebuild_tensor_v2``, a function that makes more than an
+            :class:`Inert`. It must check its arguments, which are a stranger's.
         persistent: the same for persistent ids, by which PyTorch refers to the numbers of a tensor.
 
     Returns:
@@ -120,10 +122,6 @@ def _encoded(text, encoding="latin1"):
     return text.encode("latin1")
 
 
-def _bytes(content=b""):
-    return bytes(_of((bytes, bytearray), content))
-
-
 def _of(kinds, value):
     if not isinstance(value, kinds):
         raise NotPlain(f"has a {type(value).__name__} where there should be another type")
@@ -133,8 +131,8 @@ def _of(kinds, value):
 _PLAIN: Builders = {
     "builtins.set": _set,
     "builtins.frozenset": lambda items=(): frozenset(_set(items)),
-    "builtins.bytearray": lambda content=b"": bytearray(_bytes(content)),
-    "builtins.bytes": _bytes,
+    "builtins.bytearray": lambda content=b"": bytearray(_of((bytes, bytearray), content)),
+    "builtins.bytes": lambda content=b"": bytes(_of((bytes, bytearray), content)),
     "builtins.complex": lambda real, imaginary: complex(_of(float, real), _of(float, imaginary)),
     "collections.OrderedDict": _pairs(OrderedDict),
     "collections.Counter": _pairs(Counter),
@@ -164,15 +162,13 @@ class _Reader(_Python):
     def _push_name(self, module, name):
         if type(module) is not str or type(name) is not str:
             raise NotPlain("imports something that is no name")
-        self.append(Name("builtins" if module == "__builtin__" else module, name))
+        self.append(Name(_OF_PYTHON_2.get(module, module), name))
 
     def load_reduce(self):
         args = self.stack.pop()
         self.stack[-1] = self._called(self.stack[-1], args)
 
-    def load_newobj(self):
-        args = self.stack.pop()
-        self.stack[-1] = self._called(self.stack[-1], args)
+    load_newobj = load_reduce
 
     def load_newobj_ex(self):
         named, args, what = self.stack.pop(), self.stack.pop(), self.stack.pop()
@@ -288,10 +284,8 @@ _AS_THEY_ARE = frozenset(
 
 
 def _instruction(theirs):
-    ours = vars(_Reader).get(theirs.__name__)
-    if ours is not None:
-        return ours
-    return theirs if theirs.__name__.removeprefix("load_") in _AS_THEY_ARE else _Reader.load_rejected
+    as_it_is = theirs.__name__.removeprefix("load_") in _AS_THEY_ARE
+    return vars(_Reader).get(theirs.__name__, theirs if as_it_is else _Reader.load_rejected)
 
 
 _Reader.dispatch = {code: _instruction(method) for code, method in _Python.dispatch.items()}

@@ -258,7 +258,7 @@ def _check_weights(weights, path):
     if isinstance(weights, str):  # a decision tree's, which lie in a file of their own
         return
     if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
-        raise ConfigError(f"{path}: is not a checkpoint, its weights are no tensors by name; name one (.pth)")
+        raise ConfigError(f"{path}: is not a checkpoint, its weights are not tensors by name; name one (.pth)")
 
 
 def _check_vocabulary(vocabulary, path):

@@ -31,3 +31,11 @@ def test_a_folder_called_tilde_is_not_the_home(tmp_path, monkeypatch):
         assert (folder / "staging.duckdb").is_file()
         base._copy("select 1 as x", folder / "x")
     assert (folder / "x").read_text() == "x\n1\n" and not list(home.iterdir())
+
+
+def test_no_extension_comes_by_itself(tmp_path):
+    """A file or a query that needs one, such as of another machine, would fetch and run it."""
+    with Database(tmp_path, 512, 1) as base:
+        settings = "autoinstall_known_extensions", "autoload_known_extensions", "allow_community_extensions"
+        asked = ", ".join(f"current_setting('{name}')" for name in settings)
+        assert base._do(f"select {asked}").fetchone() == (False, False, False)

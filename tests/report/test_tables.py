@@ -62,3 +62,13 @@ def test_tables_to_the_character():
         "\\begin{tabular}{ll}\n\\toprule\na|b & auc \\\\\n\\midrule\n1e5 & +.0100 \\\\\n & -- \\\\\n"
         "\\bottomrule\n\\end{tabular}\n"
     )
+
+
+def test_no_cell_is_a_command_a_line_or_a_tag():
+    """Names come from runs.jsonl, which may be another's."""
+    cells = [["\\input{/etc/passwd}", "a\n\n\\end{tabular}", "<script>x</script>", "p < .05"]]
+    made = tables.latex(["model", "x^_", "%", "$"], cells)
+    assert r"\textbackslash{}input\{/etc/passwd\}" in made and r"x\^{}\_ & \% & \$" in made
+    assert r"a \textbackslash{}end\{tabular\}" in made and made.count(r"\end{tabular}") == 1
+    shown = tables.markdown(["model", "x", "y", "z"], cells)
+    assert "&lt;script>x&lt;/script>" in shown and "p < .05" in shown and len(shown.splitlines()) == 3

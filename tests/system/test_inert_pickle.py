@@ -1,0 +1,107 @@
+"""Pickles are read as values; what they would import or call is recorded, and nothing runs."""
+
+import collections
+import pickle
+import struct
+
+import pytest
+from faults.oversized import BOMBS
+from faults.payloads import PAYLOADS, RAN, Path, inside
+
+from recbole_iacn.system import inert_pickle
+from recbole_iacn.system.inert_pickle import Inert, Name, NotPlain
+
+VALUES = [
+    *(None, True, -3, 2**70, 2.5, "é\n", b"\x00\xff", bytearray(b"ab"), 1 + 2j, (1, (2, 3)), [[], {}], {1, 2}),
+    *({"a": {(1, "b"): 2.0}}, frozenset({1}), collections.OrderedDict(b=1, a=2), collections.Counter("aab")),
+    collections.defaultdict(list, {1: [2]}),
+]
+
+
+class Own:
+    """A class of the user's."""
+
+    def __init__(self):
+        self.kept = [1]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_plain_values_are_those_of_pickle(protocol):
+    for value in VALUES:
+        found = inert_pickle.read(pickle.dumps(value, protocol))
+        assert found == value and type(found) is type(value)
+    shared = [[]] * 2
+    first, second = inert_pickle.read(pickle.dumps(shared, protocol))
+    assert first is second
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_object_is_recorded_with_its_state(protocol):
+    found = inert_pickle.read(pickle.dumps({"own": Own(), "function": len}, protocol))
+    assert type(found["own"]) is Inert and found["own"].state == {"kept": [1]}
+    assert found["own"].name == Name(__name__, "Own")
+    assert found["function"] == Name("builtins", "len")
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_payload_runs_by_pickle_and_not_here(name, tmp_path):
+    with inside(tmp_path):
+        assert isinstance(inert_pickle.read(PAYLOADS[name] + b"."), Inert)
+        assert not Path(RAN).exists()
+        pickle.loads(PAYLOADS[name] + b".")
+        assert Path(RAN).exists()
+        Path(RAN).unlink()
+
+
+@pytest.mark.parametrize("name", [name for name in BOMBS if "value of" not in name and "itself" not in name])
+def test_what_claims_too_much_is_no_pickle(name):
+    """Neither memory nor time is spent on a claim; what is only large when it is followed, the caller counts."""
+    if name in ("depth", "an array of petabytes", "a frame", "a place of the memo"):  # the claim alone is not believed
+        inert_pickle.read(BOMBS[name] + b".")
+        return
+    with pytest.raises(NotPlain):
+        inert_pickle.read(BOMBS[name] + b".")
+
+
+def test_only_what_a_builder_gives_is_changed():
+    """A pickle that gives a state to what is not its own: a name, a number, a list, a builder's result."""
+    for target in (b"cbuiltins\nlen\n", b"K\x01", b"]", b"}", b"cmade\nmade\n)R"):
+        with pytest.raises(NotPlain, match="changes a "):
+            inert_pickle.read(target + b"}X\x01\x00\x00\x00aK\x01sb.", {"made.made": lambda: 5})
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        b"\x82\x01",
+        b"\x83\x01\x00",
+        b"\x84\x01\x00\x00\x00",
+        b"P1\n",
+        b"NQ",
+        b"\x97",
+        b"N\x98",
+        b"\xff",
+        b"R",
+        b"0",
+        b"s",
+    ],
+)
+def test_other_instructions_are_rejected(instruction):
+    """Extensions, persistent ids, buffers outside, unknown codes, and instructions without operands."""
+    with pytest.raises(NotPlain):
+        inert_pickle.read(instruction + b".")
+
+
+def test_any_bytes_are_a_value_or_not_plain():
+    import random
+
+    chosen = random.Random(1)
+    whole = pickle.dumps([*VALUES, Own()], 4)
+    for _ in range(2000):
+        content = bytearray(whole)
+        for _ in range(chosen.randrange(1, 4)):
+            content[chosen.randrange(len(content))] = chosen.randrange(256)
+        try:
+            inert_pickle.read(bytes(content[: chosen.randrange(len(content))] + struct.pack("<I", chosen.randrange(9))))
+        except NotPlain:
+            continue
