@@ -25,6 +25,7 @@ import sys
 from pathlib import Path
 
 from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
+from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import disk, interrupts
 
@@ -73,7 +74,7 @@ def _run(arguments):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
