@@ -11,12 +11,13 @@ _NUMBERS = ("best", "loading", "seconds")
 _METRICS = ("valid", "test")
 
 
-def check_result(result: Any, place: str) -> dict[str, Any]:
+def check_result(result: Any, place: str, *needed: str) -> dict[str, Any]:
     """Reject what is not a run's result.
 
     Args:
         result: as it was read.
         place: where, for the message.
+        needed: fields that it must have; those that it has must be of their kind.
 
     Returns:
         The result.
@@ -26,7 +27,7 @@ def check_result(result: Any, place: str) -> dict[str, Any]:
     """
     if not isinstance(result, dict):
         raise ConfigError(f"{place}: not a run's result, but a {type(result).__name__}; remove it")
-    wrong = _wrong(result)
+    wrong = _wrong(result, needed)
     if wrong:
         raise ConfigError(f"{place}: not a run's result, its field {wrong} is missing or of another kind; remove it")
     try:
@@ -36,18 +37,18 @@ def check_result(result: Any, place: str) -> dict[str, Any]:
     return result
 
 
-def _wrong(result: Mapping[str, Any]) -> str | None:
+def _wrong(result: Mapping[str, Any], needed: tuple[str, ...]) -> str | None:
     """The first field that a result has in another form; only those that are there, since versions differ."""
-    for name in ("dataset", "model", "mode", "sweep", "seed", "settings", "test"):
+    for name in needed:
         if name not in result:
             return name
     for name in _TEXTS:
         if not isinstance(result.get(name, ""), str):
             return name
     for name in ("sweep", "settings"):
-        if not isinstance(result[name], dict):
+        if not isinstance(result.get(name, {}), dict):
             return name
-    if type(result["seed"]) is not int:
+    if type(result.get("seed", 0)) is not int:
         return "seed"
     for name in _NUMBERS:
         if not _is_number(result.get(name, 0.0)):

@@ -85,7 +85,7 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
 def _read_runs(path):
     """Yield (id, result) for each line."""
     for place, result in _lines(path, "reuse: "):
-        run = Run(**{key: check_result(result, place)[key] for key in RUN_FIELDS})
+        run = Run(**{key: check_result(result, place, *RUN_FIELDS)[key] for key in RUN_FIELDS})
         try:
             yield run.id, result
         except ConfigError as error:  # it would be another file's name

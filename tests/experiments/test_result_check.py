@@ -13,7 +13,10 @@ RUN |= {"best": 0.5, "valid": {"auc": 0.5}, "epochs": [{"losses": {"main": 1.0},
 
 
 def test_a_result_is_what_it_was():
-    assert check_result(dict(RUN), "x") == RUN
+    assert check_result(dict(RUN), "x", *RUN) == RUN
+    assert check_result({"rate": 1}, "x") == {"rate": 1}
+    with pytest.raises(ConfigError, match="its field test is missing"):
+        check_result({"seed": 1}, "x", "seed", "test")
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,9 @@ def test_runs_of_another_experiment_are_not_repeated(file, tmp_path, monkeypatch
     ("line", "message"),
     [
         (None, "reuse: {path.parent}: has no runs.jsonl of an earlier report"),
-        ("{}", "reuse: {path}, line 1: not a run's result: KeyError('dataset')"),
-        ("runs", "reuse: {path}, line 1: not a run's result: JSONDecodeError"),
-        ("3", "reuse: {path}, line 1: not a run's result: TypeError"),
+        ("{}", "reuse: {path}, line 1: not a run's result, its field dataset is missing"),
+        ("runs", "reuse: {path}, line 1: not a run's result: Expecting value"),
+        ("3", "reuse: {path}, line 1: not a run's result, but a int"),
     ],
 )
 def test_an_earlier_report_that_cannot_be_read_is_rejected(small, tmp_path, capsys, line, message):
