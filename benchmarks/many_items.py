@@ -54,7 +54,7 @@ CASES = {  # settings, and which models
     "topk": ({"protocol": "leave_one_out_full"}, ("ComiRec", "SASRec", "DIN_IaCN")),
     "recommend": ({"protocol": "leave_one_out_full"}, ("ComiRec", "SASRec", "DIN_IaCN")),
 }
-FEW = 4  # users of a model that scores pairs
+FEW = 2  # users of a model that scores pairs
 
 
 def memory():

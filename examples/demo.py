@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 import recbole_iacn
+from recbole_iacn.system import interrupts
 
 FOLDER = Path("demo")
 SETTINGS = {
@@ -53,4 +54,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with interrupts.ending_with_a_line(own=True):  # Ctrl-C is one line
+        main()

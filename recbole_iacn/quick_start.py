@@ -134,6 +134,10 @@ def _trained(config, begins, saved, tell):
     from recbole.utils import get_environment, set_color
 
     training = assemble(config, True, begins["source"], begins["new_rows"])
+    if saved.bundle and parallel.rank() == 0:
+        from recbole_iacn.bundle import beforehand
+
+        beforehand.check_model(config, training.dataset, training.model)
     if begins["resume"] is not None:
         training.resume(begins["resume"])
     logger, reached = logging.getLogger(), _Reached(saved, training)

@@ -1,5 +1,8 @@
 """Made-up results of runs in the format of `recbole-iacn experiment`, for the tests of reports."""
 
+import json
+
+from recbole_iacn.experiments.results import run_of
 from recbole_iacn.report import tables
 
 
@@ -22,6 +25,20 @@ def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beaut
         "peak_mb": 600.0,
         "version": "1",
     }
+
+
+def result_of(run, **changes):
+    """A whole result of a run of a plan, with made-up figures."""
+    fields = ("dataset", "model", "mode", "sweep", "seed", "settings")
+    return {**result(), "best": 0.8, "divergence": None, **{key: getattr(run, key) for key in fields}, **changes}
+
+
+def store(folder, result):
+    """Write a result as the file of its run, and return the path."""
+    path = folder / "runs" / f"{run_of(result).id}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result))
+    return path
 
 
 def swept(changes, key="iacn_delta", base=0.3):

@@ -15,6 +15,7 @@ SUBJECTS = {
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "examples": "the notebook of examples/ runs",
     "faults": "each fault of tests/faults is survived once",
+    "figures": "what threads, workers and batch sizes change in the figures",
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",

@@ -96,7 +96,7 @@ def patch_config(module):
     @wrap(module.Config, "_set_train_neg_sample_args")
     def set_train_neg_sample_args(original, config):
         original(config)
-        evaluation.check_training_negatives(config.final_config_dict)
+        evaluation.check_training_negatives(config.final_config_dict, config.model_class)
 
 
 def _apply_protocol(config, model_class):

@@ -9,6 +9,7 @@ import os
 
 from recbole_iacn import parallel
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.system.leftovers import held
 
@@ -33,7 +34,8 @@ def _writing(path):
         with builtins.open(os.devnull, "wb") as nothing:
             yield nothing
         return
-    with replacing(path) as partial, builtins.open(partial, "wb") as file:
+    mend = "set checkpoint_dir, or data_path, to another folder"
+    with disk.writing(path, mend), replacing(path) as partial, builtins.open(partial, "wb") as file:
         yield file
 
 

@@ -274,15 +274,6 @@ PATCHES = (
         "RecBole compares some of its own settings: other candidates, batches or files silently get the old loaders",
         issues=(1602, 1697),
     ),
-    *(
-        Patch(
-            module,
-            "saved.patch_writing",
-            f"saved {what} are written as a whole or not at all",
-            "a full disk leaves a part, which the next run reads",
-        )
-        for module, what in ((_DATASET, "datasets"), ("recbole.data.utils", "loaders"))
-    ),
     Patch(
         _SEQUENTIAL,
         "datasets.patch_sorting",

@@ -123,6 +123,42 @@ def register(model_class: type[_Model]) -> type[_Model]:
     return model_class
 
 
+def check_parts(model_class: type) -> None:
+    """Reject a class whose dataset or trainer cannot be found, before the data are read.
+
+    Args:
+        model_class (type): the model.
+
+    Raises:
+        ConfigError: names the attribute.
+    """
+    from recbole.data.dataset import Dataset
+    from recbole.trainer import AbstractTrainer
+
+    for attribute, kind in (("dataset_class", Dataset), ("trainer_class", AbstractTrainer)):
+        for base in model_class.__mro__:
+            own = vars(base).get(attribute)
+            if own is None:
+                continue
+            where = f"{base.__name__}.{attribute}"
+            try:
+                found = _by_dotted_name(own) if isinstance(own, str) else own
+            except (ImportError, AttributeError, ValueError) as error:
+                raise ConfigError(
+                    f"{where}: {own!r} cannot be imported ({error}); set it to a class, or to 'module.Class'"
+                ) from None
+            if not isinstance(found, type) or not issubclass(found, kind):
+                raise ConfigError(
+                    f"{where}: must be a class derived from RecBole's {kind.__name__}, got {found!r:.100}"
+                )
+            break
+
+
+def _by_dotted_name(name):
+    source, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(source), attribute)
+
+
 def _names_by_file():
     return {name.lower() for name in [*OWN, *registered, *(name + SUFFIX for name in recbole_models())]}
 
@@ -147,8 +183,7 @@ def _of_class(model_class, module, suffix):
     for base in model_class.__mro__:
         own = vars(base).get(f"{suffix.lower()}_class")
         if isinstance(own, str):
-            source, _, attribute = own.rpartition(".")
-            return getattr(importlib.import_module(source), attribute)
+            return _by_dotted_name(own)
         own = own or vars(module).get(base.__name__ + suffix)
         if own is not None:
             return own

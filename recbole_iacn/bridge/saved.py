@@ -20,8 +20,6 @@ from recbole_iacn.data.protocol import PROTOCOLS
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings import general, recbole_data, recbole_run
 from recbole_iacn.settings.group import defaults
-from recbole_iacn.system import disk
-from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.system.trust import HOW, WHY, trusted, trusting
 
 MADE_FROM = "made_from"  # the key of a saved config
@@ -171,26 +169,6 @@ def comparing(config: Any) -> Iterator[None]:
             yield
         finally:
             config.final_config_dict.pop(MADE_FROM)
-
-
-def patch_writing(module):
-    """Write a saved dataset, and saved loaders, as a whole or not at all.
-
-    Args:
-        module: ``recbole.data.dataset.dataset`` or ``recbole.data.utils``; both write by ``open(path, "wb")``.
-    """
-    module.open = _open
-
-
-def _open(path, mode="r", **options):
-    return _replacing(path) if mode == "wb" else open(path, mode, **options)
-
-
-@contextlib.contextmanager
-def _replacing(path):
-    with disk.writing(path, "set checkpoint_dir to another folder"), replacing(path) as partial:  # noqa: SIM117
-        with open(partial, "wb") as file:
-            yield file
 
 
 def _concerned(config):

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.bridge.columns_read import report_unread
-from recbole_iacn.bridge.registry import find_model
+from recbole_iacn.bridge.registry import check_parts, find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
@@ -150,6 +150,8 @@ def configure(
     if not isinstance(config_dict or {}, Mapping):
         raise ConfigError(f"config_dict: must be a dict from settings to values, got {config_dict!r}")
     model_class = find_model(model)
+    if model_class is not None:
+        check_parts(model_class)
     given = dict(config_dict or {})
     with _one_at_a_time, _unread_command_line(model_class):
         settings.check_given(model_class or model, config_file_list, given)

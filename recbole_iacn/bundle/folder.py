@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from recbole_iacn.bridge.registry import find_model
-from recbole_iacn.bundle import catalogue_tables, content, manifest
+from recbole_iacn.bundle import catalogue_tables, content, manifest, same_scores
 from recbole_iacn.bundle.content import SETTINGS, WEIGHTS, fitting_together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.checks.settings import check_values
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
 
 _FILES = (SETTINGS, WEIGHTS, catalogue_tables.COLUMNS, catalogue_tables.VOCABULARY, catalogue_tables.ITEMS)
-_TRIED = 64  # rows whose scores a new bundle must repeat
 
 # Settings that name places or devices of the machine that trained.
 _OF_MACHINE = frozenset(
@@ -94,7 +93,7 @@ class Bundle:
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
-        about = manifest.check(folder, _FILES)
+        about = verify(folder)
         return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:
@@ -121,11 +120,26 @@ class Bundle:
         Raises:
             ConfigError: its class is not known here, or the weights are not those of the class.
         """
-        config = self.config(device)
         with fitting_together(self.path):
-            model = build_model(config, self.catalogue)
+            return self.untried(device)
+
+    def untried(self, device: str | torch.device = "cpu") -> nn.Module:
+        """As :meth:`model`, with whatever error a constructor raises."""
+        model = build_model(self.config(device), self.catalogue)
         load_state(model, self.weights, f"{self.path}: {WEIGHTS}")
         return model.eval()
+
+
+def verify(path: str | os.PathLike) -> dict[str, Any]:
+    """The manifest of a bundle, all of whose files are as they were written.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ConfigError: it is not a bundle, is of a later version, or is damaged.
+    """
+    return manifest.check(Path(path), _FILES)
 
 
 def _place(device):
@@ -227,7 +241,7 @@ def write(path: str | os.PathLike, config: Config, dataset: Dataset, model: nn.M
         with replacing(folder) as partial:
             partial.mkdir()
             _write_files(partial, config, catalogue, model)
-            _compare(partial, dataset, model)
+            same_scores.compare(Bundle.read(partial).untried, dataset, model)
     return folder
 
 
@@ -266,43 +280,21 @@ def check_target(path: str | os.PathLike, overwrite: bool = False) -> None:
 
 
 def _write_files(folder, config, catalogue, model):
-    settings = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
-    (folder / SETTINGS).write_text(json.dumps(plain(settings), indent=1) + "\n", encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(plain_settings(config), indent=1) + "\n", encoding="utf-8")
     catalogue_tables.write(catalogue, folder)
-    # safetensors takes no two names for one memory.
-    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
+    save_file(state_of(model), folder / WEIGHTS)
     (folder / WEIGHTS).chmod((folder / SETTINGS).stat().st_mode)  # safetensors lets only the owner read it
     about = {"model": config["model"], "dataset": config["dataset"], "vocabulary": catalogue.digest()}
     about |= {"items": catalogue.count(catalogue.item) - 1, "users": catalogue.count(catalogue.user) - 1}
     manifest.make(folder, about)
 
 
-def _compare(folder: Path, dataset: Any, model: Any) -> None:
-    """A model may keep something outside its state, which the bundle would lack without a word."""
-    rows = dataset[list(range(min(_TRIED, len(dataset.inter_feat))))]
-    if len(rows) == 0:
-        return
-    bundle, was_training = Bundle.read(folder), model.training
-    device = next((value.device for value in model.state_dict().values()), torch.device("cpu"))
-    with torch.no_grad():
-        before = model.eval().predict(rows.to(device)).cpu()
-        model.train(was_training)
-        try:
-            restored: Any = build_model(bundle.config(), bundle.catalogue)
-            load_state(restored, bundle.weights, f"{folder}: {WEIGHTS}")
-            after = restored.eval().predict(rows.to("cpu"))
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever a model meets where it looks for interactions
-            first = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise ConfigError(
-                f"{type(model).__name__}: cannot be a bundle, which has no interactions: without them it cannot be "
-                f"built, or does not score ({first:.80})"
-            ) from None
-    apart = float((before - after).abs().max())
-    if not apart <= 1e-4 * max(1.0, float(before.abs().max())):
-        raise ConfigError(
-            f"{type(model).__name__}: a bundle's scores would differ by {apart:.2g}, since the model keeps something "
-            "outside its state_dict; make it a buffer or a parameter"
-        )
+def plain_settings(config: Config) -> dict[str, Any]:
+    """A run's settings as a bundle has them: plain values, without this machine's."""
+    return plain({key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE})
+
+
+def state_of(model: nn.Module) -> dict[str, Tensor]:
+    """A model's weights as a bundle has them: on the CPU, each with its own memory."""
+    # safetensors takes no two names for one memory.
+    return {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}

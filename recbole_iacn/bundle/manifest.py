@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import json_file
+from recbole_iacn.system import disk, json_file
 from recbole_iacn.version import __version__
 
 FORMAT = 1
 NAME = "manifest.json"
+_OWN = "manifest_sha256"  # version 0.6 wrote none
 _PACKAGES = ("recbole", "torch", "numpy", "safetensors", "pyarrow")
 
 
@@ -35,6 +36,7 @@ def make(folder: Path, about: dict[str, Any]) -> None:
         "versions": {"recbole_iacn": __version__, "python": platform.python_version(), **versions},
         "files": {path.name: _about(path) for path in sorted(folder.iterdir())},
     }
+    content[_OWN] = _digest(content)
     (folder / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
@@ -59,12 +61,16 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
         ConfigError: not a bundle, of a later version, without a file, or with one that has changed.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        kind = (
-            "is a file; a checkpoint becomes a bundle by recbole-iacn bundle" if folder.is_file() else "there is none"
-        )
-        raise ConfigError(f"{folder}: must be the folder of a bundle, {kind}")
+    found = disk.kind(folder)
+    if found != "a folder":
+        words = {
+            "a file": "is a file; a checkpoint becomes a bundle by recbole-iacn bundle",
+            "nothing": "there is none",
+        }
+        raise ConfigError(f"{folder}: must be the folder of a bundle, {words.get(found, f'is {found}')}")
     content = _read(folder)
+    if _OWN in content and content[_OWN] != _digest(content):
+        raise ConfigError(f"{folder}: {NAME} is damaged (its own SHA-256 is another); copy the folder again")
     number, files = content.get("format"), content.get("files")
     if type(number) is not int or number < 1 or not isinstance(files, dict):
         raise ConfigError(f"{folder}: {NAME} is not that of a bundle; write one with Training.save")
@@ -76,8 +82,12 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
             f"version ({__version__}) reads format {FORMAT}: upgrade recbole_iacn"
         )
     for name in (*wanted, *files):
-        if name not in files or Path(name).name != name or not (folder / name).is_file():
+        if name not in files or Path(name).name != name:
             raise ConfigError(f"{folder}: the file {name!r} is missing; copy the whole folder again")
+        found = disk.kind(folder / name)
+        if found != "a file":
+            what = "missing" if found == "nothing" else f"{found}, not a file"
+            raise ConfigError(f"{folder}: the file {name!r} is {what}; copy the whole folder again")
     for name, of_file in files.items():
         if _about(folder / name) != of_file:
             raise ConfigError(f"{folder}: {name} is damaged (its SHA-256 is not that of {NAME}); copy the folder again")
@@ -85,13 +95,22 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _read(folder):
+    path = folder / NAME
+    if not os.path.lexists(path) and os.access(folder, os.X_OK):
+        raise ConfigError(f"{folder}: is not a bundle (no {NAME}); write one with Training.save")
+    disk.check_file(path, "copy the folder again, for this user to read")
     try:
-        content = json_file.read(folder / NAME)
-    except FileNotFoundError:
-        raise ConfigError(f"{folder}: is not a bundle (no {NAME}); write one with Training.save") from None
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{folder}: {NAME} cannot be read ({error}); copy the folder again") from None
+        content = json_file.read(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); copy the folder again") from None
+    except ValueError as error:
+        raise ConfigError(f"{folder}: {NAME} is damaged ({error}); copy the folder again") from None
     return content if isinstance(content, dict) else {}
+
+
+def _digest(content):
+    """Of all else that a manifest says: a model's name that has changed by a bit is still a name."""
+    return hashlib.sha256(json.dumps({k: v for k, v in content.items() if k != _OWN}).encode()).hexdigest()
 
 
 def _about(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -168,26 +169,24 @@ def check_candidates(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"topk: {most} is more than the {ranked} items that are ranked (eval_negatives)")
 
 
-def check_training_negatives(config: Mapping[str, Any]) -> None:
+def check_training_negatives(config: Mapping[str, Any], model_class: type | None = None) -> None:
     """Reject training negatives that a protocol's loader does not draw, and its settings where nothing is drawn.
 
     Args:
         config (Mapping): final settings, ``train_neg_sample_args`` as RecBole completes them.
+        model_class (type, optional): the model.
 
     Raises:
         ConfigError: names the key.
     """
-    from recbole.utils import InputType
-
     asked = config["train_neg_sample_args"]
     _check_drawn(config, asked["distribution"] != "none")
-    if not config.get("protocol"):
-        return
-    if asked["distribution"] == "none":
-        if config["MODEL_INPUT_TYPE"] == InputType.PAIRWISE:
-            raise ConfigError(
-                f"train_neg_sample_args: {config['model']} learns from pairs; set distribution and sample_num"
-            )
+    if asked["distribution"] == "none" and _learns_from_pairs(config, model_class):
+        raise ConfigError(
+            f"train_neg_sample_args: {config['model']} learns from pairs; set distribution and sample_num"
+            + (", or loss_type to CE" if config.get("loss_type") == "BPR" else "")
+        )
+    if not config.get("protocol") or asked["distribution"] == "none":
         return
     if asked.get("dynamic"):
         raise ConfigError("train_neg_sample_args: dynamic: a protocol draws before it trains; leave it out")
@@ -196,6 +195,29 @@ def check_training_negatives(config: Mapping[str, Any]) -> None:
             f"train_neg_sample_args: alpha: a protocol draws in proportion to popularity, got {asked['alpha']!r}; "
             "leave it out"
         )
+
+
+def _learns_from_pairs(config, model_class):
+    """Whether a model reads a negative in every step. Several that RecBole calls pairwise, such as MultiVAE, read none;
+    a benchmark's files may have them."""
+    from recbole.utils import InputType
+
+    if config["MODEL_INPUT_TYPE"] != InputType.PAIRWISE or config.get("benchmark_filename") is not None:
+        return False
+    if config.get("loss_type") == "CE" and not config.get("protocol"):  # SINE has both losses
+        return False
+    if config.get("protocol") or model_class is None:
+        return True
+    bases = [base for base in inspect.getmro(model_class) if base.__module__ != "recbole.model.abstract_recommender"]
+    return any("NEG_ITEM_ID" in source_of(base) for base in bases)
+
+
+def source_of(model_class: type) -> str:
+    """The source of a class; empty where there is none, as at a prompt."""
+    try:
+        return inspect.getsource(model_class)
+    except (OSError, TypeError):
+        return ""
 
 
 def _check_drawn(config, draws_for_training):

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recbole_iacn.checks import columns
+from recbole_iacn.data import negatives
 from recbole_iacn.data.cells import AtomicFile
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system import disk
 from recbole_iacn.system.trust import HOW, WHY
 
 if TYPE_CHECKING:
@@ -72,8 +74,8 @@ def check_negatives_files(config: Config) -> None:
             continue
         if not config["protocol"]:
             raise ConfigError(f"{key}: only a protocol draws fixed negatives; set protocol, or leave {key} out")
-        if not os.path.isfile(path):
-            raise ConfigError(f"{key}: {path}: No such file")
+        disk.check_file(path, f"see {key}")
+        negatives.check_format(path, config)
 
 
 def downloadable() -> set[str]:
@@ -89,7 +91,9 @@ def _columns(path, config):
 
 
 def _check_interactions(path, config):
-    if not os.path.isfile(path):
+    if os.path.lexists(path):
+        disk.check_file(path)
+    else:
         there = [entry for entry in os.listdir(os.path.dirname(path)) if entry.endswith(".inter")]
         raise ConfigError(
             f"{path}: atomic file not found. The folder holds {', '.join(sorted(there)) or 'no .inter file'}; "
@@ -150,6 +154,8 @@ def _kind(columns, field):
 
 
 def _check_loaded_columns(path, source, config, needed=()):
+    if os.path.lexists(path):
+        disk.check_file(path)
     wanted = (config["load_col"] or {}).get(source)
     if not wanted:
         return

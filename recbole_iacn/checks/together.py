@@ -43,6 +43,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_user_fields(config, model_class)
     _check_preloaded(config, model_class)
     _check_transform(config)
+    _check_phase(config, model_class)
     _check_paths(config)
     if config["learner"].lower() == "sparse_adam":
         if not is_ours(model_class.__name__):
@@ -99,6 +100,21 @@ def _check_preloaded(config, model_class):
         f"preload_weight: {model_class.__name__} reads no pre-trained vectors (RecBole's KSR and GRU4RecKG do); "
         "leave preload_weight out"
     )
+
+
+def _check_phase(config, model_class):
+    """DSSM is made of two towers, and KD_DAGFM's later phases start from a file."""
+    names = {base.__name__ for base in inspect.getmro(model_class)}
+    if "DSSM" in names and not config.get("double_tower"):
+        raise ConfigError(f"double_tower: must be True for DSSM, whose towers these are, got {config['double_tower']}")
+    if "KD_DAGFM" not in names or config["phase"] == "teacher_training":
+        return
+    if not config.get("warm_up"):
+        raise ConfigError(
+            f"warm_up: phase {config['phase']} starts from a checkpoint of the phase before; name it, or set phase to "
+            "teacher_training"
+        )
+    disk.check_file(config["warm_up"], "name a checkpoint of the phase before by warm_up")
 
 
 def _check_sequential(config):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import interrupts
 
 
 def output_arguments(parser: ArgumentParser) -> None:
@@ -67,9 +68,10 @@ def answer(work: Callable[..., Any], given: Namespace, options: Sequence[str], *
     limits.check()
     _check_device(given.device)
     check_output(given.out, given.overwrite, [path for path in inputs.values() if isinstance(path, str)])
-    recommender = load(given.bundle, given.device)
     chosen = {name: getattr(given, name) for name in options}
-    account = work(recommender, out=given.out, limits=limits, **inputs, **chosen)
+    with interrupts.leaving(given.out):
+        recommender = load(given.bundle, given.device)
+        account = work(recommender, out=given.out, limits=limits, **inputs, **chosen)
     print("\n".join(account.lines()))
 
 

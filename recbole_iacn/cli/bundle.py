@@ -2,6 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
+from recbole_iacn.system import interrupts
+
 
 def bundle_parser(parser: ArgumentParser) -> None:
     """Add the arguments of ``recbole-iacn bundle``."""
@@ -20,4 +22,6 @@ def bundle_parser(parser: ArgumentParser) -> None:
 def _bundle(given: Namespace) -> None:
     from recbole_iacn.bundle.from_checkpoint import bundle_checkpoint
 
-    print(bundle_checkpoint(given.checkpoint, given.out, given.data_path, given.overwrite, given.trust))
+    with interrupts.leaving(given.out):
+        made = bundle_checkpoint(given.checkpoint, given.out, given.data_path, given.overwrite, given.trust)
+    print(made)

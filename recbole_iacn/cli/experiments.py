@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import interrupts
 
 
 def _file_arguments(parser, meaning):
@@ -59,8 +60,8 @@ def experiment_parser(parser: ArgumentParser) -> None:
 def _experiment(given):
     from recbole_iacn.experiments.kept import account, is_kept
     from recbole_iacn.experiments.plan_checks import check_data
-    from recbole_iacn.experiments.runner import run_all
-    from recbole_iacn.experiments.store import published_runs, restore_runs, result_path
+    from recbole_iacn.experiments.runner import reached, run_all
+    from recbole_iacn.experiments.store import has_result, published_runs, restore_runs
 
     if given.jobs < 1:
         raise ConfigError(f"jobs: must be at least 1, got {given.jobs}")
@@ -71,7 +72,7 @@ def _experiment(given):
     known = published_runs(folder, plan.runs) if given.reuse else ()
     if given.plan:
         done = [
-            (run.id in known or result_path(folder, run).is_file()) and (not given.keep or is_kept(folder, run))
+            (has_result(folder, run) or run.id in known) and (not given.keep or is_kept(folder, run))
             for run in plan.runs
         ]
         print("\n".join(f"{'done' if is_done else 'to do'}  {run.title}" for run, is_done in zip(plan.runs, done)))
@@ -83,14 +84,16 @@ def _experiment(given):
         from recbole_iacn.experiments.rehearsal import rehearse
         from recbole_iacn.report.tables import markdown
 
-        table, estimate = rehearse(plan, given.jobs)
+        with interrupts.saying("a rehearsal keeps nothing"):
+            table, estimate = rehearse(plan, given.jobs)
         print(markdown(*table) + "\n" + estimate)
         return
     if given.reuse:
         restore_runs(folder, plan.runs)
     if given.keep:
         _say_repeated(folder, plan.runs)
-    failed = run_all(plan, folder, given.jobs, ray=given.ray, keep=given.keep)
+    with interrupts.saying(lambda: reached(folder, plan.runs, given.keep)):
+        failed = run_all(plan, folder, given.jobs, ray=given.ray, keep=given.keep)
     if failed:
         raise ConfigError(
             f"{len(failed)} of {len(plan.runs)} runs failed; see their errors in {folder / 'runs'}/*.error"
@@ -103,9 +106,9 @@ def _experiment(given):
 def _say_repeated(folder, runs):
     """Runs with a result and no bundle must train again; the new result replaces the old one."""
     from recbole_iacn.experiments.kept import is_kept
-    from recbole_iacn.experiments.store import result_path
+    from recbole_iacn.experiments.store import has_result
 
-    again = sum(result_path(folder, run).is_file() and not is_kept(folder, run) for run in runs)
+    again = sum(has_result(folder, run) and not is_kept(folder, run) for run in runs)
     if again:
         print(f"{again} of {len(runs)} runs have a result and no bundle: they are repeated, to keep their models")
 
@@ -129,7 +132,7 @@ def search_parser(parser: ArgumentParser) -> None:
 
 def _search(given):
     from recbole_iacn.experiments.plan_checks import check_data
-    from recbole_iacn.experiments.search import check_space, keep_best, search
+    from recbole_iacn.experiments.search import check_space, keep_best, reached, search
     from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
@@ -141,10 +144,13 @@ def _search(given):
     folder = Path(given.out, plan.name)
     if given.reuse:
         restore_runs(folder)
-    rules = search(plan, plan.space or {}, folder, given.trials, jobs=given.jobs)
+    space = plan.space or {}
+    with interrupts.saying(lambda: reached(plan, space, folder, given.trials)):
+        rules = search(plan, space, folder, given.trials, jobs=given.jobs)
     print(folder / "best.yaml")
     if given.keep:
-        print(keep_best(plan, rules, folder, given.jobs))
+        with interrupts.saying(f"{folder / 'best.yaml'} is written, not all models are kept; the same command goes on"):
+            print(keep_best(plan, rules, folder, given.jobs))
 
 
 def report_parser(parser: ArgumentParser) -> None:

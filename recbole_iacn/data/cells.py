@@ -69,6 +69,8 @@ class AtomicFile:
             else:
                 with open(self.path, "rb") as file:
                     line = file.readline()
+                if line and not line.strip(b"\0"):
+                    raise self.error(1, "holds NUL bytes alone, so the file is damaged; copy it again")
                 if b"\0" in line or line.startswith((b"\xff\xfe", b"\xfe\xff")):
                     raise ConfigError(f"encoding: {self.path} looks like UTF-16; set encoding: utf-16")
                 head = line.decode(self.encoding)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import claims, disk
+from recbole_iacn.system import claims, disk, interrupts
 from recbole_iacn.system.atomic_writes import put_right, replacing, with_parents
 
 MANIFEST = "manifest.json"
@@ -110,7 +110,12 @@ def making(target: Path, overwrite: bool = False, work: str = "prepare", mend: s
         ConfigError: the folder cannot be written, another command makes it, or has just made it.
     """
     busy = f"wait until it has ended, or {mend}"
-    with disk.writing(target, mend), with_parents(target), claims.claimed(target, work, busy):
+    with (
+        interrupts.leaving(target),
+        disk.writing(target, mend),
+        with_parents(target),
+        claims.claimed(target, work, busy),
+    ):
         if not overwrite and target.exists() and not (target.is_dir() and not any(target.iterdir())):
             raise ConfigError(f"{target}: another command has just made it; {mend}")
         with replacing(target) as partial:

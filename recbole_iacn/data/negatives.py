@@ -4,8 +4,9 @@ where evaluation negatives are too easy."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,24 +68,60 @@ def read_negatives(path: str, dataset: Dataset, own_items: OwnItems, users: np.n
         ConfigError: names file and line: an unknown token, too few or too many items, one of the user's own, a user who
             is evaluated but absent.
     """
-    lines = _lines(path)
-    head = f"{dataset.uid_field}:token\t{dataset.iid_field}{dataset.config['LIST_SUFFIX']}:token_seq"
-    if not lines or lines[0] != head:
-        raise ConfigError(f"{path}, line 1: must be {head!r}")
     table: dict[int, np.ndarray] = {}
-    for number, text in enumerate(lines[1:], start=2):
+    for number, user, items in _rows(path, dataset.uid_field, dataset.iid_field + dataset.config["LIST_SUFFIX"]):
         try:
-            user, items = _line(text, dataset, own_items, count)
+            user, items = _numbered(user, items, dataset, own_items, count)
         except ValueError as error:
             raise ConfigError(f"{path}, line {number}: {error}") from None
-        if table.setdefault(user, items) is not items:
-            name = text.partition("\t")[0]
-            raise ConfigError(f"{path}, line {number}: user {name!r} has a line already; give each user one")
+        table[user] = items
     absent = [user for user in np.unique(users).tolist() if user not in table]
     if absent:
         name = dataset.field2id_token[dataset.uid_field][absent[0]]
         raise ConfigError(f"{path}: no line for {len(absent)} evaluated user(s), {str(name)!r} among them")
     return np.array([table[user] for user in users.tolist()])
+
+
+def check_format(path: str, config: Mapping[str, Any]) -> None:
+    """Reject a file of negatives that is not one, or is damaged, as far as that shows without the data.
+
+    Args:
+        path (str): the file.
+        config (Mapping): final settings.
+
+    Raises:
+        ConfigError: names file and line.
+    """
+    first = None
+    for number, user, items in _rows(path, config["USER_ID_FIELD"], config["ITEM_ID_FIELD"] + config["LIST_SUFFIX"]):
+        first = first or (user, len(items))
+        if len(items) != first[1]:
+            raise ConfigError(
+                f"{path}, line {number}: {len(items)} items, and {first[1]} for user {first[0]!r}; each positive needs "
+                "as many negatives as every other"
+            )
+    if first is None:
+        raise ConfigError(f"{path}: has a header and no rows")
+
+
+def _rows(path, user_field, items_field):
+    """(line, user, items), as the file has them."""
+    lines = _lines(path)
+    head = f"{user_field}:token\t{items_field}:token_seq"
+    if not lines or lines[0] != head:
+        raise ConfigError(f"{path}, line 1: must be {head!r}")
+    seen = set()
+    for number, text in enumerate(lines[1:], start=2):
+        user, *lists = text.split("\t")
+        if len(lists) > 1:
+            raise ConfigError(
+                f"{path}, line {number}: {1 + len(lists)} cells, but there are a user and a list of items, separated "
+                "by one tab"
+            )
+        if user in seen:
+            raise ConfigError(f"{path}, line {number}: user {user!r} has a line already; give each user one")
+        seen.add(user)
+        yield number, user, [item for item in (lists or [""])[0].split(" ") if item]
 
 
 def _lines(path):
@@ -100,11 +137,7 @@ def _lines(path):
     return lines[:-1] if not lines[-1] else lines
 
 
-def _line(text, dataset, own_items, count):
-    user, *lists = text.split("\t")
-    if len(lists) > 1:
-        raise ValueError(f"{1 + len(lists)} cells, but there are a user and a list of items, separated by one tab")
-    items = [item for item in (lists or [""])[0].split(" ") if item]
+def _numbered(user, items, dataset, own_items, count):
     users_known, items_known = dataset.field2token_id[dataset.uid_field], dataset.field2token_id[dataset.iid_field]
     unknown = [user] if user not in users_known else [item for item in items if item not in items_known]
     if unknown:

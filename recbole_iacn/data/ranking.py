@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
 
 _BLOCK = 32  # rows of all items' scores that a core's cache holds
-_TABLES = 8  # of (rows, items) that finding the places of tied items takes, in scores of four bytes
+_TABLES = 32  # that a block of tied rows is smaller than the budget: it passes a few times through a cache
 
 
 def places(own: Tensor, others: Tensor, counted: Tensor | None = None) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 
 from recbole_iacn.data.dataset_folder import MANIFEST, check_target, edited, making, write_manifest
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 from recbole_iacn.version import __version__
 
 _BLANKS = re.compile("[ \t]+")
@@ -94,10 +95,9 @@ def _settings(with_items: bool) -> str:
 
 
 def _read(path: Path) -> str:
+    disk.check_file(path)
     try:
         return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = 1 + error.object[: error.start].count(b"\n")
         raise ConfigError(f"{path}, line {line}: is not valid UTF-8; save the file in UTF-8") from None

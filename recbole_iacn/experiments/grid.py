@@ -1,5 +1,6 @@
 """Grid search: every combination of a few choices is tried, each as a run of the same form as an experiment's."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable
@@ -9,8 +10,11 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.experiments.runner import by_processes, run_missing
-from recbole_iacn.experiments.store import TRIALS, result_path
+from recbole_iacn.experiments.results import damaged
+from recbole_iacn.experiments.runner import run_missing
+from recbole_iacn.experiments.store import ELSEWHERE, TRIALS, prepare, read_result, result_path
+from recbole_iacn.experiments.workers import by_processes
+from recbole_iacn.system import disk, interrupts
 from recbole_iacn.system.atomic_writes import write_text
 
 
@@ -49,28 +53,49 @@ def try_all(
         list of (dict, float): for each run the best settings and their validation score; of equal scores, the first.
 
     Raises:
-        ConfigError: trials failed; the message names the files with the reasons.
+        ConfigError: trials failed; the message names the files with the reasons. Or a stored trial is damaged, or the
+            folder cannot be written.
     """
     candidates = [_own_first(run, _choices(space)) for run, space in zip(runs, spaces)]
-    trials = [[_with(run, values) for values in some] for run, some in zip(runs, candidates)]
+    trials = trials_of(runs, spaces)
     # The first trials are those with the default settings of each run, so that an interrupted search has tried these.
     queued = [trial for turn in itertools.zip_longest(*trials) for trial in turn if trial]
-    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    prepare(folder, "runs")
     try:
         failed = run_missing(queued, data_path, folder, by_processes(jobs))
-    finally:
-        done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
-        write_text(folder / TRIALS, "".join(json.dumps(json.loads(path.read_text())) + "\n" for path in done))
+    except KeyboardInterrupt:
+        with interrupts.undisturbed(), contextlib.suppress(ConfigError):
+            _collect(folder, trials)
+        raise
+    _collect(folder, trials)
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"search: {len(failed)} trials failed, see {files}; finished trials are not repeated")
-    results = [[json.loads(result_path(folder, trial).read_text()) for trial in some] for some in trials]
+    results = [[_scored(result_path(folder, trial)) for trial in some] for some in trials]
     for some, tried in zip(candidates, results):
         for values, result in zip(some, tried):
             named = " ".join(filter(None, (result["dataset"], result["model"], result["mode"])))
             report(f"{named}: {result['best']:.4f} by {values}, {len(result['epochs'])} epochs")
     places = [max(range(len(tried)), key=lambda place: tried[place]["best"]) for tried in results]
     return [(some[place], tried[place]["best"]) for some, tried, place in zip(candidates, results, places)]
+
+
+def trials_of(runs: list[Run], spaces: list[dict[str, Any]]) -> list[list[Run]]:
+    """The trials of each run, as :func:`try_all` makes them."""
+    return [[_with(run, values) for values in _own_first(run, _choices(space))] for run, space in zip(runs, spaces)]
+
+
+def _scored(path):
+    result = read_result(path)
+    if result.get("best") is None:
+        raise damaged(path, "no best validation score, as of an early version", "remove it, and its run is repeated")
+    return result
+
+
+def _collect(folder, trials):
+    done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
+    with disk.writing(folder / TRIALS, ELSEWHERE):
+        write_text(folder / TRIALS, "".join(json.dumps(read_result(path)) + "\n" for path in done))
 
 
 def _choices(space):

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from recbole_iacn.experiments.plan import Run
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import Run, recbole_name
+from recbole_iacn.experiments.results import damaged
 
 
 def bundle_path(folder: str | Path, run: Run) -> Path:
@@ -12,8 +14,30 @@ def bundle_path(folder: str | Path, run: Run) -> Path:
 
 
 def is_kept(folder: str | Path, run: Run) -> bool:
-    """Whether a run has its bundle; it is written as a whole, so what is there is complete."""
-    return bundle_path(folder, run).is_dir()
+    """Whether a run has its bundle.
+
+    Args:
+        folder: of the experiment.
+        run: the run.
+
+    Raises:
+        ConfigError: it is damaged, or another model's.
+    """
+    from recbole_iacn.bundle.folder import verify
+
+    path = bundle_path(folder, run)
+    if not path.exists():
+        return False
+    mend = "remove it, and the same command repeats the run"
+    try:
+        about = verify(path)
+    except ConfigError as error:
+        why = str(error).removeprefix(f"{path}: ").rpartition("; ")[0]
+        raise damaged(path, why, mend) from None
+    of, wanted = (about.get("model"), about.get("dataset")), (recbole_name(run), run.dataset)
+    if of != wanted:
+        raise damaged(path, f"it is of {of[0]} on {of[1]}, not of {wanted[0]} on {wanted[1]}", mend)
+    return True
 
 
 def account(folder: str | Path, runs: Sequence[Run]) -> str:
@@ -23,6 +47,6 @@ def account(folder: str | Path, runs: Sequence[Run]) -> str:
         folder: of the experiment.
         runs: of the experiment.
     """
-    kept = [bundle_path(folder, run) for run in runs if is_kept(folder, run)]
+    kept = [path for run in runs if (path := bundle_path(folder, run)).is_dir()]
     size = sum(path.stat().st_size for bundle in kept for path in bundle.rglob("*") if path.is_file())
     return f"{Path(folder, 'bundles')}: {len(kept)} bundle{'' if len(kept) == 1 else 's'}, {size / 1e6:,.1f} MB"

@@ -5,15 +5,15 @@ import ctypes
 import logging
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recbole_iacn.experiments.plan import Run, recbole_name
-from recbole_iacn.experiments.store import RUN_FIELDS
+from recbole_iacn.experiments.results import RUN_FIELDS
 from recbole_iacn.names import FAMILY
+from recbole_iacn.system import leftovers
 from recbole_iacn.version import __version__
 
 _PATHS = ("valid_negatives_file", "test_negatives_file", "dataset_save_path", "dataloaders_save_path")
@@ -50,14 +50,14 @@ def train(
     logging.basicConfig(level=logging.ERROR)  # RecBole's warnings would interrupt the progress bar over runs
     start = time.perf_counter()
     before = os.getcwd()
-    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
+    with leftovers.temporary_folder() as scratch, contextlib.ExitStack() as stack:
         os.chdir(scratch)  # RecBole writes files to the working directory
         stack.callback(os.chdir, before)
-        given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": scratch}
+        given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": str(scratch)}
         given |= {key: os.path.join(before, given[key]) for key in _PATHS if given.get(key)}
         training = build(recbole_name(run), run.dataset, config_dict=given)
         if bundle:  # a model that cannot be kept is reported before it is trained
-            training.save(os.path.join(scratch, "untrained"))
+            training.save(str(scratch / "untrained"))
         epochs, loading = [], time.perf_counter() - start
 
         def record(epoch, score):

@@ -64,6 +64,7 @@ class Run:
     def id(self) -> str:
         """A name that changes with everything that may change the result."""
         fields = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
+        fields = json.loads(json.dumps(fields))  # as a result has them, whose keys are text
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
         return check_name("-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest))), "run")
 

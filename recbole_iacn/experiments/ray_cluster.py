@@ -1,16 +1,19 @@
 """Run tasks on a Ray cluster: a function is called on each task, with one core and one new process per call."""
 
+import contextlib
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeAlias
 
 from recbole_iacn.errors import ConfigError
 
 Ended: TypeAlias = tuple[Any, Any, str | None]  # a task, its result, or the reason why there is none
-Calls: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Ended]]
+Calls: TypeAlias = Callable[[Callable[[Any], Any], Sequence[Any]], Generator[Ended]]
 
 _ANSWER = 60  # seconds within which a cluster must answer, including the import of Ray
 _SILENCE = 60  # seconds without a finished task after which the cluster is checked for remaining cores
@@ -48,7 +51,8 @@ def connect(address: str) -> Calls:
         ) from None
     try:
         _check(address)
-        ray.init(address=address, log_to_driver=False)
+        with _handler_kept():
+            ray.init(address=address, log_to_driver=False)
     except (OSError, OverflowError, ValueError, RuntimeError) as error:  # OSError: also a ConnectionError
         raise ConfigError(f"ray: no cluster at {address!r}: {' '.join(str(error).split())[:200]}") from None
 
@@ -64,6 +68,17 @@ def connect(address: str) -> Calls:
             ray.shutdown()
 
     return call
+
+
+@contextlib.contextmanager
+def _handler_kept():
+    """Ray ends the process at SIGTERM by a handler of its own, with another exit code."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _check(address):

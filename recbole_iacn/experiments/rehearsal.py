@@ -1,7 +1,6 @@
 """Estimate the duration of an experiment from one epoch of one run of each kind."""
 
 import dataclasses
-import tempfile
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
@@ -9,6 +8,7 @@ from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
 from recbole_iacn.names import FAMILY, FLOORS
+from recbole_iacn.system import leftovers
 
 _EPOCHS = 300  # RecBole's default; the multi-interest models have their own
 
@@ -32,7 +32,8 @@ def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[li
         ConfigError: a run failed.
     """
     short = first_of_each(plan)
-    with tempfile.TemporaryDirectory() as folder:
+    with leftovers.temporary_folder() as scratch:
+        folder = scratch / "rehearsal"
         failed = run_all(dataclasses.replace(plan, runs=short), folder, jobs, progress)
         if failed:
             error = result_path(folder, failed[0]).with_suffix(".error").read_text()

@@ -6,22 +6,23 @@ continued; a changed setting makes another run, with its own file.
 
 import contextlib
 import json
-import multiprocessing
+import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from multiprocessing.connection import wait
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
-from recbole_iacn.experiments.ray_cluster import connect
-from recbole_iacn.experiments.store import record_plan, result_path
-from recbole_iacn.system import claims
+from recbole_iacn.experiments.ray_cluster import Calls, connect
+from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, prepare, record_plan, result_path
+from recbole_iacn.experiments.workers import by_processes
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
 
 
@@ -34,10 +35,14 @@ class Task(NamedTuple):
     keep: bool = False
 
 
-Finished = Callable[[Sequence[Task]], Iterator[tuple[Run, bool]]]  # runs tasks; yields each run and whether it failed
+class Outcome(NamedTuple):
+    """What came of a run: its result as JSON, or a traceback, and what a disk refused if that was the reason."""
+
+    result: str | None
+    error: str | None = None
+    refused: str | None = None
 
 
-@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
 def run_all(
     plan: Plan,
     folder: str | Path,
@@ -64,125 +69,121 @@ def run_all(
         list of Run: the runs that failed.
 
     Raises:
-        ConfigError: ``ray`` is given, and Ray cannot be imported or there is no cluster at that address.
+        ConfigError: ``ray`` is given, and Ray cannot be imported or there is no cluster at that address; or as
+            :func:`run_missing`.
     """
-    finished = _by_ray(ray) if ray else by_processes(jobs)
-    Path(folder, "runs").mkdir(parents=True, exist_ok=True)
-    record_plan(plan, folder)
-    return run_missing(plan.runs, plan.data_path, folder, finished, progress, keep)
+    call = connect(ray) if ray else by_processes(jobs)
+    with claims.claimed(folder, "an experiment or a search", BUSY):
+        prepare(folder, "runs", *(["bundles"] if keep else []))
+        with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
+            record_plan(plan, folder)
+        return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
 
 
 def run_missing(
     runs: list[Run],
     data_path: str,
     folder: str | Path,
-    finished: Finished,
+    call: Calls,
     progress: bool = True,
     keep: bool = False,
 ) -> list[Run]:
     """Like :func:`run_all`, for runs that need not belong to an experiment, such as the trials of a search.
 
+    If a run's process is killed, or its node of a cluster is lost, that run has failed, and the others go on. If a disk
+    refuses what is written, they do not: each of them would fail alike.
+
     Args:
         runs (list of Run): the runs.
         data_path (str): the folder that contains the datasets.
         folder (str or pathlib.Path): the folder that contains ``runs/``.
-        finished (Callable): runs the tasks, such as the result of :func:`by_processes`.
+        call (Callable): calls a function on each task, such as the result of :func:`by_processes`.
         progress, keep (bool): as in :func:`run_all`.
 
     Returns:
         list of Run: the runs that failed.
+
+    Raises:
+        ConfigError: a stored result or bundle is damaged; or a disk is full or read-only.
     """
-    left = [run for run in runs if not is_done(folder, run, keep)]
+    done = [is_done(folder, run, keep) for run in runs]
+    left = [run for run, is_there in zip(runs, done) if not is_there]
+    _remove_logs(folder)
+    for run, is_there in zip(runs, done):
+        if is_there:  # and an earlier attempt had failed
+            result_path(folder, run).with_suffix(".error").unlink(missing_ok=True)
     bar = tqdm(total=len(runs), initial=len(runs) - len(left), disable=not progress, smoothing=0, unit="run")
     failed = []
     tasks = [Task(run, str(Path(data_path).resolve()), str(Path(folder).resolve()), keep) for run in left]
-    with bar:
-        for run, error in finished(tasks):
-            bar.update()
-            if error:
-                failed.append(run)
-                bar.write(f"{run.title}: failed, see {result_path(folder, run).with_suffix('.error')}")
+    try:
+        with bar, contextlib.closing(call(_attempt, tasks)) as ended:
+            for task, outcome, lost in ended:
+                bar.update()
+                if _keep(task, Outcome(None, lost) if outcome is None else Outcome(*outcome)):
+                    failed.append(task.run)
+                    bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")
+    finally:
+        _remove_logs(folder)
     return failed
 
 
 def is_done(folder: str | Path, run: Run, keep: bool = False) -> bool:
-    """Whether a run has its result and, if models are kept, its bundle."""
-    return result_path(folder, run).is_file() and (not keep or is_kept(folder, run))
+    """Whether a run has its result and, if models are kept, its bundle.
+
+    Raises:
+        ConfigError: one of them is damaged.
+    """
+    return has_result(folder, run) and (not keep or is_kept(folder, run))
 
 
-def by_processes(jobs: int) -> Finished:
-    """Run tasks in up to ``jobs`` processes on this machine, each in a new process. If a process is killed, its run has
-    failed."""
-    start = multiprocessing.get_context("spawn").Process
-
-    def finished(tasks):
-        waiting = list(reversed(tasks))
-        running: dict[Any, tuple[Any, Task]] = {}
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    task = waiting.pop()
-                    process = start(target=_work, args=(task,))
-                    process.start()
-                    running[process.sentinel] = process, task
-                for sentinel in wait(running):
-                    process, task = running.pop(sentinel)
-                    process.join()
-                    yield task.run, _failed(task, process.exitcode)
-        finally:
-            for process, _ in running.values():
-                process.terminate()
-
-    return finished
+def reached(folder: str | Path, runs: Sequence[Run], keep: bool = False) -> str:
+    """How many of these runs are done, for the line of an interruption; the next command looks for damage."""
+    done = sum(result_path(folder, run).is_file() and (not keep or bundle_path(folder, run).is_dir()) for run in runs)
+    return f"{folder} has {done} of {len(runs)} runs; the same command goes on"
 
 
-def _failed(task, code):
-    """Whether a process left no result. If it ended abnormally, the reason is written to the run's error file."""
-    if code:
-        why = f"by signal {-code}, perhaps for lack of memory" if code < 0 else f"with code {code}"
-        path = result_path(task.folder, task.run).with_suffix(".error")
-        write_text(path, f"the run's process ended {why}\n")
-    return not is_done(task.folder, task.run, task.keep)
+def _remove_logs(folder):
+    """Those of processes that were ended; the folder is claimed, so no other command has any there."""
+    for log in Path(folder, "runs").glob("*.log"):
+        with contextlib.suppress(OSError):
+            log.unlink(missing_ok=True)
 
 
-def _by_ray(address):
-    """Run as many tasks at the same time as the cluster has cores. If a run's process is killed or its node is lost,
-    the run has failed."""
-    call = connect(address)
-
-    def finished(tasks):
-        for task, outcome, lost in call(_attempt, tasks):
-            yield task[0], _keep(task, *(outcome or (None, lost)))
-
-    return finished
-
-
-def _work(task):
-    """Carry out one run in this process and write its files."""
-    _keep(task, *_attempt(task))
-
-
-def _attempt(task):
-    """Carry out one run; returns (its result as JSON, None), or (None, the traceback of the exception)."""
+def _attempt(task: Task) -> Outcome:
+    """Carry out one run."""
     run, data_path, folder, keep = task
     try:
         with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
             result = train(run, data_path, after_epoch, bundle_path(folder, run) if keep else None)
-    except Exception:
-        return None, traceback.format_exc()
-    return json.dumps(result, indent=1) + "\n", None
+    except Exception as error:
+        return Outcome(None, traceback.format_exc(), refusal(error))
+    return Outcome(json.dumps(result, indent=1) + "\n")
 
 
-def _keep(task, text, error):
+def refusal(error: Exception) -> str | None:
+    """What a disk has refused, if that is why a training failed; None if it was something else."""
+    if not disk.refused(error):
+        return None
+    if isinstance(error, ConfigError):  # it says so
+        return str(error)
+    place = getattr(error, "filename", None) or tempfile.gettempdir()
+    return f"{place}: {disk.reason(error, place)}"
+
+
+def _keep(task, outcome):
     """Write what :func:`_attempt` returned; returns whether the run failed."""
-    run, _, folder, _ = task
-    path = result_path(folder, run)
-    if error:
-        write_text(path.with_suffix(".error"), error)
-    else:
-        write_text(path, text)
-        path.with_suffix(".error").unlink(missing_ok=True)
-    return bool(error)
+    path = result_path(task.folder, task.run)
+    with contextlib.suppress(OSError) if outcome.refused else disk.writing(path.parent, ELSEWHERE):
+        if outcome.error:
+            write_text(path.with_suffix(".error"), outcome.error)
+        else:
+            path.with_suffix(".error").unlink(missing_ok=True)
+            write_text(path, outcome.result)
+    if outcome.refused:
+        raise ConfigError(
+            f"{task.run.title}: {outcome.refused}; make space or set TMPDIR, and the same command goes on"
+        )
+    return bool(outcome.error)
 
 
 @contextlib.contextmanager

@@ -9,13 +9,7 @@ If all settings have choices, and the trials suffice for all combinations, every
 """
 
 import contextlib
-import copy
-import itertools
-import logging
-import multiprocessing
-import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,21 +19,24 @@ import yaml
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.checks.same_test import DECIDE
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.grid import covers, try_all
+from recbole_iacn.experiments import studies, trial_base
+from recbole_iacn.experiments.grid import covers, trials_of, try_all
 from recbole_iacn.experiments.kept import account
-from recbole_iacn.experiments.one_run import train
-from recbole_iacn.experiments.plan import Plan, Run, recbole_name
-from recbole_iacn.experiments.runner import by_processes, run_missing
-from recbole_iacn.experiments.store import result_path
-from recbole_iacn.system import claims
+from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.runner import run_missing
+from recbole_iacn.experiments.store import BUSY, ELSEWHERE, prepare, result_path
+from recbole_iacn.experiments.trial_base import combination
+from recbole_iacn.experiments.workers import by_processes
+from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
 
+BEST = "best.yaml"
 _TASK = "iacn_"
 _LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
-@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
+@claims.alone_in("folder", "an experiment or a search", BUSY)
 def search(
     plan: Plan,
     space: dict[str, Any],
@@ -54,8 +51,9 @@ def search(
     Every combination has the same number of trials; a baseline, which has fewer settings, has as many for these. The
     first trial has the settings that would be used without a search, so that a search never lowers the validation
     score. Trials that stay below the median of the others at the same epoch end early. ``search.db`` records the
-    trials, so that an interrupted search can be continued. ``best.yaml`` contains rules for the experiment's key
-    ``only``.
+    trials, so that an interrupted search can be continued: it then tries what it would have tried without the
+    interruption (:mod:`recbole_iacn.experiments.studies`). Settings that are suggested again take their stored score,
+    and do not count. ``best.yaml`` contains rules for the experiment's key ``only``.
 
     A space that has choices only, with no more combinations than trials, is searched completely, see
     :mod:`recbole_iacn.experiments.grid`.
@@ -74,26 +72,51 @@ def search(
         list of dict: the rules.
 
     Raises:
-        ConfigError: the search space is wrong, trials failed, or Optuna is needed and not installed.
+        ConfigError: the search space is wrong, trials failed, or Optuna is needed and not installed; or a file in the
+            folder is damaged or cannot be written.
     """
     check_space(space)
     for run in plan.runs:
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
             raise ConfigError(f"valid_metric: the search maximizes the metric, but lower values of {metric} are better")
-    folder = Path(folder).resolve()
-    data_path = str(Path(plan.data_path).resolve())
-    if covers(space, trials):
-        runs = first_runs(plan)
-        best = try_all(runs, [_own(run, space) for run in runs], data_path, folder, jobs, report)
-        rules = [_rule(run, *one, report) for run, one in zip(runs, best)]
-    else:
-        rules = _by_optuna(first_runs(plan), space, data_path, folder, trials, seed, jobs, report)
-    write_text(folder / "best.yaml", yaml.safe_dump({"only": rules}, sort_keys=False))
+    rules = _rules(plan, space, Path(folder).resolve(), trials, seed, jobs, report)
+    with disk.writing(Path(folder, BEST), ELSEWHERE):
+        write_text(Path(folder, BEST), yaml.safe_dump({"only": rules}, sort_keys=False))
     return rules
 
 
-@claims.alone_in("folder", "an experiment or a search", "wait until it has ended, or name another folder (--out)")
+def _rules(plan, space, folder, trials, seed, jobs, report):
+    data_path = str(Path(plan.data_path).resolve())
+    runs = first_runs(plan)
+    spaces = [_own(run, space) for run in runs]
+    if covers(space, trials):
+        best = try_all(runs, spaces, data_path, folder, jobs, report)
+        return [_rule(run, *one, report) for run, one in zip(runs, best)]
+    tasks = [studies.Task(run, own, data_path, folder, trials, seed) for run, own in zip(runs, spaces)]
+    return _by_optuna(tasks, jobs, report)
+
+
+def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, seed: int = 2020) -> str:
+    """How many trials a search has, for the line of an interruption.
+
+    Args:
+        plan, space, folder, trials, seed: as in :func:`search`.
+    """
+    runs, place = first_runs(plan), Path(folder).resolve()
+    spaces = [_own(run, space) for run in runs]
+    if covers(space, trials):
+        tried = [trial for some in trials_of(runs, spaces) for trial in some]
+        done, wanted = sum(result_path(place, trial).is_file() for trial in tried), len(tried)
+    else:
+        done, wanted = 0, trials * len(runs)
+        with contextlib.suppress(Exception):  # what is wrong with the file is what the next command reports
+            tasks = [studies.Task(run, own, "", place, trials, seed) for run, own in zip(runs, spaces)]
+            done = sum(map(studies.count, tasks)) if (place / trial_base.NAME).is_file() else 0
+    return f"{folder} has {done} of {wanted} trials; the same command goes on"
+
+
+@claims.alone_in("folder", "an experiment or a search", BUSY)
 def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs: int = 1) -> str:
     """Train the best trial of each dataset, backbone and mode once more, and keep its model as a bundle.
 
@@ -112,7 +135,7 @@ def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs:
         ConfigError: a run failed; the message names the file with the reason.
     """
     runs = [replace(run, settings={**run.settings, **rule["settings"]}) for run, rule in zip(first_runs(plan), rules)]
-    Path(folder, "runs").mkdir(parents=True, exist_ok=True)
+    prepare(folder, "runs", "bundles")
     failed = run_missing(runs, plan.data_path, folder, by_processes(jobs), keep=True)
     if failed:
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
@@ -121,13 +144,9 @@ def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs:
 
 
 def _rule(run, values, score, report):
-    report(f"{_named(run)}: best {score:.4f} by {values}")
+    report(f"{combination(run)}: best {score:.4f} by {values}")
     when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
     return {"when": when, "settings": values}
-
-
-def _named(run):
-    return " ".join(filter(None, (run.dataset, run.model, run.mode)))
 
 
 def _own(run, space):
@@ -135,79 +154,41 @@ def _own(run, space):
     return {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
 
 
-def _by_optuna(runs, space, data_path, folder, trials, seed, jobs, report):
+def _by_optuna(tasks, jobs, report):
+    """The rule of each study."""
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError:
         raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder.mkdir(parents=True, exist_ok=True)
-    _storage(folder)  # creates the file before several processes open it
-    tasks = [(run, _own(run, space), data_path, folder, trials, seed) for run in runs]
+    prepare(tasks[0].folder)
+    trial_base.make(tasks[0].folder)
     if jobs == 1:
-        return [_rule(run, *best, report) for run, best in zip(runs, map(_study, tasks))]
-    # Unlike multiprocessing.Pool, this raises an exception if a process is killed.
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        return [_rule(run, *best, report) for run, best in zip(runs, pool.map(_study, tasks))]
+        return [_reported(task, _alone(task), report) for task in tasks]
+    best, failed = {}, []
+    with contextlib.closing(by_processes(jobs)(studies.attempt, tasks)) as ended:
+        for task, outcome, lost in ended:  # a study that fails does not stop the others
+            one, error = outcome or (None, f"{combination(task.run)}: {str(lost).strip().splitlines()[-1]}")
+            if error:
+                failed.append(error)
+            else:
+                best[task.run.id] = one
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise ConfigError(f"search: {failed[0]}{more}; finished trials are not repeated")
+    return [_reported(task, best[task.run.id], report) for task in tasks]
 
 
-def _storage(folder):
-    import optuna
-
-    with _logging_kept():
-        return optuna.storages.RDBStorage(f"sqlite:///{folder / 'search.db'}")
-
-
-@contextlib.contextmanager
-def _logging_kept():
-    """As Optuna makes its database, it sets logging up anew, and all loggers that there are fall silent."""
-    root = logging.getLogger()
-    known = [logger for logger in root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
-    loggers, level, handlers = [(logger, logger.disabled) for logger in known], root.level, list(root.handlers)
+def _alone(task):
     try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.handlers[:] = handlers
-        for logger, disabled in loggers:
-            logger.disabled = disabled
+        return studies.finish(task)
+    except ConfigError as error:
+        raise ConfigError(f"search: {error}") from error
 
 
-def _study(task: Any) -> tuple[dict[str, Any], float]:
-    """Search for one combination, or continue its search."""
-    import optuna
-
-    run, space, data_path, folder, trials, seed = task
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=_storage(folder),
-        study_name=_named(run),
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
-    )
-    done = sum(trial.state.is_finished() for trial in study.trials)
-    if not done:
-        study.enqueue_trial(_without_a_search(run, space, data_path), skip_if_exists=True)
-    study.optimize(_objective(run, space, data_path), n_trials=max(trials - done, 0))
-    return study.best_params, study.best_value
-
-
-def _without_a_search(run, space, data_path):
-    """The searched settings' values in the experiment's file, or else in the backbone's own properties."""
-    sys.argv = sys.argv[:1]  # RecBole reads the command line as settings
-    from recbole.config import Config
-
-    given = {"state": "ERROR", **run.settings, "data_path": data_path}
-    config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
-    return {key: config[key] for key, what in space.items() if _holds(what, config[key])}
-
-
-def _holds(what, value):
-    if "choices" in what:
-        return value in what["choices"]
-    return value is not None and what["low"] <= value <= what["high"]
+def _reported(task, best, report):
+    for line in best.lines:
+        report(line)
+    return _rule(task.run, best.settings, best.score, report)
 
 
 def first_runs(plan: Plan) -> list[Run]:
@@ -261,32 +242,3 @@ def _check_range(key, what):
         raise ConfigError(f"search: {key}: log must be true or false, got {logarithmic!r}")
     if logarithmic and not what["low"] > 0:
         raise ConfigError(f"search: {key}: a logarithmic range begins above 0, got low {what['low']}")
-
-
-def _objective(run, space, data_path):
-    import optuna
-
-    def objective(trial):
-        tried = copy.deepcopy(run)
-        tried.settings.update({key: _suggest(trial, key, what) for key, what in space.items()})
-
-        trained = itertools.count(1)
-
-        def after_epoch(epoch, score):
-            if next(trained) > epoch + 1:
-                return  # a second stage counts its epochs from 0 and must not be compared with first stages
-            trial.report(float(score), epoch)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        result = train(tried, data_path, after_epoch)
-        return result["best"]
-
-    return objective
-
-
-def _suggest(trial, key, what):
-    if "choices" in what:
-        return trial.suggest_categorical(key, what["choices"])
-    kind = trial.suggest_int if all(isinstance(what[end], int) for end in ("low", "high")) else trial.suggest_float
-    return kind(key, what["low"], what["high"], log=what.get("log", False))

@@ -1,23 +1,88 @@
 """The stored results of an experiment: one file per run, and one published file with all runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run
-from recbole_iacn.experiments.result_check import check_result
-from recbole_iacn.system import json_file
+from recbole_iacn.experiments.results import (
+    Unreadable,
+    damaged,
+    parse_json,
+    parse_result,
+    read_text,
+    run_of,
+)
+from recbole_iacn.system import disk, leftovers
 from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
-RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records
+ELSEWHERE = "name another folder (--out)"
+BUSY = f"wait until it has ended, or {ELSEWHERE}"
+_REPEAT = "remove it, and the next experiment or search repeats the run"
+_PLAN = "remove it, and the next experiment in this folder writes it anew"
 
 
 def result_path(folder: str | Path, run: Run) -> Path:
     """The path of a run's result."""
     return Path(folder, "runs", f"{run.id}.json")
+
+
+def prepare(folder: str | Path, *names: str) -> None:
+    """Make the folder of an experiment, and remove what a command that was killed has left there.
+
+    Args:
+        folder: of the experiment.
+        names: of folders in it.
+
+    Raises:
+        ConfigError: one of them cannot be made or written.
+    """
+    for place in (Path(folder), *(Path(folder, name) for name in names)):
+        disk.check(place, ELSEWHERE, within=True)
+        with disk.writing(place, ELSEWHERE):
+            place.mkdir(parents=True, exist_ok=True)
+        leftovers.sweep(place)
+    leftovers.sweep_temporary()
+
+
+def has_result(folder: str | Path, run: Run) -> bool:
+    """Whether a run is done.
+
+    Args:
+        folder: of the experiment.
+        run: the run.
+
+    Raises:
+        ConfigError: there is a file, and it is damaged or another run's.
+    """
+    path = result_path(folder, run)
+    if not path.exists():
+        return False
+    read_result(path)
+    return True
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a run's result.
+
+    Args:
+        path: as :func:`result_path` returns it.
+
+    Raises:
+        ConfigError: it is damaged, or the result of another run than it is named after.
+    """
+    text = read_text(path, _REPEAT)
+    try:
+        result = parse_result(text)
+    except Unreadable as error:
+        raise damaged(path, error, _REPEAT) from None
+    run = run_of(result)
+    if run.id != path.stem:
+        raise damaged(path, f"it is the result of {run.id}, {run.title}", _REPEAT)
+    return result
 
 
 def record_plan(plan: Plan, folder: str | Path) -> None:
@@ -26,12 +91,30 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
     Args:
         plan (Plan): the experiment.
         folder (str or pathlib.Path): receives ``plan.json``.
+
+    Raises:
+        ConfigError: the file that is there is damaged.
     """
-    path = Path(folder, "plan.json")
-    known = _known(path) if path.is_file() else {}
+    known = _recorded(folder)
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
-    write_text(path, json.dumps(known, indent=1) + "\n")
+    write_text(Path(folder, "plan.json"), json.dumps(known, indent=1) + "\n")
+
+
+def _recorded(folder):
+    """Dataset -> the names of its runs; empty if nothing is recorded."""
+    path = Path(folder, "plan.json")
+    if not path.exists():
+        return {}
+    text = read_text(path, _PLAN)
+    try:
+        known = parse_json(text)
+    except Unreadable as error:
+        raise damaged(path, error, _PLAN) from None
+    lists = known.values() if isinstance(known, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise damaged(path, "it is not a list of runs per dataset", _PLAN)
+    return known
 
 
 def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
@@ -42,13 +125,15 @@ def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
         runs (list of Run): as in :func:`published_runs`.
 
     Raises:
-        ConfigError: as in :func:`published_runs`.
+        ConfigError: as in :func:`published_runs`; or the folder cannot be written.
     """
-    for name, text in published_runs(folder, runs).items():
+    published = published_runs(folder, runs)
+    prepare(folder, "runs")
+    for name, text in published.items():
         path = Path(folder, "runs", f"{name}.json")
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, text)
+        if not path.exists():
+            with disk.writing(path, ELSEWHERE):
+                write_text(path, text)
 
 
 def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, str]:
@@ -72,7 +157,8 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
     if not paths:
         raise ConfigError(f"reuse: {folder}: has no runs.jsonl of an earlier report; omit --reuse to run all")
     for path in paths:
-        for name, result in _read_runs(path):
+        for result in _lines(path, f"reuse: {path}", "omit --reuse, or remove the line and its run is repeated"):
+            name = run_of(result).id
             if path.parent != folder:
                 run = wanted.get(name)
                 if run is None or (run.divergence and result.get("divergence") is None):
@@ -82,24 +168,13 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
     return results
 
 
-def _read_runs(path):
-    """Yield (id, result) for each line."""
-    for place, result in _lines(path, "reuse: "):
-        run = Run(**{key: check_result(result, place, *RUN_FIELDS)[key] for key in RUN_FIELDS})
+def _lines(path: Path, where: str, mend: str) -> Iterator[dict[str, Any]]:
+    """The results of a file that has one per line."""
+    for number, line in enumerate(read_text(path, mend).splitlines(), start=1):
         try:
-            yield run.id, result
-        except ConfigError as error:  # it would be another file's name
-            raise ConfigError(f"{place}: {error}") from None
-
-
-def _lines(path, before=""):
-    """Yield (path and number, value) for each line of a file."""
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        place = f"{before}{path}, line {number}"
-        try:
-            yield place, json_file.parse(line)
-        except ValueError as error:
-            raise ConfigError(f"{place}: not a run's result: {error}; remove the line") from None
+            yield parse_result(line)
+        except Unreadable as error:
+            raise damaged(f"{where}, line {number}", error, mend) from None
 
 
 def read_results(folder: str | Path) -> list[dict[str, Any]]:
@@ -110,28 +185,15 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
 
     Returns:
         list of dict: results, as :func:`recbole_iacn.experiments.one_run.train` returns them.
+
+    Raises:
+        ConfigError: a file is damaged; the message names it, and its line.
     """
-    runs, published, recorded = (Path(folder, name) for name in ("runs", "runs.jsonl", "plan.json"))
+    runs, published = (Path(folder, name) for name in ("runs", "runs.jsonl"))
     if not runs.is_dir() and published.is_file():
-        return [check_result(result, place) for place, result in _lines(published)]
+        return list(_lines(published, str(published), "restore the file, or remove the line and repeat its run"))
     paths = sorted(runs.glob("*.json"))
-    if recorded.is_file():
-        planned = {name for ids in _known(recorded).values() for name in ids}
+    if Path(folder, "plan.json").exists():
+        planned = {name for names in _recorded(folder).values() for name in names}
         paths = [path for path in paths if path.stem in planned]
-    return [check_result(_content(path), str(path)) for path in paths]
-
-
-def _known(path):
-    """The runs of a plan, by dataset."""
-    known = _content(path)
-    lists = known.values() if isinstance(known, dict) else [None]
-    if not all(isinstance(ids, list) and all(isinstance(name, str) for name in ids) for ids in lists):
-        raise ConfigError(f"{path}: is damaged, it has no lists of runs; remove it")
-    return known
-
-
-def _content(path):
-    try:
-        return json_file.read(path)
-    except ValueError as error:
-        raise ConfigError(f"{path}: is damaged ({error}); remove it") from None
+    return [read_result(path) for path in paths]

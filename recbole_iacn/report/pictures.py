@@ -12,7 +12,9 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -25,6 +27,7 @@ from recbole_iacn.system.plain_names import check_name
 _DRAWING = [sys.executable, "-m", "recbole_iacn.report.pictures"]
 _SECONDS = 60  # for a figure; one takes about two
 _TRIES = 2
+_DYING = 1.0  # seconds
 
 
 def write_pictures(figures: Figures, folder: Path) -> list[Path]:
@@ -90,12 +93,31 @@ def _child(folder):
     try:
         yield child
     finally:
-        with contextlib.suppress(ProcessLookupError):  # where all of them have ended
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # where all of them have ended
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        _wait_for_group(child.pid)
         for stream in filter(None, (child.stdin, child.stdout, child.stderr)):
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+
+
+class _InGroup(subprocess.Popen):
+    """A child in this process's group: Kaleido gives the browser a session of its own, where nobody could end it."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **{**more, "start_new_session": False})
+
+
+def _wait_for_group(group):
+    """Until the browser, which was killed, writes no more: its folder is removed next."""
+    until = time.monotonic() + _DYING
+    while time.monotonic() < until:
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):  # macOS: of those that have died
+            return
+        time.sleep(0.01)
 
 
 def _same_each_time(svg):
@@ -111,6 +133,7 @@ def main() -> None:
     """
     if len(sys.argv) > 1:
         interrupts.end_after(int(sys.argv[1]))
+        subprocess.Popen = _InGroup  # type: ignore[misc]
     given = json.load(sys.stdin)
     try:
         svg = go.Figure(given["figure"]).to_image(format="svg", width=900, height=given["height"])

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.result_check import check_result
-from recbole_iacn.experiments.store import RUN_FIELDS, read_results
+from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import leaderboard, paper, sweeps, tables
 from recbole_iacn.system.atomic_writes import write_text
 
@@ -37,8 +36,6 @@ _TABLE2 = "Wang et al. (TiMiRec), CIKM '22, table 2; these are the very data. Ou
 
 Stated = tuple[float, float]  # mean and standard deviation, as a paper prints them
 
-_NEEDED = (*RUN_FIELDS, "test", "epochs", "seconds", "peak_mb", "version")  # fields of a result that tables show
-
 _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
 
@@ -57,7 +54,7 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
         ConfigError: the folder has no results, or pictures cannot be drawn.
     """
     folder = Path(folder)
-    results = [check_result(one, str(folder), *_NEEDED) for one in read_results(folder)]
+    results = read_results(folder)
     if not results:
         raise ConfigError(f"{folder}: no results in {folder / 'runs'}; run recbole-iacn experiment first")
     from recbole_iacn.report.page import page

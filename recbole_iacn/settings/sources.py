@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.system import disk
 
 BUILT_IN = ("ml-100k",)  # RecBole contains these datasets and reads them from its own folder alone
 DATA_PATH = "dataset"  # RecBole's default of data_path
@@ -60,12 +61,13 @@ def read_config_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         dict: key to value; empty for an empty file.
 
     Raises:
-        ConfigError: names the file, if it is missing or not a mapping.
+        ConfigError: names the file, if it is missing, cannot be read or is not a mapping.
     """
-    if not os.path.isfile(path):
+    if not os.path.lexists(path):
         folder = os.path.dirname(path) or "."
         there = os.listdir(folder) if os.path.isdir(folder) else []
         raise ConfigError(f"config file {path}: not found.{did_you_mean(os.path.basename(path), there)}")
+    disk.check_file(path)
     if os.path.getsize(path) > _LARGEST:
         raise ConfigError(f"config file {path}: has more than {_LARGEST >> 20} MB; settings have a few lines")
     try:
@@ -114,7 +116,7 @@ def dataset_yaml(data_path: str | os.PathLike[str], dataset: str) -> Path | None
     if dataset in BUILT_IN or os.path.basename(dataset) != dataset:
         return None
     path = Path(data_path, dataset, f"{dataset}.yaml")
-    return path if path.is_file() else None
+    return path if os.path.lexists(path) else None
 
 
 def with_dataset_yaml(dataset: str, files: Sequence[str], data_path: str | None = None) -> list[str]:
@@ -133,6 +135,8 @@ def with_dataset_yaml(dataset: str, files: Sequence[str], data_path: str | None 
     """
     folders = [folder for path in files if isinstance(folder := read_config_file(path).get("data_path"), str)]
     own = dataset_yaml(data_path or (folders[-1] if folders else DATA_PATH), dataset)
+    if own is not None:
+        disk.check_file(own, "mend it, or leave it out (--no_dataset_yaml)")
     if own is None or any(os.path.samefile(own, path) for path in files):
         return list(files)
     return [str(own), *files]

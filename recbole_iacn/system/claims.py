@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 _LOCK, _WHO = ".lock", "who.json"  # .lock as in every folder of work in progress, so that a sweep knows it
 _WAIT = "wait until it has ended"
@@ -39,8 +40,8 @@ def claimed(path: str | os.PathLike[str], work: str, mend: str = _WAIT) -> Itera
         mend: what whoever comes second can do.
 
     Raises:
-        ConfigError: another process or thread is at work there; names the place and who it is.
-        OSError: nothing can be written beside the place.
+        ConfigError: another process or thread is at work there; names the place and who it is. Or nothing can be
+            written beside the place.
     """
     place = Path(os.path.realpath(path))
     with _guard:
@@ -48,10 +49,12 @@ def claimed(path: str | os.PathLike[str], work: str, mend: str = _WAIT) -> Itera
     if again:
         yield
         return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder, lock = _locked(place, path, mend)
+    with disk.writing(path):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        folder, lock = _locked(place, path, mend)
     try:
-        _sign(folder, work)
+        with contextlib.suppress(OSError):  # the claim is the lock; a full disk is said by whoever writes more to it
+            _sign(folder, work)
         with _guard:
             _held[place] = threading.get_ident()
         yield
@@ -112,12 +115,14 @@ def _locked(place, path, mend):
     folder = _folder(place)
     until = time.monotonic() + _PATIENCE
     while True:
-        folder.mkdir(exist_ok=True)
         lock = FileLock(folder / _LOCK, thread_local=False)
         try:
+            folder.mkdir(exist_ok=True)
             lock.acquire(timeout=max(until - time.monotonic(), 0.02), poll_interval=0.01)
-        except FileNotFoundError:  # swept between the two lines
-            continue
+        except (FileNotFoundError, FileExistsError):  # removed by its former holder or a sweep, and made again
+            if folder.parent.is_dir() and (folder.is_dir() or not folder.exists()) and time.monotonic() < until:
+                continue
+            raise
         except Timeout:
             raise ConfigError(f"{path}: {_who(folder)} is at work there; {mend}") from None
         if (folder / _LOCK).is_file():

@@ -93,7 +93,7 @@ def check(place: str | os.PathLike[str], mend: str = "name another place", withi
     there = next(path for path in (place, *place.parents) if os.path.lexists(path))
     if ((within or there != place) and not there.is_dir()) or kind(there) == "a link to nothing":
         raise ConfigError(f"{place}: cannot be written ({there} is {kind(there)}); {mend}")
-    with writing(place, mend):
+    try:
         for path in (place, *(there / name for name in place.relative_to(there).parts)):
             with contextlib.suppress(FileNotFoundError):
                 os.lstat(path)  # a name, or all of them, may be too long
@@ -101,6 +101,8 @@ def check(place: str | os.PathLike[str], mend: str = "name another place", withi
         folder = whole.parent if there == place and not within else Path(os.path.abspath(there))
         with leftovers.held(folder / (whole.name or "trial")) as trial:
             (trial / "trial").write_bytes(bytes(_BLOCK))
+    except OSError as error:
+        raise ConfigError(f"{place}: cannot be written ({reason(error, place)}); {mend}") from error
 
 
 def kind(path: str | os.PathLike[str]) -> str:

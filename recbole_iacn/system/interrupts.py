@@ -23,6 +23,7 @@ __all__ = [
     "deaf",
     "end_after",
     "ending_with_a_line",
+    "leaving",
     "left_to_another",
     "saying",
     "start",
@@ -94,6 +95,24 @@ def saying(reached: Reached) -> Iterator[None]:
     finally:
         if _active:
             _active.pop()
+
+
+@contextlib.contextmanager
+def leaving(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Add to the line of an interruption whether a file or folder has been written, which is made as a whole.
+
+    Args:
+        path: the file or folder.
+    """
+    before = _identity(path)
+
+    def state() -> str:
+        if _identity(path) != before:
+            return f"{path} is written"
+        return f"{path} is not written" if before is None else f"{path} is as it was"
+
+    with saying(state):
+        yield
 
 
 @contextlib.contextmanager
@@ -205,6 +224,15 @@ def stop(processes: Iterable[BaseProcess], seconds: float = 1.0) -> None:
             if process.is_alive():
                 process.kill()
                 process.join()
+
+
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """What another file or folder in the same place would not have; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _is_heard() -> bool:

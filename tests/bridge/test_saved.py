@@ -136,7 +136,7 @@ def test_changed_negatives_are_noticed(build, caplog):
     given = {"save_dataloaders": True, "test_negatives_file": "own.tsv"}
     build(**given)
     assert said(caplog)[-1].endswith("file test_negatives_file has changed")
-    Path("own.tsv").write_text("\n".join(lines) + "\n\n")
+    Path("own.tsv").write_text("\n".join([*lines, f"nobody\t{items[0]}"]) + "\n")
     caplog.clear()
     with pytest.raises(ConfigError, match=r"own\.tsv, line"):
         build(**given)  # it is read again

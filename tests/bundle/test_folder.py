@@ -1,6 +1,7 @@
 """A bundle is the trained model, whole, and says so where it is not."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -78,6 +79,7 @@ def test_a_missing_file_is_named(saved):
 def test_files_outside_are_not_read(saved):
     content = json.loads((saved / "manifest.json").read_text())
     content["files"]["../other"] = {"sha256": "", "bytes": 0}
+    del content["manifest_sha256"]  # as version 0.6 wrote it
     (saved / "manifest.json").write_text(json.dumps(content))
     (saved.parent / "other").write_text("")
     with pytest.raises(ConfigError, match=r"'../other' is missing"):
@@ -87,6 +89,7 @@ def test_files_outside_are_not_read(saved):
 def test_a_later_format_is_named(saved):
     content = json.loads((saved / "manifest.json").read_text())
     content["format"], content["versions"]["recbole_iacn"] = manifest.FORMAT + 1, "9.0"
+    del content["manifest_sha256"]
     (saved / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(ConfigError, match=r"format 2, written by recbole_iacn 9\.0.*upgrade recbole_iacn"):
         Bundle.read(saved)
@@ -113,7 +116,11 @@ def test_a_file_that_cannot_be_read_is_named(saved, monkeypatch):
 
 @pytest.mark.parametrize(
     "content, message",
-    [("{", "cannot be read"), ("[]", "is not that of a bundle"), ("{}", "is not that of a bundle")]
+    [
+        ("{", "manifest.json is damaged"),
+        ("[]", "is not that of a bundle"),
+        ("{}", "is not that of a bundle"),
+    ]
     + [(json.dumps({"format": number, "files": {}}), "is not that of a bundle") for number in (0, True, "1", 1.0)],
 )
 def test_another_manifest_is_rejected(saved, content, message):
@@ -249,3 +256,30 @@ def test_the_padding_token_in_data_is_rejected(training, tmp_path):
     made.dataset.field2id_token["item_id"][5] = "[PAD]"
     with pytest.raises(ConfigError, match=r"item_id: the token \[PAD\] is RecBole's padding"):
         bundles.write(tmp_path / "bundle", made.config, made.dataset, made.model)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "settings.json", "weights.safetensors"])
+def test_what_is_not_a_file_is_named_and_not_waited_for(saved, name):
+    (saved / name).unlink()
+    os.mkfifo(saved / name)
+    with pytest.raises(ConfigError, match="a pipe, not a file"):
+        Bundle.read(saved)
+
+
+def test_a_manifest_that_has_changed_by_a_letter_is_damaged(saved):
+    text = (saved / "manifest.json").read_text()
+
+    model = Bundle.read(saved).manifest["model"]
+    for changed in (text.replace(f'"{model}"', f'"{model[:-1]}X"'), text.replace('"format": 1', '"format": 9')):
+        (saved / "manifest.json").write_text(changed)
+        with pytest.raises(ConfigError, match=r"manifest\.json is damaged"):
+            Bundle.read(saved)
+    (saved / "manifest.json").write_text(text)
+    Bundle.read(saved)
+
+
+def test_a_manifest_of_an_earlier_version_is_opened(saved):
+    content = json.loads((saved / "manifest.json").read_text())
+    del content["manifest_sha256"]
+    (saved / "manifest.json").write_text(json.dumps(content))
+    Bundle.read(saved)

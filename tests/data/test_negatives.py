@@ -1,5 +1,6 @@
 """Negatives of one's own from a file, and errors in such a file."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,9 +52,10 @@ def test_own_items_and_absent_users_among_given_negatives_are_errors(build, tmp_
     with pytest.raises(ConfigError, match=r"own, line 2: 'i\d+' is one of the own items of 'u0'"):
         build(test_negatives_file=str(tmp_path / "own"))
     head = "user_id:token\titem_id_list:token_seq\n"
-    (tmp_path / "empty").write_text(head)
-    with pytest.raises(ConfigError, match="no line for 60 evaluated user"):
-        build(test_negatives_file=str(tmp_path / "empty"))
+    other = next(item for item in map("i{}".format, range(40)) if item not in own["u0"])
+    (tmp_path / "one").write_text(f"{head}u0\t{other}\n")
+    with pytest.raises(ConfigError, match="no line for 59 evaluated user"):
+        build(test_negatives_file=str(tmp_path / "one"))
     (tmp_path / "head").write_text("user\titems\n")
     with pytest.raises(ConfigError, match="line 1: must be 'user_id:token"):
         build(test_negatives_file=str(tmp_path / "head"))
@@ -111,3 +113,23 @@ def test_a_line_that_was_misread_is_named(tmp_path, text, message):
 @pytest.mark.parametrize("text", [f"{HEAD}a\t1\nb\t2", f"\ufeff{HEAD}a\t1\nb\t 2\n".replace("\n", "\r\n")])
 def test_lines_end_as_in_atomic_files(tmp_path, text):
     assert read(tmp_path / "mine", text) == [[2], [1]]
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("", "own, line 1: must be 'user_id:token"),
+        ("{head}", "own: has a header and no rows"),
+        ("{head}u0\ti1\ti2\n", "own, line 2: 3 cells, but there are a user and a list of items"),
+        ("{head}u0\ti1\nu0\ti2\n", "own, line 3: user 'u0' has a line already"),
+        ("{head}u0\ti1\nu1\ti2 i3\n", "own, line 3: 2 items, and 1 for user 'u0'; each positive needs as many"),
+        (b"{head}u0\t\xff\n", "own, line 2: is not valid UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_found_before_the_data_are_read(settings, tmp_path, text, line):
+    from recbole_iacn.building import configure
+
+    text = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "own").write_bytes(text.replace(b"{head}", b"user_id:token\titem_id_list:token_seq\n"))
+    with pytest.raises(ConfigError, match=re.escape(line)):
+        configure("DIN_IaCN", "tiny", config_dict=settings(test_negatives_file=str(tmp_path / "own")))

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import yaml
+from made_runs import result_of
 
 import recbole_iacn
 from recbole_iacn.bundle.folder import Bundle
@@ -31,12 +32,11 @@ def here(monkeypatch):
     """Runs work in this process, since starting one takes longer than these trainings."""
 
     def by_processes(jobs):
-        def finished(tasks):
+        def call(function, tasks):
             for task in tasks:
-                runner._work(task)
-                yield task.run, runner._failed(task, 0)
+                yield task, function(task), None
 
-        return finished
+        return call
 
     for module in (runner, grid, search):
         monkeypatch.setattr(module, "by_processes", by_processes)
@@ -86,8 +86,7 @@ def test_runs_of_an_earlier_report_are_repeated_for_their_models(here, short, tm
     path, folder = short(seeds=[1]), tmp_path / "out" / "trial"
     (run,) = read_plan(path).runs
     folder.mkdir(parents=True)
-    record = {key: getattr(run, key) for key in ("dataset", "model", "mode", "sweep", "seed", "settings")}
-    (folder / "runs.jsonl").write_text(json.dumps({**record, "test": {"auc": 7}}) + "\n")
+    (folder / "runs.jsonl").write_text(json.dumps(result_of(run, test={"auc": 7.0})) + "\n")
     main(["experiment", str(path), "--out", str(tmp_path / "out"), "--reuse", "--keep"])
     assert capsys.readouterr().out.startswith("1 of 1 runs have a result and no bundle")
     assert 0 < json.loads(result_path(folder, run).read_text())["test"]["auc"] < 1
@@ -107,7 +106,7 @@ def test_a_search_keeps_the_best_trial_of_each_combination(here, short, tmp_path
 
 
 @pytest.mark.slow
-def test_a_model_that_cannot_be_kept_is_reported_before_it_is_trained(short, tmp_path, capsys, monkeypatch):
+def test_a_model_that_cannot_be_kept_is_reported_before_it_is_trained(here, short, tmp_path, capsys, monkeypatch):
     """It keeps a number outside its state, by which its scores change."""
     path = short(seeds=[1])
     (run,) = read_plan(path).runs
@@ -121,8 +120,8 @@ def test_a_model_that_cannot_be_kept_is_reported_before_it_is_trained(short, tmp
         return training
 
     monkeypatch.setattr(recbole_iacn.building, "build", build_secretive)
-    (tmp_path / "runs").mkdir()
-    runner._work(runner.Task(run, read_plan(path).data_path, str(tmp_path), True))
+    failed = runner.run_all(read_plan(path), tmp_path, progress=False, keep=True)
+    assert failed == [run]
     assert "WideDeep_IaCN: a bundle's scores would differ by 1, since the model keeps something outside" in (
         result_path(tmp_path, run).with_suffix(".error").read_text()
     )

@@ -7,7 +7,7 @@ import pytest
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run, read_plan
-from recbole_iacn.experiments.store import RUN_FIELDS
+from recbole_iacn.experiments.results import RUN_FIELDS
 
 FILES = Path(__file__).parents[2] / "experiments"
 PAGE = FILES.parent / "docs" / "experiments.md"

@@ -168,7 +168,7 @@ def test_a_lost_run_has_failed_and_the_others_go_on(plan, tmp_path, cluster, mon
         if run.seed == 2:
             (tmp_path / "node").write_text(ray.get_runtime_context().get_node_id())
             time.sleep(3600)
-        return '{"seed": 3}', None
+        return runner.Outcome('{"seed": 3}')
 
     def lose_node():
         while not (tmp_path / "node").is_file():

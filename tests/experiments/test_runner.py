@@ -8,11 +8,31 @@ from dataclasses import replace
 
 import pytest
 from helpers import write_atomic
+from made_runs import result_of
 
 from recbole_iacn.cli import main
 from recbole_iacn.experiments import runner
 from recbole_iacn.experiments.plan import read_plan
-from recbole_iacn.experiments.store import RUN_FIELDS, read_results, result_path
+from recbole_iacn.experiments.store import read_results, result_path
+
+
+def here(function, tasks):
+    """Calls in this process."""
+    for task in tasks:
+        yield task, function(task), None
+
+
+def only_noting(started):
+    """In place of ``by_processes``: notes the runs, and carries out none."""
+
+    def by_processes(jobs):
+        def call(function, tasks):
+            started.extend(task.run for task in tasks)
+            yield from ()
+
+        return call
+
+    return by_processes
 
 
 @pytest.mark.parametrize(
@@ -56,12 +76,10 @@ def test_runs_of_an_earlier_report_are_not_repeated(file, tmp_path, monkeypatch,
     path, folder = file(modes=["off", "full"], settings={"epochs": 2}), tmp_path / "out" / "trial"
     known, *others = read_plan(path).runs
     folder.mkdir(parents=True)
-    record = {**{key: getattr(known, key) for key in RUN_FIELDS}, "test": {"auc": 0.5}}
+    record = result_of(known)
     (folder / "runs.jsonl").write_text(json.dumps(record) + "\n")
     started = []
-    monkeypatch.setattr(
-        runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
-    )
+    monkeypatch.setattr(runner, "by_processes", only_noting(started))
     monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     command = ["experiment", str(path), "--out", str(tmp_path / "out")]
     main([*command, "--reuse", "--plan"])
@@ -82,15 +100,11 @@ def test_runs_of_another_experiment_are_not_repeated(file, tmp_path, monkeypatch
     path = file(modes=["full"], settings={"epochs": 2}, sweep={"iacn_lambda": [1, 3]}, divergence=5)
     folder = tmp_path / "out" / "trial"
     measured = dict(zip([run.seed for run in base.runs], [0.5, None]))
-    records = [
-        {**{key: getattr(run, key) for key in RUN_FIELDS}, "divergence": measured[run.seed]} for run in base.runs
-    ]
+    records = [result_of(run, divergence=measured[run.seed]) for run in base.runs]
     (tmp_path / "out" / "base").mkdir(parents=True)
     (tmp_path / "out" / "base" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records))
     started = []
-    monkeypatch.setattr(
-        runner, "by_processes", lambda jobs: lambda tasks: started.extend(run for run, *_ in tasks) or []
-    )
+    monkeypatch.setattr(runner, "by_processes", only_noting(started))
     monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     main(["experiment", str(path), "--reuse", "--out", str(tmp_path / "out")])
     assert [(run.seed, run.sweep["iacn_lambda"]) for run in started] == [(1, 1), (2, 1), (2, 3)]
@@ -101,9 +115,9 @@ def test_runs_of_another_experiment_are_not_repeated(file, tmp_path, monkeypatch
     ("line", "message"),
     [
         (None, "reuse: {path.parent}: has no runs.jsonl of an earlier report"),
-        ("{}", "reuse: {path}, line 1: not a run's result, its field dataset is missing"),
-        ("runs", "reuse: {path}, line 1: not a run's result: Expecting value"),
-        ("3", "reuse: {path}, line 1: not a run's result, but a int"),
+        ("{}", "reuse: {path}, line 1: is damaged (dataset: Field required); omit --reuse, or remove the line and"),
+        ("runs", "reuse: {path}, line 1: is damaged (column 1: Expecting value); omit"),
+        ("3", "reuse: {path}, line 1: is damaged (not a dict, but 3); omit"),
     ],
 )
 def test_an_earlier_report_that_cannot_be_read_is_rejected(small, tmp_path, capsys, line, message):
@@ -144,15 +158,15 @@ def test_runs_of_an_earlier_version_of_the_file_are_left_out(file, tmp_path):
         plan = read_plan(file(modes=["full"], seeds=[1], **changes))
         (tmp_path / "out" / "runs").mkdir(parents=True, exist_ok=True)
         for run in plan.runs:
-            record = {"dataset": run.dataset, "rate": run.settings["learning_rate"]}
-            result_path(tmp_path / "out", run).write_text(json.dumps(record))
+            result_path(tmp_path / "out", run).write_text(json.dumps(result_of(run)))
         runner.run_all(plan, tmp_path / "out", progress=False)
 
     write(settings={"learning_rate": 0.1})
     write(settings={"learning_rate": 0.2})
     write(settings={"learning_rate": 0.3}, datasets=["other"])
     results = read_results(tmp_path / "out")
-    assert [(one["dataset"], one["rate"]) for one in results] == [("other", 0.3), ("tiny", 0.2)]
+    rates = [(one["dataset"], one["settings"]["learning_rate"]) for one in results]
+    assert rates == [("other", 0.3), ("tiny", 0.2)]
 
 
 @pytest.mark.slow
@@ -184,12 +198,12 @@ def test_the_progress_of_a_run_is_logged(small, tmp_path, monkeypatch, ends):
             seen.append([line.partition(" ")[2] for line in log.read_text().splitlines()])
         if not ends:
             raise RuntimeError
-        return {}
+        return result_of(run)
 
     log = result_path(tmp_path, run).with_suffix(".log")
     log.parent.mkdir()
     monkeypatch.setattr(runner, "train", train)
-    runner._work(runner.Task(run, "", str(tmp_path)))
+    runner.run_missing([run], "", tmp_path, here, progress=False)
     first = "epoch 0: validation 0.5000"
     assert seen == [[first], [first, "epoch 1: validation 0.6124"]]
     assert [path.suffix for path in log.parent.iterdir()] == [".json" if ends else ".error"]

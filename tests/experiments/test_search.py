@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 import yaml
+from made_runs import result_of
 
 from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import search as module
+from recbole_iacn.experiments import studies
 from recbole_iacn.experiments.plan import read_plan
 from recbole_iacn.experiments.search import check_space, first_runs, search
 from recbole_iacn.experiments.store import result_path
@@ -48,7 +49,7 @@ def trained(monkeypatch):
             after_epoch(epoch, value)
         return {"best": value, "test": {"auc": -1.0}}
 
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(studies, "train", train)
     return seen
 
 
@@ -107,7 +108,7 @@ def test_poor_trials_end_early(file, tmp_path, monkeypatch):
             after_epoch(epoch, 1.0 / len(lengths))  # each trial is worse than the one before
         return {"best": 1.0 / len(lengths)}
 
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(studies, "train", train)
     plan = read_plan(file)
     search(plan, plan.space, tmp_path / "out", trials=5, report=lambda line: None)
     assert lengths[:3] == [10, 10, 10] and max(lengths[3:5]) < 10
@@ -128,7 +129,7 @@ def test_second_stages_are_not_compared_with_first_ones(file, tmp_path, monkeypa
             after_epoch(epoch, score)
         return {"best": 0.5}
 
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(studies, "train", train)
     plan = read_plan(file)
     search(plan, plan.space, tmp_path / "out", trials=4, report=lambda line: None)
     assert lengths == [13] * 8
@@ -162,8 +163,7 @@ def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
         assert run.divergence == 5  # otherwise the experiment would reuse a result without a divergence
         for values, best in scores[run.mode].items():
             one = replace(run, settings={**run.settings, **dict(zip(space, values))})
-            made_up = {"dataset": "tiny", "model": "FM", "mode": run.mode, "best": best, "epochs": [{}, {}]}
-            result_path(folder, one).write_text(json.dumps({**made_up, "settings": one.settings}))
+            result_path(folder, one).write_text(json.dumps(result_of(one, best=best)))
     lines = []
     rules = search(plan, space, folder, trials=4, report=lines.append)
     assert [rule["settings"] for rule in rules] == [
@@ -171,7 +171,7 @@ def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
         {"learning_rate": 0.01, "iacn_delta": 0.5},
     ]
     assert yaml.safe_load((folder / "best.yaml").read_text()) == {"only": rules}
-    assert lines[0] == "tiny FM off: 0.7000 by {'learning_rate': 0.001}, 2 epochs"
+    assert lines[0] == "tiny FM off: 0.7000 by {'learning_rate': 0.001}, 3 epochs"
     assert lines[-1] == "tiny FM full: best 0.8000 by {'learning_rate': 0.01, 'iacn_delta': 0.5}"
     tried = [json.loads(line) for line in (folder / "trials.jsonl").read_text().splitlines()]
     assert [one["best"] for one in tried[:2]] == [0.7, 0.7] and len(tried) == 6
@@ -179,7 +179,7 @@ def test_few_choices_are_all_tried_without_optuna(file, tmp_path, monkeypatch):
         search(plan, space, folder, trials=3)
 
 
-def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch):
+def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch, capsys):
     """It is continued from there, even in a fresh clone, which contains only trials.jsonl. The scores are made up."""
     content = yaml.safe_load(file.read_text())
     space = {"learning_rate": {"choices": [0.001, 0.01]}}
@@ -187,23 +187,22 @@ def test_an_interrupted_grid_search_keeps_its_trials(file, tmp_path, monkeypatch
     folder, tried = tmp_path / file.stem, []
 
     def by_processes(jobs):
-        def finished(tasks):
-            for run, *_ in tasks:
+        def call(function, tasks):
+            for task in tasks:
                 if len(tried) == 1:
                     tried.append("interrupted")
                     raise KeyboardInterrupt
-                tried.append(run.settings["learning_rate"])
-                result = {**vars(run), "best": tried[-1], "epochs": []}
-                result_path(folder, run).write_text(json.dumps(result))
-                yield run, False
+                tried.append(task.run.settings["learning_rate"])
+                yield task, (json.dumps(result_of(task.run, best=tried[-1])), None), None
 
-        return finished
+        return call
 
     monkeypatch.setattr("recbole_iacn.experiments.grid.by_processes", by_processes)
     monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda plan: None)
     command = ["search", str(file), "--trials", "2", "--out", str(tmp_path)]
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="130"):
         main(command)
+    assert capsys.readouterr().err.endswith(f"interrupted; {folder} has 1 of 2 trials; the same command goes on\n")
     assert len((folder / "trials.jsonl").read_text().splitlines()) == 1
     shutil.rmtree(folder / "runs")
     main([*command, "--reuse"])

@@ -78,7 +78,7 @@ def _options_of(words):
     return [(one.option_strings[0], one.nargs != 0) for one in actions if one.option_strings[0].strip("-") not in _SLOW]
 
 
-@case(KIND, "options of every command but train", 350, in_suite=20, seconds=SECONDS)
+@case(KIND, "options of every command but train", 250, in_suite=20, seconds=SECONDS)
 def options(folder, seed):
     source = random.Random(seed)
     lines = _lines(folder, source)

@@ -66,7 +66,13 @@ def sequences(folder, seed):
         assert row["categories"].split() == list(map(str, known.get(row["item_id"], ()))), f"{done}: {row}"
 
 
-@case(KIND, "prepare amazon: reviews and metadata of 2014, 2018 and 2023, JSON lines, CSV, gzip", 160, in_suite=12)
+@case(
+    KIND,
+    "prepare amazon: reviews and metadata of 2014, 2018 and 2023, JSON lines, CSV, gzip",
+    160,
+    in_suite=12,
+    seconds=SECONDS,
+)
 def amazon(folder, seed):
     source = random.Random(seed)
     year = source.choice((2014, 2018, 2023))

@@ -7,8 +7,15 @@ import shutil
 from pathlib import Path
 
 
-def make(folder: Path) -> None:
+def with_model(folder: Path) -> None:
     """Write all of it into an empty folder."""
+    with_tables(folder)
+    _trained(folder)
+    _results(folder / "results" / "runs")
+
+
+def with_tables(folder: Path) -> None:
+    """Write what needs no training."""
     source = random.Random(0)
     events = [
         (f"u{source.randrange(200)}", f"i{source.randrange(40)}", 1_600_000_000 + source.randrange(10**7))
@@ -26,8 +33,6 @@ def make(folder: Path) -> None:
     lines = (f"u{user} " + " ".join(f"i{source.randrange(300)}" for _ in range(20)) for user in range(3000))
     (folder / "sequences.txt").write_text("\n".join(lines) + "\n")
     (folder / "attributes.json").write_text(json.dumps({f"i{k}": [f"c{k % 9}"] for k in range(300)}))
-    _trained(folder)
-    _results(folder / "results" / "runs")
 
 
 def _csv(path, header, rows):

@@ -12,12 +12,20 @@ import time
 from pathlib import Path
 
 from faults.cases import case
-from faults.interrupted import CODES, Command, Running, check_line, disturb
-from faults.interrupted_inputs import make
+from faults.interrupted import CODES, LONGEST, Command, Running, check_line, disturb
+from faults.interrupted_inputs import with_model, with_tables
 from faults.judged import made_once
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # the time at which a bundle was made is all that differs
+
+
+def _tables():
+    return made_once("interrupted-tables", with_tables)
+
+
+def _all():
+    return made_once("interrupted", with_model)
 
 
 def _tested(folder, ended):
@@ -106,7 +114,8 @@ def _add(name, arguments, result, tries, quick):
     command = Command(name, arguments, result)
 
     def attempt(numbers, folder, seed):
-        disturb(command, made_once("interrupted", make), folder, seed, numbers)
+        inputs = _tables() if quick else _all()
+        disturb(command, inputs, folder, seed, numbers)
 
     def interrupted(folder, seed):
         attempt(SIGNALS, folder, seed)
@@ -178,13 +187,13 @@ def download_killed(folder, seed):
 def serve_interrupted(folder, seed):
     source = random.Random(seed)
     (folder / "work").mkdir()
-    given = made_once("interrupted", make)
+    given = _all()
     fresh = seed % 3 == 0
     running = Running(["serve", given / "bundle", "--port", 0], folder, fresh)
     time.sleep(source.uniform(0, 8 if fresh else 2))
     number = source.choice(SIGNALS)
     running.tell(number)
-    ended = running.ended()
+    ended = running.ended(LONGEST)
     check_line(ended, number)
     assert ended.code == CODES[number], f"a service ends by a signal alone, not with {ended.code}"
     assert not list(Path(folder, "work").iterdir())

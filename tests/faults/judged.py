@@ -82,7 +82,7 @@ def tree(folder: Path) -> dict[str, int]:
     if not folder.is_dir():
         return {}
     return {
-        str(path.relative_to(folder)): -1 if path.is_dir() else path.stat().st_size
+        str(path.relative_to(folder)): -1 if path.is_dir() else path.lstat().st_size
         for path in sorted(folder.rglob("*"))
     }
 

@@ -28,8 +28,9 @@ def in_child(work):
         os.dup2(says, 1), os.dup2(says, 2)
         try:
             result = True, work()
-        except BaseException:
-            result = False, traceback.format_exc()
+        except BaseException as error:
+            result = False, f"{type(error).__name__}: {error}"
+            traceback.print_exc()
         sys.stdout.flush(), sys.stderr.flush()
         with open(answers, "wb") as file:
             pickle.dump(result, file)
@@ -44,7 +45,7 @@ def in_child(work):
     _, status = os.waitpid(child, 0)
     assert content, f"the process was killed, status {status}: {printed[0]}"
     whole, result = pickle.loads(content)
-    assert whole, f"{printed[0]}{result}"
+    assert whole, result
     return result, printed[0]
 
 

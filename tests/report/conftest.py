@@ -1,9 +1,7 @@
 """Made-up results of runs, and a folder with them."""
 
-import json
-
 import pytest
-from made_runs import result
+from made_runs import result, store
 
 
 @pytest.fixture
@@ -21,8 +19,6 @@ def results():
 
 @pytest.fixture
 def folder(tmp_path, results):
-    runs = tmp_path / "table" / "runs"
-    runs.mkdir(parents=True)
-    for place, one in enumerate(results):
-        (runs / f"{place}.json").write_text(json.dumps(one))
+    for one in results:
+        store(tmp_path / "table", one)
     return tmp_path / "table"

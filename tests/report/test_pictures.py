@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import pytest
-from made_runs import result
+from made_runs import result, store
 
 from recbole_iacn.cli import main
 from recbole_iacn.report import pictures
@@ -16,7 +16,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="Kaleido needs Chromium")
 def test_pictures_are_drawn_and_shown(folder, capsys):
-    (folder / "runs" / "swept.json").write_text(json.dumps(result(sweep={"iacn_delta": 0.5})))
+    store(folder, {**result(sweep={"iacn_delta": 0.5}), "settings": {"iacn_delta": 0.5}})
     main(["report", str(folder), "--pictures"])
     assert str(folder / "iacn_delta.svg") in capsys.readouterr().out
     for name, text in (("gain", "full − off"), ("iacn_delta", "DIN full, Beauty")):

@@ -147,9 +147,11 @@ def test_another_s_handlers_are_left_alone(start):
     process = start("""
         import signal
         with interrupts.left_to_another():
-            before = signal.signal(signal.SIGINT, lambda *_: None)
+            told = []
+            before = signal.signal(signal.SIGINT, lambda *_: told.append(1))
             ready()
-            signal.pause()
+            while not told:
+                time.sleep(0.01)
             time.sleep(1.5)  # longer than STUCK and LONGEST
             signal.signal(signal.SIGINT, before)
             print("ended well", flush=True)

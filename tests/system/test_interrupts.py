@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from recbole_iacn.system import interrupts
+from recbole_iacn.system.atomic_writes import write_text
+
 PARENT = """
 import multiprocessing, sys, time
 from recbole_iacn.system import interrupts
@@ -76,3 +79,42 @@ def test_a_child_ends_with_a_parent_that_was_killed(parent):
     process, child = parent()
     process.kill()
     assert is_gone(child)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (None, None, "is not written"),
+        ("old", "old", "is as it was"),
+        ("old", "new", "is written"),
+        (None, "new", "is written"),
+    ],
+)
+def test_the_line_says_whether_a_file_has_been_written(tmp_path, capsys, before, after, line):
+    path = tmp_path / "made"
+    if before:
+        write_text(path, before)
+    with pytest.raises(SystemExit) as ended, interrupts.ending_with_a_line(), interrupts.leaving(path):
+        if after not in (None, before):
+            write_text(path, after)
+        raise KeyboardInterrupt
+    assert ended.value.code == 130 and capsys.readouterr().err == f"interrupted; {path} {line}\n"
+
+
+def test_what_was_reached_is_asked_for_when_it_is_said_and_the_innermost_counts(capsys):
+    reached = ["nothing"]
+    with (
+        pytest.raises(SystemExit),
+        interrupts.ending_with_a_line(),
+        interrupts.saying("outer"),
+        interrupts.saying(lambda: reached[0]),
+        interrupts.saying(""),
+    ):
+        reached[0] = "1 of 3"
+        raise interrupts.Terminated
+    assert capsys.readouterr().err == "interrupted; 1 of 3\n"
+
+
+def test_an_error_without_a_signal_is_an_error():
+    with pytest.raises(RuntimeError, match="mine"), interrupts.ending_with_a_line(), interrupts.undisguised():
+        raise RuntimeError("mine")

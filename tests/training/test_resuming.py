@@ -1,6 +1,7 @@
 """A resumed training ends as an uninterrupted one, and a finished one says so."""
 
 import logging
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -218,6 +219,65 @@ def test_a_checkpoint_without_random_numbers_says_so(settings, caplog):
     assert any("old.pth: it records no random numbers" in message for message in caplog.messages)
     assert any("old.pth: records no digest of its rows" in message for message in caplog.messages)
     again.fit(verbose=False)
+
+
+@pytest.mark.slow
+def test_a_second_fit_is_rejected_and_the_mend_works(settings, caplog):
+    """It would go on from the best epoch's weights with the last one's optimizer."""
+    given = settings(epochs=1)
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    message = rf"^fit: this training has been trained; build another one, and resume\('{first.checkpoint}'\) there"
+    with pytest.raises(ConfigError, match=message):
+        first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2})
+    assert other.resume(first.checkpoint) and other.fit(verbose=False)
+    caplog.clear()
+    first.trainer.fit(first.train_data, first.valid_data, verbose=False)  # RecBole's own way
+    assert any("this trainer has trained already; it goes on with its present" in line for line in caplog.messages)
+
+
+@pytest.mark.slow
+def test_what_save_checkpoint_writes_cannot_be_resumed(settings):
+    """Its weights may be any; the optimizer and the epoch were the last one's."""
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=settings(epochs=1))
+    first.fit(verbose=False)
+    path = first.save_checkpoint("kept.pth")
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=settings(epochs=2))
+    message = (
+        r"^kept\.pth: has no state of an optimizer, so it cannot be resumed; start from it .* or resume the checkpo"
+    )
+    for resume in (other.resume, other.trainer.resume_checkpoint):
+        with pytest.raises(ConfigError, match=message):
+            resume(path)
+    assert recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=settings(epochs=1), start_from=path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["WideDeep_IaCN", "TiMiRec"])
+def test_a_training_that_is_running_is_not_resumed(settings, name):
+    """Both would write to the same file; of TiMiRec, to those of both stages."""
+    import threading
+
+    given = settings(epochs=1, **OF_MODEL[name])
+    running = recbole_iacn.build(name, "tiny", config_dict=given)
+    other = recbole_iacn.build(name, "tiny", config_dict={**given, "epochs": 2})
+    said = []
+
+    def resume():
+        for path in Path("saved").glob("*.pth"):
+            with pytest.raises(ConfigError) as refused:
+                other.resume(str(path))
+            said.append(str(refused.value))
+
+    def after_epoch(epoch, score):
+        thread = threading.Thread(target=resume)
+        thread.start()
+        thread.join()
+
+    running.fit(verbose=False, callback_fn=after_epoch)
+    assert said and all(re.search(r"\.pth: a training \(process \d+ .* is at work there; wait until", x) for x in said)
+    assert other.resume(running.checkpoint)
 
 
 @pytest.mark.parametrize("cur_step, goes_on", [(3, True), (4, False)])

@@ -21,6 +21,7 @@ from recbole_iacn.data.amazon.records import Records
 from recbole_iacn.data.amazon.staging import Staging
 from recbole_iacn.data.dataset_folder import check_target, making, write_manifest
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 from recbole_iacn.version import __version__
 
 
@@ -97,8 +98,7 @@ def _check(files, target, options, memory, threads, overwrite):
     if options.missing_meta == "drop" and len(files) == 1:
         raise ConfigError("missing-meta: drop needs the item file, --meta")
     for path in files:
-        if not path.is_file():
-            raise ConfigError(f"{path}: No such file")
+        disk.check_file(path)
     check_target(target, memory, threads, overwrite)
 
 

@@ -77,6 +77,9 @@ class Records:
         with self.bar:
             for first, lines in self.file.blocks():
                 for number, line in enumerate(lines, start=first):
+                    if not line:  # at once: an exception for each of millions would take a minute
+                        self.counts["blank"] += 1
+                        continue
                     try:
                         rows.append((*parse(line), number))
                     except (ValueError, RecursionError) as error:

@@ -19,6 +19,7 @@ from recbole_iacn.data.tables.intake import TableBase
 from recbole_iacn.data.tables.options import make_options
 from recbole_iacn.data.tables.training_file import settings_text
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system import disk
 
 
 def from_tables(
@@ -73,8 +74,8 @@ def from_tables(
     target = Path(out, name)
     check_target(target, memory, threads, overwrite)
     for table in given.values():
-        if isinstance(table, str | Path) and not Path(table).is_file():
-            raise ConfigError(f"{table}: No such file")
+        if isinstance(table, str | Path):
+            disk.check_file(table)
     with making(target, overwrite) as folder, TableBase(folder, memory, threads or os.cpu_count() or 1) as base:
         conversion = Conversion(base, given, chosen)
         conversion.read()

@@ -20,6 +20,7 @@ from recbole_iacn.serving.tables.history_files import HistoryFiles
 from recbole_iacn.serving.tables.limits import Limits
 from recbole_iacn.serving.tables.output_files import check_output, writing
 from recbole_iacn.serving.tables.table_account import TableAccount
+from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.recommender import Recommender
@@ -67,8 +68,7 @@ def recommend_table(
     limits.check()
     given = [one for one in (events, users, among) if one is not None]
     for path in given:
-        if not Path(path).is_file():
-            raise ConfigError(f"{path}: No such file")
+        disk.check_file(path)
     path = check_output(out, limits.overwrite, given)
     catalogue = recommender.catalogue
     with limits.working(path) as folder, limits.base(EventBase, folder, catalogue.tokens[catalogue.item]) as base:

@@ -17,6 +17,7 @@ from recbole_iacn.serving.tables.limits import Limits
 from recbole_iacn.serving.tables.output_files import check_output, is_csv, writing
 from recbole_iacn.serving.tables.score_options import ScoreOptions
 from recbole_iacn.serving.tables.table_account import TableAccount
+from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.recommender import Recommender
@@ -62,8 +63,7 @@ def score_table(
     limits.check()
     given = [one for one in (rows, events, users) if one is not None]
     for path in given:
-        if not Path(path).is_file():
-            raise ConfigError(f"{path}: No such file")
+        disk.check_file(path)
     path = check_output(out, limits.overwrite, given)
     catalogue = recommender.catalogue
     with limits.working(path) as folder, limits.base(EventBase, folder, catalogue.tokens[catalogue.item]) as base:

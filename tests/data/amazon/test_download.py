@@ -173,3 +173,40 @@ def test_every_address_names_the_category_once_and_others_are_rejected():
         address(2014, "rating", "Books")
     with pytest.raises(ConfigError, match=r"category: '\.\./Books' is not a name"):
         address(2014, "meta", "../Books")
+
+
+def test_a_damaged_record_is_named_or_begun_again(server, tmp_path):
+    path = download(server.url, tmp_path, progress=False)
+    (tmp_path / "file.gz.sha256").write_text("")
+    with pytest.raises(ConfigError, match=r"file.gz.sha256: is damaged, it holds no SHA-256; remove it and file.gz"):
+        download(server.url, tmp_path, progress=False)
+    path.unlink()
+    for record in ("", "[]", '{"size": "x", "tag": 1}', "\0\0"):
+        path.with_name("file.gz.part").write_bytes(b"something else")
+        path.with_name("file.gz.part.json").write_text(record)
+        download(server.url, tmp_path, progress=False)
+        assert path.read_bytes() == CONTENT
+        path.unlink()
+
+
+def test_what_is_not_a_file_is_not_taken_for_the_download(server, tmp_path):
+    (tmp_path / "file.gz").mkdir()
+    with pytest.raises(ConfigError, match=r"file.gz: is a folder, not a file; remove it and download it again"):
+        download(server.url, tmp_path, progress=False)
+
+
+def test_a_full_disk_is_not_the_servers_fault(server, tmp_path):
+    from faults.small_disks import in_child, limit_files
+
+    def full():
+        limit_files(100_000)
+        with pytest.raises(ConfigError) as error:
+            download(server.url, tmp_path / "raw", progress=False)
+        return str(error.value)
+
+    line, _ = in_child(full)
+    part = tmp_path / "raw" / "file.gz.part"
+    assert line.startswith(f"{part}: cannot be written (File too large); 100,000 bytes are kept, and the same command")
+    assert part.stat().st_size == 100_000
+    assert download(server.url, tmp_path / "raw", progress=False).read_bytes() == CONTENT
+    assert server.ranges[-1] == "bytes=100000-"

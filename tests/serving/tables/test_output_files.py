@@ -57,7 +57,10 @@ def test_a_full_disk_is_one_line(monkeypatch, tmp_path):
 
     monkeypatch.setattr(output_files, "_append_csv", full)
     with (
-        pytest.raises(ConfigError, match=r"^out: out.csv cannot be written \(No space left on device\); name another"),
+        pytest.raises(
+            ConfigError,
+            match=r"^out.csv: cannot be written \(No space left on device, .* MB are free\)",
+        ),
         writing(Path("out.csv"), SCHEMA) as file,
     ):
         file.write(PARTS[0])

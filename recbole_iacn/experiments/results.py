@@ -1,0 +1,131 @@
+"""What a stored result must be, so that a damaged one is named and never taken for a run that is done."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.plan import Run
+from recbole_iacn.system import json_file
+from recbole_iacn.system.nested import Endless, check_size
+
+RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Epoch(_Strict):
+    losses: dict[str, float]
+    valid: float
+    seconds: float
+
+
+class _Result(_Strict):
+    """As :func:`recbole_iacn.experiments.one_run.train` returns it; earlier versions lack what has a default here."""
+
+    dataset: str
+    model: str
+    mode: str
+    sweep: dict[str, Any]
+    seed: int
+    settings: dict[str, Any]
+    best: float | None = None
+    valid: dict[str, float]
+    test: dict[str, float]
+    divergence: float | None = None
+    loading: float | None = None
+    epochs: list[_Epoch] = Field(min_length=1)
+    seconds: float
+    peak_mb: float | None
+    version: str
+
+
+class Unreadable(ValueError):
+    """Why a text is not a result, in a few words."""
+
+
+def parse_result(text: str) -> dict[str, Any]:
+    """Read a result.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        Unreadable: it is damaged, or something else.
+    """
+    result = parse_json(text)
+    if not isinstance(result, dict):
+        raise Unreadable(f"not a dict, but {result!r:.40}")
+    try:
+        _Result.model_validate(result)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    try:
+        check_size(result)
+        _ = run_of(result).id  # a file is named after it
+    except Endless as error:
+        raise Unreadable(f"it {error}") from None
+    except ConfigError as error:
+        raise Unreadable(error) from None
+    return result
+
+
+def run_of(result: dict[str, Any]) -> Run:
+    """The run that a result is of."""
+    return Run(**{key: result[key] for key in RUN_FIELDS})
+
+
+def parse_json(text: str) -> Any:
+    """Read JSON.
+
+    Args:
+        text: the content of a file.
+
+    Raises:
+        Unreadable: names the line, or in one line the column.
+    """
+    if not text.strip():
+        raise Unreadable("it is empty")
+    try:
+        return json_file.parse(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}" if "\n" in text.strip() else f"column {error.colno}"
+        raise Unreadable(f"{place}: {error.msg}") from None
+    except ValueError as error:
+        raise Unreadable(error) from None
+
+
+def read_text(path: Path, mend: str) -> str:
+    """The text of a file, UTF-8.
+
+    Args:
+        path: the file.
+        mend: what the user can do.
+
+    Raises:
+        ConfigError: it is not a file, cannot be read, or is not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"not valid UTF-8 at byte {error.start}", mend) from None
+    except IsADirectoryError:
+        raise damaged(path, "a folder in the place of a file", mend) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); let this user read it") from None
+
+
+def damaged(where: str | Path, why: object, mend: str) -> ConfigError:
+    """The error that names what is damaged.
+
+    Args:
+        where: the file, and its line if it has several records.
+        why: in a few words.
+        mend: what the user can do.
+    """
+    return ConfigError(f"{where}: is damaged ({why}); {mend}")
