@@ -9,7 +9,7 @@ import tempfile
 import time
 
 import pytest
-from faults import record, trying
+from faults import judged, malformed, record, trying
 from faults.cases import Case, cases
 
 
@@ -20,6 +20,17 @@ def test_a_fault_is_survived(case, tmp_path):
         folder = tmp_path / str(seed)
         folder.mkdir()
         case.attempt(folder, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [one for one in cases() if one.kind == malformed.KIND and "fuzz_" in one.name], ids=lambda one: one.name
+)
+def test_without_damage_the_data_are_accepted(case, tmp_path, monkeypatch):
+    """Otherwise the fuzz would try rejections alone."""
+    monkeypatch.setattr(malformed, "damaged", lambda content, *given: (content, "nothing"))
+    monkeypatch.setattr(judged, "readable", pytest.fail)
+    case.attempt(tmp_path, 0)
 
 
 # --- The harness itself ---------------------------------------------------------------------------------------------

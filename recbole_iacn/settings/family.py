@@ -53,7 +53,7 @@ class Training(Group):
     """Clicks per batch, each with one negative."""
 
     eval_batch_size: Count = 1024
-    """Users per batch; each is scored against all items."""
+    """Users per batch, at most; each is scored against all items. With many items a batch has fewer."""
 
     epochs: Count = 200
     """Maximum number of epochs."""
@@ -87,7 +87,7 @@ class Counting(Group):
     """What is counted is counted once; more epochs change nothing."""
 
     eval_batch_size: Count = 1024
-    """Users per batch; each is scored against all items."""
+    """Users per batch, at most; each is scored against all items. With many items a batch has fewer."""
 
 
 class MultiInterest(Group):

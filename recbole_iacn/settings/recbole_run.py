@@ -166,7 +166,7 @@ class Evaluation(Group):
     """Whether larger is better; RecBole derives it from valid_metric."""
 
     eval_batch_size: Count
-    """Rows per batch in evaluation."""
+    """Rows per batch in evaluation, at most; where rows are ranked among many items, a batch has fewer."""
 
     metric_decimal_place: Digits
     """Decimals of metrics."""

@@ -7,7 +7,7 @@ from helpers import give_other_weights
 
 import recbole_iacn
 from recbole_iacn.bridge import score_tables
-from recbole_iacn.data import score_blocks
+from recbole_iacn.data import ranking, score_blocks
 from recbole_iacn.data.ranking import AllItems
 
 METRICS = ["Hit", "Recall", "MRR", "NDCG", "MAP", "Precision", "GAUC"]
@@ -104,8 +104,9 @@ def test_eval_batch_size_is_the_most(made):
     assert made("ComiRec").test_data.step == 64
 
 
+@pytest.mark.parametrize("block", [1, 7, 60])
 @pytest.mark.parametrize("most", [1, 3, 39])
-def test_the_first_places_are_those_of_the_full_order(most):
+def test_the_first_places_are_those_of_the_full_order(monkeypatch, most, block):
     """And the clicked item has its own; for rows of few values, of one value, and with a NaN or an infinity."""
     random = np.random.default_rng(0)
     scores = random.integers(0, 5, (60, 40)).astype(np.float32)
@@ -116,6 +117,8 @@ def test_the_first_places_are_those_of_the_full_order(most):
     given = torch.from_numpy(np.where(out, -np.inf, scores))
     among = AllItems(tuple(map(torch.from_numpy, np.nonzero(out))))
     wanted, *_ = among.ranked(given.clone(), rows, clicked)
+    monkeypatch.setattr(ranking, "_TABLES", 1)
+    monkeypatch.setattr(score_blocks, "_SCORES", 40 * block)
     found, *_ = among.ranked(given.clone(), rows, clicked, most)
     shown = min(most, int((~out).sum(axis=1).min()))
     assert found.topk(shown).indices.equal(wanted.topk(shown).indices)

@@ -1,140 +1,18 @@
-"""Trainings that begin at the same moment, two commands for one folder, and trainings that are killed and resumed."""
+"""Trainings that begin at the same moment, and two commands for one folder."""
 
 import json
-import multiprocessing
-import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-from helpers import SHORT_RANKING, write_atomic
+from helpers import write_atomic
 
 from faults.cases import case
+from faults.resumed import settings
 from recbole_iacn.system import leftovers
-from recbole_iacn.system.unique_names import unique_name
-
-_BASE = {
-    "load_col": {
-        "inter": ["user_id", "item_id", "timestamp"],
-        "item": ["item_id", "categories"],
-        "user": ["user_id", "age"],
-    },
-    "embedding_size": 8,
-    "MAX_ITEM_LIST_LENGTH": 6,
-    "train_batch_size": 64,
-    "eval_batch_size": 64,
-    "show_progress": False,
-    "state": "ERROR",
-    "seed": 7,
-}
-_LAYERS = {"mlp_hidden_size": [16, 8]}
-_BY_TIME = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
-_RANKED = {key: value for key, value in SHORT_RANKING.items() if value is not ...}
-_MODELS = {
-    "DIN_IaCN": _LAYERS,
-    "WideDeep_IaCN": _LAYERS,
-    "MIND": _RANKED,
-    "TiMiRec": _RANKED,
-    "DIN": {**_LAYERS, "metrics": ["AUC"], "valid_metric": "AUC", "eval_args": {**_BY_TIME, "mode": "uni1"}},
-    "SASRec": {
-        **{
-            "load_col": _RANKED["load_col"],
-            "train_neg_sample_args": None,
-            "metrics": ["MRR"],
-            "valid_metric": "MRR@10",
-        },
-        **{"hidden_size": 8, "inner_size": 8, "n_heads": 1, "n_layers": 1},
-    },
-}
-
-# Trains, says after each epoch that it has, and writes the result: figures, and a digest of all weights.
-_TRAIN = """
-import hashlib, json, sys
-import recbole_iacn
-name, given, resumed, result = json.loads(sys.argv[1])
-sys.argv[1:] = []
-training = recbole_iacn.build(name, "tiny", config_dict=given)
-if resumed:
-    training.resume(resumed)
-print("begun", flush=True)
-best = training.fit(verbose=False, callback_fn=lambda epoch, score: print("epoch", flush=True))
-tested = training.test()
-digest = hashlib.sha256()
-for key, value in sorted(training.model.state_dict().items()):
-    digest.update(key.encode() + value.numpy().tobytes())
-with open(result, "w") as file:
-    json.dump([float(best[0]), {k: float(v) for k, v in tested.items()}, digest.hexdigest()], file)
-"""
-
-
-def _started(folder, name, given, resumed=None, result="result.json"):
-    command = [sys.executable, "-c", _TRAIN, json.dumps([name, given, resumed, result])]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def _ended(process, folder, result="result.json"):
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors[-2000:]
-    return json.loads((folder / result).read_text())
-
-
-def _settings(name, seed, **changes):
-    data = str(Path(os.environ.get("FAULTS_SHARED", "."), "data").absolute())
-    given = {**_BASE, **_MODELS[name], "data_path": data, "learning_rate": 0.01, "epochs": 5, "stopping_step": 9}
-    return {**given, "seed": seed, **changes}
-
-
-def _kill_and_resume(folder, seed, name):
-    write_atomic(folder, "tiny")
-    given = _settings(name, seed, data_path=str(folder))
-    whole = _ended(_started(folder, name, {**given, "checkpoint_dir": "whole"}), folder)
-    draw, process = random.Random(seed), _started(folder, name, given)
-    for _ in range(draw.randrange(1, 6)):
-        process.stdout.readline()
-    time.sleep(draw.uniform(0, 0.15))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    kept = sorted((folder / "saved").glob("*.pth"), key=lambda path: path.name.endswith("-extractor.pth"))
-    on = _ended(_started(folder, name, given, str(kept[0]) if kept else None, "on.json"), folder, "on.json")
-    assert on == whole, (on, whole)
-    left = [path.name for path in (folder / "saved").iterdir() if not path.name.endswith(".pth")]
-    assert not left, left
-
-
-@case("kill", "a training of DIN_IaCN, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
-def training_din_iacn(folder, seed):
-    _kill_and_resume(folder, seed, "DIN_IaCN")
-
-
-@case("kill", "a training of WideDeep_IaCN, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
-def training_widedeep_iacn(folder, seed):
-    _kill_and_resume(folder, seed, "WideDeep_IaCN")
-
-
-@case("kill", "a training of MIND, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
-def training_mind(folder, seed):
-    _kill_and_resume(folder, seed, "MIND")
-
-
-@case("kill", "a training of TiMiRec, in either stage, then --resume: equal to the bit", 20, quick=False, seconds=600)
-def training_timirec(folder, seed):
-    _kill_and_resume(folder, seed, "TiMiRec")
-
-
-@case("kill", "a training of RecBole's DIN, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
-def training_din(folder, seed):
-    _kill_and_resume(folder, seed, "DIN")
-
-
-@case("kill", "a training of RecBole's SASRec, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
-def training_sasrec(folder, seed):
-    _kill_and_resume(folder, seed, "SASRec")
-
 
 # RecBole's own function, at a moment that all are told, with a clock that stands still.
 _STOCK = """
@@ -184,7 +62,7 @@ def two_processes(folder, seed):
     name = ("DIN", "DIN_IaCN")[seed % 2]
     changes = {"data_path": str(folder), "epochs": 2}
     changes |= {} if name == "DIN_IaCN" else {"eval_args": None, "protocol": "leave_one_out_ctr"}
-    runs = [[name, {**_settings(name, seed, **changes), "learning_rate": rate}] for rate in (0.001, 0.05)]
+    runs = [[name, {**settings(name, seed, **changes), "learning_rate": rate}] for rate in (0.001, 0.05)]
     runs = [[name, {key: value for key, value in given.items() if value is not None}] for name, given in runs]
     together = _together(folder, runs)
     alone = [_together(folder, [run])[0] for run in runs]
@@ -210,7 +88,7 @@ def two_threads(folder, seed):
 
     def work(number, name):
         try:
-            given = _settings(name, seed, data_path=str(folder), checkpoint_dir=str(folder / "saved"), epochs=2)
+            given = settings(name, seed, data_path=str(folder), checkpoint_dir=str(folder / "saved"), epochs=2)
             training = recbole_iacn.build(name, "tiny", config_dict={**given, "learning_rate": 0.001 + 0.05 * number})
             barrier.wait()
             found[number] = training.fit(verbose=False)[1], training.checkpoint
@@ -230,22 +108,33 @@ def two_threads(folder, seed):
         assert dict(metrics) == best_valid_result(checkpoint), (metrics, checkpoint)
 
 
-def _named(barrier, names):
-    barrier.wait()
-    names.put([unique_name("DIN", "tiny") for _ in range(1000)])
+_NAMES = """
+import sys
+from recbole_iacn.system.unique_names import unique_name
+print("ready", flush=True)
+sys.stdin.readline()
+print("\\n".join(unique_name("DIN", "tiny") for _ in range(1000)))
+"""
 
 
-@case("same moment", "8,000 names from eight processes", tries=20)
+@case("same moment", "4,000 names from four processes", tries=20)
 def names(folder, seed):
-    context = multiprocessing.get_context("fork")
-    barrier, found = context.Barrier(8), context.Queue()
-    processes = [context.Process(target=_named, args=(barrier, found)) for _ in range(8)]
+    processes = _waiting(4, _NAMES)
+    every = [name for process in processes for name in process.communicate()[0].split()]
+    assert len(set(every)) == len(every) == 4000
+
+
+def _waiting(number, code, *arguments):
+    """Processes that have begun at the same moment, after their imports."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    command = [sys.executable, "-c", code, *arguments]
+    processes = [subprocess.Popen(command, text=True, **pipes) for _ in range(number)]
     for process in processes:
-        process.start()
-    every = [name for _ in processes for name in found.get()]
+        assert process.stdout.readline() == "ready\n"
     for process in processes:
-        process.join()
-    assert len(set(every)) == len(every) == 8000
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return processes
 
 
 _CLAIM = """
@@ -266,21 +155,9 @@ for _ in range(rounds):
 """
 
 
-def _claimants(folder, number, rounds):
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    command = [sys.executable, "-c", _CLAIM, str(folder / "place"), str(rounds)]
-    processes = [subprocess.Popen(command, text=True, **pipes) for _ in range(number)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return processes
-
-
 @case("same moment", "one place claimed by three processes, again and again: one at a time", tries=50)
 def claims_together(folder, seed):
-    for process in _claimants(folder, 3, 50):
+    for process in _waiting(3, _CLAIM, str(folder / "place"), "30"):
         _, errors = process.communicate()
         assert process.returncode == 0, errors[-2000:]
     assert not list(folder.iterdir()), list(folder.iterdir())
@@ -288,7 +165,7 @@ def claims_together(folder, seed):
 
 @case("kill", "the process that holds a place, at any moment: the next holds it", tries=50)
 def claims_killed(folder, seed):
-    victim, other = _claimants(folder, 2, 100)
+    victim, other = _waiting(2, _CLAIM, str(folder / "place"), "100")
     time.sleep(random.Random(seed).uniform(0, 0.1))
     victim.kill()
     victim.communicate()
@@ -336,7 +213,7 @@ def two_prepares(folder, seed):
 @case("same moment", "two experiments in one folder of results: one runs, and one is told", tries=10, quick=False)
 def two_experiments(folder, seed):
     write_atomic(folder / "data", "tiny")
-    given = {key: value for key, value in _settings("WideDeep_IaCN", seed).items() if key not in ("seed", "data_path")}
+    given = {key: value for key, value in settings("WideDeep_IaCN", seed).items() if key not in ("seed", "data_path")}
     plan = {"datasets": ["tiny"], "models": ["WideDeep"], "modes": ["full"], "seeds": [1, 2], "data_path": "data"}
     (folder / "trial.yaml").write_text(json.dumps({**plan, "settings": {**given, "epochs": 1}}))
     _one_is_told(_commands(folder, ["experiment", "trial.yaml"]), "results/trial")
@@ -349,7 +226,7 @@ def two_bundles(folder, seed):
     import recbole_iacn
 
     write_atomic(folder / "data", "tiny")
-    given = _settings("WideDeep_IaCN", seed, data_path="data", epochs=1)
+    given = settings("WideDeep_IaCN", seed, data_path="data", epochs=1)
     (folder / "mine.yaml").write_text(json.dumps(given))
     flags = ["--model=WideDeep_IaCN", "--dataset=tiny", "--config_files=mine.yaml", "--bundle=kept"]
     _one_is_told(_commands(folder, ["train", *flags]), "kept")

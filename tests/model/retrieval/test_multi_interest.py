@@ -296,3 +296,30 @@ def test_comirec_routes_as_often_as_set(build):
     for iterations in (1, 4):
         *_, model = build("ComiRec", **SHORT, extractor="dr", routing_iterations=iterations)
         assert model.extractor.iterations == iterations
+
+
+def test_many_candidates_are_scored_in_parts(network, monkeypatch):
+    """As all items are, whatever the size of a part; without a gradient only."""
+    from recbole_iacn.model.retrieval import base
+
+    model, rows = network("ComiRec")
+    items = torch.from_numpy(np.random.default_rng(0).integers(1, 41, (12, 9)))
+    wanted = model.full_sort_predict(rows).gather(1, items)
+    for vectors in (1, 12 * 4, 1 << 18):
+        monkeypatch.setattr(base, "_VECTORS", vectors)
+        with torch.no_grad():
+            torch.testing.assert_close(model.candidate_scores(rows, items), wanted)
+
+
+def test_divergence_takes_fewer_rows_at_once_with_many_items(network, monkeypatch):
+    from recbole_iacn.data import score_blocks
+
+    model, rows = network("ComiRec")
+    sizes, original = [], type(model).full_sort_predict
+    monkeypatch.setattr(
+        type(model), "full_sort_predict", lambda self, some: sizes.append(len(some)) or original(self, some)
+    )
+    wanted = interest_divergence(model, rows)
+    monkeypatch.setattr(score_blocks, "_SCORES", 41 * 2 * 5)
+    torch.testing.assert_close(interest_divergence(model, rows), wanted)
+    assert sizes[0] == 12 and max(sizes[1:]) <= 5
