@@ -26,7 +26,7 @@ from pathlib import Path
 
 from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
 from recbole_iacn.cli.parser import Parser
-from recbole_iacn.errors import ConfigError
+from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
 
 
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
     except Exception as error:
         if not isinstance(error, OSError) and not disk.refused(error):
             raise
-        print(f"error: {_words(error)}", file=sys.stderr)
+        print(f"error: {as_line(_words(error))}", file=sys.stderr)
         sys.exit(2)
 
 
