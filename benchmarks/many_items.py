@@ -53,6 +53,7 @@ CASES = {  # settings, and which models
     ),
     "topk": ({"protocol": "leave_one_out_full"}, ("ComiRec", "SASRec", "DIN_IaCN")),
     "recommend": ({"protocol": "leave_one_out_full"}, ("ComiRec", "SASRec", "DIN_IaCN")),
+    "score": ({"protocol": "leave_one_out_full"}, ("ComiRec", "SASRec")),  # all items, given by their tokens
 }
 FEW = 2  # users of a model that scores pairs
 
@@ -96,10 +97,14 @@ def measure(case, model, users, folder, bundle):
     """Print figures of one model, measured in this process."""
     import recbole_iacn
 
-    if case == "recommend":
+    if bundle != "-":
         model_of = recbole_iacn.load(bundle)
         tokens = model_of.items[:: len(model_of.items) // users][:users]
-        work = lambda: model_of.recommend([[token] for token in tokens], k=10)["item"].nunique()  # noqa: E731
+        histories = [[token] for token in tokens]
+        if case == "recommend":
+            work = lambda: model_of.recommend(histories, k=10)["item_id"].nunique()  # noqa: E731
+        else:
+            work = lambda: round(float(model_of.score(histories, model_of.items).mean()), 6)  # noqa: E731
     else:
         training = recbole_iacn.build(model, "many", config_dict=settings_of(case, model, folder))
         work = work_of(case, model, training, users, folder)
@@ -125,7 +130,7 @@ def in_fresh_process(checkout, *arguments):
 def figures_of(case, model, options, folder, checkouts):
     """Medians per checkout, in turn; a process that the system ended for want of memory has none."""
     users = FEW if model in CLICK else options.users
-    bundle = in_fresh_process(HERE.parent, "--save", case, model, folder) if case == "recommend" else "-"
+    bundle = in_fresh_process(HERE.parent, "--save", case, model, folder) if case in ("recommend", "score") else "-"
     runs = {name: [] for name in checkouts}
     for _ in range(options.repeat):
         for name, checkout in checkouts.items():
