@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
 
+from tqdm import tqdm
+
 from recbole_iacn.system.hearing import Hearing, Terminated, kill_children
 
 __all__ = [
@@ -186,6 +188,8 @@ def begin_child() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # By default tqdm shares a semaphore with other processes, and Python warns of one whose process was ended.
+    tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True, name="parent").start()
