@@ -8,12 +8,14 @@ end when they are told to, or when their parent is gone.
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from tqdm import tqdm
 
@@ -258,4 +260,7 @@ def _text(reached: Reached) -> str:
 
 def _end_after(parent: BaseProcess) -> None:
     parent.join()
+    own: dict[str, Any] = vars(multiprocessing.current_process())["_config"]
+    if "tempdir" in own:  # of the sockets by which a loader's worker hands on tensors
+        shutil.rmtree(own["tempdir"], ignore_errors=True)
     os._exit(143)

@@ -36,6 +36,7 @@ def main() -> int:
     if given.write and not whole:
         parser.error("--write publishes the table of all cases; omit --kind, --only and --tries")
     wanted = [(one, given.seed + k) for one in chosen for k in range(one.tries if given.tries is None else given.tries)]
+    wanted.sort(key=lambda pair: pair[1])  # the first tries of all, then the second ones: --minutes treats all alike
     again = {(case.name, seed) for case, seed in wanted} if given.again else ()
     record = Record(Path(given.outcomes), again)
     if record.other_code:
@@ -50,6 +51,8 @@ def main() -> int:
             for outcome in run(left, given.jobs):
                 record.add(outcome)
                 progress.add(outcome)
+                if time.monotonic() - progress.begun > given.minutes * 60:
+                    break
     except KeyboardInterrupt:
         print(f"\ninterrupted; {given.outcomes} has {len(record.outcomes):,} outcomes, the same command goes on")
         return 130
@@ -67,6 +70,9 @@ def _parser():
     parser.add_argument("--kind", help="cases of this kind alone (default: all)")
     parser.add_argument("--only", default="", metavar="NAME", help="cases with this in their name: module.function")
     parser.add_argument("--tries", type=_positive, help="tries per case (default: what each says)")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="stop then; the same command goes on (default: no limit)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument("--jobs", type=_positive, default=2, help="tries at the same time (default: %(default)s)")
     parser.add_argument("--outcomes", default=ROOT / "build" / "faults.jsonl", help="file of outcomes (%(default)s)")
