@@ -195,9 +195,8 @@ def verdict(rows: Sequence[tables.Row]) -> list[str]:
 
 def _markdown(name, results, sentences, sections, pictures):
     versions = ", ".join(sorted({one["version"] for one in results}))
-    texts = (name, f"{len(results)} runs, made with version {versions}.", *sentences)
-    name, *texts = map(tables.in_markdown, texts)
-    parts = [f"# {name}", *texts]
+    texts = [f"{len(results)} runs, made with version {versions}.", *sentences]
+    parts = [f"# {tables.in_markdown(name)}", *map(tables.in_markdown, texts)]
     parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
     for title, text, table in sections:
         parts += [f"## {title}", text, tables.markdown(*table).rstrip()]
