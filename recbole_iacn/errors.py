@@ -20,10 +20,11 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(_as_line(str(message)))
+        super().__init__(as_line(str(message)))
 
 
-def _as_line(text):
+def as_line(text: str) -> str:
+    """A message as one printable line of a length that can be read; its middle is left out where it is longer."""
     if len(text) > _LONGEST:
         half = _LONGEST // 2
         text = f"{text[:half]} … {len(text) - 2 * half:,} characters … {text[-half:]}"

@@ -9,7 +9,7 @@ import tempfile
 import time
 
 import pytest
-from faults import record, trying
+from faults import __main__, interrupted, judged, malformed, record, trying
 from faults.cases import Case, cases
 
 
@@ -20,6 +20,17 @@ def test_a_fault_is_survived(case, tmp_path):
         folder = tmp_path / str(seed)
         folder.mkdir()
         case.attempt(folder, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [one for one in cases() if one.kind == malformed.KIND and "fuzz_" in one.name], ids=lambda one: one.name
+)
+def test_without_damage_the_data_are_accepted(case, tmp_path, monkeypatch):
+    """Otherwise the fuzz would try rejections alone."""
+    monkeypatch.setattr(malformed, "damaged", lambda content, *given: (content, "nothing"))
+    monkeypatch.setattr(judged, "readable", pytest.fail)
+    case.attempt(tmp_path, 0)
 
 
 # --- The harness itself ---------------------------------------------------------------------------------------------
@@ -85,9 +96,47 @@ def test_an_interrupted_record_goes_on_and_another_code_begins_anew(tmp_path, mo
     assert list(again.outcomes) == [("a", 0)] and not again.other_code
     again.add({"name": "a", "seed": 1, "seconds": 1, "failure": "x"})
     assert list(record.Record(path).outcomes) == [("a", 0), ("a", 1)]
-    assert not record.Record(path, again=True).outcomes
+    assert list(record.Record(path, again={("a", 1), ("a", 2)}).outcomes) == [("a", 0)]
+    assert list(record.Record(path).outcomes) == [("a", 0)]
     monkeypatch.setattr(record, "code_digest", lambda: "other")
     assert record.Record(path).other_code and len(path.read_text().splitlines()) == 1
+
+
+def test_another_line_of_what_cases_import_is_another_code(tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    found = [record.code_digest()]
+    for name in ("recbole_iacn/a.py", "properties/a.yaml", "tests/faults/a.py", "tests/helpers.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a")
+        found.append(record.code_digest())
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("--jobs 0", "argument --jobs: invalid number from 1 value: '0'"),
+        ("--tries -1", "argument --tries: invalid number from 1 value: '-1'"),
+        ("--kind kil", "--kind: there is no kind 'kil'; choose from damaged file, disk, "),
+        ("--kind kill --only fuzz", "--only: no case of kind kill has 'fuzz' in its name"),
+        ("--write --kind kill", "--write publishes the table of all cases; omit --kind, --only and --tries"),
+        ("--write --tries 1", "--write publishes the table of all cases; omit --kind, --only and --tries"),
+    ],
+)
+def test_options_without_a_meaning_are_rejected(words, line, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(__main__, "run", pytest.fail)
+    monkeypatch.setattr(sys, "argv", ["faults", "--outcomes", str(tmp_path / "made"), *words.split()])
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main()
+    assert f"error: {line}" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [0, -15])
+def test_a_command_that_ends_as_if_it_had_not_heard_must_be_done(code):
+    ended = interrupted.Ended(code, "", "", 1.0)
+    interrupted.check_line(ended, signal.SIGTERM, lambda: True)
+    with pytest.raises(AssertionError, match="before all was done"):
+        interrupted.check_line(ended, signal.SIGTERM, lambda: False)
 
 
 def test_the_table_counts_and_names_the_first_failure(tmp_path):

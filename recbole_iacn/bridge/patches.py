@@ -424,6 +424,14 @@ PATCHES = (
         "pin_memory",
     ),
     Patch(
+        "recbole.data.dataloader.abstract_dataloader",
+        "processes.patch_workers",
+        "workers of loaders end with their process, and do not hear Ctrl-C",
+        "PyTorch's look for their process every five seconds, and print a traceback at Ctrl-C while they start",
+        SETTING,
+        "worker",
+    ),
+    Patch(
         "recbole.utils.logger",
         "run_names.patch_logger",
         "a run's log has the run's name and its lines alone; only the first of several processes writes one",

@@ -1,8 +1,11 @@
-"""Patches of RecBole for several processes and for pinned memory."""
+"""Patches of RecBole for several processes, for workers of loaders and for pinned memory."""
 
 import copy
 import functools
 import os
+
+from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.system import interrupts
 
 
 def patch_folders(module):
@@ -28,3 +31,27 @@ def patch_pinning(module):
         return pinned
 
     module.Interaction.pin_memory = pin_memory
+
+
+def patch_workers(module):
+    """Let the workers of a loader end with their process, and not hear Ctrl-C. PyTorch's look for it every five
+    seconds.
+
+    Args:
+        module: ``recbole.data.dataloader.abstract_dataloader``.
+    """
+
+    @wrap(module.AbstractDataLoader, "__iter__")
+    def iterate(original, loader):
+        before = loader.worker_init_fn
+        loader.worker_init_fn = functools.partial(_begin_worker, before)
+        try:
+            return original(loader)
+        finally:
+            loader.worker_init_fn = before  # a saved loader has no function of this package
+
+
+def _begin_worker(own, number):
+    interrupts.begin_child()
+    if own is not None:
+        own(number)

@@ -34,11 +34,16 @@ def name_of(config, what):
     with _guard:
         name, used = _runs.get(config, ("", None))
         if used is None or what in used:
-            words = (re.sub(r"[\\/\s]", "_", str(config[key])) for key in ("model", "dataset"))
+            words = (_word(config[key]) for key in ("model", "dataset"))
             name, used = unique_name(*words), set()
         used.add(what)
         _runs[config] = name, used
         return name
+
+
+def _word(name):
+    """A model's or a dataset's name as a part of a path that leads nowhere else."""
+    return re.sub(r"[\\/\s]|^\.+$", "_", str(name))
 
 
 def name_being_made():
@@ -144,7 +149,7 @@ def _handlers(root, name=None):
 def _made(module, config, name):
     """A handler for the console and one for ``log/<model>/<name>.log``, with RecBole's formats."""
     module.init(autoreset=True)
-    folder = os.path.join("log", config["model"])
+    folder = os.path.join("log", _word(config["model"]))
     os.makedirs(folder, exist_ok=True)
     console, file = logging.StreamHandler(), logging.FileHandler(os.path.join(folder, f"{name}.log"))
     line = "%(asctime)-15s %(levelname)s  %(message)s"

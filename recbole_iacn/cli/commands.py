@@ -25,7 +25,8 @@ import sys
 from pathlib import Path
 
 from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
-from recbole_iacn.errors import ConfigError
+from recbole_iacn.cli.parser import Parser
+from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
 
 
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> None:
     try:
         with interrupts.undisguised():
             _run(arguments)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by whoever started the command
+                sys.stdout.flush()
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -48,14 +50,16 @@ def main(arguments: list[str]) -> None:
     except Exception as error:
         if not isinstance(error, OSError) and not disk.refused(error):
             raise
-        print(f"error: {_place(error)}{disk.reason(error, Path.cwd())}", file=sys.stderr)
+        print(f"error: {as_line(_words(error))}", file=sys.stderr)
         sys.exit(2)
 
 
-def _place(error):
-    """What an error names; a stream, such as one that leads to a full disk, has no name."""
+def _words(error):
+    """What an error names, and why; an output that leads to a full disk has no name."""
     name = getattr(error, "filename", None)
-    return "" if name is None else f"{name}: "
+    if name is not None:
+        return f"{name}: {disk.reason(error, name)}"
+    return getattr(error, "strerror", None) or disk.reason(error, Path.cwd())
 
 
 def _run(arguments):
@@ -70,7 +74,7 @@ def _run(arguments):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

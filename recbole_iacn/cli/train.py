@@ -1,12 +1,12 @@
 """The command ``recbole-iacn train``, also available as ``run_recbole_iacn.py``: one run with RecBole's flags."""
 
-import argparse
 import os
 import re
 import sys
 from typing import Any
 
 from recbole_iacn.checks import settings
+from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.settings.sources import naming_file, with_dataset_yaml
 from recbole_iacn.system import interrupts
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
         dict: the result of :func:`recbole_iacn.run`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(description="Train a RecBole model, interest-aware or not.", allow_abbrev=False)
+    parser = Parser(description="Train a RecBole model, interest-aware or not.", allow_abbrev=False)
     parser.add_argument("--model", "-m", default="DIN_IaCN", help="model name (default: %(default)s)")
     parser.add_argument("--dataset", "-d", default="ml-100k", help="dataset name (default: %(default)s)")
     parser.add_argument("--config_files", default="", help="YAML files, separated by spaces")

@@ -22,7 +22,7 @@ models: [DIEN]
 import hashlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,19 @@ def _settings_of(paths):
         settings_checks.check_keys(content, one)
         settings.update(content)
     return {key: value for key, value in settings.items() if key not in _OF_THE_RUN}
+
+
+def swept_pairs(sweep: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """The values of the swept settings, to group runs by: pairs in the order of the settings' names.
+
+    Args:
+        sweep: of a run, or of its result.
+
+    Returns:
+        A list or a dict, such as the sizes of layers, is its text.
+    """
+    shown = {key: str(value) if isinstance(value, list | dict) else value for key, value in sweep.items()}
+    return tuple(sorted(shown.items(), key=lambda pair: pair[0]))
 
 
 def recbole_name(run: Run) -> str:

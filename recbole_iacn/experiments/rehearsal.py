@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.plan import Plan, Run, swept_pairs
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
 from recbole_iacn.names import FAMILY, FLOORS
@@ -80,7 +80,7 @@ def _epochs(run):
 
 
 def _kind(fields):
-    return fields["dataset"], fields["model"], fields["mode"], tuple(sorted(fields["sweep"].items()))
+    return fields["dataset"], fields["model"], fields["mode"], swept_pairs(fields["sweep"])
 
 
 def _duration(seconds):

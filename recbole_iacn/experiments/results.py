@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +29,7 @@ class _Result(_Strict):
 
     dataset: str
     model: str
-    mode: str
+    mode: Literal["", "off", "width", "full"]
     sweep: dict[str, Any]
     seed: int
     settings: dict[str, Any]
@@ -65,13 +65,20 @@ def parse_result(text: str) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if not result["mode"] and result.get("best") is None:  # those without one are of models with modes
+        raise Unreadable("best: Field required")
     try:
         check_size(result)
+        json.dumps(result, ensure_ascii=False).encode()  # as a report writes its text
         _ = run_of(result).id  # a file is named after it
     except Endless as error:
         raise Unreadable(f"it {error}") from None
+    except UnicodeEncodeError:
+        raise Unreadable("it has half a character") from None
     except ConfigError as error:
         raise Unreadable(error) from None
+    if any(isinstance(value, int) and abs(value) >= 2**63 for value in result["sweep"].values()):
+        raise Unreadable("sweep: has an integer of more than 64 bits")
     return result
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recbole_iacn.data.protocol import NEGATIVES
+from recbole_iacn.experiments.plan import swept_pairs
 from recbole_iacn.names import OWN
 from recbole_iacn.report import paper
 from recbole_iacn.report.statistics import Comparison, compare, holm
@@ -53,7 +54,7 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
     groups: dict[Key, dict[str, dict[int, float]]] = {}
     ranked_otherwise = set()
     for one in results:
-        key = one["dataset"], " ".join(filter(None, (one["model"], one["mode"]))), tuple(sorted(one["sweep"].items()))
+        key = one["dataset"], " ".join(filter(None, (one["model"], one["mode"]))), swept_pairs(one["sweep"])
         metrics = groups.setdefault(key, {})
         if not _as_in_paper(one):
             ranked_otherwise.add(key)

@@ -1,7 +1,6 @@
 """Tables of an experiment's results, grouped and compared, in Markdown and LaTeX."""
 
 import math
-import operator
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 from tabulate import LATEX_ESCAPE_RULES, DataRow, Line, TableFormat, tabulate
 
-from recbole_iacn.experiments.plan import MODES
+from recbole_iacn.experiments.plan import MODES, swept_pairs
 from recbole_iacn.report.statistics import Comparison, compare, holm
 
 Table = tuple[list[str], list[list[str]]]  # heads and cells
@@ -78,7 +77,7 @@ def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] =
     for one in results:
         measured = value(one)
         if measured is not None:
-            key = one["dataset"], one["model"], tuple(sorted(one["sweep"].items()))
+            key = one["dataset"], one["model"], swept_pairs(one["sweep"])
             groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = measured
     keys = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     comparisons = {
@@ -102,8 +101,10 @@ def in_order(values: Iterable[Any]) -> list[tuple[int, float, str]]:
 
 
 def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation; the latter is nan for one value."""
+    """Mean and sample standard deviation; the latter is nan for one value, and both are if a value is."""
     values = list(values)
+    if any(map(math.isnan, values)):  # which statistics does not take
+        return math.nan, math.nan
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else float("nan")
 
 
@@ -187,12 +188,17 @@ _LATEX = TableFormat(
 _IN_LATEX = str.maketrans({**LATEX_ESCAPE_RULES, "<": "$<$", ">": "$>$", "±": r"$\pm$", "−": "$-$", "–": "--"})
 
 
-_NO_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # in a cell, which viewers may take for HTML
+_NO_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # in names from results, which viewers may take for HTML
+
+
+def in_markdown(text: str) -> str:
+    """A line of text that Markdown shows, without HTML and breaks of names in it."""
+    return " ".join(_NO_TAG.sub("&lt;", text).split())
 
 
 def markdown(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
-    escaped = [[_NO_TAG.sub("&lt;", cell).replace("|", r"\|") for cell in line] for line in (heads, *cells)]
+    escaped = [[in_markdown(cell).replace("|", r"\|") for cell in line] for line in (heads, *cells)]
     return _table(escaped[0], escaped[1:], _MARKDOWN)
 
 
@@ -211,7 +217,7 @@ def costs_of(results: Sequence[Result]) -> Table:
     """Heads and cells of the table of costs: medians over the runs per dataset, model, mode and swept values."""
     groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
-        swept = tuple(value for _, value in sorted(one["sweep"].items()))
+        swept = tuple(value for _, value in swept_pairs(one["sweep"]))
         groups.setdefault((one["dataset"], one["model"], one["mode"], swept), []).append(one)
     order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0, in_order(key[3])))
     moded = any(mode for *_, mode, _ in order)
@@ -220,7 +226,8 @@ def costs_of(results: Sequence[Result]) -> Table:
         runs = groups[key]
         epochs = statistics.median(len(one["epochs"]) for one in runs)
         seconds = statistics.median(one["seconds"] for one in runs)
-        pace, peak = (statistics.median(map(of, runs)) for of in (_pace, operator.itemgetter("peak_mb")))
+        pace = statistics.median(map(_pace, runs))
+        peaks = [one["peak_mb"] for one in runs if one["peak_mb"] is not None]  # Windows does not say
         cells.append(
             [
                 *(key[:3] if moded else key[:2]),
@@ -228,7 +235,7 @@ def costs_of(results: Sequence[Result]) -> Table:
                 f"{seconds:.0f}",
                 f"{epochs:.0f}",
                 f"{pace:.1f}",
-                f"{peak:.0f}",
+                f"{statistics.median(peaks):.0f}" if peaks else "–",
             ]
         )
     which = ["data set", "backbone", "mode"] if moded else ["data set", "model"]

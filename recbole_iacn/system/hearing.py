@@ -112,9 +112,12 @@ class Hearing:
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     def _unraisable(self, lost: Any) -> None:
-        """An exception in a destructor goes no further; it is raised again, outside of it."""
-        if not isinstance(lost.exc_value, KeyboardInterrupt) or self.number is None:
+        """An exception in a destructor goes no further; it is raised again, outside of it. Others of a process that
+        was told to end are of objects that it has left half made, such as a loader."""
+        if self.number is None:
             self._hook(lost)
+            return
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
             return
         number, self.number = self.number, None
         again = threading.Timer(0.01, signal.raise_signal, [number])

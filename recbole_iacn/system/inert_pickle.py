@@ -22,7 +22,8 @@ from typing import Any
 Builders = Mapping[str, Callable[..., Any]]  # full name -> what is called instead, with what the pickle passes
 
 _LONGEST_INTEGER = 1024  # bytes
-
+_LONGEST_KEY = 100  # parts of a tuple; each of them is looked at whenever the key is
+_SIZED = (str, bytes, bytearray, list, tuple, dict, set)
 
 _OF_PYTHON_2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # as protocols 0 to 2 write them
 
@@ -89,7 +90,7 @@ def read(data: bytes, builders: Builders | None = None, persistent: Callable[[An
 
 def _check_key(key):
     parts = key if type(key) is tuple else (key,)
-    if any(type(part) not in _KEYS for part in parts):
+    if len(parts) > _LONGEST_KEY or any(type(part) not in _KEYS for part in parts):
         raise NotPlain(f"has a key of type {type(key).__name__}")
     return key
 
@@ -150,6 +151,9 @@ class _Reader(_Python):
     def __init__(self, data, builders, persistent):
         super().__init__(io.BytesIO(data))
         self._builders, self._persistent = builders, persistent
+        # Builders copy what they are given. A pickle says each value once, so that all copies are no larger than it is;
+        # one that hands the same value on again and again, in some bytes each time, would fill the memory.
+        self._room = 4 * len(data) + 1024
 
     def load_global(self):
         module, name = (self.readline()[:-1].decode() for _ in range(2))
@@ -192,6 +196,9 @@ class _Reader(_Python):
                 what, args = args[0], ()
             builder = self._builders.get(str(what))
             if builder is not None:
+                self._room -= sum(len(part) for part in args if isinstance(part, _SIZED))
+                if self._room < 0:
+                    raise NotPlain("claims more than it contains")
                 return builder(*args)
         return _recorded(what, args)
 

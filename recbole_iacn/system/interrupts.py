@@ -8,12 +8,16 @@ end when they are told to, or when their parent is gone.
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
+from typing import Any
+
+from tqdm import tqdm
 
 from recbole_iacn.system.hearing import Hearing, Terminated, kill_children
 
@@ -186,6 +190,8 @@ def begin_child() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # By default tqdm shares a semaphore with other processes, and Python warns of one whose process was ended.
+    tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True, name="parent").start()
@@ -254,4 +260,7 @@ def _text(reached: Reached) -> str:
 
 def _end_after(parent: BaseProcess) -> None:
     parent.join()
+    own: dict[str, Any] = vars(multiprocessing.current_process())["_config"]
+    if "tempdir" in own:  # of the sockets by which a loader's worker hands on tensors
+        shutil.rmtree(own["tempdir"], ignore_errors=True)
     os._exit(143)

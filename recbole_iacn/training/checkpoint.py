@@ -145,6 +145,8 @@ def for_recbole(path: str, map_location: Any = None, **_: Any) -> Any:
     if not isinstance(found, dict) or not {"config", "state_dict"} <= set(found):
         return found
     state = restore(checkpoint_file.checked(found, path))
+    # A trainer with these settings makes the folder and writes to it; the file's own words could name any.
+    state["config"]["checkpoint_dir"] = os.path.dirname(path) or os.curdir
     _check_tree(state["state_dict"], path)
     others = state.get("other_parameter") or {}
     return {**state, "other_parameter": _moved(others, map_location or state["config"]["device"])}
@@ -219,8 +221,9 @@ def config_of(settings: dict[str, Any]) -> Config:
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]
-    if "trust" in config.final_config_dict:  # which is for the user to say, not for a file
-        config["trust"] = False
+    for key in ("trust", "save_dataset", "save_dataloaders"):  # which are for the user to say, not for a file
+        if key in config.final_config_dict:
+            config[key] = False
     # The process that loads the model is not one of those that trained it.
     config["single_spec"], config["local_rank"] = True, 0
     # A model trained on a GPU must load on a machine without one.

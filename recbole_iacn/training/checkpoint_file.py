@@ -25,6 +25,8 @@ FORMAT = 1  # of this package's checkpoints
 VOCABULARY, VOCABULARY_FORMAT = "vocabulary", 1  # an entry of a checkpoint
 ENUMS = ("ModelType", "InputType", "EvaluatorType", "FeatureType", "FeatureSource", "KGDataLoaderState")
 _NAMED = 3  # objects that a line names
+_COPIES = 4  # bytes of arrays for each of the file's: one array can be in several places
+_LONGEST_PLACE = 200  # characters that are kept of where an object was
 
 _said: set[tuple[str, ...]] = set()
 
@@ -106,8 +108,12 @@ def read(path: str | os.PathLike[str], mapped: bool = False) -> Any:
             f"{path}: is not a checkpoint, but an object of {_short(what)}; {WHY}, so it is not opened (if it is "
             f"your own: {HOW})"
         )
-    dropped: list[tuple[str, Any]] = []
-    plain = _without_inert(found, "", dropped)
+    values = _Plain(_COPIES * os.path.getsize(path))
+    try:
+        plain = values.of(found)
+    except NotPlain as error:
+        raise ConfigError(f"{path}: is not a checkpoint, it {error}; name one (.pth)") from None
+    dropped = values.dropped
     if dropped and trusted():
         return _unpickled(path)
     if isinstance(found, dict) and "state_dict" in found and isinstance(found.get("config"), Inert):
@@ -127,39 +133,56 @@ def _unpickled(path):
         raise ConfigError(f"{path}: is not a checkpoint, or is damaged ({first})") from None
 
 
-def _without_inert(value, place, dropped):
-    """A value without the objects that were not made; these are added to ``dropped``, with their places."""
-    if isinstance(value, Inert | Name):
-        array = _array(value)
-        if array is None:
-            dropped.append((place, getattr(value, "name", "an object")))
+class _Plain:
+    """Leaves out the objects that were not made; these are recorded, with their places.
+
+    Args:
+        room: bytes that all arrays together may have, which are copies of what the file says once.
+    """
+
+    def __init__(self, room):
+        self.dropped, self._room = [], room
+
+    def of(self, value, place=""):
+        """A value without such objects."""
+        if isinstance(value, Inert | Name):
+            array = self._array(value)
+            if array is None:
+                self.dropped.append((place, getattr(value, "name", "an object")))
+            return array
+        if isinstance(value, dict):
+            kept = {}
+            for key, part in value.items():
+                before = len(self.dropped)
+                part = self.of(part, _within(place, key))
+                if isinstance(key, Inert | Name):
+                    self.dropped.append((place, getattr(key, "name", "an object")))
+                elif len(self.dropped) == before or isinstance(part, dict):
+                    kept[key] = part
+            if all(kept.get(key, value) is part for key, part in value.items()):
+                return value  # an OrderedDict keeps its attributes
+            return kept
+        if isinstance(value, list | tuple | set | frozenset):
+            before = len(self.dropped)
+            parts = [self.of(part, place) for part in value]
+            if all(one is other for one, other in zip(parts, value)):
+                return value
+            return type(value)(parts) if len(self.dropped) == before else None
+        return value
+
+    def _array(self, value):
+        try:
+            array = torch_file.array_of(value)
+        except NotPlain:
+            return None
+        self._room -= 0 if array is None else array.nbytes
+        if self._room < 0:
+            raise NotPlain("claims more than it contains")
         return array
-    if isinstance(value, dict):
-        kept = {}
-        for key, part in value.items():
-            before = len(dropped)
-            part = _without_inert(part, f"{place}.{key}" if place else str(key), dropped)
-            if isinstance(key, Inert | Name):
-                dropped.append((place, getattr(key, "name", "an object")))
-            elif len(dropped) == before or isinstance(part, dict):
-                kept[key] = part
-        if all(kept.get(key, value) is part for key, part in value.items()):
-            return value  # an OrderedDict keeps its attributes
-        return kept
-    if isinstance(value, list | tuple | set | frozenset):
-        before = len(dropped)
-        parts = [_without_inert(part, place, dropped) for part in value]
-        if all(one is other for one, other in zip(parts, value)):
-            return value
-        return type(value)(parts) if len(dropped) == before else None
-    return value
 
 
-def _array(value):
-    try:
-        return torch_file.array_of(value)
-    except NotPlain:
-        return None
+def _within(place, key):
+    return (f"{place}.{key}" if place else str(key))[:_LONGEST_PLACE]
 
 
 def _has(weights, name):
@@ -192,7 +215,7 @@ def _settings(config, path):
         config = config.state.get("final_config_dict") if isinstance(config.state, dict) else None
     elif hasattr(config, "final_config_dict"):  # unpickled
         config = config.final_config_dict
-    if not isinstance(config, dict) or not isinstance(config.get("model"), str):
+    if not isinstance(config, dict) or not _is_name(config.get("model")):
         raise ConfigError(f"{path}: is not a checkpoint, its settings name no model; name one (.pth)")
     try:
         check_size(config)
@@ -202,12 +225,17 @@ def _settings(config, path):
     return _plain(config, "config", dropped), dropped
 
 
+def _is_name(model):
+    """Whether it can be a class, and so no path: RecBole's log is in a folder of its name."""
+    return isinstance(model, str) and model.isidentifier()
+
+
 def _plain(value, place, dropped):
     if isinstance(value, dict):
         plain = {}
         for key, part in value.items():
             before = len(dropped)
-            part = _plain(part, f"{place}.{key}", dropped)
+            part = _plain(part, _within(place, key), dropped)
             if part is not None or len(dropped) == before:
                 plain[str(key)] = part
         return plain

@@ -42,6 +42,10 @@ def text_of(run, **changes):
         (lambda run: text_of(run, seed="1"), "seed: Input should be a valid integer"),
         (lambda run: text_of(run, seed=7), "it is the result of tiny-WideDeep-full-7-"),
         (lambda run: text_of(run, settings={"epochs": 9}), "it is the result of tiny-WideDeep-full-1-"),
+        (lambda run: text_of(run, mode="fall"), "mode: Input should be '', 'off', 'width' or 'full'"),
+        (lambda run: text_of(run, mode="", best=...), "best: Field required"),
+        (lambda run: text_of(run, version="\ud800"), "it has half a character"),
+        (lambda run: text_of(run, sweep={"epochs": 2**63}), "sweep: has an integer of more than 64 bits"),
         (lambda run: text_of(run, dataset="../tiny"), "run: '../tiny-WideDeep-full-1-"),
     ],
 )

@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,16 +220,36 @@ def disturb(command: Command, inputs: Path, folder: Path, seed: int, numbers: Se
     running.tell(number)
     ended = running.ended(LONGEST)
     if number in CODES:
-        check_line(ended, number)
+        check_line(ended, number, lambda: _all_done(command, folder, ended, expected["found"]))
     again = command.run(inputs, folder, fresh).ended()
-    found = json.loads(json.dumps(command.found(folder, again)))
+    found = _found(command, folder, again)
     assert found == expected["found"], f"not what an undisturbed run makes: {found} rather than {expected['found']}"
 
 
-def check_line(ended: Ended, number: int) -> None:
-    """A command that was interrupted says so in one line and in its exit code; it may also have ended before."""
+def _found(command, folder, ended):
+    """As it is recorded of the undisturbed run."""
+    return json.loads(json.dumps(command.found(folder, ended)))
+
+
+def _all_done(command, folder, ended, expected):
+    try:
+        return _found(command, folder, replace(ended, code=0)) == expected
+    except AssertionError:  # something is left behind, or not there
+        return False
+
+
+def check_line(ended: Ended, number: int, done: Callable[[], bool]) -> None:
+    """A command that was interrupted says so in one line and in its exit code; it may also have ended before.
+
+    Args:
+        ended: how it ended.
+        number: the signal.
+        done: whether it has made all that it makes undisturbed. Only then may it end with 0, or, since Python hears no
+            more when it has finished, by the signal itself, without a line.
+    """
     assert "Traceback" not in ended.err + ended.out, ended.err[-600:]
-    if ended.code in (0, -number):  # it came when all was done
+    if ended.code in (0, -number):
+        assert done(), f"code {ended.code} before all was done: {ended.err[-300:]!r}"
         return
     lines = [line for line in ended.err.splitlines() if line.startswith("interrupted")]
     assert (ended.code, len(lines)) == (CODES[number], 1), f"code {ended.code}: {ended.err[-300:]!r}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from faults.cases import Case
@@ -20,29 +20,36 @@ class Record:
 
     Args:
         path: the file.
-        again: forget what it has.
+        again: (name, seed) of the outcomes to forget; the others are kept.
     """
 
-    def __init__(self, path: Path, again: bool = False) -> None:
+    def __init__(self, path: Path, again: Collection[tuple[str, int]] = ()) -> None:
         self.path, self._head = path, json.dumps({"code": code_digest()}) + "\n"
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
         self.other_code = bool(lines) and lines[0] != self._head
-        kept = [] if again or self.other_code else [line for line in lines[1:] if line.endswith("\n")]
-        path.write_text("".join([self._head, *kept]), encoding="utf-8")
-        self.outcomes = {(one["name"], one["seed"]): one for one in map(json.loads, kept)}
+        kept = [] if self.other_code else [json.loads(line) for line in lines[1:] if line.endswith("\n")]
+        self.outcomes = {(one["name"], one["seed"]): one for one in kept if (one["name"], one["seed"]) not in again}
+        path.write_text(self._head + "".join(map(_line, self.outcomes.values())), encoding="utf-8")
 
     def add(self, outcome: dict) -> None:
         """Record an outcome at once."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(outcome, ensure_ascii=False) + "\n")
+            file.write(_line(outcome))
         self.outcomes[outcome["name"], outcome["seed"]] = outcome
 
 
+def _line(outcome):
+    return json.dumps(outcome, ensure_ascii=False) + "\n"
+
+
 def code_digest() -> str:
-    """A digest of the package's and the tests' code, which changes with any line of it."""
+    """A digest of the package's code and settings and of the cases and what they import, which changes with any line
+    of it."""
     digest = hashlib.sha256()
-    for path in sorted([*(ROOT / "recbole_iacn").rglob("*.py"), *(ROOT / "tests" / "faults").rglob("*.py")]):
+    sources = [*(ROOT / "recbole_iacn").rglob("*.py"), *(ROOT / "properties").rglob("*.yaml")]
+    sources += [*(ROOT / "tests" / "faults").rglob("*.py"), *(ROOT / "tests").glob("*.py")]
+    for path in sorted(path for path in sources if not path.name.startswith("test_")):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -26,6 +26,7 @@ EXPERIMENT, GRID, OPTUNA = ["experiment"], ["search", "--trials", "4"], ["search
 SPACES = {"experiment": None, "grid": CHOICES, "optuna": RANGES}
 COMMANDS = {"experiment": EXPERIMENT, "grid": GRID, "optuna": OPTUNA}
 STOPS = 3  # in a try, before the command may end
+SECONDS = 600  # that a try may take: four starts of the command, on a busy machine
 
 
 def _command(kind, folder, jobs=1):
@@ -154,21 +155,39 @@ def _here(function, tasks):
         yield task, Outcome(json.dumps(short_trainings.train(task.run, ""))), None
 
 
-@case("kill", "an experiment, at any moments, then again", tries=30, quick=False)
+@case("kill", "an experiment, at any moments, then again", tries=30, quick=False, seconds=SECONDS)
 def experiment_killed(folder, seed):
     _stopped("experiment", folder, seed, [signal.SIGKILL])
 
 
-@case("interrupt", "an experiment by Ctrl-C or SIGTERM, at any moments, then again", tries=30, quick=False)
+@case(
+    "interrupt",
+    "an experiment by Ctrl-C or SIGTERM, at any moments, then again",
+    tries=30,
+    quick=False,
+    seconds=SECONDS,
+)
 def experiment_interrupted(folder, seed):
     _stopped("experiment", folder, seed, [signal.SIGINT, signal.SIGTERM])
 
 
-@case("search", "by Optuna, stopped or killed at any moments: the trials of a search that was not", 30, quick=False)
+@case(
+    "search",
+    "by Optuna, stopped or killed at any moments: the trials of a search that was not",
+    30,
+    quick=False,
+    seconds=SECONDS,
+)
 def optuna_stopped(folder, seed):
     _stopped("optuna", folder, seed, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 
 
-@case("search", "of all choices, stopped or killed at any moments: the trials of one that was not", 20, quick=False)
+@case(
+    "search",
+    "of all choices, stopped or killed at any moments: the trials of one that was not",
+    20,
+    quick=False,
+    seconds=SECONDS,
+)
 def grid_stopped(folder, seed):
     _stopped("grid", folder, seed, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

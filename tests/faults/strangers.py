@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from helpers import write_atomic
+from made_runs import result
 
 import recbole_iacn
 from faults.cases import case
@@ -210,7 +211,7 @@ def settings_with_code(folder, seed):
             raise AssertionError(f"{name}: was accepted")
 
 
-NAMES = ("../../outside", "/tmp/outside", "..", "a/b", "a\\b", "a\x00b", "\n", "x" * 300, "~", "-o", "é" * 200, "a:b")
+NAMES = ("../../outside", "..", "a/b", "a\\b", "a\x00b", "\n", "x" * 300, "~", "-o", "é" * 200, "a:b")
 
 
 @case(KIND, "names of paths in the results that --reuse reads", tries=60)
@@ -220,13 +221,17 @@ def names_of_paths(folder, seed):
     chosen = random.Random(seed)
     results = folder / "one" / "results"
     results.mkdir(parents=True)
-    run = {"dataset": "tiny", "model": "BPR", "mode": "", "sweep": {}, "seed": 1, "settings": {}, "test": {}}
-    run[chosen.choice(["dataset", "model", "mode"])] = chosen.choice(NAMES)
-    (results / "runs.jsonl").write_text(json.dumps(run) + "\n")
+    outside = folder / "outside"
+    run = {**result(), "best": 0.8}  # all else is right, so that the name alone decides
+    run[chosen.choice(["dataset", "model", "mode"])] = chosen.choice([str(outside), *NAMES])
+    (results / "runs.jsonl").write_text(json.dumps(run) + "\n" + json.dumps(result(seed=2)) + "\n")
     with contextlib.suppress(ConfigError):
         restore_runs(results)
     made = {path for path in folder.rglob("*") if path.is_file()}
     assert {path.parent for path in made} <= {results, results / "runs"}, made
+    (results / "runs.jsonl").write_text(json.dumps(result(seed=2)) + "\n")
+    restore_runs(results)
+    assert len([*(results / "runs").iterdir()]) in (1, 2)  # a name without a path is one
 
 
 @case(KIND, "a bundle whose settings and columns were changed, and signed anew", tries=200)

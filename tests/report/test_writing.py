@@ -1,6 +1,7 @@
 """The report: its files, its verdicts, and the comparison with the paper."""
 
 import json
+import math
 import re
 import shutil
 
@@ -108,3 +109,39 @@ def test_missing_results_are_reported_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["report", str(tmp_path)])
     assert "run recbole-iacn experiment first" in capsys.readouterr().err
+
+
+def test_lists_may_be_swept(tmp_path):
+    """Such as the sizes of layers, with modes and without."""
+    for mode, name in (("full", "modes"), ("", "board")):
+        results = [{**result(mode=mode, sweep={"mlp_hidden_size": size}), "best": 0.8} for size in ([16, 8], [32])]
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
+        write_report(folder)
+        text = (folder / "report.md").read_text()
+        assert "[16, 8]" in text and "[32]" in text
+
+
+def test_figures_that_there_are_not_are_dashes(tmp_path):
+    """Windows does not say the peak of memory; a metric can be undefined."""
+    odd = [
+        {**result(mode="", seed=seed), "best": 0.8, "peak_mb": None, "divergence": x}
+        for seed, x in ((1, 0.5), (2, math.nan))
+    ]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in odd))
+    write_report(tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| Beauty | DIN | 2 | .8000 ± .0000 | .8000 ± .0000 | – |" in text
+    assert "| Beauty | DIN | 10 | 3 | 2.0 | – |" in text
+
+
+def test_names_in_results_are_no_html(tmp_path):
+    name = "x\n\n<script>alert(1)</script>"
+    rows = [result(mode=mode, seed=seed, sweep={"loss": name}) for mode in ("off", "full") for seed in (1, 2)]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps({**one, "version": name}) + "\n" for one in rows))
+    write_report(tmp_path)
+    for kind in ("md", "html"):
+        assert "<script>alert" not in (tmp_path / f"report.{kind}").read_text()
+    lines = (tmp_path / "report.md").read_text().splitlines()
+    assert "4 runs, made with version x &lt;script>alert(1)&lt;/script>." in lines

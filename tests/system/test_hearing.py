@@ -43,6 +43,16 @@ AT_WORK = {
         Loud()
         time.sleep(60)
         """,
+    "where an object is half made": """
+        class Loader:
+            def __init__(self):
+                ready()
+                time.sleep(60)
+                self.workers = []
+            def __del__(self):
+                self.workers
+        Loader()
+        """,
     "where a library raises an error of its own": """
         with interrupts.undisguised():
             try:

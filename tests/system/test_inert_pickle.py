@@ -1,5 +1,6 @@
 """Pickles are read as values; what they would import or call is recorded, and nothing runs."""
 
+import builtins
 import collections
 import pickle
 import struct
@@ -105,3 +106,34 @@ def test_any_bytes_are_a_value_or_not_plain():
             inert_pickle.read(bytes(content[: chosen.randrange(len(content))] + struct.pack("<I", chosen.randrange(9))))
         except NotPlain:
             continue
+
+
+@pytest.mark.parametrize(
+    ("made", "value"),
+    [
+        ("bytearray", b"B\xa0\x86\x01\x00" + bytes(100_000)),
+        ("bytes", b"B\xa0\x86\x01\x00" + bytes(100_000)),
+        ("set", b"](" + b"K\x01" * 100_000 + b"e"),
+    ],
+)
+def test_a_value_that_is_copied_again_and_again_is_no_pickle(made, value):
+    """100 KB, of which each further copy takes five bytes of the pickle."""
+    begun = b"\x80\x04cbuiltins\n" + made.encode() + b"\nq\x00" + value + b"\x85q\x01"
+    assert inert_pickle.read(begun + b"](" + b"h\x00h\x01R" * 2 + b"e.") == [getattr(builtins, made)(_of(made))] * 2
+    with pytest.raises(NotPlain, match="claims more than it contains"):
+        inert_pickle.read(begun + b"](" + b"h\x00h\x01R" * 1000 + b"e.")
+
+
+def _of(made):
+    return [1] if made == "set" else bytes(100_000)
+
+
+def test_a_key_has_few_parts():
+    """All of them are looked at, whenever the key is used."""
+    for count in (100, 101):
+        data = b"}(" + b"K\x01" * count + b"tK\x02s."
+        if count == 100:
+            assert inert_pickle.read(data) == {(1,) * 100: 2}
+            continue
+        with pytest.raises(NotPlain, match="has a key"):
+            inert_pickle.read(data)

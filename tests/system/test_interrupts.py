@@ -12,11 +12,13 @@ from recbole_iacn.system import interrupts
 from recbole_iacn.system.atomic_writes import write_text
 
 PARENT = """
-import multiprocessing, sys, time
+import io, multiprocessing, sys, time
+from tqdm import tqdm
 from recbole_iacn.system import interrupts
 
 def child():
     interrupts.begin_child()
+    bar = tqdm(disable=False, file=io.StringIO())  # which RecBole shows while it trains
     while True:
         time.sleep(60)
 
@@ -79,6 +81,7 @@ def test_a_child_ends_with_a_parent_that_was_killed(parent):
     process, child = parent()
     process.kill()
     assert is_gone(child)
+    assert process.communicate(timeout=20)[1] == ""
 
 
 @pytest.mark.parametrize(

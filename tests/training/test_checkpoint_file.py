@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 
@@ -109,3 +110,53 @@ def test_an_enum_that_recbole_does_not_have_is_one_line(stock):
     torch.save(state, path)
     with pytest.raises(ConfigError, match=r"a checkpoint's settings name .*'NONE'.*, which RecBole does not know"):
         checkpoint.for_recbole(path)
+
+
+def test_an_array_in_many_places_is_not_copied_for_each(tmp_path):
+    """A hundred references of some bytes each to 800 KB; two are a model's right."""
+    array = np.zeros(100_000)
+    for count in (2, 100):
+        torch.save({"arrays": [array] * count}, tmp_path / "x.pth")
+        if count == 2:
+            assert [one.size for one in checkpoint_file.read(tmp_path / "x.pth")["arrays"]] == [100_000] * 2
+            continue
+        with pytest.raises(ConfigError, match=r"x\.pth: is not a checkpoint, it claims more than it contains"):
+            checkpoint_file.read(tmp_path / "x.pth")
+
+
+def test_the_place_of_what_is_left_out_is_short(tmp_path, caplog):
+    """Whatever the length of the keys: it is kept for each object."""
+    torch.save({"k" * 100_000: Own()}, tmp_path / "x.pth")
+    assert checkpoint_file.read(tmp_path / "x.pth") == {}
+    assert max(len(name) for said in checkpoint_file._said for name in said[1:]) <= 200
+
+
+@pytest.mark.parametrize("model", ["{0}/outside", "../outside", "..", "a b", ""])
+def test_a_model_that_is_no_name_is_one_line(stock, model, tmp_path, monkeypatch):
+    """RecBole makes a folder of the model's name for its log, before it looks for the model."""
+    from recbole.quick_start import load_data_and_model
+
+    training, path = stock()
+    training.config["model"] = model.format(tmp_path)
+    training.save_checkpoint(path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    before = {*tmp_path.rglob("*")}
+    with pytest.raises(ConfigError, match=r"stock\.pth: is not a checkpoint, its settings name no model"):
+        load_data_and_model(path)
+    assert {*tmp_path.rglob("*")} == before
+
+
+def test_a_checkpoint_names_no_place_to_write_to(stock, tmp_path, monkeypatch):
+    from recbole.quick_start import load_data_and_model
+    from recbole.utils import get_trainer
+
+    training, path = stock()
+    training.config["checkpoint_dir"] = str(tmp_path / "theirs")
+    training.config["save_dataset"] = training.config["save_dataloaders"] = True
+    training.save_checkpoint(path)
+    monkeypatch.chdir(tmp_path)
+    config, model, *_ = load_data_and_model("stock.pth")
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    assert config["checkpoint_dir"] == trainer.checkpoint_dir == "."
+    assert not (tmp_path / "theirs").exists() and not [*tmp_path.glob("tiny-*")]
