@@ -22,7 +22,7 @@ RECBOLE_RUNTIME = [
 ]
 
 # For `recbole-iacn search`.
-SEARCH = ["optuna"]
+SEARCH = ["optuna", "sqlalchemy"]  # the second is how the first keeps its trials; it raises its errors
 
 # For `recbole-iacn report --pictures`; Kaleido draws with Chrome or Chromium.
 PICTURES = ["kaleido>=1", "plotly>=6.1"]

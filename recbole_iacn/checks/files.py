@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.checks import columns
 from recbole_iacn.data import negatives
@@ -175,7 +175,7 @@ def _check_loaded_columns(path, source, config, needed=()):
             raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it")
 
 
-def check_saved(config):
+def check_saved(config: Any) -> None:
     """Reject a saved dataset, or saved loaders, that are named and not trusted.
 
     Args:
