@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -322,3 +323,10 @@ def test_a_training_stops_early_only_beyond_the_stopping_step(cur_step, goes_on)
     trainer = SimpleNamespace(stopping_step=3, start_epoch=2, epochs=9)
     state = {"epoch": 1, resuming.ENDED: {"epochs": 6, "cur_step": cur_step}}
     assert resuming._goes_on(trainer, state, "a.pth") == goes_on
+
+
+def test_both_stages_are_held_together(tmp_path):
+    with resuming.alone(str(tmp_path / "TiMiRec-extractor.pth")):
+        line = f"^{re.escape(str(tmp_path / 'TiMiRec.pth'))}: a training .* is at work there"
+        with ThreadPoolExecutor(1) as other, pytest.raises(ConfigError, match=line):
+            other.submit(lambda: resuming.alone(str(tmp_path / "TiMiRec.pth")).__enter__()).result()
