@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.trust import trusting
@@ -120,6 +121,7 @@ def resume(trainer: Any, path: str) -> bool:
     _say_inexact(trainer, state, path)
     there = state["config"]
     _check_learner(there, trainer.config, path)
+    _check_comparable(there, trainer.config, path)
     changed = different(there, trainer.config)
     if changed:
         logging.getLogger(__name__).warning(
@@ -180,6 +182,32 @@ def _check_learner(there, config, path):
             f"from the checkpoint with a new optimizer (recbole-iacn train --from {path}, or "
             f"build(..., start_from={path!r}))"
         )
+
+
+def _check_comparable(there, config, path):
+    """Reject another measure of the validation: the best epoch's score would be compared with values of another kind,
+    and might stay the best for good."""
+    before, here = (_measured(settings) for settings in (there, config))
+    for setting, value in before.items():
+        if value is not None and here[setting] != value:
+            raise ConfigError(
+                f"{setting}: the best epoch of {path} was found by {value}, and here it is {here[setting]}, whose "
+                f"values cannot be compared; set it to {value}, or start from the checkpoint (recbole-iacn train "
+                f"--from {path}, or build(..., start_from={path!r}))"
+            )
+
+
+def _measured(settings):
+    """What decides the kind of a validation's score, beside the rows, which have a digest of their own."""
+    deciding = ("valid_metric", "protocol", "eval_negatives", "eval_args")
+    of = {key: settings[key] for key in deciding if key in settings}
+    mode = (of.get("eval_args") or {}).get("mode")
+    return {
+        "valid_metric": str(of["valid_metric"]).lower() if "valid_metric" in of else None,
+        "protocol": of.get("protocol"),
+        "eval_negatives": of.get("eval_negatives") or NEGATIVES,
+        "eval_args.mode": mode.get("valid") if isinstance(mode, dict) else mode,
+    }
 
 
 def _apply_given(trainer, given, there):

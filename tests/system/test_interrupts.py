@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a process with one line, and its children with it."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -121,3 +122,19 @@ def test_what_was_reached_is_asked_for_when_it_is_said_and_the_innermost_counts(
 def test_an_error_without_a_signal_is_an_error():
     with pytest.raises(RuntimeError, match="mine"), interrupts.ending_with_a_line(), interrupts.undisguised():
         raise RuntimeError("mine")
+
+
+def test_a_child_that_does_not_listen_is_killed():
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    child = context.Process(target=_deaf, args=(ready,), daemon=True)
+    child.start()
+    assert ready.wait(60)
+    interrupts.stop([child], seconds=0.2)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def _deaf(ready):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    ready.set()
+    time.sleep(60)

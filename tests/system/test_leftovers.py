@@ -1,7 +1,10 @@
 """What dead processes leave is removed; what living ones are making is not."""
 
+import os
+import stat
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -64,3 +67,15 @@ def test_a_folder_of_the_users_that_looks_like_one_stays(tmp_path):
 
 def test_a_missing_folder_is_swept(tmp_path):
     assert leftovers.sweep(tmp_path / "missing") == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_temporary_folder_is_this_user_s_alone(tmp_path, monkeypatch):
+    """Models and tables lie there, where everybody may look."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = os.umask(0)
+    try:
+        with leftovers.temporary_folder() as folder:
+            assert folder.parent == tmp_path and stat.S_IMODE(folder.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)

@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from helpers import SHORT_RANKING
 
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.training import resuming
 
 _BY_TIME = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
 _RANKED = {"load_col": SHORT_RANKING["load_col"], "mlp_hidden_size": ..., "metrics": ["MRR"], "valid_metric": "MRR@10"}
@@ -169,6 +171,40 @@ def test_another_kind_of_optimizer_is_rejected(settings):
 
 
 @pytest.mark.slow
+def test_scores_of_another_kind_are_not_compared(settings):
+    """An AUC of .6 would beat every LogLoss, and a hit among ten every one among all."""
+    given = settings(epochs=1, metrics=["AUC", "LogLoss"], valid_metric="AUC")
+    first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
+    first.fit(verbose=False)
+    other = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "valid_metric": "LogLoss"})
+    line = r"^valid_metric: the best epoch of .*\.pth was found by auc, and here it is logloss, .*; set it to auc, or "
+    with pytest.raises(ConfigError, match=line):
+        other.resume(first.checkpoint)
+    same = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict={**given, "epochs": 2, "valid_metric": "auc"})
+    assert same.resume(first.checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("setting", "there", "here"),
+    [
+        ("valid_metric", {"valid_metric": "MRR@10"}, {"valid_metric": "MRR@5"}),
+        ("protocol", {"protocol": "ranking"}, {"protocol": "ranking_sampled"}),
+        ("eval_negatives", {}, {"eval_negatives": 20}),
+        ("eval_args.mode", {"eval_args": {"mode": {"valid": "full"}}}, {"eval_args": {"mode": {"valid": "uni10"}}}),
+    ],
+)
+def test_what_decides_the_kind_of_a_score(setting, there, here):
+    with pytest.raises(ConfigError, match=f"^{setting}: the best epoch of x.pth was found by "):
+        resuming._check_comparable(there, here, "x.pth")
+    resuming._check_comparable(there, there, "x.pth")
+
+
+def test_the_mode_of_the_test_alone_may_change():
+    modes = [{"eval_args": {"mode": {"valid": "full", "test": test}}} for test in ("full", "uni10")]
+    resuming._check_comparable(*modes, "x.pth")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_resumed_is_rejected(settings, tmp_path):
     given = settings(epochs=1)
     first = recbole_iacn.build("WideDeep_IaCN", "tiny", config_dict=given)
@@ -283,8 +319,14 @@ def test_a_training_that_is_running_is_not_resumed(settings, name):
 @pytest.mark.parametrize("cur_step, goes_on", [(3, True), (4, False)])
 def test_a_training_stops_early_only_beyond_the_stopping_step(cur_step, goes_on):
     """As RecBole does: it stops when more epochs than stopping_step have brought nothing."""
-    from recbole_iacn.training import resuming
 
     trainer = SimpleNamespace(stopping_step=3, start_epoch=2, epochs=9)
     state = {"epoch": 1, resuming.ENDED: {"epochs": 6, "cur_step": cur_step}}
     assert resuming._goes_on(trainer, state, "a.pth") == goes_on
+
+
+def test_both_stages_are_held_together(tmp_path):
+    with resuming.alone(str(tmp_path / "TiMiRec-extractor.pth")):
+        line = f"^{re.escape(str(tmp_path / 'TiMiRec.pth'))}: a training .* is at work there"
+        with ThreadPoolExecutor(1) as other, pytest.raises(ConfigError, match=line):
+            other.submit(lambda: resuming.alone(str(tmp_path / "TiMiRec.pth")).__enter__()).result()
