@@ -197,9 +197,8 @@ def verdict(rows: Sequence[tables.Row]) -> list[str]:
 
 def _markdown(name, results, sentences, sections, pictures):
     versions = ", ".join(sorted({one["version"] for one in results}))
-    texts = (name, f"{len(results)} runs, made with version {versions}.", *sentences)
-    name, *texts = map(tables.in_markdown, texts)
-    parts = [f"# {name}", *texts]
+    parts = [f"# {name}", f"{len(results)} runs, made with version {versions}.", *sentences]
+    parts = list(map(tables.in_markdown, parts))
     parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
     for title, text, table in sections:
         parts += [f"## {title}", text, tables.markdown(*table).rstrip()]

@@ -52,3 +52,8 @@ def test_a_rehearsal_that_fails_reports_the_reason(file, settings, data_path, ca
     with pytest.raises(SystemExit):
         main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])
     assert "rehearsal: WideDeep off on tiny, seed 1: " in capsys.readouterr().err
+
+
+def test_a_rehearsal_of_swept_lists_has_one_run_of_each(file):
+    plan = read_plan(file(modes=["full"], seeds=[1, 2], sweep={"mlp_hidden_size": [[16, 8], [32]]}))
+    assert [run.sweep["mlp_hidden_size"] for run in rehearsal.first_of_each(plan)] == [[16, 8], [32]]
