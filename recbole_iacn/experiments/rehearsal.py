@@ -49,7 +49,8 @@ def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[li
         epoch += len(same) * pace
         whole += sum(_epochs(other) for other in same) * pace
         cells.append([run.dataset, run.model, run.mode, *(str(run.sweep[key]) for key in swept), str(len(same))])
-        cells[-1] += [f"{result['loading']:.0f}", f"{pace:.0f}", f"{result['peak_mb']:.0f}"]
+        peak = "–" if result["peak_mb"] is None else f"{result['peak_mb']:.0f}"  # Windows does not say
+        cells[-1] += [f"{result['loading']:.0f}", f"{pace:.0f}", peak]
     heads = ["dataset", "backbone", "mode", *swept, "runs", "loading s", "epoch s", "peak MB"]
     load, each, most = (_duration(seconds / jobs) for seconds in (loading, epoch, loading + whole))
     estimate = (

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.system import json_file
+from recbole_iacn.system import disk, json_file
 from recbole_iacn.system.nested import Endless, check_size
 
 RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records
@@ -117,12 +117,13 @@ def read_text(path: Path, mend: str) -> str:
     Raises:
         ConfigError: it is not a file, cannot be read, or is not text.
     """
+    found = disk.kind(path)
+    if found not in ("a file", "nothing"):  # a pipe would make the reader wait for ever
+        raise damaged(path, f"{found} in the place of a file", mend)
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise damaged(path, f"not valid UTF-8 at byte {error.start}", mend) from None
-    except IsADirectoryError:
-        raise damaged(path, "a folder in the place of a file", mend) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error}); let this user read it") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import leaderboard, paper, sweeps, tables
+from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
 
 _MEANS = "Mean ± standard deviation over seeds."
@@ -71,7 +72,8 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
         "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
-        write_text(folder / name, text)
+        with disk.writing(folder / name, "move what is in the way, or make space"):
+            write_text(folder / name, text)
     return [*(folder / name for name in texts), *drawn]
 
 

@@ -98,7 +98,7 @@ class _Archive:
         if "constants.pkl" in self._entries:
             raise NotPlain("is a TorchScript archive, which contains a program")
         if len(self._entries) != len(entries) or sum(entry.file_size for entry in entries) > len(content):
-            raise NotPlain("claims more than it contains")
+            raise NotPlain("is damaged, or claims more than it contains")
         if "byteorder" in self._entries and bytes(self.entry("byteorder")) != sys.byteorder.encode():
             raise NotPlain("was written on a machine with another order of bytes")
 
@@ -106,13 +106,13 @@ class _Archive:
         """The bytes of an entry, as a view of the file."""
         entry = self._entries.get(name)
         if entry is None:
-            raise NotPlain(f"lacks its part {name[:80]!r}")
+            raise NotPlain(f"is damaged, and lacks its part {name[:80]!r}")
         at = entry.header_offset
         header = self._content[at : at + 30]  # see the format of zip files: a fixed part, the name, more
         start = at + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
         stop = start + entry.file_size
         if entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size:
-            raise NotPlain("has compressed or encrypted parts, which torch.save does not write")
+            raise NotPlain("is damaged, or has compressed or encrypted parts, which torch.save does not write")
         if header[:4] != b"PK\x03\x04" or stop > len(self._content):
             raise NotPlain("is damaged, or cut off")
         found = memoryview(self._content)[start:stop]

@@ -33,6 +33,9 @@ def test_the_estimate_of_a_rehearsal_by_hand(file, monkeypatch):
     assert dict(zip(heads, cells[0]))["epoch s"] == "30" and dict(zip(heads, cells[0]))["runs"] == "2"
     assert "10 s of loading, 30 s per epoch of all runs" in estimate and "at most 3 min" in estimate  # 10 + 5 x 30 s
     assert [(run.seed, run.settings["epochs"]) for run in seen] == [(1, 1)]
+    record["peak_mb"] = None  # as on Windows
+    seen.clear()
+    assert rehearsal.rehearse(plan, jobs=2)[0][1][0][-1] == "–"
 
 
 def test_a_rehearsal_counts_both_stages_and_the_models_own_epochs(file, monkeypatch):
@@ -52,3 +55,8 @@ def test_a_rehearsal_that_fails_reports_the_reason(file, settings, data_path, ca
     with pytest.raises(SystemExit):
         main(["experiment", str(file(data_path=str(data_path), modes=["off"], settings=own)), "--rehearse"])
     assert "rehearsal: WideDeep off on tiny, seed 1: " in capsys.readouterr().err
+
+
+def test_a_rehearsal_of_swept_lists_has_one_run_of_each(file):
+    plan = read_plan(file(modes=["full"], seeds=[1, 2], sweep={"mlp_hidden_size": [[16, 8], [32]]}))
+    assert [run.sweep["mlp_hidden_size"] for run in rehearsal.first_of_each(plan)] == [[16, 8], [32]]

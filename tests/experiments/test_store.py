@@ -1,6 +1,7 @@
 """Stored results: a damaged file is named with its mend, and is never taken for a run that is done."""
 
 import json
+import os
 
 import pytest
 from made_runs import result_of, store
@@ -59,6 +60,14 @@ def test_a_damaged_result_is_named(plan, tmp_path, damage, why):
         assert str(error.value).startswith(f"{path}: is damaged ({why}") and str(error.value).endswith(MEND)
     path.unlink()
     assert not has_result(tmp_path, plan.runs[0])
+
+
+def test_a_pipe_in_the_place_of_a_result_is_named(plan, tmp_path):
+    path = result_path(tmp_path, plan.runs[0])
+    path.parent.mkdir()
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match=r"is damaged \(a pipe in the place of a file\)"):
+        has_result(tmp_path, plan.runs[0])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])

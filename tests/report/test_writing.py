@@ -145,3 +145,13 @@ def test_names_in_results_are_no_html(tmp_path):
         assert "<script>alert" not in (tmp_path / f"report.{kind}").read_text()
     lines = (tmp_path / "report.md").read_text().splitlines()
     assert "4 runs, made with version x &lt;script>alert(1)&lt;/script>." in lines
+
+
+def test_a_folder_in_the_place_of_a_report_is_one_line(folder, capsys):
+    (folder / "report.tex").mkdir()
+    with pytest.raises(SystemExit):
+        main(["report", str(folder)])
+    message = (
+        f"error: {folder / 'report.tex'}: cannot be written (Is a directory); move what is in the way, or make space"
+    )
+    assert message in capsys.readouterr().err

@@ -137,3 +137,21 @@ def test_a_key_has_few_parts():
             continue
         with pytest.raises(NotPlain, match="has a key"):
             inert_pickle.read(data)
+
+
+def test_calls_are_recorded_with_names_and_need_a_tuple():
+    named = inert_pickle.read(b"\x80\x04cown\nOwn\nK\x01\x85}X\x01\x00\x00\x00aK\x02s\x92.")
+    assert (named.name, named.args) == (Name("own", "Own"), ((1,), {"a": 2}))
+    with pytest.raises(NotPlain, match="calls something without arguments"):
+        inert_pickle.read(b"cown\nown\n]R.")
+
+
+def test_an_integer_has_a_thousand_bytes_at_most():
+    """More of them take time with the square of their number."""
+    for count in (1024, 1025):
+        data = b"\x8b" + struct.pack("<I", count) + b"\x01" + bytes(count - 1) + b"."
+        if count == 1024:
+            assert inert_pickle.read(data) == 1
+            continue
+        with pytest.raises(NotPlain, match="an integer of more than a thousand bytes"):
+            inert_pickle.read(data)

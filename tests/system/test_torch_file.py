@@ -100,7 +100,10 @@ def rewritten(path, change):
 def test_what_does_not_fit_together_is_named():
     changes = [
         (lambda entries: {n: c[:8] if n.endswith("data/0") else c for n, c in entries.items()}, "of another size than"),
-        (lambda entries: {n: c for n, c in entries.items() if not n.endswith("data/0")}, "lacks its part 'data/0'"),
+        (
+            lambda entries: {n: c for n, c in entries.items() if not n.endswith("data/0")},
+            "is damaged, and lacks its part",
+        ),
         (lambda entries: {**entries, "x/constants.pkl": b""}, "is a TorchScript archive"),
         (lambda entries: {**entries, "x/byteorder": b"big"}, "another order of bytes"),
         (lambda entries: {**entries, "y/data.pkl": b"N."}, "is a zip file, but none of torch.save"),
@@ -136,3 +139,14 @@ def test_a_tensor_reads_only_its_own_numbers():
             torch_file._tensor(storage, offset, size, stride)
     with pytest.raises(NotPlain, match="impossible shape"):
         torch_file._tensor(storage, 0, (2, -1), (1, 1))
+
+
+def test_a_bit_of_the_list_of_parts_that_has_changed_is_damage():
+    """Any bit of it, such as that of a name, a size or the way of compression."""
+    data = Path(written(torch.ones(50))).read_bytes()
+    for place in range(data.find(b"PK\x01\x02"), len(data) - 22):
+        Path("x.pth").write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        try:
+            assert torch.equal(torch_file.read("x.pth"), torch.ones(50))
+        except NotPlain as error:
+            assert "is damaged" in str(error) or "of torch.save" in str(error), (place, error)

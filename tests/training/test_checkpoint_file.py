@@ -160,3 +160,13 @@ def test_a_checkpoint_names_no_place_to_write_to(stock, tmp_path, monkeypatch):
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     assert config["checkpoint_dir"] == trainer.checkpoint_dir == "."
     assert not (tmp_path / "theirs").exists() and not [*tmp_path.glob("tiny-*")]
+
+
+@pytest.mark.parametrize("lengths", [[2, 2], [-1, 4]])
+def test_tokens_whose_lengths_do_not_fit_are_damage(lengths, tmp_path):
+    packed = {"text": torch.zeros(3, dtype=torch.uint8), "lengths": torch.tensor(lengths, dtype=torch.int32)}
+    vocabulary = {"format": 1, "tokens": {"a": packed}, "digests": {"a": "b"}, "rows": None}
+    state = {"config": {"model": "BPR"}, "state_dict": {}, "vocabulary": vocabulary}
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(ConfigError, match="is damaged, its record of tokens does not fit together"):
+        checkpoint_file.load(tmp_path / "x.pth")
