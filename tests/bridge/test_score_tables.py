@@ -104,6 +104,14 @@ def test_eval_batch_size_is_the_most(made):
     assert made("ComiRec").test_data.step == 64
 
 
+def test_a_metric_that_reads_all_scores_gets_every_place(made):
+    """The others read the first places alone, up to the longest list."""
+    trainer = made("ComiRec").trainer
+    assert score_tables._longest_list(trainer) == 5
+    setattr(trainer.eval_collector.register, "rec.score", True)  # as a metric of one's own needs it
+    assert score_tables._longest_list(trainer) is None
+
+
 @pytest.mark.parametrize("block", [1, 7, 60])
 @pytest.mark.parametrize("most", [1, 3, 39])
 def test_the_first_places_are_those_of_the_full_order(monkeypatch, most, block):
