@@ -1,6 +1,7 @@
 """The package's rooms: no import runs upward, few loose files, no two files of one name."""
 
 import ast
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -54,6 +55,20 @@ def imports():
 def test_every_room_has_a_floor():
     rooms = {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
     assert rooms == set(FLOOR)
+
+
+def test_the_design_names_every_module():
+    """In docs/design.md, in the line of its room."""
+    page = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    rooms = dict(re.findall(r"^\| `([a-z/]+)/` \|(.*)$", page, re.MULTILINE))
+    assert len(rooms) > 15
+    missing = [
+        path.relative_to(PACKAGE).as_posix()
+        for room, line in rooms.items()
+        for path in sorted((PACKAGE / room).glob("*.py"))
+        if not path.name.startswith("__") and f"`{path.stem}`" not in line
+    ]
+    assert not missing
 
 
 def test_no_import_runs_upward():

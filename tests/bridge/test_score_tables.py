@@ -100,8 +100,42 @@ def test_a_batch_has_at_most_as_many_rows_as_the_budget_of_scores(made, monkeypa
     assert [len(users) for users, *_ in made("ComiRec").test_data] == [1] * 60
 
 
+def test_a_batch_of_candidates_has_at_most_as_many_rows_too(made, monkeypatch):
+    """RecBole's trainer makes rows of all items of them."""
+    model, changes = CASES["BPR, candidates that RecBole draws"]
+    monkeypatch.setitem(CASES, "large batches", (model, {**changes, "eval_batch_size": 4096}))
+    assert made("large batches").test_data.step > 3
+    monkeypatch.setattr(score_blocks, "_SCORES", 3 * 41)
+    test = made("large batches").test_data
+    assert test.step == 3
+    assert max(int(rows.max()) + 1 for _, rows, *_ in test) == 3
+
+
+def test_what_is_collected_has_no_free_rest(made, monkeypatch):
+    """Buffers double; what is handed on, and copied, is as large as its rows."""
+    monkeypatch.setattr(score_blocks, "_SCORES", 41 * 7)  # nine batches
+    training = made("SASRec, RecBole's full sort")
+    training.trainer.eval_collector.data_collect(training.train_data)
+    held = []
+    get = training.trainer.eval_collector.get_data_struct
+    training.trainer.eval_collector.get_data_struct = lambda: held.append(get()) or held[-1]
+    training.trainer.evaluate(training.test_data, load_best_model=False)
+    tensors = {name: value for name, value in held[0]._data_dict.items() if name.startswith("rec.")}
+    assert tensors.keys() == {"rec.items", "rec.topk", "rec.meanrank"}
+    for name, value in tensors.items():
+        assert len(value) == 60 and value.untyped_storage().nbytes() == value.nbytes, name
+
+
 def test_eval_batch_size_is_the_most(made):
     assert made("ComiRec").test_data.step == 64
+
+
+def test_a_metric_that_reads_all_scores_gets_every_place(made):
+    """The others read the first places alone, up to the longest list."""
+    trainer = made("ComiRec").trainer
+    assert score_tables._longest_list(trainer) == 5
+    setattr(trainer.eval_collector.register, "rec.score", True)  # as a metric of one's own needs it
+    assert score_tables._longest_list(trainer) is None
 
 
 @pytest.mark.parametrize("block", [1, 7, 60])

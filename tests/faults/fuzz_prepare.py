@@ -165,7 +165,13 @@ def _compare_with_pandas(path, read, manifest, done):
     content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     head = content.decode("utf-8-sig").partition("\n")[0]
     separator = max("\t,;|", key=head.count)
-    frame = pd.read_csv(io.BytesIO(content), sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    options = {"sep": separator, "dtype": str, "keep_default_na": False, "encoding": "utf-8-sig"}
+    try:
+        frame = pd.read_csv(io.BytesIO(content), **options)
+    except pd.errors.ParserError:  # empty cells at the end of a row, as spreadsheets write them, are none
+        width = len(head.split(separator))
+        options |= {"engine": "python", "on_bad_lines": lambda cells: None if any(cells[width:]) else cells[:width]}
+        frame = pd.read_csv(io.BytesIO(content), **options)
     frame.columns = [name.strip() for name in frame.columns]
     assert len(frame) == manifest["rows"]["events"]["rows"], f"{done}: {len(frame)} rows by pandas"
     roles = manifest["columns"]["roles"]
