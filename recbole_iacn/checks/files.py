@@ -74,7 +74,10 @@ def check_negatives_files(config: Config) -> None:
             continue
         if not config["protocol"]:
             raise ConfigError(f"{key}: only a protocol draws fixed negatives; set protocol, or leave {key} out")
-        disk.check_file(path, f"see {key}")
+        try:
+            disk.check_file(path)
+        except ConfigError as error:
+            raise ConfigError(f"{key}: {error}") from None
         negatives.check_format(path, config)
 
 

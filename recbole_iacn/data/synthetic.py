@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system.atomic_writes import replacing
+from recbole_iacn.system.atomic_writes import replacing, with_parents
 
 _MOST_SETS = 5000  # the maximum number of sets of interests to enumerate
 
@@ -148,8 +148,8 @@ class PlantedInterests:
         header = "item_id:token" + ("\tcategories:token_seq" if categories else "")
         items = [f"i{item}" + (f"\tc{cluster}" if categories else "") for item, cluster in enumerate(self.cluster)]
         text = "\n".join(["user_id:token\titem_id:token\ttimestamp:float", *clicks])
-        with replacing(target) as partial:
-            partial.mkdir(parents=True)
+        with with_parents(target), replacing(target) as partial:
+            partial.mkdir()
             (partial / f"{name}.inter").write_text(text + "\n")
             (partial / f"{name}.item").write_text("\n".join([header, *items]) + "\n")
         return target
