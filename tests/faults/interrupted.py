@@ -87,7 +87,8 @@ class Running:
         while _is_there(self.process):
             if time.monotonic() > until:
                 left = subprocess.run(["ps", "-o", "args", "-g", str(self.process)], capture_output=True, text=True)
-                os.killpg(self.process, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile, too late
+                    os.killpg(self.process, signal.SIGKILL)
                 raise AssertionError(f"children go on: {left.stdout}")
             time.sleep(0.01)
         return Ended(os.waitstatus_to_exitcode(status), self.text("out"), self.text("err"), seconds)
