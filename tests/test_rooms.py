@@ -23,7 +23,7 @@ FLOORS = [
     ("bundle",),
     ("building",),
     ("serving",),
-    ("quick_start", "testing"),
+    ("quick_start", "testing", "interests"),
     ("experiments",),
     ("report",),
     ("cli",),

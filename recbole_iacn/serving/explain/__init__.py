@@ -1,0 +1,1 @@
+"""Why a trained model recommends what it recommends, by the interests of a history."""
