@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import entr
 
 from recbole_iacn.interests.grouping import Grouping
 
@@ -17,6 +18,12 @@ def pairwise_cosine(vectors: np.ndarray, active: np.ndarray) -> np.ndarray:
     Returns:
         Shape (B,), in [-1, 1]; NaN for users with fewer than two groups. A vector of zeros has cosine 0 with others.
     """
+    sizes = np.linalg.norm(vectors, axis=2, keepdims=True).astype(np.float64)
+    unit = vectors * active[..., None] / np.where(sizes > 0, sizes, 1)
+    # The sum over pairs from the sum of all: |sum u|^2 = sum |u|^2 + 2 sum of pairs.
+    twice = (unit.sum(axis=1) ** 2).sum(axis=1) - (unit**2).sum(axis=(1, 2))
+    count = active.sum(axis=1)
+    return np.where(count > 1, np.clip(twice / np.maximum(count * (count - 1), 1), -1, 1), np.nan)
 
 
 def effective_number(shares: np.ndarray) -> np.ndarray:
@@ -30,6 +37,9 @@ def effective_number(shares: np.ndarray) -> np.ndarray:
     Returns:
         Shape (B,), in [1, K]; NaN where all shares are 0 (an empty history).
     """
+    total = shares.sum(axis=1, dtype=np.float64)
+    part = shares / np.where(total > 0, total, 1)[:, None]
+    return np.where(total > 0, np.exp(entr(part).sum(axis=1)), np.nan)
 
 
 def effective_share(shares: np.ndarray, active: np.ndarray) -> np.ndarray:
@@ -42,6 +52,8 @@ def effective_share(shares: np.ndarray, active: np.ndarray) -> np.ndarray:
     Returns:
         Shape (B,), in (0, 1]; NaN for an empty history and for K_u < 2, where nothing can fall together.
     """
+    groups = active.sum(axis=1)
+    return np.where(groups > 1, effective_number(shares) / np.maximum(groups, 1), np.nan)
 
 
 def empty_groups(grouping: Grouping) -> np.ndarray:
@@ -53,6 +65,9 @@ def empty_groups(grouping: Grouping) -> np.ndarray:
     Returns:
         Shape (B,), in [0, 1); NaN for an empty history or a user without groups.
     """
+    groups = np.arange(grouping.active.shape[1])
+    filled = (grouping.belongs[:, :, None] == groups).any(axis=1) & grouping.active
+    return np.where(_defined(grouping), 1 - filled.sum(axis=1) / np.maximum(grouping.active.sum(axis=1), 1), np.nan)
 
 
 def largest_coupling(grouping: Grouping) -> np.ndarray:
@@ -64,3 +79,11 @@ def largest_coupling(grouping: Grouping) -> np.ndarray:
     Returns:
         Shape (B,), in (0, 1]; NaN for an empty history or a user without groups.
     """
+    count = (grouping.history > 0).sum(axis=1)
+    total = grouping.couplings.max(axis=2).sum(axis=1, dtype=np.float64)  # couplings at padding are 0
+    return np.where(_defined(grouping), total / np.maximum(count, 1), np.nan)
+
+
+def _defined(grouping: Grouping) -> np.ndarray:
+    """Who has both clicks and groups, shape (B,)."""
+    return np.any(grouping.history > 0, axis=1) & np.any(grouping.active, axis=1)

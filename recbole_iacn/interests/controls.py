@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
+from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.interests.grouping import Grouping
 
 
@@ -21,6 +24,16 @@ def by_chance(grouping: Grouping, plain: np.ndarray, seed: int) -> Grouping:
     Returns:
         Grouping: with vectors of shape (B, K, D').
     """
+    history = grouping.history
+    keys = np.random.default_rng(seed).random(history.shape)
+    keys[history == 0] = np.inf
+    to = np.argsort(history == 0, axis=1, kind="stable")  # the clicks' places; those of padding come last, as in keys
+    couplings = np.zeros_like(grouping.couplings)
+    rows = np.arange(len(history))[:, None]
+    couplings[rows, to] = grouping.couplings[rows, keys.argsort(axis=1)]
+    unit = _of_length_one(plain)
+    vectors = _of_length_one(np.einsum("blk,bld->bkd", couplings, unit[history]))
+    return Grouping(history, couplings, grouping.active, vectors, unit)
 
 
 def by_k_means(history: np.ndarray, counts: np.ndarray, plain: np.ndarray, seed: int) -> Grouping:
@@ -37,6 +50,17 @@ def by_k_means(history: np.ndarray, counts: np.ndarray, plain: np.ndarray, seed:
     Returns:
         Grouping: K = max counts; couplings are 0 or 1; vectors (the centroids) and item vectors have length 1.
     """
+    unit = _of_length_one(plain)
+    groups = int(counts.max(initial=0))
+    belongs = np.full(history.shape, -1)
+    with threadpool_limits(1):  # threads cost more than fifty clicks do
+        for user, count in enumerate(counts):
+            clicks = history[user] > 0
+            if clicks.any() and count > 0:
+                belongs[user, clicks] = _clusters(unit[history[user, clicks]], int(count), seed)
+    couplings = (belongs[:, :, None] == np.arange(groups)).astype(unit.dtype)
+    vectors = _of_length_one(np.einsum("blk,bld->bkd", couplings, unit[history]))
+    return Grouping(history, couplings, couplings.any(axis=1), vectors, unit)
 
 
 def random_lists(history: np.ndarray, items: int, k: int, seed: int) -> np.ndarray:
@@ -51,3 +75,27 @@ def random_lists(history: np.ndarray, items: int, k: int, seed: int) -> np.ndarr
     Returns:
         Ids, int64, shape (B, k); 0 where there are fewer items.
     """
+    rng = np.random.default_rng(seed)
+    lists = np.zeros((len(history), k), np.int64)
+    step = rows_at_once(items, tables=4)
+    for begin in range(0, len(history), step):
+        some = history[begin : begin + step]
+        keys = rng.random((len(some), items + 1))
+        np.put_along_axis(keys, some, np.inf, axis=1)
+        keys[:, 0] = np.inf
+        order = np.argpartition(keys, min(k, items), axis=1)[:, :k]
+        there = np.isfinite(np.take_along_axis(keys, order, axis=1))
+        lists[begin : begin + step, : order.shape[1]] = np.where(there, order, 0)
+    return lists
+
+
+def _clusters(points: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """The cluster of each point (n, D); no more clusters than distinct points."""
+    count = min(count, len(np.unique(points, axis=0)))
+    return KMeans(count, n_init=4, random_state=seed).fit_predict(points)
+
+
+def _of_length_one(vectors: np.ndarray) -> np.ndarray:
+    """Vectors (…, D) of length 1; zeros remain."""
+    size = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(size > 0, size, 1)

@@ -1,4 +1,4 @@
-"""Is the reason that is given for a recommendation the model's reason? Clicks are left out, and the model is asked again.
+"""Is the reason given for a recommendation the model's reason? Clicks are left out, and the model is asked again.
 
 The reason for an item is the clicks of the group that it belongs to. Which clicks those are, and as many at random, are
 masks here; the model's answers become figures here; asking the model is the caller's.
@@ -23,6 +23,8 @@ def reasons(grouping: Grouping, items: np.ndarray) -> np.ndarray:
     Returns:
         Bool, shape (B, L); False at padding, and for a user without groups.
     """
+    group = grouping.of_items(items[:, None])
+    return (grouping.belongs == group) & (grouping.history > 0) & (group >= 0)
 
 
 def at_random(history: np.ndarray, count: np.ndarray, draws: int, seed: int) -> np.ndarray:
@@ -37,6 +39,10 @@ def at_random(history: np.ndarray, count: np.ndarray, draws: int, seed: int) -> 
     Returns:
         Bool, shape (R, B, L); False at padding.
     """
+    keys = np.random.default_rng(seed).random((draws, *history.shape))
+    keys[:, history == 0] = np.inf
+    place = keys.argsort(axis=2).argsort(axis=2)
+    return (place < count[:, None]) & (history > 0)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,24 @@ def faithfulness(
         alone_random: by as many clicks at random alone, shape (R, B).
         comparable: of :func:`comparable`, bool, shape (B,).
     """
+    deletion, insertion = whole - without, whole - alone
+    deletion_random, insertion_random = whole - without_random, whole - alone_random
+    figures = (
+        deletion,
+        deletion_random.mean(axis=0),
+        _wins(deletion, deletion_random),
+        insertion,
+        insertion_random.mean(axis=0),
+        _wins(insertion_random, insertion),
+    )
+    return Faithfulness(*(np.where(comparable, figure, np.nan).astype(np.float64) for figure in figures))
 
 
 def comparable(history: np.ndarray, reasons: np.ndarray) -> np.ndarray:
     """Whether a user has both clicks that are reasons and clicks that are not; bool, shape (B,)."""
+    return reasons.any(axis=1) & ((history > 0) & ~reasons).any(axis=1)
+
+
+def _wins(larger: np.ndarray, smaller: np.ndarray) -> np.ndarray:
+    """Share of random sets, the first axis of one of the two, by which the first is larger; ties count half."""
+    return ((larger > smaller) + (larger == smaller) / 2).mean(axis=0)
