@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from recbole_iacn.serving.explain.in_words import in_words
+
 
 @dataclass(frozen=True)
 class Named:
@@ -191,3 +193,6 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """Dicts, lists, text and numbers: what JSON can hold."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        return in_words(self)
