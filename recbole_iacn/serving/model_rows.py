@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -48,6 +49,23 @@ class Rows:
             self.names[begin:end],
             self.seen[places[begin] : places[end]],
             self.lengths[begin:end],
+            self.unknown,
+            users,
+        )
+
+    def take(self, which: np.ndarray) -> Rows:
+        """Some of the rows, in any order.
+
+        Args:
+            which: their places, int64, shape (R,).
+        """
+        users = None if self.users is None else {name: values[which] for name, values in self.users.items()}
+        seen = [self.seen[self._places[place] : self._places[place + 1]] for place in which.tolist()]
+        return Rows(
+            self.interaction[torch.from_numpy(which)],
+            self.names[which],
+            np.concatenate([self.seen[:0], *seen]),
+            self.lengths[which],
             self.unknown,
             users,
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from recbole_iacn.serving.explain.in_words import in_words
+
 
 @dataclass(frozen=True)
 class Named:
@@ -138,9 +140,10 @@ class ExplainedItem:
 class Edits:
     """What every single change of the history does to the score of C candidates. All of it is measured, by asking the
     model for the changed history. The candidates contain the best k of the history and of each changed one, so the list
-    after any single change is exact; where click models have many items, a note says that the best k of changed
-    histories are chosen among the best 1,000 of the history as it is. Several changes at once are the sum of their
-    effects, an approximation. An item that is added is no longer recommended, and one that is left out is not either.
+    after any single change is exact. Where a click model has many items, the best k of changed histories are looked for
+    among the best of the history and of what it is without an interest, and a note says so. Several changes at once
+    are the sum of their effects, an approximation. An item that is added is no longer recommended, nor is one that is
+    left out.
 
     Margins are what effects are added in: the log-odds of a click model's probability, the family's score itself.
 
@@ -190,3 +193,6 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """Dicts, lists, text and numbers: what JSON can hold."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        return in_words(self)

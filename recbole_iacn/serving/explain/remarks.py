@@ -52,7 +52,7 @@ def of_pool(size: int) -> tuple[str, ...]:
     Args:
         size: how many.
     """
-    return (f"After a change, the list is chosen among the {size:,} best items of the history as it is.",)
+    return (f"After a change, the list is chosen among {size:,} items, the best of the history and of its parts.",)
 
 
 def _alike(found, place):
