@@ -57,6 +57,8 @@ class Toy:
             addable=tuple(f"i{item}" for item in addable if item not in history),
             with_click=tuple(map(ask, added)),
             probability=self.probability,
+            belongs=tuple(item % self.interests for item in candidates) if self.interests else (),
+            named={f"i{item}": named(item) for item in [*candidates, *addable]},
         )
         items = tuple(
             ExplainedItem(

@@ -4,7 +4,7 @@ change the order of a list."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,10 +46,6 @@ class PageItems:
         if of.picture:
             self.pictures[number] = of.picture
         return number
-
-    def of_token(self, token: str) -> int:
-        """An item's number by its token."""
-        return self._numbers[token] if token in self._numbers else self.number(Named(token, token))
 
     def as_dict(self) -> dict[str, Any]:
         """What the page reads."""
@@ -124,7 +120,7 @@ def _explanation(explanation: Explanation, items: PageItems, k: int) -> dict[str
         "clicks": [[items.number(click.of), click.time, click.interest] for click in explanation.clicks],
         "couplings": [[rounded(one) for one in click.couplings] for click in explanation.clicks],
         "interests": [_interest(one, items) for one in explanation.interests],
-        "edits": _edits(explanation.edits, items, k, {one.of.item: one.of for one in explanation.items}),
+        "edits": _edits(explanation.edits, items, k),
     }
 
 
@@ -151,17 +147,14 @@ def _interest(interest: ExplainedInterest, items: PageItems) -> dict[str, Any]:
     }
 
 
-def _edits(edits: Edits, items: PageItems, k: int, recommended: dict[str, Named]) -> dict[str, Any]:
+def _edits(edits: Edits, items: PageItems, k: int) -> dict[str, Any]:
     margins = np.asarray(edits.margins, dtype=np.float32)
-    number: Callable[[str], int] = lambda token: (  # noqa: E731
-        items.number(recommended[token]) if token in recommended else items.of_token(token)
-    )
     return {
-        "items": [number(token) for token in edits.items],
-        "belongs": list(getattr(edits, "belongs", ())),
+        "items": [items.number(edits.named[token]) for token in edits.items],
+        "belongs": list(edits.belongs),
         "margins": _base64(margins.astype("<f4")),
         "probability": edits.probability,
-        "addable": [number(token) for token in edits.addable],
+        "addable": [items.number(edits.named[token]) for token in edits.addable],
         **{
             name: packed(np.asarray(getattr(edits, name), dtype=np.float64).reshape(-1, len(margins)), margins, k)
             for name in ("without_click", "without_interest", "with_click")

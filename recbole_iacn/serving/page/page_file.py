@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-
 from recbole_iacn.data.tables.options import make_options
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.page.html_page import page
@@ -109,15 +108,14 @@ def write_page(
     path = check_output(out, limits.overwrite, given, (".html",))
     for one in recommenders:
         one.check_k(k, len(one.items))
-    named = [one.item_names(items, title, picture) for one in recommenders]
+    named = [one.item_names(items, chosen.item_key, title, picture) for one in recommenders]
     with limits.working(path) as folder:
         histories = histories_of_users(recommenders, events, users, folder, limits, chosen, most)
     found = _maps(recommenders, layout)
     shown = _page_items(named[0]) if any(found) else PageItems()
-    models = [
-        PageModel(type(one.model).__name__, label, _explanations(one, histories, k, by), at)
-        for one, label, by, at in zip(recommenders, _labels(recommenders, names), named, found)
-    ]
+    explained = [_explanations(one, histories, k, by) for one, by in zip(recommenders, named)]
+    labels = _told_apart([_label(*pair) for pair in zip(recommenders, explained)], names)
+    models = [PageModel(type(one.model).__name__, *rest) for one, *rest in zip(recommenders, labels, explained, found)]
     times = None if histories.in_places else "seconds"
     about = [f"Made by recbole_iacn {__version__} with {' and '.join(one.label for one in models)}.", _ROUNDED]
     data = page_data(models, shown, k, about, times)
@@ -151,7 +149,7 @@ def _explanations(recommender: Recommender, histories: UserHistories, k: int, na
     )
 
 
-def _maps(recommenders, layout) -> list[ItemMap | None]:
+def _maps(recommenders: Sequence[Recommender], layout: str) -> list[ItemMap | None]:
     """A map of each model's items in the order of the first one's; none for a model without vectors of items, or with
     other items."""
     order = recommenders[0].items
@@ -180,21 +178,19 @@ def _page_items(names: ItemNames) -> PageItems:
     return PageItems(names.tokens[1:].tolist(), [str(one) for one in names.names[1:]], pictures, columns)
 
 
-def _labels(recommenders, names):
-    """What models are called: by their class, how many interests they have, and, if that is the same, as is said."""
-    labels = [_label(one) for one in recommenders]
-    if len(set(labels)) < len(labels):
-        numbers = names or [str(number) for number, _ in enumerate(labels, start=1)]
-        labels = [f"{label} ({name})" for label, name in zip(labels, numbers)]
-    return labels
+def _label(recommender, explanations):
+    """What a model is called: its class, and what its interests are."""
+    mode = recommender.config["iacn_mode"] if hasattr(recommender.model, "iacn_mode") else None
+    count = max(len(one.edits.without_interest) for one in explanations)
+    return ", ".join([type(recommender.model).__name__, *([f"iacn_mode {mode}"] if mode else []), f"K = {count}"])
 
 
-def _label(recommender):
-    config, name = recommender.config, type(recommender.model).__name__
-    mode = config["iacn_mode"] if hasattr(recommender.model, "iacn_mode") else None
-    count = getattr(recommender.model, "interest_num", None) or (config["interest_num"] if mode == "full" else None)
-    parts = [name, *([f"iacn_mode {mode}"] if mode else []), *([f"K = {count}"] if count else [])]
-    return ", ".join(parts)
+def _told_apart(labels, names):
+    """Two models of one kind get their names, or else numbers."""
+    if len(set(labels)) == len(labels):
+        return labels
+    names = names or [str(number) for number, _ in enumerate(labels, start=1)]
+    return [f"{label} ({name})" for label, name in zip(labels, names)]
 
 
 def _heading(users):

@@ -143,7 +143,7 @@ def _take_users(base, recommenders, chosen, options, account, most):
     wanted = [asked_columns.wanted_of(one) for one in recommenders]
     together = Wanted(
         " and ".join(dict.fromkeys(one.model for one in wanted)),
-        *(tuple(dict.fromkeys(name for one in wanted for name in some)) for some in zip(*map(_parts, wanted))),
+        *(tuple(dict.fromkeys(name for one in some for name in one)) for some in zip(*map(_parts, wanted))),
     )
     catalogue = replace(first, columns={n: c for one in recommenders for n, c in one.catalogue.columns.items()})
     table = pd.DataFrame({first.user: chosen}) if isinstance(chosen, list) else chosen

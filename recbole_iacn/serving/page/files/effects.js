@@ -25,7 +25,9 @@ function taken(explanation, change) {
   const effects = [];
   const missing = [];
   keys.forEach((key, place) => {
-    if (change.out.has(key)) effects.push({ row: edits.without_click[place], part: 1 });
+    if (!change.out.has(key)) return;
+    if (edits.without_click[place]) effects.push({ row: edits.without_click[place], part: 1 });
+    else missing.push(clicks[place].of.item); // a model that needs a click
   });
   for (const [number, weight] of change.weights) {
     if (weight < 1 && edits.without_interest[number]) effects.push({ row: edits.without_interest[number], part: 1 - weight });
@@ -71,15 +73,13 @@ function ranked(explanation, change, k) {
 function lossesOf(explanation, at) {
   const { edits, clicks } = explanation;
   return clicks
+    .filter((_, place) => edits.without_click[place])
     .map((click, place) => ({ click, loss: edits.margins[at] - edits.without_click[place][at] }))
     .sort((one, other) => other.loss - one.loss);
 }
 
 // The interest that a candidate belongs to.
 function interestOf(explanation, at) {
-  const { belongs, without_interest, margins } = explanation.edits;
-  if (belongs && belongs.length) return belongs[at];
-  if (!explanation.interests.length) return null;
-  const losses = explanation.interests.map(({ number }) => margins[at] - without_interest[number][at]);
-  return explanation.interests[losses.indexOf(Math.max(...losses))].number;
+  const { belongs } = explanation.edits;
+  return belongs.length ? belongs[at] : null;
 }

@@ -63,7 +63,7 @@ function fromService() {
   };
   const draw = (explanations) => {
     const focused = document.activeElement?.dataset?.key;
-    shown = explanations;
+    shown = explanations.map(withNames);
     state.weights = new Map();
     data.models = [{ name: shown[0].model, label: shown[0].model }];
     show(shown, source);
@@ -81,6 +81,13 @@ function fromService() {
   document.getElementById("who").append(key, h("div", { class: "typing" }, addField(find, add, "Add a click"), clear), wrong);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => shown.length && show(shown, source));
   refresh();
+}
+
+// Candidates by name rather than by token.
+function withNames(explanation) {
+  const { edits } = explanation;
+  const named = (token) => edits.named[token];
+  return { ...explanation, edits: { ...edits, items: edits.items.map(named), addable: edits.addable.map(named) } };
 }
 
 // The typed clicks with what the answer says of them; it lacks those that are left out, not known, or too old.

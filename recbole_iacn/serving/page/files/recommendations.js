@@ -24,7 +24,7 @@ function recommendationList(explanation, k, reset) {
 
 // Whether the list is what the model would answer.
 function stateText(result, words) {
-  const missing = result.missing.length ? ` ${count(result.missing.length, "added item is", "added items are")} not among those that this model was asked about.` : "";
+  const missing = result.missing.length ? ` ${count(result.missing.length, "change is", "changes are")} not among those that this model was asked about.` : "";
   if (!words.length) return "As the model gives it.";
   const said = `${words.join("; ")}. `;
   if (result.changes === 0) return `${said}Nothing changes for this model.${missing}`;
