@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recbole_iacn.interests.asked import Plain, grouping_of, lists_of
 from recbole_iacn.interests.controls import by_chance, by_k_means, random_lists
 from recbole_iacn.interests.grouping import Grouping
+from recbole_iacn.interests.model_answers import Plain, grouping_of, lists_of
 from recbole_iacn.interests.nearest import retrieved_items
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def divisions_of(
     Args:
         recommender: the model.
         test: B rows.
-        plain: of :func:`recbole_iacn.interests.asked.plain_embeddings`.
+        plain: of :func:`recbole_iacn.interests.model_answers.plain_embeddings`.
         k: items of a list. Defaults to 10.
         seed: of the controls. Defaults to 0.
 

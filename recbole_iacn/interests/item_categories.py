@@ -48,7 +48,8 @@ class ItemCategories:
             "several values the rarest that 1 % of the items have"
         )
         without = [
-            f"{count:,} items {why}" for count, why in ((main.rare, "have rarer ones alone"), (main.empty, "have none"))
+            f"{count:,} items {why}"
+            for count, why in ((main.rare, "have rarer ones alone"), (main.empty, "have none"))
             if count
         ]
         return f"{said}; {' and '.join(without)}." if without else f"{said}."
@@ -87,7 +88,10 @@ def token_columns(catalogue: Catalogue) -> list[str]:
     return [
         name
         for name, one in catalogue.columns.items()
-        if name in catalogue.items and name != catalogue.item and one.kind in TOKENS and not name.endswith(AUXILIARY_SUFFIX)
+        if name in catalogue.items
+        and name != catalogue.item
+        and one.kind in TOKENS
+        and not name.endswith(AUXILIARY_SUFFIX)
     ]
 
 

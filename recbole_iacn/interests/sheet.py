@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import stats
 
-from recbole_iacn.interests.asked import margins, plain_embeddings
+from recbole_iacn.bundle.folder import plain_settings
 from recbole_iacn.interests.division import CHANCE, K_MEANS, MODEL, Division, divisions_of
 from recbole_iacn.interests.item_categories import ItemCategories
 from recbole_iacn.interests.measure_table import MEASURES, NAMES, Looked, Measure
+from recbole_iacn.interests.model_answers import margins, plain_embeddings
 
 if TYPE_CHECKING:
+    from recbole.config import Config
+
     from recbole_iacn.interests.test_rows import TestRows
     from recbole_iacn.serving.recommender import Recommender
 
@@ -79,6 +84,7 @@ class Sheet:
     Attributes:
         model, dataset: their names.
         seed: of the training.
+        kind: a digest of all settings but the seed: sheets of one kind differ in their seed alone.
         rows: how many test rows.
         k: items of a list.
         interests: K, the most that a user may have.
@@ -90,6 +96,7 @@ class Sheet:
     model: str
     dataset: str
     seed: int | None
+    kind: str
     rows: int
     k: int
     interests: int
@@ -99,7 +106,7 @@ class Sheet:
 
     def as_dict(self) -> dict[str, Any]:
         """What JSON can hold; NaN is None."""
-        fields = {key: getattr(self, key) for key in ("model", "dataset", "seed", "rows", "k", "interests")}
+        fields = {key: getattr(self, key) for key in ("model", "dataset", "seed", "kind", "rows", "k", "interests")}
         return {**fields, "measures": [without_nan(asdict(line)) for line in self.lines], "notes": list(self.notes)}
 
 
@@ -118,7 +125,7 @@ def sheet_of(
         test: B rows.
         categories: of items; without them the measures that need them are left out, which is noted.
         k: items of a list. Defaults to 10.
-        seed: of the controls. Defaults to 0.
+        seed: of the controls, added to the training's, so that those of several seeds are not alike. Defaults to 0.
         names: of measures. Defaults to all.
 
     Raises:
@@ -126,6 +133,7 @@ def sheet_of(
     """
     recommender.check_k(k, len(recommender.items))
     plain = plain_embeddings(recommender)
+    seed += recommender.config["seed"] or 0
     divisions = divisions_of(recommender, test, plain, k, seed)
     own = divisions[MODEL]
     firsts = own.lists[:, 0]
@@ -145,9 +153,27 @@ def sheet_of(
     missing = [one for one in taken if one.name not in {line.name for line in lines}]
     notes = [*test.notes, *_notes(config["model"], plain, categories, several, chosen, missing)]
     return Sheet(
-        config["model"], config["dataset"], config["seed"], len(test), k, own.grouping.couplings.shape[2],
-        tuple(lines), tuple(notes), divisions,
+        config["model"],
+        config["dataset"],
+        config["seed"],
+        kind_of(config),
+        len(test),
+        k,
+        own.grouping.couplings.shape[2],
+        tuple(lines),
+        tuple(notes),
+        divisions,
     )
+
+
+def kind_of(config: Config) -> str:
+    """A digest of a run's settings but its seed, without those of the machine.
+
+    Args:
+        config: of a run or a bundle.
+    """
+    settings = {key: value for key, value in plain_settings(config).items() if key != "seed"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
 def _notes(model, plain, categories, several, chosen, missing):
@@ -174,10 +200,20 @@ def title_of(control: str) -> str:
 
 
 def _line(measure: Measure, looked: dict[str, Looked]) -> Line | None:
-    """A measure of the users for whom the model and every control have it; None if nobody does."""
     values = {name: measure.of(one) for name, one in looked.items()}
     if measure.chance is not None:
         values[CHANCE] = measure.chance(looked[MODEL])
+    return line_of((measure.name, measure.title, measure.better), values)
+
+
+def line_of(named: tuple[str, str, str], values: dict[str, np.ndarray]) -> Line | None:
+    """A line of the sheet, over the users for whom the model and every control have a figure; None if nobody does.
+
+    Args:
+        named: name, title and which is better.
+        values: the model's figures and the controls', shape (B,) each; NaN where a user has none.
+    """
+    values = dict(values)
     defined = ~np.isnan(np.stack(list(values.values()))).any(axis=0)
     if not defined.any():
         return None
@@ -185,7 +221,7 @@ def _line(measure: Measure, looked: dict[str, Looked]) -> Line | None:
     controls = {name: beside(own, others[defined]) for name, others in values.items()}
     users = int(defined.sum())
     figure = Figure(*mean_and_error(own))
-    return Line(measure.name, measure.title, measure.better, users, len(defined) - users, figure, controls)
+    return Line(*named, users, len(defined) - users, figure, controls)
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float]:

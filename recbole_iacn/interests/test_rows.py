@@ -109,7 +109,9 @@ def _test_data(recommender, data_path):
     config, name = copy.copy(recommender.config), recommender.config["dataset"]
     folder = Path(data_path, name)
     if not folder.is_dir():
-        raise ConfigError(f"data_path: there is no folder {folder}; name the one that contains {name}/, or give --events")
+        raise ConfigError(
+            f"data_path: there is no folder {folder}; name the one that contains {name}/, or give --events"
+        )
     config.final_config_dict = dict(config.final_config_dict)
     config["data_path"], config["worker"], config.checked = str(folder), 0, True
     config.model_class = get_model(config["model"])

@@ -22,13 +22,19 @@ _ROWS = 1 << 17  # of a row group of Parquet, which a reader takes as a whole
 _SPECIAL = '[",\r\n]'  # what CSV puts between quotation marks
 
 
-def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] = ()) -> Path:
+def check_output(
+    out: str | Path,
+    overwrite: bool,
+    inputs: Iterable[str | Path] = (),
+    suffixes: Sequence[str] = (".parquet", ".csv"),
+) -> Path:
     """Reject a file that cannot be written, before any work.
 
     Args:
-        out: the file; ``.parquet`` or ``.csv``.
+        out: the file.
         overwrite: replace it if it exists.
         inputs: files that are read, which it must not replace.
+        suffixes: one of which it must end in.
 
     Returns:
         The path.
@@ -37,8 +43,9 @@ def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] 
         ConfigError: names the option and the mend.
     """
     path = Path(out)
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise ConfigError(f"out: {path} must end in .parquet or .csv, which says what is written")
+    if path.suffix.lower() not in suffixes:
+        *some, last = suffixes
+        raise ConfigError(f"out: {path} must end in {', '.join(some)} or {last}, which says what is written")
     if os.path.isdir(path):
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
     if not os.path.isdir(path.absolute().parent):
