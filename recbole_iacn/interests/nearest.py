@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 from recbole_iacn.data.score_blocks import rows_at_once
 from recbole_iacn.interests.grouping import Grouping
@@ -45,7 +46,7 @@ def retrieved_items(grouping: Grouping, k: int) -> np.ndarray:
             np.where(has[..., None], products, -np.inf).max(axis=1, keepdims=True),
             clicked,
             k,
-            has.any(axis=1, keepdims=True)[..., None],
+            np.any(has, axis=1, keepdims=True)[..., None],
         )[:, 0]
         for products, clicked, has in _blocks(grouping)
     ]
@@ -89,8 +90,8 @@ def _best(products: np.ndarray, history: np.ndarray, n: int, has: np.ndarray) ->
     """Ids of the n largest products (b, G, N + 1) besides padding and the history's; 0 where there are none."""
     np.put_along_axis(products, history[:, None, :], -np.inf, axis=2)  # padding is item 0
     products[..., 0] = -np.inf
-    first = np.argpartition(-products, min(n, products.shape[2]) - 1, axis=2)[..., :n]
-    values = np.take_along_axis(products, first, axis=2)
+    # PyTorch's takes half the time of NumPy's partition. Among equals the smaller id comes first.
+    values, first = (of.numpy() for of in torch.from_numpy(products).topk(min(n, products.shape[2])))
     order = np.lexsort((first, -values), axis=2)
     found = np.take_along_axis(np.where(has & np.isfinite(values), first, 0), order, axis=2)
     return np.pad(found, ((0, 0), (0, 0), (0, n - found.shape[2])))

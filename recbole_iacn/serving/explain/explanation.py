@@ -138,7 +138,9 @@ class ExplainedItem:
 class Edits:
     """What every single change of the history does to the score of C candidates. All of it is measured, by asking the
     model for the changed history. The candidates contain the best k of the history and of each changed one, so the list
-    after any single change is exact. Several changes at once are the sum of their effects, an approximation.
+    after any single change is exact; where click models have many items, a note says that the best k of changed
+    histories are chosen among the best 1,000 of the history as it is. Several changes at once are the sum of their
+    effects, an approximation. An item that is added is no longer recommended, and one that is left out is not either.
 
     Margins are what effects are added in: the log-odds of a click model's probability, the family's score itself.
 
