@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recbole_iacn.interests.test_rows import TestRows
     from recbole_iacn.serving.recommender import Recommender
 
-MODEL, CHANCE, K_MEANS = "model", "chance", "k_means"
+MODEL, CHANCE, K_MEANS, K_MEANS_ID = "model", "chance", "k_means", "k_means_id"
 
 
 @dataclass(frozen=True)

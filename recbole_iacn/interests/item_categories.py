@@ -44,8 +44,8 @@ class ItemCategories:
         some = ", ".join(f"{name} {size:,}" for name, size in zip(main.names[:3].tolist(), main.sizes[:3].tolist()))
         more = ", …" if len(main.names) > 3 else ""
         said = (
-            f"Categories are of {self.column}: {len(main.names)} of its {main.values:,} values ({some}{more} items); of "
-            "several values the rarest that 1 % of the items have"
+            f"Categories are of {self.column}: {len(main.names)} of its {main.values:,} values ({some}{more} items); "
+            "of several values the rarest that 1 % of the items have"
         )
         without = [
             f"{count:,} items {why}"

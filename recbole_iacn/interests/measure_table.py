@@ -10,7 +10,7 @@ import numpy as np
 
 from recbole_iacn.interests import agreement, collapse, item_lists
 from recbole_iacn.interests import faithfulness as faithful
-from recbole_iacn.interests.division import Division
+from recbole_iacn.interests.division import CHANCE, K_MEANS, K_MEANS_ID, Division
 from recbole_iacn.interests.interest_gap import interest_gap
 from recbole_iacn.interests.item_categories import ItemCategories
 from recbole_iacn.interests.nearest import neighbour_purity
@@ -85,6 +85,7 @@ class Measure:
         categories: whether it needs categories of items.
         divides: whether it is of the division, so that it is not defined for a model with one interest.
         chance: in place of the control by chance: from the model's division to chance's figures.
+        without: controls that have the model's figure, or one and the same for every model, by their construction.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Measure:
     categories: bool = False
     divides: bool = True
     chance: Callable[[Looked], np.ndarray] | None = None
+    without: tuple[str, ...] = ()
 
 
 def _half(values: np.ndarray) -> np.ndarray:
@@ -148,19 +150,28 @@ MEASURES = (
         "Effective number of interests, exp(H)",
         "",
         lambda of: collapse.effective_number(of.grouping.shares),
+        without=(CHANCE,),
     ),
     Measure(
         "effective_share",
         "Effective number over the user's number of interests",
         "",
         lambda of: collapse.effective_share(of.grouping.shares, of.grouping.active),
+        without=(CHANCE,),
     ),
-    Measure("empty", "Share of interests without a click", "lower", lambda of: collapse.empty_groups(of.grouping)),
+    Measure(
+        "empty",
+        "Share of interests without a click",
+        "lower",
+        lambda of: collapse.empty_groups(of.grouping),
+        without=(CHANCE, K_MEANS, K_MEANS_ID),
+    ),
     Measure(
         "coupling",
         "Mean of a click's largest coupling",
         "",
         lambda of: collapse.largest_coupling(of.grouping),
+        without=(CHANCE, K_MEANS, K_MEANS_ID),
     ),
     Measure(
         "coverage",

@@ -1,5 +1,5 @@
-"""What a model says of test rows: its division of the histories, its lists, its plain embedding, and what its scores are
-when clicks are left out."""
+"""What a model says of test rows: its division of the histories, its lists, its plain embedding, and what its scores
+are when clicks are left out."""
 
 from __future__ import annotations
 

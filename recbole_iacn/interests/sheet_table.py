@@ -16,10 +16,10 @@ from recbole_iacn.interests.sheet import Beside, Line, Sheet, title_of, without_
 from recbole_iacn.interests.stability import Stability, by_kind
 
 SUFFIXES = (".json", ".md", ".csv")
-_MARKS = """+ and −: the model's mean is larger or smaller than the control's, and the 95 % interval of the difference, by
-Student's t over the same users, excludes 0; =: it does not; of several seeds: in every one of them."""
-_INTERVALS = """Mean ± standard error over users, the same for the model and its controls; in brackets the 95 % interval of
-the difference from a control, by Student's t over the users' differences."""
+_MARKS = """Beside a control +: the model's mean is larger, −: smaller, by a difference whose 95 % interval, by
+Student's t over the same users, excludes 0 (of several seeds: of each); =: by none."""
+_INTERVALS = """Mean ± standard error over users, the same for the model and its controls; in brackets the 95 % interval
+of the difference from a control, by Student's t over the users' differences."""
 
 
 def written(sheets: Sequence[Sheet], stabilities: Sequence[Stability], notes: Sequence[str], suffix: str = "") -> str:
@@ -56,7 +56,7 @@ def written(sheets: Sequence[Sheet], stabilities: Sequence[Stability], notes: Se
 
 def one_sheet(sheet: Sheet) -> tuple[list[str], list[list[str]]]:
     """Heads and cells of a table of one bundle: a column for the model and two for each control."""
-    controls = list(sheet.lines[0].controls) if sheet.lines else []
+    controls = dict.fromkeys(name for line in sheet.lines for name in line.controls)
     heads = ["measure", named(sheet)]
     for control in controls:
         heads += [title_of(control), f"less {title_of(control)}"]
@@ -64,8 +64,8 @@ def one_sheet(sheet: Sheet) -> tuple[list[str], list[list[str]]]:
     for line in sheet.lines:
         row = [_titled(line), _spread(line.model.mean, line.model.error)]
         for control in controls:
-            one = line.controls[control]
-            row += [number(one.mean), f"{number(one.difference)} [{number(one.low)}, {number(one.high)}]"]
+            one = line.controls.get(control)
+            row += ["", ""] if one is None else [number(one.mean), _difference(one)]
         cells.append([*row, f"{line.users:,}"])
     return [*heads, "users"], cells
 
@@ -103,6 +103,10 @@ def _over(lines: Sequence[Line], control: str | None) -> str:
         return _spread(_mean(means), error) if lines else "–"
     besides = [line.controls[control] for line in lines if control in line.controls]
     return f"{number(_mean([one.mean for one in besides]))} {_mark(besides)}" if besides else "–"
+
+
+def _difference(one: Beside) -> str:
+    return f"{number(one.difference)} [{number(one.low)}, {number(one.high)}]"
 
 
 def _mark(besides: Sequence[Beside]) -> str:

@@ -24,8 +24,8 @@ class Stability:
         kind: of their sheets.
         model, dataset: their names.
         seeds: of the trainings.
-        line: the adjusted Rand index, mean over all pairs of seeds; chance: of their permuted couplings; k-means: of the
-            clusters in each seed's plain embedding. None where no user has two groups.
+        line: the adjusted Rand index, mean over all pairs of seeds; chance: of their permuted couplings; k-means: of
+            the clusters in each seed's plain embedding. None where no user has two groups.
     """
 
     kind: str

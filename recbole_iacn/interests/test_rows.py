@@ -3,6 +3,7 @@ own settings, or from a table of events."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import tempfile
@@ -137,7 +138,7 @@ def _check_numbering(own, found, folder):
 
 
 def _seen(test, chosen, history):
-    """Everything that was clicked before each row, end to end, and how much it is: also what the model does not read."""
+    """Everything that was clicked before each row, end to end, and how much it is; older clicks, too."""
     feat = test.inter_feat
     in_history = getattr(test, "in_history", None)
     if not isinstance(feat, HistoryInteraction) or in_history is None or len(feat.windows) != 1:
@@ -169,22 +170,23 @@ def of_events(recommender: Recommender, events: str | os.PathLike, options: Any,
     """
     catalogue, limits = recommender.catalogue, Limits(progress=False)
     asked_columns.wanted_of(recommender).check_given({}, "the table of events")
-    with tempfile.TemporaryDirectory() as folder:
-        with limits.base(EventBase, Path(folder), catalogue.tokens[catalogue.item]) as base:
-            taken = base.take(events, options, asked_columns.trained_on_labels(recommender))
-            asked_columns.check_times(recommender, taken)
-            base.count_people()
-            people = base.execute('select "user", start, stop from people order by u').fetchnumpy()
-            files = base.write_histories(Path(folder))
-            starts, stops = (np.asarray(people[name], dtype=np.int64) for name in ("start", "stop"))
-            enough = np.flatnonzero(stops - starts >= 2)
-            if not len(enough):
-                raise ConfigError(f"{taken.title}: no user has two clicks on items that the model knows")
-            chosen = enough[spread(len(enough), most)]
-            starts, stops = starts[chosen], stops[chosen] - 1
-            ids, times = files.gather(starts, stops)
-            targets = files.items[stops].astype(np.int64)
-            users = np.asarray(people["user"])[chosen].astype(str)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        base = stack.enter_context(limits.base(EventBase, folder, catalogue.tokens[catalogue.item]))
+        taken = base.take(events, options, asked_columns.trained_on_labels(recommender))
+        asked_columns.check_times(recommender, taken)
+        base.count_people()
+        people = base.execute('select "user", start, stop from people order by u').fetchnumpy()
+        files = base.write_histories(folder)
+        starts, stops = (np.asarray(people[name], dtype=np.int64) for name in ("start", "stop"))
+        enough = np.flatnonzero(stops - starts >= 2)
+        if not len(enough):
+            raise ConfigError(f"{taken.title}: no user has two clicks on items that the model knows")
+        chosen = enough[spread(len(enough), most)]
+        starts, stops = starts[chosen], stops[chosen] - 1
+        ids, times = files.gather(starts, stops)
+        targets = files.items[stops].astype(np.int64)
+        users = np.asarray(people["user"])[chosen].astype(str)
     rows = recommender.rows_of_ids(
         ids, stops - starts, times=times, columns={catalogue.user: users.tolist()}, names=users
     )
