@@ -19,6 +19,7 @@ from recbole_iacn.serving.interests import Interests, interests_of, vectors_of_i
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.explain.explanation import Explanation
+    from recbole_iacn.serving.explain.item_names import ItemNames
     from recbole_iacn.serving.pipeline import Pipeline
 
 
@@ -232,6 +233,14 @@ class Recommender(ById):
         return explained(
             self, histories, k, exclude_seen, among, times, users, items, nearest, addable if edits else None
         )
+
+    def item_names(
+        self, items: Any = None, item_key: str | None = None, title: str | None = None, picture: str | None = None
+    ) -> ItemNames:
+        """Names of the items, read once for several explanations; see :meth:`ItemNames.read`."""
+        from recbole_iacn.serving.explain.item_names import ItemNames
+
+        return ItemNames.read(self.catalogue, items, item_key, title, picture)
 
     def export(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write an ONNX graph and its vocabulary; see :func:`recbole_iacn.serving.onnx.exporting.export`."""

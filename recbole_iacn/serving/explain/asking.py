@@ -31,7 +31,7 @@ def explained(
         _check_count("addable", addable)
     given, ids = recommender.queries.read(histories, times, users)
     rows = recommender.queries.of_given(given, ids)
-    names = items if isinstance(items, ItemNames) else ItemNames.read(recommender.catalogue)
+    names = items if isinstance(items, ItemNames) else ItemNames.read(recommender.catalogue, items)
     allowed = None if chosen is None else recommender.known_among(chosen, rows)
     recommender.queries.say(rows)
     asked = Asked(k, exclude_seen, allowed, nearest, addable)

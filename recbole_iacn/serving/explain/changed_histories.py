@@ -110,14 +110,23 @@ class ChangedHistories:
         lengths = [len(window.ids) for window in of_rows]
         return cls(made.rows(), np.array(made.owner), first, lengths, interests, empty, further)
 
+    @property
+    def most_rows(self) -> int:
+        """Rows of the history that has the most."""
+        return int(np.bincount(self.owner, minlength=1).max())
+
+    def large_changes(self) -> np.ndarray:
+        """The rows of the histories as they are, and of those that lack an interest or every click."""
+        rows = [*self.first, *(row for some in self.interests for row in some.values())]
+        return np.array([*rows, *(row for row in self.empty if row is not None)], dtype=np.int64)
+
 
 class _Made:
     """Collects rows."""
 
     def __init__(self, queries: Queries, rows: Rows) -> None:
         self._queries, self._rows = queries, rows
-        ends = np.cumsum(rows.lengths)
-        self._seen = [rows.seen[end - count : end] for end, count in zip(ends, rows.lengths)]
+        self._seen = rows.seen_by_row()
         self.owner: list[int] = []
         self._ids: list[np.ndarray] = []
         self._times: list[np.ndarray] = []

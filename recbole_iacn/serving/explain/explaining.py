@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,35 +11,17 @@ import torch
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.by_id import ById
 from recbole_iacn.serving.explain import remarks
+from recbole_iacn.serving.explain.asked import Asked
+from recbole_iacn.serving.explain.candidates import best_of_pool, united
 from recbole_iacn.serving.explain.changed_histories import ChangedHistories, Window, in_chunks, lost
 from recbole_iacn.serving.explain.edits import addable_items, edits_of, margins_of
 from recbole_iacn.serving.explain.explanation import Click, Edits, ExplainedItem, Explanation, Reason
-from recbole_iacn.serving.explain.item_names import ItemNames
 from recbole_iacn.serving.explain.found_interests import FoundInterests
+from recbole_iacn.serving.explain.item_names import ItemNames
 from recbole_iacn.serving.model_rows import Rows
 
 _ROWS = 1 << 14  # changed histories that exist at once
-_PAIRS = 1 << 19  # of a changed history and an item, per history; a click model takes seconds for as many
-_POOL = 1_000  # items, where there would be more pairs
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an explanation is to contain.
-
-    Attributes:
-        k: items that are recommended.
-        exclude_seen: leave out those of the history.
-        among: ids of the items to choose from; None for all.
-        nearest: items that are listed of each interest.
-        addable: items that may be added to the history; None for an explanation without :class:`Edits`.
-    """
-
-    k: int = 10
-    exclude_seen: bool = True
-    among: np.ndarray | None = None
-    nearest: int = 20
-    addable: int | None = None
+_PAIRS = 1 << 17  # of a changed history and an item, per history; click models take seconds for as many
 
 
 def explain(
@@ -75,8 +57,9 @@ class _Chunk:
         self.model = type(recommender.model).__name__
         self.users = rows.names
         self.interests = FoundInterests.of(recommender, rows, of_rows, names, asked.nearest)
-        ids, scores = recommender.best(rows, asked.k, asked.exclude_seen, asked.among)
-        self.best, self.scores = ids.cpu().numpy(), scores.cpu().numpy()
+        count = max(asked.k, min(asked.addable or 0, len(recommender.items)))
+        found, scores = (best.cpu().numpy() for best in recommender.best(rows, count, asked.exclude_seen, asked.among))
+        self.best, self.scores = found[:, : asked.k], scores[:, : asked.k]
         if not np.isfinite(self.scores[self.best > 0]).all():
             raise ConfigError(
                 "users: a number among the columns is too large for the model, whose scores are not finite"
@@ -84,50 +67,27 @@ class _Chunk:
         self.added = None
         if asked.addable is not None:
             self.added = [
-                addable_items(window.ids, best, self.interests.nearest_of(place), asked.addable)
-                for place, (window, best) in enumerate(zip(of_rows, self.best))
+                addable_items(seen, best, self.interests.nearest_of(place), asked.addable)
+                for place, (seen, best) in enumerate(zip(rows.seen_by_row(), found))
             ]
         self.changed = ChangedHistories.of(recommender.queries, rows, of_rows, self.interests.belongs, self.added)
-        self.pool = self._pool(rows) if self.added is not None else None
+        self.pool: np.ndarray | None = None
         self.candidates = self._candidates()
         of_each = torch.from_numpy(self.candidates[self.changed.owner])
         self.measured = recommender.scores_of(self.changed.rows, of_each).cpu().numpy().astype(np.float64)
-
-    def _pool(self, rows):
-        """Ids of the best items of each history as it is, (B, P): those of changed ones are looked for among them where
-        it would take too long to score all items. None where it does not."""
-        recommender, asked = self.recommender, self.asked
-        items = len(recommender.items) if asked.among is None else len(asked.among)
-        each = max(np.bincount(self.changed.owner, minlength=1).tolist(), default=0)
-        if getattr(recommender.model, "full_sort_is_fast", False) or each * items <= _PAIRS or items <= _POOL:
-            return None
-        return recommender.best(rows, max(_POOL, asked.k), asked.exclude_seen, asked.among)[0]
 
     def _candidates(self):
         """Ids, (B, C): the best k; with edits also the best k of each changed history."""
         if self.added is None:
             return self.best
-        ids = self._best_of_changed()
-        lists = []
-        for place, best in enumerate(self.best):
-            of_changed = ids[self.changed.owner == place].ravel().tolist()
-            lists.append([item for item in dict.fromkeys([*best.tolist(), *of_changed]) if item])
-        padded = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
-        for row, items in zip(padded, lists):
-            row[: len(items)] = items
-        return padded
-
-    def _best_of_changed(self):
-        """Ids of the best k of each changed history, (R, k); of all items, or of the pool where these are many."""
-        recommender, rows, asked = self.recommender, self.changed.rows, self.asked
-        if self.pool is None:
-            return recommender.best(rows, asked.k, asked.exclude_seen, asked.among)[0].cpu().numpy()
-        pool = self.pool[torch.from_numpy(self.changed.owner).to(self.pool.device)]
-        scores = recommender.scores_of(rows, pool).masked_fill(pool == 0, -torch.inf)
-        for numbers, added in zip(self.changed.added, self.added or ()) if asked.exclude_seen else ():
-            for row, item in zip(numbers, added):
-                scores[row, pool[row] == item] = -torch.inf
-        return pool.gather(1, scores.topk(min(asked.k, pool.shape[1]), dim=1).indices).cpu().numpy()
+        recommender, asked = self.recommender, self.asked
+        items = len(recommender.items) if asked.among is None else len(asked.among)
+        fast = getattr(recommender.model, "full_sort_is_fast", False)
+        if fast or self.changed.most_rows * items <= _PAIRS:
+            ids = recommender.best(self.changed.rows, asked.k, asked.exclude_seen, asked.among)[0].cpu().numpy()
+        else:
+            self.pool, ids = best_of_pool(recommender, self.changed, self.added, asked)
+        return united(self.best, ids, self.changed.owner)
 
     def explanations(self) -> list[Explanation]:
         return [self._of(place) for place in range(len(self.windows))]
@@ -143,7 +103,7 @@ class _Chunk:
             items=self._items(place),
             notes=(
                 *remarks.of_history(self.recommender, window, found, place),
-                *(remarks.of_pool(self.pool.shape[1]) if self.pool is not None else ()),
+                *(remarks.of_pool(int((self.pool[place] > 0).sum())) if self.pool is not None else ()),
                 *self.names.notes,
             ),
             edits=self._edits(place),
@@ -196,4 +156,7 @@ class _Chunk:
         margins, probability = margins_of(recommender, self.measured[:, : len(candidates)])
         tokens = recommender.catalogue.tokens[recommender.catalogue.item]
         added = self.added[place] if changed.added[place] else []
-        return edits_of(changed, place, margins, tokens[candidates], tokens[added], self.interests.count, probability)
+        edits = edits_of(changed, place, margins, tokens[candidates], tokens[added], self.interests.count, probability)
+        belongs = self.interests.of_items(place, candidates)
+        named = {one.item: one for one in map(self.names.named, [*candidates.tolist(), *added])}
+        return replace(edits, belongs=() if belongs is None else tuple(belongs.tolist()), named=named)

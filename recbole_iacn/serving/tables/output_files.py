@@ -17,16 +17,14 @@ from recbole_iacn.system.atomic_writes import put_right, replacing
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TABLES = (".parquet", ".csv")
 NAME_ANOTHER = "name another file (--out)"
 _ROWS = 1 << 17  # of a row group of Parquet, which a reader takes as a whole
 _SPECIAL = '[",\r\n]'  # what CSV puts between quotation marks
 
 
 def check_output(
-    out: str | Path,
-    overwrite: bool,
-    inputs: Iterable[str | Path] = (),
-    suffixes: Sequence[str] = (".parquet", ".csv"),
+    out: str | Path, overwrite: bool, inputs: Iterable[str | Path] = (), suffixes: Sequence[str] = TABLES
 ) -> Path:
     """Reject a file that cannot be written, before any work.
 
@@ -34,7 +32,7 @@ def check_output(
         out: the file.
         overwrite: replace it if it exists.
         inputs: files that are read, which it must not replace.
-        suffixes: one of which it must end in.
+        suffixes: what its name may end in. Defaults to ``.parquet`` and ``.csv``.
 
     Returns:
         The path.
@@ -44,8 +42,7 @@ def check_output(
     """
     path = Path(out)
     if path.suffix.lower() not in suffixes:
-        *some, last = suffixes
-        raise ConfigError(f"out: {path} must end in {', '.join(some)} or {last}, which says what is written")
+        raise ConfigError(f"out: {path} must end in {' or '.join(suffixes)}, which says what is written")
     if os.path.isdir(path):
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
     if not os.path.isdir(path.absolute().parent):
