@@ -65,7 +65,9 @@ def test_the_same_users_on_every_side():
     assert "model" in values  # which is read, not taken apart
     assert sheet.line_of(("a", "A", ""), {"model": np.array([nan]), "chance": np.array([1.0])}) is None
     alone = sheet.line_of(("a", "A", ""), {"model": np.array([1.0]), "chance": np.array([0.0])})
-    assert alone.controls["chance"].difference == 1 and np.isnan([alone.model.error, alone.controls["chance"].low]).all()
+    assert (
+        alone.controls["chance"].difference == 1 and np.isnan([alone.model.error, alone.controls["chance"].low]).all()
+    )
 
 
 def test_one_interest_divides_nothing(bundles, data_path):
@@ -120,8 +122,10 @@ def test_faithfulness_is_of_the_first_item(bundles, data_path):
 @pytest.mark.slow
 def test_planted_interests_are_seen_and_only_after_training(settings, tmp_path):
     """Users with 2 of 5 clusters, which are the categories; one click in twenty at random. Trained, MIND's interests
-    agree with the clusters (measured: AMI .79), far above chance (.00); not trained, they hardly do."""
-    PlantedInterests(users=300, clusters=5, items_per_cluster=16, events=12, noise=0.05).write(tmp_path, categories=True)
+    agree with the clusters (measured: AMI .87), far above chance (.01); not trained, they do not (.00)."""
+    PlantedInterests(users=300, clusters=5, items_per_cluster=16, events=12, noise=0.05).write(
+        tmp_path, categories=True
+    )
     changes = {
         "data_path": str(tmp_path),
         "load_col": {"inter": ["user_id", "item_id", "timestamp"], "item": ["item_id", "categories"]},
@@ -134,7 +138,10 @@ def test_planted_interests_are_seen_and_only_after_training(settings, tmp_path):
     after = taken(training.save("after"), tmp_path, 0, 10, names=("ami", "purity", "neighbour_purity"))
     (ami, purity, near), (ami_before, *_) = after.lines, before.lines
     assert ami.controls["chance"].low > 0.3 and abs(ami.controls["chance"].mean) < 0.05
-    assert purity.controls["chance"].low > 0.1 and near.model.mean > 0.6
+    assert purity.controls["chance"].low > 0.1
+    assert (
+        near.model.mean > 0.45
+    )  # of 20 near items at most the 10 or 11 that the user has not clicked are of a cluster
     assert abs(ami_before.model.mean) < 0.15 < ami.model.mean - ami_before.model.mean
 
 
