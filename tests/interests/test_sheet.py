@@ -51,7 +51,7 @@ def test_a_line_is_the_measure_of_the_divisions(of_din, bundles):
 
 
 def test_the_same_users_on_every_side():
-    """Users 2 and 3 lack a figure on one side; of the others 1 − 0, 2 − 2, 6 − 1: mean 2, SD sqrt(7), SE sqrt(7 / 3)."""
+    """Users 2 and 3 lack a figure on one side; the others differ by 1, 0 and 5: mean 2, SD sqrt(7), SE sqrt(7 / 3)."""
     nan = np.nan
     values = {"model": np.array([1, 2, 9, nan, 6]), "chance": np.array([0, 2, nan, 9, 1])}
     line = sheet.line_of(("a", "A", ""), values)
