@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -155,4 +156,7 @@ class _Chunk:
         margins, probability = margins_of(recommender, self.measured[:, : len(candidates)])
         tokens = recommender.catalogue.tokens[recommender.catalogue.item]
         added = self.added[place] if changed.added[place] else []
-        return edits_of(changed, place, margins, tokens[candidates], tokens[added], self.interests.count, probability)
+        edits = edits_of(changed, place, margins, tokens[candidates], tokens[added], self.interests.count, probability)
+        belongs = self.interests.of_items(place, candidates)
+        named = {one.item: one for one in map(self.names.named, [*candidates.tolist(), *added])}
+        return replace(edits, belongs=() if belongs is None else tuple(belongs.tolist()), named=named)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -155,6 +156,8 @@ class Edits:
         addable: tokens of items that may be added as the newest click, A.
         with_click: margin with each of them added, A lists of C.
         probability: whether margins are log-odds.
+        belongs: the interest with the largest product with each candidate, C numbers; empty without interests.
+        named: token -> the item as people see it, of candidates and of items to add.
     """
 
     items: tuple[str, ...]
@@ -164,6 +167,8 @@ class Edits:
     addable: tuple[str, ...]
     with_click: tuple[tuple[float, ...], ...]
     probability: bool
+    belongs: tuple[int, ...] = ()
+    named: Mapping[str, Named] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
