@@ -35,8 +35,8 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
         count = "1 item of the history is" if window.unknown == 1 else f"{window.unknown:,} items of the history are"
         said.append(f"{count} unknown to the model and left out.")
     if window.older:
-        count = len(window.ids)
-        said.append(f"The model reads the newest {count:,} of {count + window.older:,} clicks.")
+        read = len(window.ids)
+        said.append(f"The model reads the newest {read:,} of {read + window.older:,} clicks.")
     if found.found is None:
         said.append(f"No interests are shown; scores and reasons are measured all the same. {found.why_not}.")
     elif found.count == 1:
