@@ -103,6 +103,7 @@ class _Chunk:
             items=self._items(place),
             notes=(
                 *remarks.of_history(self.recommender, window, found, place),
+                *remarks.of_scores(self.scores[place][self.best[place] > 0]),
                 *(remarks.of_pool(int((self.pool[place] > 0).sum())) if self.pool is not None else ()),
                 *self.names.notes,
             ),

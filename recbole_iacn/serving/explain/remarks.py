@@ -48,6 +48,17 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
     return tuple(said)
 
 
+def of_scores(scores: np.ndarray) -> tuple[str, ...]:
+    """The remark that a list is in no order.
+
+    Args:
+        scores: of the recommended items.
+    """
+    if len(scores) > 1 and scores[0] == scores[-1]:
+        return ("The model scores all of these items alike, so that their order means nothing.",)
+    return ()
+
+
 def of_pool(size: int) -> tuple[str, ...]:
     """The remark that lists of changed histories are chosen among some items.
 

@@ -133,7 +133,7 @@ def item_query(given: Mapping[str, str]) -> tuple[str, int]:
     """What ``GET /items`` asks for: a part of a name, and how many items at most.
 
     Args:
-        given: the keys behind the path, ``query`` and ``count`` (20).
+        given: the keys behind the path, ``query``, which may be empty, and ``count`` (20).
 
     Raises:
         ConfigError: another key, a query that is missing or too long, or no number of items.
@@ -141,8 +141,8 @@ def item_query(given: Mapping[str, str]) -> tuple[str, int]:
     for name in given:
         if name not in ("query", "count"):
             raise ConfigError(f"{name}: is not a key of this request.{did_you_mean(name, ['query', 'count'])}")
-    query, count = given.get("query", ""), given.get("count", "20")
-    if not query.strip():
+    query, count = given.get("query"), given.get("count", "20")
+    if query is None:
         raise ConfigError("query: is missing; send a part of an item's name, as in /items?query=toy")
     if len(query) > LONGEST:
         raise ConfigError(f"query: at most {LONGEST} characters, got {len(query):,}")

@@ -235,6 +235,7 @@ def test_items_to_choose_from(of_model):
         ("DIN_IaCN", {}, 0, "1 item of the history is unknown to the model and left out."),
         ("DIN_IaCN", {}, 1, "The history is empty: there are no interests and no reasons"),
         ("DIN_IaCN", {}, 2, "The model reads the newest 6 of 8 clicks."),
+        ("MIND", {}, 1, "The model scores all of these items alike, so that their order means nothing."),
         ("YouTubeDNN", {}, 0, "YouTubeDNN has one interest per user (K = 1), to which every click belongs."),
         ("TiSASRec", {}, 0, "TiSASRec has one interest per user (K = 1)"),
         ("MIND", {"num_interests": 1}, 0, "MIND has one interest per user (K = 1)"),
