@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.by_id import ById
@@ -73,9 +74,11 @@ def _alike(found, place):
     order = found.order(place)
     vectors = found.found.vectors[place, order].astype(np.float64)
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-    alike = (unit @ unit.T > _ALIKE) & ~np.eye(len(order), dtype=bool)
-    numbers = [str(interest) for interest, some in sorted(zip(order, alike.any(axis=1).tolist())) if some]
-    if not numbers:
+    _, group = connected_components(unit @ unit.T > _ALIKE, directed=False)
+    several = [sorted(np.array(order)[group == one].tolist()) for one in range(len(order))]
+    words = [f"{', '.join(map(str, of[:-1]))} and {of[-1]}" for of in sorted(several) if len(of) > 1]
+    if not words:
         return []
-    listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
-    return [f"Interests {listed} are nearly the same: each has a cosine above {_ALIKE} with another of them."]
+    first, *others = words
+    further = "".join(f", and so are {other}" for other in others)
+    return [f"Interests {first} are nearly the same{further}: their cosines are above {_ALIKE}."]
