@@ -13,6 +13,7 @@
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn interests results/table1/bundles/* --data_path dataset
     recbole-iacn serve BUNDLE --port 8000
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
@@ -25,7 +26,7 @@ import os
 import sys
 from pathlib import Path
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, recommend, score, serve
+from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, interests, recommend, score, serve
 from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
@@ -109,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
+    )
+    interests.interests_parser(
+        commands.add_parser(
+            "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
+        )
     )
     serve.serve_parser(
         commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.interest_figures import lacks
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.results import (
     Unreadable,
@@ -49,7 +50,7 @@ def prepare(folder: str | Path, *names: str) -> None:
 
 
 def has_result(folder: str | Path, run: Run) -> bool:
-    """Whether a run is done.
+    """Whether a run is done: it has a result, with the measures of interests that it is asked for.
 
     Args:
         folder: of the experiment.
@@ -61,8 +62,7 @@ def has_result(folder: str | Path, run: Run) -> bool:
     path = result_path(folder, run)
     if not path.exists():
         return False
-    read_result(path)
-    return True
+    return not lacks(run, read_result(path))
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
             name = run_of(result).id
             if path.parent != folder:
                 run = wanted.get(name)
-                if run is None or (run.divergence and result.get("divergence") is None):
+                if run is None or (run.divergence and result.get("divergence") is None) or lacks(run, result):
                     continue
                 result["sweep"] = run.sweep
             results[name] = json.dumps(result, indent=1) + "\n"

@@ -15,7 +15,7 @@ from recbole_iacn.interests.grouping import Grouping
 def interest_coverage(grouping: Grouping, items: np.ndarray) -> np.ndarray:
     """IC@k: share of a user's groups with clicks that have at least one item in the list.
 
-    Subtopic recall (Zhai, Cohen and Lafferty, SIGIR '03, section 4) with the user's groups for subtopics. Wu et al.
+    Subtopic recall (Zhai, Cohen and Lafferty, SIGIR '03) with the user's groups for subtopics. Wu et al.
     (GPR4DUR), NeurIPS '24, take categories instead: :func:`category_coverage`, which favours no model's own groups.
 
     Args:
@@ -25,14 +25,14 @@ def interest_coverage(grouping: Grouping, items: np.ndarray) -> np.ndarray:
     Returns:
         Shape (B,), in [0, 1]; NaN for an empty history, a user without groups, or an empty list.
     """
-    groups = grouping.active.shape[1]
-    return _covered(grouping.belongs, grouping.of_items(items), groups)
+    covered = _covered(grouping.belongs, grouping.of_items(items), grouping.active.shape[1])
+    return np.where(np.any(items > 0, axis=1) & np.any(grouping.active, axis=1), covered, np.nan)
 
 
 def category_coverage(history: np.ndarray, items: np.ndarray, of_items: np.ndarray) -> np.ndarray:
     """IC@k by categories: share of the categories of a user's clicks that have at least one item in the list.
 
-    Source: Wu et al. (GPR4DUR), NeurIPS '24 (IC@k); Zhai, Cohen and Lafferty, SIGIR '03, section 4 (subtopic recall).
+    Source: Wu et al. (GPR4DUR), NeurIPS '24 (IC@k); Zhai, Cohen and Lafferty, SIGIR '03 (subtopic recall).
 
     Args:
         history: item ids, 0 at padding, shape (B, L).
@@ -44,13 +44,13 @@ def category_coverage(history: np.ndarray, items: np.ndarray, of_items: np.ndarr
     """
     of_list = np.where(items > 0, of_items[items], -1)
     covered = _covered(of_items[history], of_list, int(of_items.max(initial=0)) + 1)
-    return np.where((items > 0).any(axis=1), covered, np.nan)
+    return np.where(np.any(items > 0, axis=1), covered, np.nan)
 
 
 def vector_diversity(items: np.ndarray, plain: np.ndarray) -> np.ndarray:
     """Intra-list diversity by vectors: one minus the mean cosine of all pairs of a list.
 
-    Source: Ziegler et al., WWW '05, definition 1, as the mean distance of Castells, Hurley and Vargas (Recommender
+    Source: Ziegler et al., WWW '05, as the mean distance of Castells, Hurley and Vargas (Recommender
     Systems Handbook, 2015). Vectors that a model was trained with favour it: compare models by
     :func:`category_diversity`.
 
@@ -103,7 +103,7 @@ def miscalibration(history: np.ndarray, items: np.ndarray, weights: csr_array, a
     """KL divergence of the category shares of a list from those of the history, in nats; 0 for the same shares.
 
     ``sum_g p(g) log(p(g) / q'(g))`` with ``q' = (1 - alpha) q + alpha p``, p and q the mean p(g | i) of history and
-    list. Source: Steck, RecSys '18, equations 2, 3, 6 and 7 (without weights for time and rank).
+    list. Source: Steck, RecSys '18, section 3 (without weights for time and rank).
 
     Args:
         history: item ids, 0 at padding, shape (B, L).
@@ -114,11 +114,13 @@ def miscalibration(history: np.ndarray, items: np.ndarray, weights: csr_array, a
     Returns:
         Shape (B,), in [0, -log alpha]; NaN where no click or no item of the list has a category.
     """
+    found = np.zeros(len(history))
     step = rows_at_once(weights.shape[1], tables=4)
-    parts = [slice(begin, begin + step) for begin in range(0, len(history), step)]
-    return np.concatenate(
-        [_divergence(_shares(history[part], weights), _shares(items[part], weights), alpha) for part in parts]
-    )
+    for begin in range(0, len(history), step):
+        some = slice(begin, begin + step)
+        p, q = _shares(history[some], weights), _shares(items[some], weights)
+        found[some] = rel_entr(p, (1 - alpha) * q + alpha * p).sum(axis=1)
+    return found
 
 
 def _covered(wanted: np.ndarray, had: np.ndarray, kinds: int) -> np.ndarray:
@@ -150,7 +152,3 @@ def _shares(items: np.ndarray, weights: csr_array) -> np.ndarray:
     total = (chosen @ weights).toarray()
     count = total.sum(axis=1, keepdims=True)
     return total / np.where(count > 0, count, np.nan)
-
-
-def _divergence(p: np.ndarray, q: np.ndarray, alpha: float) -> np.ndarray:
-    return rel_entr(p, (1 - alpha) * q + alpha * p).sum(axis=1)

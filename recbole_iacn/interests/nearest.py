@@ -32,7 +32,7 @@ def retrieved_items(grouping: Grouping, k: int) -> np.ndarray:
     """The k items with the largest score ``max_k v_k . e`` over a user's groups, without the user's clicks.
 
     So do models of the family retrieve, and so a control has a list to measure.
-    Source: Li et al. (MIND), CIKM '19, section 3.6.
+    Source: Li et al. (MIND), CIKM '19, on serving.
 
     Args:
         grouping: B histories with at most K groups.
@@ -56,7 +56,8 @@ def retrieved_items(grouping: Grouping, k: int) -> np.ndarray:
 def neighbour_purity(grouping: Grouping, of_items: np.ndarray, n: int = 20) -> np.ndarray:
     """Share of the most frequent category among the n nearest items of a group, averaged over a user's groups.
 
-    Purity (Manning et al., 2008, section 16.3) of the neighbourhoods in place of the clicks.
+    Purity (Manning et al., 2008, section 16.3) of the neighbourhoods in place of the clicks. It says more of the space
+    of items than of the division: where categories lie apart, also the mean of clicks at random is nearest to one.
 
     Args:
         grouping: B histories.

@@ -60,7 +60,8 @@ class Rows:
             which: their places, int64, shape (R,).
         """
         users = None if self.users is None else {name: values[which] for name, values in self.users.items()}
-        seen = [self.seen[self._places[place] : self._places[place + 1]] for place in which.tolist()]
+        of_rows = self.seen_by_row()
+        seen = [of_rows[place] for place in which.tolist()]
         return Rows(
             self.interaction[torch.from_numpy(which)],
             self.names[which],
@@ -74,6 +75,10 @@ class Rows:
     def _places(self) -> np.ndarray:
         """Where each history begins in ``seen``, and where the last one ends."""
         return np.r_[0, np.cumsum(self.lengths)]
+
+    def seen_by_row(self) -> list[np.ndarray]:
+        """The ids that each history has, B arrays."""
+        return np.split(self.seen, self._places[1:-1])
 
     def seen_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and item of everything in the histories."""

@@ -126,8 +126,7 @@ class _Made:
 
     def __init__(self, queries: Queries, rows: Rows) -> None:
         self._queries, self._rows = queries, rows
-        ends = np.cumsum(rows.lengths)
-        self._seen = [rows.seen[end - count : end] for end, count in zip(ends, rows.lengths)]
+        self._seen = rows.seen_by_row()
         self.owner: list[int] = []
         self._ids: list[np.ndarray] = []
         self._times: list[np.ndarray] = []

@@ -32,7 +32,7 @@ def addable_items(history: np.ndarray, best: np.ndarray, nearest: Sequence[np.nd
     """Ids of items to add to a history: in turn one of the recommendations and of the nearest items of each interest.
 
     Args:
-        history: ids of its clicks.
+        history: ids of all its clicks, also of those that the model does not read.
         best: ids of the recommendations, best first; 0 for none.
         nearest: ids of the nearest items of each interest.
         count: how many at most.

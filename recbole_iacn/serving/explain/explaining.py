@@ -57,8 +57,9 @@ class _Chunk:
         self.model = type(recommender.model).__name__
         self.users = rows.names
         self.interests = FoundInterests.of(recommender, rows, of_rows, names, asked.nearest)
-        ids, scores = recommender.best(rows, asked.k, asked.exclude_seen, asked.among)
-        self.best, self.scores = ids.cpu().numpy(), scores.cpu().numpy()
+        count = max(asked.k, min(asked.addable or 0, len(recommender.items)))
+        found, scores = (best.cpu().numpy() for best in recommender.best(rows, count, asked.exclude_seen, asked.among))
+        self.best, self.scores = found[:, : asked.k], scores[:, : asked.k]
         if not np.isfinite(self.scores[self.best > 0]).all():
             raise ConfigError(
                 "users: a number among the columns is too large for the model, whose scores are not finite"
@@ -66,8 +67,8 @@ class _Chunk:
         self.added = None
         if asked.addable is not None:
             self.added = [
-                addable_items(window.ids, best, self.interests.nearest_of(place), asked.addable)
-                for place, (window, best) in enumerate(zip(of_rows, self.best))
+                addable_items(seen, best, self.interests.nearest_of(place), asked.addable)
+                for place, (seen, best) in enumerate(zip(rows.seen_by_row(), found))
             ]
         self.changed = ChangedHistories.of(recommender.queries, rows, of_rows, self.interests.belongs, self.added)
         self.pool: np.ndarray | None = None

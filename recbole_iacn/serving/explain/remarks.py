@@ -32,9 +32,11 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
             "The history is empty: there are no interests and no reasons, and the list is what a stranger gets."
         )
     if window.unknown:
-        said.append(f"{window.unknown} items of the history are unknown to the model and left out.")
+        count = "1 item of the history is" if window.unknown == 1 else f"{window.unknown:,} items of the history are"
+        said.append(f"{count} unknown to the model and left out.")
     if window.older:
-        said.append(f"The model reads the newest {len(window.ids)} clicks; {window.older} older ones are not read.")
+        count = len(window.ids)
+        said.append(f"The model reads the newest {count:,} of {count + window.older:,} clicks.")
     if found.found is None:
         said.append(f"No interests are shown; scores and reasons are measured all the same. {found.why_not}.")
     elif found.count == 1:

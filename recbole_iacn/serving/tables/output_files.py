@@ -42,7 +42,9 @@ def check_output(
     """
     path = Path(out)
     if path.suffix.lower() not in suffixes:
-        raise ConfigError(f"out: {path} must end in {' or '.join(suffixes)}, which says what is written")
+        *others, last = suffixes
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise ConfigError(f"out: {path} must end in {names}, which says what is written")
     if os.path.isdir(path):
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
     if not os.path.isdir(path.absolute().parent):
