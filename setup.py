@@ -15,7 +15,6 @@ RECBOLE_RUNTIME = [
     "colorama==0.4.4",  # RecBole pins these two
     "colorlog==4.7.2",
     "psutil",
-    "scikit-learn",
     "tensorboard",
     "texttable",
     "thop",
@@ -56,7 +55,11 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["recbole_iacn", "recbole_iacn.*"]), "recbole_iacn.properties"],
     package_dir={"recbole_iacn.properties": "properties"},
-    package_data={"recbole_iacn": ["py.typed"], "recbole_iacn.properties": ["*.yaml"]},
+    package_data={
+        "recbole_iacn": ["py.typed"],
+        "recbole_iacn.properties": ["*.yaml"],
+        "recbole_iacn.serving.page": ["files/*"],
+    },
     install_requires=[
         "recbole==1.2.1; python_version < '3.12'",
         *(f"{name}; python_version >= '3.12'" for name in RECBOLE_RUNTIME),
@@ -71,6 +74,7 @@ setup(
         "typing_extensions",
         "pyyaml",
         "safetensors",  # a bundle's weights
+        "scikit-learn",  # t-SNE, for the map of items
         "scipy",
         "tabulate",
         "tqdm",

@@ -14,14 +14,19 @@ def output_arguments(parser: ArgumentParser) -> None:
     """Add the result's file, and limits."""
     parser.add_argument("--out", required=True, metavar="FILE", help="file to write: .parquet or .csv")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    work_arguments(parser)
+    parser.add_argument(
+        "--batch_size", type=int, default=4096, help="users or rows answered at once (default: %(default)s)"
+    )
+
+
+def work_arguments(parser: ArgumentParser) -> None:
+    """Add where the model is, and limits of the database."""
     parser.add_argument("--device", default="cpu", help="device of the model, such as cuda (default: %(default)s)")
     parser.add_argument(
         "--memory", type=int, default=2048, help="memory limit in MiB, beyond which disk is used (default: 2048)"
     )
     parser.add_argument("--threads", type=int, help="number of threads of the database (default: every core)")
-    parser.add_argument(
-        "--batch_size", type=int, default=4096, help="users or rows answered at once (default: %(default)s)"
-    )
 
 
 def column_arguments(parser: ArgumentParser, table: str) -> Any:
@@ -66,7 +71,7 @@ def answer(work: Callable[..., Any], given: Namespace, options: Sequence[str], *
 
     limits = Limits(given.memory, given.threads, given.batch_size, given.overwrite)
     limits.check()
-    _check_device(given.device)
+    check_device(given.device)
     check_output(given.out, given.overwrite, [path for path in inputs.values() if isinstance(path, str)])
     chosen = {name: getattr(given, name) for name in options}
     with interrupts.leaving(given.out):
@@ -75,7 +80,15 @@ def answer(work: Callable[..., Any], given: Namespace, options: Sequence[str], *
     print("\n".join(account.lines()))
 
 
-def _check_device(name):
+def check_device(name: str) -> None:
+    """Reject a device that this machine lacks.
+
+    Args:
+        name: as PyTorch names it.
+
+    Raises:
+        ConfigError: says why, and the mend.
+    """
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""The command ``recbole-iacn``: prepare, train, bundle, recommend, score, serve, export, experiment, report and others.
+"""The command ``recbole-iacn``: prepare, train, bundle, recommend, explain, score, serve, report and others.
 
     recbole-iacn download amazon --year 2014 --category Electronics
     recbole-iacn prepare amazon --year 2014 --name Electronics --reviews … --meta …
@@ -8,10 +8,12 @@
     recbole-iacn train --model=DIN_IaCN --dataset=Electronics …
     recbole-iacn bundle saved/DIN_IaCN-….pth --out shop-model
     recbole-iacn recommend shop-model --events events.csv --k 10 --out recommendations.parquet
+    recbole-iacn explain shop-model --events events.csv --users 17,23 --items items.csv --out page.html
     recbole-iacn score shop-model --rows rows.csv --events events.csv --out scores.parquet
     recbole-iacn experiment experiments/table1.yaml --data_path dataset --jobs 2
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
+    recbole-iacn interests results/table1/bundles/* --data_path dataset
     recbole-iacn serve BUNDLE --port 8000
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
@@ -24,7 +26,7 @@ import os
 import sys
 from pathlib import Path
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, export, recommend, score, serve
+from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, interests, recommend, score, serve
 from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
@@ -94,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     recommend.recommend_parser(
         commands.add_parser("recommend", help="the best items for every user of a table", allow_abbrev=False)
     )
+    explain.explain_parser(
+        commands.add_parser(
+            "explain", help="write a page of users' interests, to look at and change", allow_abbrev=False
+        )
+    )
     score.score_parser(commands.add_parser("score", help="the score of every row of a table", allow_abbrev=False))
     experiments.experiment_parser(
         commands.add_parser("experiment", help="carry out many runs described by one file", allow_abbrev=False)
@@ -103,6 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
+    )
+    interests.interests_parser(
+        commands.add_parser(
+            "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
+        )
     )
     serve.serve_parser(
         commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.experiments import interest_figures
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.results import RUN_FIELDS
 from recbole_iacn.names import FAMILY
@@ -36,10 +37,11 @@ def train(
 
     Returns:
         dict: the fields of the run; ``best``, the best validation score; ``valid`` and ``test``, the metrics of that
-        epoch; ``divergence`` between the interests of clicked and recommended items, or None; ``epochs``, a list with
-        losses, validation score, seconds since the start and, for a model with several interests, how far apart they
-        are; ``loading``, the seconds before the first epoch; ``seconds``, the total time;
-        ``peak_mb``, the peak memory of the process in MB; and ``version``.
+        epoch; ``divergence`` between the interests of clicked and recommended items, or None; ``interests``, measures
+        of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
+        validation score, seconds since the start and, for a model with several interests, how far apart they are;
+        ``loading``, the seconds before the first epoch; ``seconds``, the total time; ``peak_mb``, the peak memory of
+        the process in MB; and ``version``.
     """
     import torch
 
@@ -59,6 +61,8 @@ def train(
         training = build(recbole_name(run), run.dataset, config_dict=given)
         if bundle:  # a model that cannot be kept is reported before it is trained
             training.save(str(scratch / "untrained"))
+        if run.interests:  # and so are measures that cannot be taken
+            interest_figures.check(training, run.interests, scratch)
         epochs, loading = [], time.perf_counter() - start
 
         def record(epoch, score):
@@ -78,12 +82,17 @@ def train(
         apart = None
         if run.divergence and (run.mode == "full" or run.model in FAMILY):
             apart = float(interest_divergence(training.model, training.test_data._dataset, rows=run.divergence).mean())
+        measured = None
+        if run.interests:
+            path = str(bundle) if bundle else training.save(str(scratch / "trained"))
+            measured = interest_figures.figures(training, run.interests, path)
     return {
         **{key: getattr(run, key) for key in RUN_FIELDS},
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
         "divergence": apart,
+        "interests": measured,
         "loading": loading,
         "epochs": epochs,
         "seconds": time.perf_counter() - start,

@@ -13,6 +13,7 @@ only:                                  # settings of some runs; later rules over
     settings: {iacn_lambda: 0.5}
 config_files: [common.yaml]            # settings below the others, as of recbole-iacn train
 divergence: 200                        # number of test rows on which clicked and recommended interests are compared
+interests: 1000                        # number of test rows on which the interests themselves are measured
 
 # delta.yaml
 base: table1.yaml                      # source of the missing keys; settings are merged, rules are appended
@@ -29,6 +30,8 @@ from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments import interest_figures
+from recbole_iacn.experiments.interest_figures import AskedInterests
 from recbole_iacn.experiments.plan_file import check_known, read_file
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
@@ -50,6 +53,7 @@ class Run:
         settings (dict): all settings for RecBole, including mode, seed and swept values, but not the path of the data.
         divergence (int): the number of test rows on which the interests of clicked and recommended items are compared,
             if the model has interests. Defaults to 0.
+        interests (AskedInterests): the measures of its interests; None, the default, for none.
     """
 
     dataset: str
@@ -59,6 +63,7 @@ class Run:
     seed: int
     settings: dict[str, Any] = field(repr=False)
     divergence: int = 0
+    interests: AskedInterests | None = None
 
     @property
     def id(self) -> str:
@@ -139,6 +144,7 @@ def read_plan(
     chosen = datasets or given["datasets"]
     below = {one: with_dataset_yaml(one, files, folder) if dataset_yaml else files for one in chosen}
     lower = {dataset: _settings_of(paths) for dataset, paths in below.items()}
+    interests = interest_figures.read(path, given.get("interests"))
     runs = []
     for seed, dataset, model in itertools.product(given["seeds"], chosen, given["models"]):
         for mode, values in itertools.product(modes[model], list(itertools.product(*given["sweep"].values()))):
@@ -148,7 +154,8 @@ def read_plan(
                 if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
                     settings.update(rule["settings"])
             settings.update(swept, seed=seed, **({"iacn_mode": mode} if mode else {}))
-            runs.append(Run(dataset, model, mode, swept, seed, settings, given.get("divergence") or 0))
+            asked = given.get("divergence") or 0, interests
+            runs.append(Run(dataset, model, mode, swept, seed, settings, *asked))
     own = frozenset(key for where in (given["settings"], given["sweep"], *_of_rules(given)) for key in where)
     beside = tuple(paths[0] for paths in below.values() if len(paths) > len(files))
     return Plan(path.stem, folder, runs, given.get("search"), str(path), below, own, beside)

@@ -20,6 +20,7 @@ _KEYS = (
     "only",
     "search",
     "divergence",
+    "interests",
 )
 _KINDS = {
     "config_files": list,

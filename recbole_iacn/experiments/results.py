@@ -25,6 +25,16 @@ class _Epoch(_Strict):
     interests: dict[str, float] | None = None
 
 
+class _Measured(_Strict):
+    """A measure of a model's interests, beside controls."""
+
+    model: float | None
+    chance: float | None
+    k_means: float | None
+    k_means_id: float | None = None
+    users: int
+
+
 class _Result(_Strict):
     """As :func:`recbole_iacn.experiments.one_run.train` returns it; earlier versions lack what has a default here."""
 
@@ -38,6 +48,7 @@ class _Result(_Strict):
     valid: dict[str, float]
     test: dict[str, float]
     divergence: float | None = None
+    interests: dict[str, _Measured] | None = None
     loading: float | None = None
     epochs: list[_Epoch] = Field(min_length=1)
     seconds: float

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments.interest_figures import lacks
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.results import (
     Unreadable,
@@ -49,7 +50,7 @@ def prepare(folder: str | Path, *names: str) -> None:
 
 
 def has_result(folder: str | Path, run: Run) -> bool:
-    """Whether a run is done.
+    """Whether a run is done: it has a result, with the measures of interests that it is asked for.
 
     Args:
         folder: of the experiment.
@@ -61,8 +62,21 @@ def has_result(folder: str | Path, run: Run) -> bool:
     path = result_path(folder, run)
     if not path.exists():
         return False
-    read_result(path)
-    return True
+    return not lacks(run, read_result(path))
+
+
+def lacks_interests(folder: str | Path, run: Run) -> bool:
+    """Whether a run has a result without the measures of interests that it is asked for, so that it is repeated.
+
+    Args:
+        folder: of the experiment.
+        run: the run.
+
+    Raises:
+        ConfigError: as :func:`has_result`.
+    """
+    path = result_path(folder, run)
+    return path.exists() and lacks(run, read_result(path))
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -159,8 +173,10 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
     for path in paths:
         for result in _lines(path, f"reuse: {path}", "omit --reuse, or remove the line and its run is repeated"):
             name = run_of(result).id
+            run = wanted.get(name)
+            if run is not None and lacks(run, result):
+                continue
             if path.parent != folder:
-                run = wanted.get(name)
                 if run is None or (run.divergence and result.get("divergence") is None):
                     continue
                 result["sweep"] = run.sweep

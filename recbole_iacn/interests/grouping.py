@@ -48,5 +48,5 @@ class Grouping:
         """
         products = np.einsum("bkd,bmd->bkm", self.vectors, self.item_vectors[items])
         products[~self.active] = -np.inf
-        there = (items > 0) & self.active.any(axis=1)[:, None]
+        there = (items > 0) & self.active.any(axis=1, keepdims=True)
         return np.where(there, products.argmax(axis=1), -1)

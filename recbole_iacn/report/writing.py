@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
-from recbole_iacn.report import leaderboard, paper, sweeps, tables
+from recbole_iacn.report import interest_tables, leaderboard, paper, sweeps, tables
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
 
@@ -96,6 +96,7 @@ def _without_modes(results):
         sections.append(
             (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
         )
+    sections += _interests(results)
     beside = leaderboard.beside_paper(entries)
     if beside:
         sections.append(("Beside the paper", _TABLE2, beside))
@@ -124,11 +125,18 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
     swept = sweeps.against_default(apart)
     if swept:
         sections.append(("Its divergence beside the default's", _SWEPT, sweeps.sweep_cells(swept)))
+    sections += _interests(results)
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))
     sections.append(("Cost", _COST, tables.costs_of(results)))
     return sections
+
+
+def _interests(results):
+    cells = interest_tables.interest_cells(results)
+    text = f"{interest_tables.TEXT} {interest_tables.legend(results)}"
+    return [] if cells is None else [(interest_tables.TITLE, text, cells)]
 
 
 def _beside_default(rows, what):

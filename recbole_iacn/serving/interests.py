@@ -58,7 +58,7 @@ def interests_of(model: Any, rows: Rows, catalogue: Catalogue) -> Interests:
     Raises:
         ConfigError: the model has no interests, or its extractor does not tell whose a click is.
     """
-    _reject_without(model)
+    check_has(model)
     vectors, active, couplings = [], [], []
     for part in _parts(model, rows):
         some, has, _ = model.interests_and_items(part)
@@ -90,7 +90,7 @@ def user_vectors_of(model: Any, rows: Rows) -> tuple[Tensor, Tensor]:
     Raises:
         ConfigError: the model has none.
     """
-    _reject_without(model)
+    check_has(model)
     vectors, active = [], []
     for part in _parts(model, rows):
         some, has = model.users(part) if hasattr(model, "users") else model.interests_and_items(part)[:2]
@@ -109,13 +109,21 @@ def vectors_of_items(model: Any) -> Tensor:
     Raises:
         ConfigError: the model has none.
     """
-    _reject_without(model)
+    check_has(model)
     if hasattr(model, "item_tables"):
         return model.item_tables.auxiliary(torch.arange(1, model.n_items, device=model.device))
     return model.item_embedding.weight.detach()[1:]  # a view keeps its gradient, also in inference mode
 
 
-def _reject_without(model):
+def check_has(model: Any) -> None:
+    """Reject a model without interests.
+
+    Args:
+        model: trained.
+
+    Raises:
+        ConfigError: says which models have some.
+    """
     if not hasattr(model, "interests_and_items"):
         raise ConfigError(
             f"{type(model).__name__}: has no interests; models of the family have (MIND, ComiRec …), and those with "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -52,10 +53,32 @@ class Rows:
             users,
         )
 
+    def take(self, which: np.ndarray) -> Rows:
+        """Some of the rows, in any order.
+
+        Args:
+            which: their places, int64, shape (R,).
+        """
+        users = None if self.users is None else {name: values[which] for name, values in self.users.items()}
+        of_rows = self.seen_by_row()
+        seen = [of_rows[place] for place in which.tolist()]
+        return Rows(
+            self.interaction[torch.from_numpy(which)],
+            self.names[which],
+            np.concatenate([self.seen[:0], *seen]),
+            self.lengths[which],
+            self.unknown,
+            users,
+        )
+
     @cached_property
     def _places(self) -> np.ndarray:
         """Where each history begins in ``seen``, and where the last one ends."""
         return np.r_[0, np.cumsum(self.lengths)]
+
+    def seen_by_row(self) -> list[np.ndarray]:
+        """The ids that each history has, B arrays."""
+        return np.split(self.seen, self._places[1:-1])
 
     def seen_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Row and item of everything in the histories."""

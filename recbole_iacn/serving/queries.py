@@ -65,10 +65,16 @@ class Queries:
         Raises:
             ConfigError: they are of another form, or lack what the model reads.
         """
+        return self.of_given(*self.read(histories, times, users))
+
+    def read(self, histories: Any, times: Any = None, users: Any = None) -> tuple[Given, np.ndarray]:
+        """What is passed in, end to end, and the ids of its items, 0 for those that are not known; see :meth:`rows`."""
         given = Given.read(histories, times, users, self.catalogue, self.config["TIME_FIELD"])
-        ids = self.catalogue.ids(self.catalogue.item, given.tokens)
-        rows = self.of_ids(ids, given.lengths, given.times, given.columns, given.names, given.tokens)
-        return rows
+        return given, self.catalogue.ids(self.catalogue.item, given.tokens)
+
+    def of_given(self, given: Given, ids: np.ndarray) -> Rows:
+        """Rows of what :meth:`read` returns."""
+        return self.of_ids(ids, given.lengths, given.times, given.columns, given.names, given.tokens)
 
     def of_ids(
         self,
@@ -112,6 +118,23 @@ class Queries:
         beside = self._columns(interaction, dict(columns or {}), len(lengths), unknown)
         names = np.arange(len(lengths)) if names is None else names
         return Rows(Interaction(interaction).to(self.device), names, ids, lengths, unknown, beside)
+
+    def replaced(
+        self, rows: Rows, owner: np.ndarray, ids: np.ndarray, lengths: np.ndarray, times: np.ndarray | None = None
+    ) -> Rows:
+        """Rows like others, with the same users and context, but with other histories.
+
+        Args:
+            rows: B of them, of a model that reads a history.
+            owner: which of them each new row is like, int64, shape (R,).
+            ids, lengths, times: R histories end to end, as in :meth:`of_ids`; all ids are known.
+        """
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        times = None if not self.reads_times else np.zeros(len(ids), dtype=np.int64) if times is None else times
+        interaction = rows.interaction[torch.from_numpy(owner)]
+        interaction.update(Interaction(self._histories(ids, lengths, row, times)).to(self.device))
+        users = None if rows.users is None else {name: values[owner] for name, values in rows.users.items()}
+        return Rows(interaction, rows.names[owner], ids, lengths, users=users)
 
     def say(self, rows: Rows) -> None:
         """Log what was not known, in one line.

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from recbole_iacn.bundle.content import fitting_together
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.serving import newcomers
 from recbole_iacn.serving.answer_table import answer_table
+from recbole_iacn.serving.by_id import ById
 from recbole_iacn.serving.given import tokens_of
-from recbole_iacn.serving.interests import Interests, interests_of, user_vectors_of, vectors_of_items
-from recbole_iacn.serving.item_scores import ItemScores
-from recbole_iacn.serving.model_rows import Rows
-from recbole_iacn.serving.queries import Queries
+from recbole_iacn.serving.interests import Interests, interests_of, vectors_of_items
 
 if TYPE_CHECKING:
+    from recbole_iacn.serving.explain.explanation import Explanation
+    from recbole_iacn.serving.explain.item_names import ItemNames
     from recbole_iacn.serving.pipeline import Pipeline
 
 
@@ -43,7 +41,7 @@ def load(path: str | os.PathLike, device: str | torch.device = "cpu") -> Recomme
         return Recommender(bundle, device)
 
 
-class Recommender:
+class Recommender(ById):
     """A trained model with its vocabulary. It answers for anybody: users that it knows, new ones, empty histories.
 
     Every method takes ``histories``: a list with a list of item tokens for each of B users, oldest first; or a table
@@ -73,15 +71,6 @@ class Recommender:
         items (numpy.ndarray): the tokens of all items, in the order of their ids from 1, shape (N,).
     """
 
-    def __init__(self, bundle: Bundle, device: str | torch.device = "cpu") -> None:
-        self.manifest, self.catalogue = bundle.manifest, bundle.catalogue
-        self.config: Any = bundle.config(device)
-        self.model: Any = bundle.model(device).requires_grad_(False)
-        newcomers.settle(self.model, self.config, self.catalogue)
-        self.items = self.catalogue.tokens[self.catalogue.item][1:]
-        self.queries = Queries(self.config, self.catalogue, self.model)
-        self._item_scores = ItemScores(self.model, self.config, self.catalogue)
-
     def score(self, histories: Any, items: Any, times: Any = None, users: Any = None) -> np.ndarray:
         """The score of every given item for each history: a click model's probability of a click, or the family's
         largest product of an interest and the item.
@@ -98,7 +87,7 @@ class Recommender:
         """
         tokens = tokens_of(items, "items")
         rows = self.rows(histories, times, users)
-        ids = self._known(tokens, rows)
+        ids = self.known(tokens, rows)
         self.queries.say(rows)
         scores = self.scores_of(rows, torch.from_numpy(ids).expand(len(rows), -1)).cpu().numpy()
         return np.where(ids == 0, np.float32("nan"), scores)
@@ -127,15 +116,9 @@ class Recommender:
         Raises:
             ConfigError: k is not from 1 to the number of items, or as for :meth:`score`.
         """
-        chosen = None if among is None else tokens_of(among, "among")
-        if chosen == []:
-            raise ConfigError("among: has no item; leave it out to choose from all")
-        self.check_k(k, len(self.items) if chosen is None else len(set(chosen)))
+        chosen = self.chosen(k, among)
         rows = self.rows(histories, times, users)
-        ids = None
-        if chosen is not None:
-            ids = self._known(chosen, rows)
-            ids = np.unique(ids[ids > 0])
+        ids = None if chosen is None else self.known_among(chosen, rows)
         self.queries.say(rows)
         return answer_table(self.catalogue, rows, *self.best(rows, k, exclude_seen, ids))
 
@@ -156,7 +139,7 @@ class Recommender:
         if isinstance(candidates, str) or not hasattr(candidates, "__len__") or len(candidates) != len(rows):
             raise ConfigError(f"candidates: must be a list of {len(rows)} lists of item tokens, one per history")
         lists = [
-            self._known(tokens_of(some, f"candidates, place {place}"), rows) for place, some in enumerate(candidates)
+            self.known(tokens_of(some, f"candidates, place {place}"), rows) for place, some in enumerate(candidates)
         ]
         self.queries.say(rows)
         ids = np.zeros((len(lists), max(map(len, lists), default=0)), dtype=np.int64)
@@ -209,6 +192,56 @@ class Recommender:
         self.queries.say(rows)
         return interests_of(self.model, rows, self.catalogue)
 
+    def explain(
+        self,
+        histories: Any,
+        k: int = 10,
+        exclude_seen: bool = True,
+        among: Any = None,
+        times: Any = None,
+        users: Any = None,
+        items: Any = None,
+        edits: bool = False,
+        nearest: int = 20,
+        addable: int = 20,
+    ) -> list[Explanation]:
+        """Why these items: the interests of each history, and for each recommended item the clicks that carry it.
+
+        What a score loses without a click is measured: the model is asked again for the history that lacks it. The
+        clicks that it reads stay the same otherwise: no older one takes the empty place, and what is left out still
+        counts as seen. Explaining a history of L clicks takes about L + K scores of each recommended item.
+
+        Args:
+            histories, k, exclude_seen, among, times, users: as for :meth:`recommend`.
+            items: names, pictures and columns of the items: the path of a table (RecBole's ``.item``, CSV, Parquet or
+                JSON lines), a data frame, or what :meth:`item_names` returns. By default what the bundle has.
+            edits: also what every single change of the history does to the list, for which all items are scored
+                L + K + A times. Defaults to False.
+            nearest: how many of the nearest items of each interest to list. Defaults to 20.
+            addable: A, how many items ``edits`` has that may be added to the history. Defaults to 20.
+
+        Returns:
+            One :class:`Explanation` per history; ``print`` shows its words, ``as_dict`` is for JSON. Models without
+            interests give reasons alone, and a note says so.
+
+        Raises:
+            ConfigError: as for :meth:`recommend`; the table of items cannot be read; ``nearest`` or ``addable`` is not
+                a whole number from 1.
+        """
+        from recbole_iacn.serving.explain.asking import explained
+
+        return explained(
+            self, histories, k, exclude_seen, among, times, users, items, nearest, addable if edits else None
+        )
+
+    def item_names(
+        self, items: Any = None, item_key: str | None = None, title: str | None = None, picture: str | None = None
+    ) -> ItemNames:
+        """Names of the items, read once for several explanations; see :meth:`ItemNames.read`."""
+        from recbole_iacn.serving.explain.item_names import ItemNames
+
+        return ItemNames.read(self.catalogue, items, item_key, title, picture)
+
     def export(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write an ONNX graph and its vocabulary; see :func:`recbole_iacn.serving.onnx.exporting.export`."""
         from recbole_iacn.serving.onnx.exporting import export
@@ -222,78 +255,6 @@ class Recommender:
         from recbole_iacn.serving.pipeline import Pipeline
 
         return Pipeline(retriever, ranker, index, **options)
-
-    # --- Without pandas: for pipelines, services and streams ---------------------------------------------------------
-
-    def rows(self, histories: Any, times: Any = None, users: Any = None) -> Rows:
-        """Histories as the model reads them; see the class and :class:`Rows`."""
-        return self.queries.rows(histories, times, users)
-
-    def rows_of_ids(self, ids: np.ndarray, lengths: np.ndarray, **more: Any) -> Rows:
-        """As :meth:`rows`, from ids end to end; see :meth:`Queries.of_ids`."""
-        return self.queries.of_ids(ids, lengths, **more)
-
-    def ids_of(self, tokens: Any) -> np.ndarray:
-        """The ids of item tokens, int64; 0 for those that the model does not know."""
-        return self.catalogue.ids(self.catalogue.item, tokens_of(tokens, "items"))
-
-    def scores(self, rows: Rows) -> Tensor:
-        """Scores of all items by id, (B, items); that of padding is -inf."""
-        return self._item_scores.of_all(rows)
-
-    def scores_of(self, rows: Rows, ids: Tensor) -> Tensor:
-        """Scores of each row's own items.
-
-        Args:
-            rows: B of them.
-            ids: item ids, int64, shape (B, N).
-
-        Returns:
-            Shape (B, N).
-        """
-        return self._item_scores.of_each(rows, ids)
-
-    def best(
-        self, rows: Rows, k: int, exclude_seen: bool = True, among: np.ndarray | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The k best items of each row.
-
-        Args:
-            rows: B of them.
-            k: up to the number of items.
-            exclude_seen: leave out what the histories have.
-            among: ids of the items to choose from, without 0; by default all.
-
-        Returns:
-            Ids (B, k), 0 where there are fewer, and their scores (B, k), -inf there.
-        """
-        return self._item_scores.best(rows, k, exclude_seen, among)
-
-    def vectors(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """As :meth:`user_vectors`, of rows, as tensors."""
-        return user_vectors_of(self.model, rows)
-
-    def check_k(self, k: Any, most: int) -> None:
-        """Reject a number of items that cannot be recommended.
-
-        Args:
-            k: the number.
-            most: how many items there are to choose from.
-
-        Raises:
-            ConfigError: says what it may be.
-        """
-        if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k <= most:
-            raise ConfigError(
-                f"k: must be a whole number from 1 to {most}, the number of items to choose from, got {k!r}"
-            )
-
-    def _known(self, tokens, rows):
-        ids = self.ids_of(tokens)
-        missing = int((ids == 0).sum())
-        if missing:
-            rows.unknown[self.catalogue.item] += missing
-        return ids
 
 
 __all__ = ["Recommender", "load"]

@@ -1,7 +1,6 @@
 """The page and its pictures, in a real browser if there is one."""
 
 import re
-import shutil
 import time
 
 import pytest
@@ -9,25 +8,6 @@ from made_runs import ranked
 
 from recbole_iacn.report.page import training
 from recbole_iacn.report.writing import write_report
-
-# The names that it has on different systems.
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    webdriver = pytest.importorskip("selenium.webdriver")
-    driver = shutil.which("chromedriver")
-    if not (CHROMIUM and driver):
-        pytest.skip("needs chromium and chromedriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    quiet = "headless=new no-sandbox disable-gpu no-first-run disable-background-networking disable-component-update"
-    for flag in [*quiet.split(), "disable-sync", "disable-quic"]:
-        options.add_argument(f"--{flag}")
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield window
-    window.quit()
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ _SUBJECTS = {
     "item": "item product article movie film book track song video photo news game listing offer good goods business "
     "content recipe anime poi ad",
 }
+ITEM_WORDS = tuple(_SUBJECTS["item"].split())  # what items are called: a column's name may begin with one
 _OTHERS = {
     "user": "uid username user_no msno",
     "item": "iid pid sku asin parent_asin isbn stock_code itemname",
@@ -26,13 +27,13 @@ _OTHERS = {
 }
 
 
-def _plain(name):
+def plain(name: str) -> str:
     """``Customer ID``, ``customerId`` and ``customer_id`` are one name."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 _NAMES = {
-    role: frozenset(_plain(name) for name in _OTHERS[role].split())
+    role: frozenset(plain(name) for name in _OTHERS[role].split())
     | {f"{subject}{end}" for subject in _SUBJECTS.get(role, "").split() for end in ("", "id", "code", "number", "no")}
     for role in ROLES
 }
@@ -76,7 +77,7 @@ def find_roles(
     for role in wanted:
         if role in named or (given.get(role) or "").lower() == NONE:
             continue
-        alike = [column for column in free if _plain(column) in _NAMES[role]]
+        alike = [column for column in free if plain(column) in _NAMES[role]]
         if len(alike) > 1:
             raise ConfigError(
                 f"{table}: {_listed(alike)} could all hold the {role}; choose one, as with --{role} {_shell(alike[0])}"
@@ -110,8 +111,8 @@ def find_key(table: str, columns: Sequence[str], role: str, given: str | None, i
         return _existing(table, columns, flag, given, False) or in_events
     if in_events in columns:
         return in_events
-    alike = [column for column in columns if _plain(column) in _NAMES[role]]
-    alike = alike or [column for column in columns if _plain(column) == "id"]
+    alike = [column for column in columns if plain(column) in _NAMES[role]]
+    alike = alike or [column for column in columns if plain(column) == "id"]
     if len(alike) == 1:
         return alike[0]
     problem = f"{_listed(alike)} could all identify" if alike else f"no column, of {_listed(columns)}, identifies"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from recbole_iacn.serving.explain.in_words import in_words
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,10 @@ class ExplainedItem:
 class Edits:
     """What every single change of the history does to the score of C candidates. All of it is measured, by asking the
     model for the changed history. The candidates contain the best k of the history and of each changed one, so the list
-    after any single change is exact. Several changes at once are the sum of their effects, an approximation.
+    after any single change is exact. Where a click model has many items, the best k of changed histories are looked for
+    among the best of the history and of what it is without an interest, and a note says so. Several changes at once
+    are the sum of their effects, an approximation. An item that is added is no longer recommended, nor is one that is
+    left out.
 
     Margins are what effects are added in: the log-odds of a click model's probability, the family's score itself.
 
@@ -150,6 +156,8 @@ class Edits:
         addable: tokens of items that may be added as the newest click, A.
         with_click: margin with each of them added, A lists of C.
         probability: whether margins are log-odds.
+        belongs: the interest with the largest product with each candidate, C numbers; empty without interests.
+        named: token -> the item as people see it, of candidates and of items to add.
     """
 
     items: tuple[str, ...]
@@ -159,6 +167,8 @@ class Edits:
     addable: tuple[str, ...]
     with_click: tuple[tuple[float, ...], ...]
     probability: bool
+    belongs: tuple[int, ...] = ()
+    named: Mapping[str, Named] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,3 +198,6 @@ class Explanation:
     def as_dict(self) -> dict[str, Any]:
         """Dicts, lists, text and numbers: what JSON can hold."""
         return asdict(self)
+
+    def __str__(self) -> str:
+        return in_words(self)

@@ -17,6 +17,7 @@ import numpy as np
 
 from recbole_iacn.data.database import INTERRUPTED, failure
 from recbole_iacn.data.tables import cell_text as cells
+from recbole_iacn.data.tables.feature_columns import TYPES
 from recbole_iacn.data.tables.inputs import Table
 from recbole_iacn.data.tables.intake import TableBase
 from recbole_iacn.data.tables.options import Options
@@ -77,6 +78,14 @@ class EventBase(TableBase):
         self._base.register("given_tokens", pa.table({"item": known, "id": np.arange(1, len(tokens))}))
         self.execute("create table vocabulary as select * from given_tokens")
         self._base.unregister("given_tokens")
+
+    def look(self, what: str, given: Any) -> Table:
+        """A table of input; the columns of a file of RecBole's are called without their types."""
+        table = super().look(what, given)
+        parts = [name.rpartition(":") for name in table.names]
+        if table.kind == "CSV" and all(name and kind in TYPES for name, _, kind in parts):
+            table.names = [name for name, _, _ in parts]
+        return table
 
     # --- Events -------------------------------------------------------------------------------------------------
 

@@ -17,18 +17,22 @@ from recbole_iacn.system.atomic_writes import put_right, replacing
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TABLES = (".parquet", ".csv")
 NAME_ANOTHER = "name another file (--out)"
 _ROWS = 1 << 17  # of a row group of Parquet, which a reader takes as a whole
 _SPECIAL = '[",\r\n]'  # what CSV puts between quotation marks
 
 
-def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] = ()) -> Path:
+def check_output(
+    out: str | Path, overwrite: bool, inputs: Iterable[str | Path] = (), suffixes: Sequence[str] = TABLES
+) -> Path:
     """Reject a file that cannot be written, before any work.
 
     Args:
-        out: the file; ``.parquet`` or ``.csv``.
+        out: the file.
         overwrite: replace it if it exists.
         inputs: files that are read, which it must not replace.
+        suffixes: what its name may end in. Defaults to ``.parquet`` and ``.csv``.
 
     Returns:
         The path.
@@ -37,8 +41,10 @@ def check_output(out: str | Path, overwrite: bool, inputs: Iterable[str | Path] 
         ConfigError: names the option and the mend.
     """
     path = Path(out)
-    if path.suffix.lower() not in (".parquet", ".csv"):
-        raise ConfigError(f"out: {path} must end in .parquet or .csv, which says what is written")
+    if path.suffix.lower() not in suffixes:
+        *others, last = suffixes
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise ConfigError(f"out: {path} must end in {names}, which says what is written")
     if os.path.isdir(path):
         raise ConfigError(f"out: {path} is a folder; name a file in it, such as {path / ('out' + path.suffix)}")
     if not os.path.isdir(path.absolute().parent):

@@ -1,0 +1,1 @@
+"""A page on which interests can be looked at and changed: one HTML file that needs no network."""
