@@ -23,7 +23,7 @@ def squash(vectors: Tensor, dim: int = -1) -> Tensor:
     return vectors * (norm / (1 + norm.square()))
 
 
-def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") -> Tensor:
+def interest_count(lengths: Tensor, num_interests: int, rounding: str | None = "ceil") -> Tensor:
     """Number of interests of a user, from the number of behaviours.
 
     ``K_u = max(1, min(K, round(log2 |history|)))``. The IaCN paper (section 3.2) rounds up; MIND (CIKM '19,
@@ -32,11 +32,13 @@ def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") 
     Args:
         lengths (torch.Tensor): number of real behaviours, integers, shape (B,).
         num_interests (int): K, the upper limit.
-        rounding (str): ``ceil`` or ``floor``.
+        rounding (str, optional): ``ceil`` or ``floor``; None gives every user K.
 
     Returns:
         torch.Tensor: K_u, int64, shape (B,).
     """
+    if rounding is None:
+        return torch.full_like(lengths, num_interests)
     powers = 2 ** torch.arange(min(num_interests, 62) + 1, device=lengths.device)  # int64 has no more of them
     # Counts the powers of two below (ceil) or up to (floor) a length: no rounding error of log2. (bucketize does the
     # same, but ONNX has no such operation.)
@@ -44,6 +46,31 @@ def interest_count(lengths: Tensor, num_interests: int, rounding: str = "ceil") 
     longer = lengths >= powers if rounding == "floor" else lengths > powers
     exponent = longer.sum(dim=-1)
     return (exponent - int(rounding == "floor")).clamp(1, num_interests)
+
+
+def own_interests(mask: Tensor, num_interests: int, rounding: str | None = "ceil") -> Tensor:
+    """Which interests a user has: the first :func:`interest_count`.
+
+    Args:
+        mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+        num_interests (int): K.
+        rounding (str, optional): as in :func:`interest_count`.
+
+    Returns:
+        torch.BoolTensor: shape (B, K).
+    """
+    counts = interest_count(mask.sum(dim=1), num_interests, rounding)
+    return torch.arange(num_interests, device=counts.device) < counts.unsqueeze(1)
+
+
+def check_rounding(rounding: str | None) -> None:
+    """Reject what is not a rounding of :func:`interest_count`.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if rounding is not None and rounding not in ROUNDINGS:
+        raise ValueError(f"rounding must be one of {ROUNDINGS} or None, got {rounding!r}")
 
 
 class BehaviorToInterestRouting(nn.Module):
@@ -69,7 +96,7 @@ class BehaviorToInterestRouting(nn.Module):
         iterations (int): routing iterations. Defaults to 3.
         logit_std (float): standard deviation of the initial logits. Defaults to 0.3, which breaks the tie and
             lets the agreement of behaviours and interests decide; with 1 they still dominate after three iterations.
-        rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
+        rounding (str, optional): ``ceil``, ``floor`` or None, see :func:`interest_count`.
         map_scale (float): M starts as this multiple of the identity. Defaults to 40. Embeddings start near zero,
             where squash is flat (``|u| ~ |s|^2``): with a start of 1 the task hardly learns in its first epochs.
     """
@@ -83,15 +110,14 @@ class BehaviorToInterestRouting(nn.Module):
         max_length: int,
         iterations: int = 3,
         logit_std: float = 0.3,
-        rounding: str = "ceil",
+        rounding: str | None = "ceil",
         map_scale: float = 40.0,
     ) -> None:
         super().__init__()
         for name, value in (("num_interests", num_interests), ("iterations", iterations), ("max_length", max_length)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        if rounding not in ROUNDINGS:
-            raise ValueError(f"rounding must be one of {ROUNDINGS}, got {rounding!r}")
+        check_rounding(rounding)
         self.num_interests = num_interests
         self.iterations = iterations
         self.rounding = rounding
@@ -116,8 +142,7 @@ class BehaviorToInterestRouting(nn.Module):
         length = behaviors.shape[1]
         if length > len(self.initial_logits):
             raise ValueError(f"history of length {length}, but max_length is {len(self.initial_logits)}")
-        counts = interest_count(mask.sum(dim=1), self.num_interests, self.rounding)
-        active = torch.arange(self.num_interests, device=counts.device) < counts.unsqueeze(1)
+        active = own_interests(mask, self.num_interests, self.rounding)
         mapped = behaviors @ self.bilinear.T
         # (B, K, L): a softmax over the interests is many times faster where they are not the innermost dimension.
         logits = self.initial_logits[:length].T.to(mapped.dtype).masked_fill(~active.unsqueeze(2), -torch.inf)

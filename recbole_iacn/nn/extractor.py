@@ -10,7 +10,7 @@ over K at each real position, and is 0 at padding. The same holds for
 import torch
 from torch import Tensor, nn
 
-from recbole_iacn.nn.capsule import squash
+from recbole_iacn.nn.capsule import check_rounding, own_interests, squash
 
 
 def positions_from_now(mask: Tensor) -> Tensor:
@@ -72,6 +72,8 @@ class SelfAttentiveInterests(nn.Module):
             nowhere. Defaults to ``attention``.
         block (torch.nn.Module, optional): called with X, shape (B, L, D), the mask and P, or with X + P, the mask and
             None.
+        rounding (str, optional): how a user's own number of interests follows from the length of the history, see
+            :func:`recbole_iacn.nn.capsule.interest_count`. Defaults to None: every user has K.
 
     Raises:
         ValueError: ``positions`` is not one of these.
@@ -85,8 +87,10 @@ class SelfAttentiveInterests(nn.Module):
         attention_size: int = 8,
         positions: str = "attention",
         block: nn.Module | None = None,
+        rounding: str | None = None,
     ) -> None:
         super().__init__()
+        check_rounding(rounding)
         if positions not in ("attention", "values", "none"):
             raise ValueError(f"positions must be attention, values or none, got {positions!r}")
         self.position_embedding = None if positions == "none" else nn.Embedding(max_length + 1, embedding_size)
@@ -94,6 +98,7 @@ class SelfAttentiveInterests(nn.Module):
         self.scores = nn.Linear(attention_size, num_interests)
         self.positions = positions
         self.block = block
+        self.rounding = rounding
 
     def forward(
         self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False, return_attention: bool = False
@@ -101,8 +106,9 @@ class SelfAttentiveInterests(nn.Module):
         """Extract; see the module's description.
 
         Returns:
-            tuple: interests (B, K, D) and interest mask (B, K), all True; if asked for, couplings: the weights A of a
-            behaviour in the K means, divided by their sum; or the attention A itself, which adds up to 1 over L.
+            tuple: interests (B, K, D) and interest mask (B, K), all True without ``rounding``; if asked for, couplings:
+            the weights A of a behaviour in the means of the user's own interests, divided by their sum; or the
+            attention A itself, which adds up to 1 over L, and is 0 for an interest that the user does not have.
         """
         places = None if self.position_embedding is None else self.position_embedding(positions_from_now(mask))
         if places is not None and self.positions == "values":
@@ -112,13 +118,19 @@ class SelfAttentiveInterests(nn.Module):
         scores = self.scores(self.hidden(behaviors if places is None else behaviors + places).tanh())
         scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
         attention = scores.softmax(dim=1)
-        found = _every(attention.transpose(1, 2) @ behaviors)
+        if self.rounding is None:
+            active = mask.new_ones(len(mask), scores.shape[2])
+        else:
+            active = own_interests(mask, scores.shape[2], self.rounding)
+            attention = attention * active.unsqueeze(1)
+        interests = attention.transpose(1, 2) @ behaviors
         if return_attention:
-            return *found, attention * mask.unsqueeze(2)
+            return interests, active, attention * mask.unsqueeze(2)
         if not return_couplings:
-            return found
+            return interests, active
         # By logarithms, since the weights of an old behaviour may all be smaller than the smallest number.
-        return *found, scores.log_softmax(dim=1).softmax(dim=2) * mask.unsqueeze(2)
+        weights = scores.log_softmax(dim=1).masked_fill(~active.unsqueeze(1), -torch.inf)
+        return interests, active, weights.softmax(dim=2) * mask.unsqueeze(2)
 
 
 class PositionalRouting(nn.Module):
@@ -135,10 +147,20 @@ class PositionalRouting(nn.Module):
         num_interests (int): K.
         max_length (int): maximum history length.
         iterations (int): routing iterations. Defaults to 3.
+        rounding (str, optional): as for :class:`SelfAttentiveInterests`. Defaults to None.
     """
 
-    def __init__(self, embedding_size: int, num_interests: int, max_length: int, iterations: int = 3) -> None:
+    def __init__(
+        self,
+        embedding_size: int,
+        num_interests: int,
+        max_length: int,
+        iterations: int = 3,
+        rounding: str | None = None,
+    ) -> None:
         super().__init__()
+        check_rounding(rounding)
+        self.rounding = rounding
         self.maps = nn.Parameter(torch.empty(max_length, num_interests, embedding_size, embedding_size))
         nn.init.normal_(self.maps, std=embedding_size**-0.5)
         self.iterations = iterations
@@ -147,14 +169,15 @@ class PositionalRouting(nn.Module):
         """Extract; see the module's description.
 
         Returns:
-            tuple: interests (B, K, D) and interest mask (B, K), all True; the couplings of the last iteration, if asked
-            for.
+            tuple: interests (B, K, D) and interest mask (B, K), all True without ``rounding``; the couplings of the
+            last iteration, if asked for.
         """
+        active = own_interests(mask, self.maps.shape[1], self.rounding)
         # Positions are counted from the newest, so that a behaviour keeps its map as the padding changes.
         aligned, real = _newest_first(behaviors, mask)
         mapped = torch.einsum("bld,lkde->bkle", aligned, self.maps[: aligned.shape[1]])
         real = real.unsqueeze(1).to(mapped.dtype)
-        logits = mapped.new_zeros(mapped.shape[:3])
+        logits = mapped.new_zeros(mapped.shape[:3]).masked_fill(~active.unsqueeze(2), -torch.inf)
         for remaining in reversed(range(self.iterations)):
             routed = mapped.detach() if remaining else mapped
             couplings = logits.softmax(dim=1) * real
@@ -162,8 +185,8 @@ class PositionalRouting(nn.Module):
             if remaining:
                 logits = logits + torch.einsum("bke,bkle->bkl", interests, routed)
         if return_couplings:
-            return *_every(interests), _newest_first(couplings.transpose(1, 2), mask)[0] * mask.unsqueeze(2)
-        return _every(interests)
+            return interests, active, _newest_first(couplings.transpose(1, 2), mask)[0] * mask.unsqueeze(2)
+        return interests, active
 
 
 def _newest_first(behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -99,6 +99,9 @@ class MultiInterest(Group):
     num_interests: Width = 4
     """K, number of interests."""
 
+    interest_rounding: Annotated[Literal["ceil", "floor"] | None, Null("for num_interests, for every user")] = None
+    """A user's own number of interests is log2 of the history's length, rounded, and at most num_interests."""
+
     interest_diversity: Literal["none", "routing", "cosine"] = "none"
     """A penalty beside the loss: routing, on interests that read few clicks (REMI's routing regularization); cosine, on
     a user's interests that have similar vectors. For models with several interests."""
@@ -110,7 +113,7 @@ class MultiInterest(Group):
 class MIND(Group):
     """A user's own number of interests is ⌈log2 |history|⌉, at most num_interests."""
 
-    interest_rounding: Literal["ceil", "floor"] = "ceil"
+    interest_rounding: Annotated[Literal["ceil", "floor"] | None, Null("for num_interests, for every user")] = "ceil"
     """Rounding of log2."""
 
     routing_iterations: Repeats = 3

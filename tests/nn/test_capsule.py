@@ -26,7 +26,7 @@ def test_squash_is_finite_and_flat_at_zero():
 
 @pytest.mark.parametrize(
     ("rounding", "expected"),
-    [("ceil", [1, 1, 1, 2, 2, 3, 3, 4, 4]), ("floor", [1, 1, 1, 1, 2, 2, 3, 3, 4])],
+    [("ceil", [1, 1, 1, 2, 2, 3, 3, 4, 4]), ("floor", [1, 1, 1, 1, 2, 2, 3, 3, 4]), (None, [4] * 9)],
 )
 def test_interest_count_by_hand(rounding, expected):
     lengths = torch.tensor([0, 1, 2, 3, 4, 5, 8, 9, 1000])

@@ -153,3 +153,31 @@ def test_the_order_matters_where_positions_are(rows):
     for name, extractor in extractors().items():
         same = torch.allclose(extractor.eval()(reverse, mask[:1])[0], extractor(behaviors[:1], mask[:1])[0], atol=1e-5)
         assert same == (name in ("mean", "without positions")), name
+
+
+@pytest.mark.parametrize("make", [SelfAttentiveInterests, PositionalRouting])
+def test_a_user_has_as_many_interests_as_the_history_warrants(rows, make):
+    """⌈log2 6⌉, ⌈log2 4⌉ … of 3 interests. Those that a user lacks are zero vectors, read nothing, and no click belongs
+    to them."""
+    behaviors, mask = rows
+    torch.manual_seed(2)
+    extractor = make(D, K, L, rounding="ceil")
+    interests, active, couplings = extractor(behaviors, mask, return_couplings=True)
+    assert active.sum(dim=1).tolist() == [3, 2, 2, 1, 1]
+    assert (interests[~active] == 0).all() and (interests[active] != 0).any(dim=1).all()
+    assert (couplings.transpose(1, 2)[~active] == 0).all()
+    assert torch.allclose(couplings.sum(dim=2)[mask], torch.ones(int(mask.sum())))
+    if make is SelfAttentiveInterests:  # whose interests do not depend on each other
+        torch.manual_seed(2)
+        every, all_couplings = make(D, K, L)(behaviors, mask, return_couplings=True)[::2]
+        assert torch.equal(interests[active], every[active])
+        own = all_couplings * active.unsqueeze(1)
+        assert torch.allclose(couplings[mask], (own / own.sum(dim=2, keepdim=True))[mask], atol=1e-6)
+        attention = extractor(behaviors, mask, return_attention=True)[2]
+        assert (attention.transpose(1, 2)[~active] == 0).all()
+
+
+@pytest.mark.parametrize("make", [SelfAttentiveInterests, PositionalRouting])
+def test_a_wrong_rounding_is_rejected(make):
+    with pytest.raises(ValueError, match=r"rounding must be one of .* or None, got 'up'"):
+        make(D, K, L, rounding="up")

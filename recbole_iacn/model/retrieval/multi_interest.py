@@ -81,7 +81,8 @@ class ComiRec(InterestRecommender):
     def make_extractor(self, config: Config) -> nn.Module:
         size, count, name = config["embedding_size"], config["num_interests"], config["extractor"]
         if name == "dr":
-            return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"])
+            rounding = config["interest_rounding"]
+            return PositionalRouting(size, count, self.max_seq_length, config["routing_iterations"], rounding)
         if name == "sa":
             return self_attentive(config, self.max_seq_length)
         return extractors[name](size, count, self.max_seq_length)
@@ -113,4 +114,5 @@ def self_attentive(config: Config, max_length: int, block: bool = False) -> Self
         config["attention_size"],
         positions=config["interest_positions"],
         block=TransformerBlock(size, dropout=config["dropout_prob"]) if block else None,
+        rounding=config["interest_rounding"],
     )

@@ -71,11 +71,11 @@ class TiMiRec(InterestRecommender):
         interests, active = self.interests(interaction)
         if not self.predicts:
             return interests, active
-        return self._foreseen(interests, interaction)[0].unsqueeze(1), active[:, :1]
+        return self._foreseen(interests, active, interaction)[0].unsqueeze(1), active[:, :1]
 
-    def _foreseen(self, interests: Tensor, interaction: Interaction) -> tuple[Tensor, Tensor]:
+    def _foreseen(self, interests: Tensor, active: Tensor, interaction: Interaction) -> tuple[Tensor, Tensor]:
         logits = self.predictor(interaction[self.ITEM_SEQ])
-        return (logits.softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
+        return (logits.masked_fill(~active, -torch.inf).softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``; ``interest_diversity`` adds a last term."""
@@ -83,7 +83,7 @@ class TiMiRec(InterestRecommender):
             return super().calculate_loss(interaction)
         behaviors, clicked, other = self.embedded(interaction)
         interests, active, diversity = self.extract_diverse(interaction, behaviors)
-        user, logits = self._foreseen(interests, interaction)
+        user, logits = self._foreseen(interests, active, interaction)
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()

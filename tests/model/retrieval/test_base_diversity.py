@@ -1,4 +1,4 @@
-"""The penalty of interest_diversity in the family's loss."""
+"""Cures of interests that fall together in the family: the penalty of interest_diversity, and fewer of them."""
 
 import numpy as np
 import pytest
@@ -78,3 +78,23 @@ def test_steps_with_it_lower_the_penalty(network, kind):
         model.diversity, model.diversity_weight = kind, 1.0
         penalties.append(model.calculate_loss(batch)[1].item())
     assert penalties[1] < penalties[0]
+
+
+@pytest.mark.parametrize("name", ["ComiRec", "ComiRecPlus", "TiMiRec"])
+def test_interest_rounding_limits_a_users_interests(network, name):
+    model, batch = network(name, interest_rounding="ceil", num_interests=3)
+    length = (batch["item_id_list"] != 0).sum(dim=1).numpy()
+    _, active, _ = model.interests_and_items(batch)
+    assert active.sum(dim=1).tolist() == np.clip(np.ceil(np.log2(length)), 1, 3).tolist()
+
+
+def test_the_predictor_chooses_among_a_users_own_interests(network):
+    """The vector that serves is V^T softmax(z) over them."""
+    model, batch = network("TiMiRec", stages="joint", interest_rounding="ceil")
+    with torch.no_grad():
+        interests, active, _ = model.interests_and_items(batch)
+        logits, users = model.predictor(batch["item_id_list"]).numpy(), model.users(batch)[0][:, 0].numpy()
+    assert not active.all()
+    for vectors, own, z, user in zip(interests.numpy(), active.numpy(), logits, users):
+        weights = np.exp(z[own]) / np.exp(z[own]).sum()
+        assert np.allclose(user, weights @ vectors[own], atol=1e-5)
