@@ -32,6 +32,11 @@ def serve_parser(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--grace", type=float, default=30.0, help="seconds to end what has begun, after a signal (default: %(default)s)"
     )
+    files = "RecBole's .item file, CSV, Parquet or JSON lines, plain or gzip"
+    parser.add_argument("--items", metavar="FILE", help=f"names and columns of items, for explanations: {files}")
+    parser.add_argument("--item-key", metavar="COLUMN", help="column of the item in the table of items")
+    parser.add_argument("--title", metavar="COLUMN", help="column of the items' names (default: recognised)")
+    parser.add_argument("--picture", metavar="COLUMN", help="column of links to pictures (default: recognised)")
     for field in fields(Limits):
         kind = float if field.name == "seconds" else int
         parser.add_argument(
@@ -60,4 +65,8 @@ def _serve(given: Namespace) -> None:
         given.batch,
         given.candidates,
         given.grace,
+        given.items,
+        given.item_key,
+        given.title,
+        given.picture,
     )

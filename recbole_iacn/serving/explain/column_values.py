@@ -72,9 +72,10 @@ class ColumnValues:
             return ()
         total, everything, n = self._totals()[seen], self.has.shape[0] - 1, len(items)
         count = count[seen]
-        p = corrected(stats.hypergeom.sf(count - 1, everything, total, n), len(self.names))
+        tail = stats.hypergeom.sf(count - 1, everything, total, n)
+        p = corrected(tail, len(self.names))
         lift = (count / n) / (total / everything)
-        best = [place for place in np.lexsort((-count, -lift, p)) if count[place] > 1 and lift[place] > 1]
+        best = [place for place in np.lexsort((-count, -lift, tail)) if count[place] > 1 and lift[place] > 1]
         return tuple(
             Value(
                 column=self.names[seen[place]][0],

@@ -60,10 +60,6 @@ class _Chunk:
         count = max(asked.k, min(asked.addable or 0, len(recommender.items)))
         found, scores = (best.cpu().numpy() for best in recommender.best(rows, count, asked.exclude_seen, asked.among))
         self.best, self.scores = found[:, : asked.k], scores[:, : asked.k]
-        if not np.isfinite(self.scores[self.best > 0]).all():
-            raise ConfigError(
-                "users: a number among the columns is too large for the model, whose scores are not finite"
-            )
         self.added = None
         if asked.addable is not None:
             self.added = [
@@ -75,6 +71,10 @@ class _Chunk:
         self.candidates = self._candidates()
         of_each = torch.from_numpy(self.candidates[self.changed.owner])
         self.measured = recommender.scores_of(self.changed.rows, of_each).cpu().numpy().astype(np.float64)
+        if not (np.isfinite(self.measured) | (self.candidates[self.changed.owner] == 0)).all():
+            raise ConfigError(
+                "users: a number among the columns is too large for the model, whose scores are not finite"
+            )
 
     def _candidates(self):
         """Ids, (B, C): the best k; with edits also the best k of each changed history."""
@@ -103,6 +103,7 @@ class _Chunk:
             items=self._items(place),
             notes=(
                 *remarks.of_history(self.recommender, window, found, place),
+                *remarks.of_scores(self.scores[place][self.best[place] > 0]),
                 *(remarks.of_pool(int((self.pool[place] > 0).sum())) if self.pool is not None else ()),
                 *self.names.notes,
             ),

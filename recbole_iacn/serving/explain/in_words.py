@@ -17,8 +17,7 @@ def in_words(explanation: Explanation) -> str:
     Args:
         explanation: of one history.
     """
-    count = len(explanation.clicks)
-    lines = [f"{explanation.model}, user {explanation.user}, {count} click{'' if count == 1 else 's'}"]
+    lines = [f"{explanation.model}, user {explanation.user}, {_count(explanation.clicks)}"]
     lines += [_interest(interest, explanation) for interest in explanation.interests]
     for item in explanation.items:
         lines += _item(item, explanation)
@@ -28,9 +27,13 @@ def in_words(explanation: Explanation) -> str:
 def _interest(interest: ExplainedInterest, explanation: Explanation) -> str:
     clicks = [_short(explanation.clicks[place].of.name) for place in interest.clicks]
     return (
-        f"  interest {interest.number}, {interest.share:.0%}: {_short(interest.label)}; {len(clicks)} clicks"
+        f"  interest {interest.number}, {interest.share:.0%}: {_short(interest.label)}; {_count(clicks)}"
         f"{_listed(clicks)}"
     )
+
+
+def _count(clicks: Sequence[object]) -> str:
+    return f"{len(clicks)} click{'' if len(clicks) == 1 else 's'}"
 
 
 def _listed(clicks: Sequence[str]) -> str:

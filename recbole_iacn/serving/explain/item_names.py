@@ -138,7 +138,7 @@ class _Collected:
         self.pictures = {number: address for number, address in addresses.items() if address is not None}
         wrong = len(addresses) - len(self.pictures)
         if wrong:
-            self.notes.append(f"{wrong:,} pictures of {name} have no address of http or https and are left out.")
+            self.notes.append(f"Left out, since they are no addresses of http or https: {wrong:,} pictures in {name}.")
 
     def names(self) -> ItemNames:
         values = ColumnValues.of(self.lists)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from recbole_iacn.serving.by_id import ById
@@ -35,8 +36,8 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
         count = "1 item of the history is" if window.unknown == 1 else f"{window.unknown:,} items of the history are"
         said.append(f"{count} unknown to the model and left out.")
     if window.older:
-        count = len(window.ids)
-        said.append(f"The model reads the newest {count:,} of {count + window.older:,} clicks.")
+        read = len(window.ids)
+        said.append(f"The model reads the newest {read:,} of {read + window.older:,} clicks.")
     if found.found is None:
         said.append(f"No interests are shown; scores and reasons are measured all the same. {found.why_not}.")
     elif found.count == 1:
@@ -46,6 +47,17 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
     if recommender.queries.least and len(window.ids) == 1:
         said.append(f"{name} cannot read an empty history, so the only click cannot be left out.")
     return tuple(said)
+
+
+def of_scores(scores: np.ndarray) -> tuple[str, ...]:
+    """The remark that a list is in no order.
+
+    Args:
+        scores: of the recommended items.
+    """
+    if len(scores) > 1 and scores[0] == scores[-1]:
+        return ("The model scores all of these items alike, so that their order means nothing.",)
+    return ()
 
 
 def of_pool(size: int) -> tuple[str, ...]:
@@ -62,9 +74,11 @@ def _alike(found, place):
     order = found.order(place)
     vectors = found.found.vectors[place, order].astype(np.float64)
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-    alike = (unit @ unit.T > _ALIKE) & ~np.eye(len(order), dtype=bool)
-    numbers = [str(interest) for interest, some in sorted(zip(order, alike.any(axis=1).tolist())) if some]
-    if not numbers:
+    _, group = connected_components(unit @ unit.T > _ALIKE, directed=False)
+    several = [sorted(np.array(order)[group == one].tolist()) for one in range(len(order))]
+    words = [f"{', '.join(map(str, of[:-1]))} and {of[-1]}" for of in sorted(several) if len(of) > 1]
+    if not words:
         return []
-    listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
-    return [f"Interests {listed} are nearly the same: each has a cosine above {_ALIKE} with another of them."]
+    first, *others = words
+    further = "".join(f", and so are {other}" for other in others)
+    return [f"Interests {first} are nearly the same{further}: their cosines are above {_ALIKE}."]

@@ -10,6 +10,8 @@ from recbole.data.interaction import Interaction
 from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.explain.asked import Asked
+from recbole_iacn.serving.explain.changed_histories import windows
 from recbole_iacn.serving.interests import interests_of
 from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.service import bodies
@@ -45,7 +47,7 @@ class Answers:
 
 def _kind(body: bodies.Body) -> tuple | None:
     """What bodies that can be answered together have in common; None for one that is answered alone."""
-    if not isinstance(body, bodies.Recommend):
+    if type(body) is not bodies.Recommend:
         return None
     columns = tuple(sorted(body.users)) if isinstance(body.users, dict) else body.users is None
     return body.exclude_seen, None if body.among is None else tuple(body.among), columns
@@ -186,4 +188,23 @@ def _interests(served: Served, several: list[bodies.Interests]) -> list[dict[str
     ]
 
 
-_ANSWERS: dict[type, Any] = {bodies.Recommend: _recommend, bodies.Score: _score, bodies.Interests: _interests}
+def _explain(served: Served, several: list[bodies.Explain]) -> list[dict[str, Any]]:
+    (body,), recommender = several, served.recommender
+    served.check_k(body.k, body.among)
+    rows = served.rows(body.histories, body.times, body.users)
+    given, ids = recommender.queries.read(body.histories, body.times)
+    among = None if body.among is None else recommender.ids_of(body.among)
+    unknown = _unknown(rows, among)
+    if among is not None:
+        among = np.unique(among[among > 0])
+    asked = Asked(body.k, body.exclude_seen, among, addable=bodies.ADDABLE if body.edits else None)
+    found = served.explained(rows, windows(given, ids, recommender.queries.most), asked)
+    return [{"explanations": [one.as_dict() for one in found], "unknown": unknown}]
+
+
+_ANSWERS: dict[type, Any] = {
+    bodies.Recommend: _recommend,
+    bodies.Score: _score,
+    bodies.Interests: _interests,
+    bodies.Explain: _explain,
+}

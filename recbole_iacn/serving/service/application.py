@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.page.html_page import content_security_policy, live_page
 from recbole_iacn.serving.service import bodies
 from recbole_iacn.serving.service.answers import Answers
 from recbole_iacn.serving.service.batching import Batcher
@@ -24,8 +25,16 @@ _BODIES: dict[str, type[bodies.Body]] = {
     "/recommend": bodies.Recommend,
     "/score": bodies.Score,
     "/interests": bodies.Interests,
+    "/explain": bodies.Explain,
 }
-_PATHS = (*_BODIES, "/health", "/metrics", "/reload", "/openapi.json")
+_PATHS = (*_BODIES, "/items", "/health", "/metrics", "/reload", "/openapi.json", "/")
+_PAGE = {
+    # Besides what the page itself says: no other site may show it in a frame, and a link does not tell where it stands.
+    "Content-Security-Policy": f"{content_security_policy(live=True, pictures=True)}; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
 
 
 def application(
@@ -68,11 +77,13 @@ def application(
     app = FastAPI(title="recbole_iacn", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.redirect_slashes = False  # it would send clients, and their token, to where the header Host says
     app.state.live, app.state.limits = live, limits
-    app.add_middleware(Gate, secret=secret, limits=limits, meters=meters, open_paths=("/health",))
+    app.add_middleware(Gate, secret=secret, limits=limits, meters=meters, open_paths=("/health", "/"))
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ConfigError, _wrong)
     for status in (400, 404, 405):  # all that FastAPI itself refuses with
         app.add_exception_handler(status, _refused)
+
+    html = live_page()
 
     async def answer(body: bodies.Body) -> Response:
         body.check(limits)
@@ -89,6 +100,24 @@ def application(
     @app.post("/interests", summary="The interests of each history, and which click belongs to which")
     async def interests(body: bodies.Interests) -> Response:
         return await answer(body)
+
+    @app.post("/explain", summary="The best items for each history, with the interests and clicks that carry them")
+    async def explain(body: bodies.Explain) -> Response:
+        body.check(limits)
+        body.check_changes(limits, live.current.recommender.queries.most)
+        return await answer(body)
+
+    @app.get("/items", summary="Items whose names contain what is typed")
+    async def items(request: Request) -> Response:
+        query, count = bodies.item_query(request.query_params)
+        served = live.current
+        found = await run_in_threadpool(lambda: served.search(query, count))
+        listed = [{"item": one.item, "name": one.name, "picture": one.picture} for one in found]
+        return _json({"items": listed, "bundle": served.facts["bundle"]})
+
+    @app.get("/", summary="A page on which a history is typed in", response_class=HTMLResponse)
+    async def page() -> Response:
+        return HTMLResponse(html, headers=_PAGE)
 
     @app.get("/health", summary="Whether the service answers; with the token, what it serves")
     async def health(request: Request) -> dict[str, Any]:

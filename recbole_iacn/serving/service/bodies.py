@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, cast
 
@@ -10,7 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 from typing_extensions import TypeAliasType
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.serving.explain.item_search import LONGEST
 from recbole_iacn.serving.service.request_limits import Limits
+
+ADDABLE = 20  # items that the edits of an explanation can add to a history
 
 # A whole number is the token that prints so: tokens of most datasets are numbers.
 Token = str | int
@@ -102,6 +106,49 @@ class Score(Body):
 
 class Interests(Body):
     """The body of ``/interests``."""
+
+
+class Explain(Recommend):
+    """The body of ``/explain``.
+
+    Attributes:
+        edits: also what every single change of a history does to its list.
+    """
+
+    edits: bool = False
+
+    def check_changes(self, limits: Limits, most: int) -> None:
+        """Raise ConfigError where the model would be asked about too many changed histories.
+
+        Args:
+            limits: what a request may ask for.
+            most: clicks of a history that the model reads.
+        """
+        beside = 2 + (ADDABLE if self.edits else 0)  # the history as it is, an empty one, and those with one more click
+        changes = sum(min(len(history), most) + beside for history in self.histories)
+        limits.check("histories", changes, "changes")
+
+
+def item_query(given: Mapping[str, str]) -> tuple[str, int]:
+    """What ``GET /items`` asks for: a part of a name, and how many items at most.
+
+    Args:
+        given: the keys behind the path, ``query``, which may be empty, and ``count`` (20).
+
+    Raises:
+        ConfigError: another key, a query that is missing or too long, or no number of items.
+    """
+    for name in given:
+        if name not in ("query", "count"):
+            raise ConfigError(f"{name}: is not a key of this request.{did_you_mean(name, ['query', 'count'])}")
+    query, count = given.get("query"), given.get("count", "20")
+    if query is None:
+        raise ConfigError("query: is missing; send a part of an item's name, as in /items?query=toy")
+    if len(query) > LONGEST:
+        raise ConfigError(f"query: at most {LONGEST} characters, got {len(query):,}")
+    if not re.fullmatch(r"[1-9]\d?|100", count, re.ASCII):
+        raise ConfigError(f"count: must be a whole number from 1 to 100, got {_shown(count)}")
+    return query, int(count)
 
 
 def _for_numpy(value: int | float) -> int | float:

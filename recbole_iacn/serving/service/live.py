@@ -4,12 +4,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.explain.asked import Asked
+from recbole_iacn.serving.explain.changed_histories import Window
+from recbole_iacn.serving.explain.explaining import explain
+from recbole_iacn.serving.explain.explanation import Explanation
+from recbole_iacn.serving.explain.item_names import ItemNames
+from recbole_iacn.serving.explain.item_search import ItemSearch
 from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.service.meters import Meters
 
@@ -23,6 +30,7 @@ class Served:
         pipeline: retrieves candidates, which the recommender ranks; None where the recommender scores all items.
         facts: what tells a client which bundle answers: model, bundle (the start of the manifest's SHA-256), …
         candidates: items per history that the pipeline's retriever finds.
+        names: of the items; None for what the bundle has, which is read where it is needed.
         since: seconds since the epoch, when it was loaded.
     """
 
@@ -30,6 +38,7 @@ class Served:
     pipeline: Any
     facts: dict[str, str]
     candidates: int = 500
+    names: ItemNames | None = None
     since: float = field(default_factory=time.time)
 
     def check_k(self, k: int, among: Sequence[object] | None) -> None:
@@ -66,6 +75,36 @@ class Served:
             found = self.recommender.best(*rows, k, exclude_seen, among)
         ids, scores = found
         return ids.cpu().numpy(), scores.cpu().numpy()
+
+    def explained(self, rows: tuple[Rows, ...], of_rows: Sequence[Window], asked: Asked) -> list[Explanation]:
+        """Explanations of what :meth:`best` recommends; with a pipeline by the model that ranks, of the candidates of
+        each history.
+
+        Args:
+            rows: from :meth:`rows`.
+            of_rows: what the model that scores reads of each history.
+            asked: what to explain.
+        """
+        *retriever, own = rows
+        among = asked.among
+        if not retriever or (among is not None and len(among) <= self.candidates):
+            return explain(self.recommender, own, of_rows, self.item_names, asked)
+        found = self.pipeline.candidates(*rows, self.candidates, asked.exclude_seen, among)
+        explanations: list[Explanation] = []
+        for place, (window, candidates) in enumerate(zip(of_rows, found)):
+            of_row = replace(asked, among=candidates[candidates > 0])
+            explanations += explain(self.recommender, own.part(place, place + 1), [window], self.item_names, of_row)
+        return explanations
+
+    @cached_property
+    def item_names(self) -> ItemNames:
+        """Names of the items."""
+        return self.names or ItemNames.read(self.recommender.catalogue)
+
+    @cached_property
+    def search(self) -> ItemSearch:
+        """Finds items by their names."""
+        return ItemSearch(self.item_names)
 
 
 class Live:

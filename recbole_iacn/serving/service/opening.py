@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,11 @@ from recbole_iacn.serving.service.live import Served
 
 
 def opener(
-    bundle: Path, retriever: Path | None = None, device: str = "cpu", candidates: int = 500
+    bundle: Path,
+    retriever: Path | None = None,
+    device: str = "cpu",
+    candidates: int = 500,
+    items: Mapping[str, Any] | None = None,
 ) -> Callable[[], Served]:
     """A function that opens the bundles and tries them once; each call reads the folders anew.
 
@@ -21,16 +25,18 @@ def opener(
         retriever: a second bundle, which finds the candidates that the first one ranks.
         device: of both models.
         candidates: items per history that the retriever finds.
+        items: arguments of :meth:`recbole_iacn.serving.recommender.Recommender.item_names`; read anew, too.
     """
 
     def open_bundles() -> Served:
         recommender: Any = load(bundle, device)
-        served = Served(recommender, None, _facts(recommender, bundle))
+        names = None if items is None else recommender.item_names(**items)
+        served = Served(recommender, None, _facts(recommender, bundle), names=names)
         if retriever is not None:
             finder = load(retriever, device)
             of_finder = {f"retriever_{name}": value for name, value in _facts(finder, retriever).items()}
             served = Served(
-                recommender, recommender.pipeline(finder, recommender), served.facts | of_finder, candidates
+                recommender, recommender.pipeline(finder, recommender), served.facts | of_finder, candidates, names
             )
         with contextlib.suppress(ConfigError):  # a model that wants columns beside the history tells each client so
             served.best(served.rows([[]], None, None), 1, True, None)

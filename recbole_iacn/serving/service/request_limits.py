@@ -22,6 +22,7 @@ class Limits:
     k: int = _limit(1_000, "recommendations per history")
     items: int = _limit(10_000, "items to score per history, or that among names")
     scores: int = _limit(200_000, "pairs of a history and an item that one request scores")
+    changes: int = _limit(2_000, "changed histories that one request to explain asks the model about")
     waiting: int = _limit(512, "requests that may wait for the model")
     seconds: float = _limit(30.0, "seconds for a request's head to arrive, and for its body")
 

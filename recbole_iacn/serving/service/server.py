@@ -40,6 +40,10 @@ def serve(
     batch: int = 32,
     candidates: int = 500,
     grace: float = 30.0,
+    items: str | os.PathLike | None = None,
+    item_key: str | None = None,
+    title: str | None = None,
+    picture: str | None = None,
 ) -> None:
     """Serve a bundle until SIGINT or SIGTERM, see :func:`run`; requests that have begun are answered first. SIGHUP
     reloads.
@@ -55,9 +59,12 @@ def serve(
         batch (int): histories of different requests that the model reads at once.
         candidates (int): items per history that the retriever finds.
         grace (float): seconds that requests have to end after a signal.
+        items (str, optional): a table with the items' names, for explanations and the page.
+        item_key, title, picture: columns of that table; by default those with usual names.
 
     Raises:
-        ConfigError: a package is missing, the address cannot be had, or the bundle cannot be served.
+        ConfigError: a package is missing, the address cannot be had, or the bundle or the table of items cannot be
+            read or served.
     """
     for name, value, least in (
         ("threads", threads, 1),
@@ -81,7 +88,9 @@ def serve(
 
     with closing(listen(host, port)) as connection:
         torch.set_num_threads(threads)
-        load = opener(Path(bundle), Path(retriever) if retriever is not None else None, device, candidates)
+        named = {"items": items, "item_key": item_key, "title": title, "picture": picture}
+        table = named if any(value is not None for value in named.values()) else None
+        load = opener(Path(bundle), Path(retriever) if retriever is not None else None, device, candidates, table)
         app = application(load, secret, limits, batch, lambda: torch.set_num_threads(threads), _settle)
         _warn_of_open_door(connection, secret)
         run(app, connection, grace)

@@ -378,7 +378,7 @@ def test_without_a_token_nobody_reloads(port):
 
 def test_the_schema_names_the_paths(port):
     assert set(ask(port, "/openapi.json")[1]["paths"]) == {
-        *("/recommend", "/score", "/interests", "/health", "/metrics", "/reload"),
+        *("/recommend", "/score", "/interests", "/explain", "/items", "/", "/health", "/metrics", "/reload"),
     }
 
 
