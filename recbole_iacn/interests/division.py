@@ -40,8 +40,7 @@ def divisions_of(
 
     - ``chance``: the model's couplings, permuted among each user's clicks, and lists of random items.
     - ``k_means``, and for click models ``k_means_id`` and ``k_means_own``: as many clusters of a user's clicks as the
-      user has interests, in
-      a plain embedding of the same model, and the items nearest to any of the centroids.
+      user has interests, in an embedding of the same model, and the items nearest to any of the centroids.
 
     Args:
         recommender: the model.
