@@ -20,6 +20,8 @@ _HEADS = {
     "FiGNN": ("num_heads", "attention_size"),
 }
 
+_ONE_INTEREST = {"YouTubeDNN", "TiSASRec"}  # whatever num_interests is
+
 _READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
 
 
@@ -41,6 +43,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_columns(config)
     _check_negatives(config)
     _check_user_fields(config, model_class)
+    _check_diversity(config, model_class)
     _check_preloaded(config, model_class)
     _check_transform(config)
     _check_phase(config, model_class)
@@ -82,6 +85,19 @@ def _check_user_fields(config, model_class):
     names = [base.__name__ for base in inspect.getmro(model_class)]
     if config.get("user_fields") and not {"DIN", "DIEN"}.intersection(names):
         raise ConfigError(f"user_fields: {names[0]} reads user and context fields as it is; leave it out")
+
+
+def _check_diversity(config, model_class):
+    """A penalty on several interests needs them; it is a part of the family's loss."""
+    if (config.get("interest_diversity") or "none") == "none":
+        return
+    names = [base.__name__ for base in inspect.getmro(model_class)]
+    if _ONE_INTEREST.intersection(names):
+        raise ConfigError(f"interest_diversity: {names[0]} has one interest; leave it out")
+    if config["num_interests"] == 1:
+        raise ConfigError(
+            "interest_diversity: needs several interests; set num_interests to 2 or more, or leave it out"
+        )
 
 
 def _check_preloaded(config, model_class):

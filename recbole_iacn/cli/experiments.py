@@ -90,8 +90,7 @@ def _experiment(given):
         return
     if given.reuse:
         restore_runs(folder, plan.runs)
-    if given.keep:
-        _say_repeated(folder, plan.runs)
+    _say_repeated(folder, plan.runs, given.keep)
     with interrupts.saying(lambda: reached(folder, plan.runs, given.keep)):
         failed = run_all(plan, folder, given.jobs, ray=given.ray, keep=given.keep)
     if failed:
@@ -103,12 +102,18 @@ def _experiment(given):
         print(account(folder, plan.runs))
 
 
-def _say_repeated(folder, runs):
-    """Runs with a result and no bundle must train again; the new result replaces the old one."""
+def _say_repeated(folder, runs, keep):
+    """Runs whose result lacks what is asked for must train again; the new result replaces the old one."""
     from recbole_iacn.experiments.kept import is_kept
-    from recbole_iacn.experiments.store import has_result
+    from recbole_iacn.experiments.store import has_result, lacks_interests
 
-    again = sum(has_result(folder, run) and not is_kept(folder, run) for run in runs)
+    without = sum(lacks_interests(folder, run) for run in runs)
+    if without:
+        print(
+            f"{without} of {len(runs)} runs have a result without the measures of interests that are asked for: they "
+            "are repeated"
+        )
+    again = sum(has_result(folder, run) and not is_kept(folder, run) for run in runs) if keep else 0
     if again:
         print(f"{again} of {len(runs)} runs have a result and no bundle: they are repeated, to keep their models")
 

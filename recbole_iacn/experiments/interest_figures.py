@@ -53,7 +53,8 @@ def read(path: Path, value: Any) -> AskedInterests | None:
     rows, measures, category = given.get("rows", 1000), given.get("measures"), given.get("category")
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
         raise ConfigError(
-            f"{path}: interests: must be a number of rows, 0 or more, or a dict of rows, measures and category, got {rows!r}"
+            f"{path}: interests: must be a number of rows, 0 or more, or a dict of rows, measures and category, got "
+            f"{rows!r}"
         )
     if category is not None and not isinstance(category, str):
         raise ConfigError(f"{path}: interests: category: must be the name of a column of items, got {category!r}")

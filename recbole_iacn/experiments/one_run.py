@@ -39,8 +39,9 @@ def train(
         dict: the fields of the run; ``best``, the best validation score; ``valid`` and ``test``, the metrics of that
         epoch; ``divergence`` between the interests of clicked and recommended items, or None; ``interests``, measures
         of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
-        validation score and seconds since the start; ``loading``, the seconds before the first epoch; ``seconds``, the
-        total time; ``peak_mb``, the peak memory of the process in MB; and ``version``.
+        validation score, seconds since the start and, for a model with several interests, how far apart they are;
+        ``loading``, the seconds before the first epoch; ``seconds``, the total time; ``peak_mb``, the peak memory of
+        the process in MB; and ``version``.
     """
     import torch
 
@@ -68,6 +69,9 @@ def train(
             ours = getattr(training.trainer, "epoch_losses", None)
             losses = ours[-1] if ours else {"main": float(training.trainer.train_loss_dict[epoch])}
             epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
+            spread = (getattr(training.trainer, "epoch_interests", None) or [None])[-1]
+            if spread:
+                epochs[-1]["interests"] = spread.as_dict()
             if after_epoch:
                 after_epoch(epoch, score)
 

@@ -22,6 +22,7 @@ class _Epoch(_Strict):
     losses: dict[str, float]
     valid: float
     seconds: float
+    interests: dict[str, float] | None = None
 
 
 class _Measured(_Strict):

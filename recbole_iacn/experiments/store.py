@@ -65,6 +65,20 @@ def has_result(folder: str | Path, run: Run) -> bool:
     return not lacks(run, read_result(path))
 
 
+def lacks_interests(folder: str | Path, run: Run) -> bool:
+    """Whether a run has a result without the measures of interests that it is asked for, so that it is repeated.
+
+    Args:
+        folder: of the experiment.
+        run: the run.
+
+    Raises:
+        ConfigError: as :func:`has_result`.
+    """
+    path = result_path(folder, run)
+    return path.exists() and lacks(run, read_result(path))
+
+
 def read_result(path: Path) -> dict[str, Any]:
     """Read a run's result.
 
@@ -159,9 +173,11 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
     for path in paths:
         for result in _lines(path, f"reuse: {path}", "omit --reuse, or remove the line and its run is repeated"):
             name = run_of(result).id
+            run = wanted.get(name)
+            if run is not None and lacks(run, result):
+                continue
             if path.parent != folder:
-                run = wanted.get(name)
-                if run is None or (run.divergence and result.get("divergence") is None) or lacks(run, result):
+                if run is None or (run.divergence and result.get("divergence") is None):
                     continue
                 result["sweep"] = run.sweep
             results[name] = json.dumps(result, indent=1) + "\n"

@@ -111,8 +111,7 @@ def homogeneity(groups: np.ndarray, categories: np.ndarray) -> np.ndarray:
         float64, shape (B,), in [0, 1]; NaN where all clicks that count are of one category, or none counts.
     """
     counts = Contingency.of(groups, categories)
-    several = counts.categories.kinds > 1  # a computed entropy of one category may not be exactly 0
-    return np.clip(_over(counts.information, np.where(several, counts.categories.entropy, np.nan)), 0, 1)
+    return np.clip(_over(counts.information, counts.categories.entropy), 0, 1)
 
 
 def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def empty_groups(grouping: Grouping) -> np.ndarray:
         Shape (B,), in [0, 1); NaN for an empty history or a user without groups.
     """
     groups = np.arange(grouping.active.shape[1])
-    filled = (grouping.belongs[:, :, None] == groups).any(axis=1) & grouping.active
+    filled = (grouping.belongs[:, :, None] == groups).any(axis=1)
     return np.where(_defined(grouping), 1 - filled.sum(axis=1) / np.maximum(grouping.active.sum(axis=1), 1), np.nan)
 
 

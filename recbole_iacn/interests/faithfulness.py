@@ -24,7 +24,7 @@ def reasons(grouping: Grouping, items: np.ndarray) -> np.ndarray:
         Bool, shape (B, L); False at padding, and for a user without groups.
     """
     group = grouping.of_items(items[:, None])
-    return (grouping.belongs == group) & (grouping.history > 0) & (group >= 0)
+    return (grouping.belongs == group) & (grouping.history > 0)
 
 
 def at_random(history: np.ndarray, count: np.ndarray, draws: int, seed: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -14,6 +14,7 @@ from recbole_iacn.data.dataset import AUXILIARY_SUFFIX
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.interests.categories import Categories, main_categories
 from recbole_iacn.interests.item_lists import category_weights
+from recbole_iacn.serving.explain.item_table import opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,49 @@ def categories_of(catalogue: Catalogue, column: str | None = None) -> ItemCatego
         )
     values = catalogue.items[column].cpu().numpy()
     return ItemCategories(column, values, main_categories(values, catalogue.tokens[column]))
+
+
+def categories_of_table(
+    catalogue: Catalogue, items: Any, column: str | None = None, item_key: str | None = None
+) -> ItemCategories:
+    """The categories that a table of items has.
+
+    Args:
+        catalogue: whose items they are of.
+        items: the table, see :func:`recbole_iacn.serving.explain.item_table.opened`.
+        column: by default the only one that has tokens, besides the item's and a title's.
+        item_key: the column of the item; by default recognised.
+
+    Raises:
+        ConfigError: the table cannot be read, has no such column or several and none is named, or knows none of the
+            model's items.
+    """
+    with opened(items, catalogue.item, item_key) as table:
+        if not table.columns:
+            raise ConfigError(f"items: {table.name} has no column of categories; name another table, or leave it out")
+        column = only(table.columns, table.name) if column is None else column
+        if column not in table.columns:
+            raise ConfigError(
+                f"category: {table.name} has no column {column!r} of categories."
+                f"{did_you_mean(column, table.columns)} There are: {', '.join(table.columns)}"
+            )
+        place = table.columns.index(column)
+        rows = [(row.token, row.values[place]) for row in table.rows]
+    lists: list[list[str]] = [[] for _ in range(catalogue.count(catalogue.item))]
+    for number, (_, values) in zip(catalogue.ids(catalogue.item, [token for token, _ in rows]).tolist(), rows):
+        if number:
+            lists[number] = lists[number] or values  # of an item's several rows the first that says something
+    if not any(lists):
+        raise ConfigError(
+            f"items: {table.name} has no category of any item that the model knows; is {table.key!r} their column "
+            "(--item-key), and are they written as in the training (leading zeros)?"
+        )
+    tokens = ["", *dict.fromkeys(value for values in lists for value in values)]
+    number_of = {token: number for number, token in enumerate(tokens)}
+    found = np.zeros((len(lists), max(map(len, lists))), dtype=np.int64)
+    for number, values in enumerate(lists):
+        found[number, : len(values)] = [number_of[value] for value in values]
+    return ItemCategories(column, found, main_categories(found, np.array(tokens)))
 
 
 def token_columns(catalogue: Catalogue) -> list[str]:

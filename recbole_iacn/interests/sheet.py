@@ -239,7 +239,7 @@ def beside(own: np.ndarray, others: np.ndarray) -> Beside:
     """
     mean, error = mean_and_error(others)
     difference, spread = mean_and_error(own - others)
-    reach = spread * stats.t.ppf((1 + _LEVEL) / 2, len(own) - 1) if len(own) > 1 else float("nan")
+    reach = spread * float(stats.t.ppf((1 + _LEVEL) / 2, len(own) - 1)) if len(own) > 1 else float("nan")
     return Beside(mean, error, difference, difference - reach, difference + reach)
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from recbole_iacn.data.tables.options import make_options
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.interests import test_rows
-from recbole_iacn.interests.item_categories import categories_of
+from recbole_iacn.interests.item_categories import categories_of, categories_of_table
 from recbole_iacn.interests.sheet import Sheet, sheet_of
 from recbole_iacn.interests.stability import Stability, stability_of
 from recbole_iacn.serving.interests import check_has
@@ -32,6 +32,8 @@ class Asked:
         options: which of its columns are what, as for ``recommend_table``.
         rows: most test rows; 0 for all.
         k: items of a list.
+        items: a table of items that has the categories; by default those that the bundle has.
+        item_key: its column of the item; by default recognised.
         category: the column of items that interests are compared with; by default the only one.
         seed: of the controls.
         device: of the models.
@@ -43,6 +45,8 @@ class Asked:
     options: Mapping[str, Any] = field(default_factory=dict)
     rows: int = 1000
     k: int = 10
+    items: Any = None
+    item_key: str | None = None
     category: str | None = None
     seed: int = 0
     device: str = "cpu"
@@ -78,9 +82,7 @@ def sheets_of(
         recommender = load(path, asked.device)
         rows = _rows(recommender, asked)
         targets[place] = rows.rows.names, rows.targets
-        sheets.append(
-            sheet_of(recommender, rows, categories_of(recommender.catalogue, asked.category), asked.k, asked.seed)
-        )
+        sheets.append(sheet_of(recommender, rows, _categories(recommender, asked), asked.k, asked.seed))
     stability, notes = stability_of(sheets)
     if not all(np.array_equal(one, other) for of in targets.values() for one, other in zip(targets[0], of)):
         notes.append(
@@ -96,7 +98,7 @@ def _check_all(bundles, asked):
         recommender = load(path, asked.device)
         with _naming(path):
             check_has(recommender.model)
-            categories_of(recommender.catalogue, asked.category)
+            _categories(recommender, asked)
             recommender.check_k(asked.k, len(recommender.items))
         first = first or (path, recommender)
         one, other = first[1].config["dataset"], recommender.config["dataset"]
@@ -111,6 +113,12 @@ def _naming(path: str | os.PathLike) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def _categories(recommender, asked):
+    if asked.items is None:
+        return categories_of(recommender.catalogue, asked.category)
+    return categories_of_table(recommender.catalogue, asked.items, asked.category, asked.item_key)
 
 
 def _rows(recommender, asked):

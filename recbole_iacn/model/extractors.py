@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import extractors
+from recbole_iacn.nn.diversity import attention_of_couplings
 
 
 def add_extractor(name: str, extractor: type[nn.Module]) -> type[nn.Module]:
@@ -61,3 +62,38 @@ def couplings_of(extractor: nn.Module, behaviors: Tensor, mask: Tensor) -> Tenso
         f"extractor: {type(extractor).__name__} does not tell which interest a click belongs to; let its forward take "
         "return_couplings and return couplings (B, L, K) as a third result"
     )
+
+
+def check_attention(extractor: nn.Module) -> None:
+    """Reject an extractor that tells neither what its interests read nor which interest a click belongs to.
+
+    Args:
+        extractor: any extractor.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    if not {"return_attention", "return_couplings"}.intersection(inspect.signature(extractor.forward).parameters):
+        raise ConfigError(
+            f"interest_diversity: routing needs to know which clicks an interest reads, and {type(extractor).__name__} "
+            "does not tell; let its forward take return_couplings and return couplings (B, L, K) as a third result, or "
+            "set interest_diversity to cosine"
+        )
+
+
+def with_attention(extractor: nn.Module, behaviors: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Interests, and how much each of them reads of each behaviour.
+
+    Args:
+        extractor: one that :func:`check_attention` accepts.
+        behaviors: embedded histories, shape (B, L, D).
+        mask: True where a behaviour is real, shape (B, L).
+
+    Returns:
+        tuple: interests (B, K, D), their mask (B, K), and attention (B, L, K), which adds up to 1 over L: an attentive
+        extractor's own, otherwise :func:`recbole_iacn.nn.diversity.attention_of_couplings`.
+    """
+    if "return_attention" in inspect.signature(extractor.forward).parameters:
+        return extractor(behaviors, mask, return_attention=True)
+    interests, active, couplings = extractor(behaviors, mask, return_couplings=True)
+    return interests, active, attention_of_couplings(couplings)

@@ -95,12 +95,14 @@ class SelfAttentiveInterests(nn.Module):
         self.positions = positions
         self.block = block
 
-    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
+    def forward(
+        self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False, return_attention: bool = False
+    ) -> tuple[Tensor, ...]:
         """Extract; see the module's description.
 
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K), all True; if asked for, couplings: the weights A of a
-            behaviour in the K means, divided by their sum.
+            behaviour in the K means, divided by their sum; or the attention A itself, which adds up to 1 over L.
         """
         places = None if self.position_embedding is None else self.position_embedding(positions_from_now(mask))
         if places is not None and self.positions == "values":
@@ -109,7 +111,10 @@ class SelfAttentiveInterests(nn.Module):
             behaviors = self.block(behaviors, mask, places)
         scores = self.scores(self.hidden(behaviors if places is None else behaviors + places).tanh())
         scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(scores.dtype).min)  # finite for an empty history
-        found = _every(scores.softmax(dim=1).transpose(1, 2) @ behaviors)
+        attention = scores.softmax(dim=1)
+        found = _every(attention.transpose(1, 2) @ behaviors)
+        if return_attention:
+            return *found, attention * mask.unsqueeze(2)
         if not return_couplings:
             return found
         # By logarithms, since the weights of an old behaviour may all be smaller than the smallest number.

@@ -1,4 +1,4 @@
-"""The table of what runs' interests mean: measures beside chance and k-means, as far as the experiment asked for them."""
+"""The table of what runs' interests mean: measures beside chance and k-means, as far as the experiment asked."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TITLE = "Interests"
 TEXT = """Measures of the interests on test rows, beside two controls that know nothing of them: chance (the model's
 couplings, permuted among each user's clicks; random lists) and k-means (as many clusters of each user's clicks in the
 plain embedding of the same model; of click models with features of items also by the item's own vector alone). Mean ±
-standard deviation over seeds of the means over users, the same users for a model and its controls. ↑: more is better, ↓:
-less."""
+standard deviation over seeds of the means over users, the same users for a model and its controls. ↑: more is better,
+↓: less."""
 
 _OF = {"model": "model", "chance": "chance", "k_means": "k-means", "k_means_id": "k-means by id"}
 

@@ -159,7 +159,8 @@ def curve(rows: Sequence[Row], key: str) -> go.Figure:
 
 
 def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
-    """Figures of the validation metric and both losses over the epochs, means over seeds, per backbone and dataset."""
+    """Figures of the validation metric, both losses and the effective number of interests over the epochs, means over
+    seeds, per backbone and dataset."""
     figures = []
     unswept = [one for one in results if not one["sweep"]]
     for dataset, model in sorted({(one["dataset"], one["model"]) for one in unswept}):
@@ -168,6 +169,7 @@ def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
             ("validation", lambda epoch: epoch["valid"]),
             ("main loss", lambda epoch: epoch["losses"].get("main")),
             ("loss of the task", lambda epoch: epoch["losses"].get("iacn")),
+            ("effective number of interests", lambda epoch: (epoch.get("interests") or {}).get("effective")),
         ):
             figure = _figure("epoch")
             for mode in dict.fromkeys(one["mode"] for one in sorted(runs, key=_place)):

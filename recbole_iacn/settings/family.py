@@ -99,6 +99,13 @@ class MultiInterest(Group):
     num_interests: Width = 4
     """K, number of interests."""
 
+    interest_diversity: Literal["none", "routing", "cosine"] = "none"
+    """A penalty beside the loss: routing, on interests that read few clicks (REMI's routing regularization); cosine, on
+    a user's interests that have similar vectors. For models with several interests."""
+
+    interest_diversity_weight: Weight = 0.1
+    """Weight of the penalty, a mean over the rows; 0 for none."""
+
 
 class MIND(Group):
     """A user's own number of interests is ⌈log2 |history|⌉, at most num_interests."""

@@ -18,6 +18,7 @@ from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
 from recbole_iacn.training import checkpoint, optimizer, row_digest, vocabulary
+from recbole_iacn.training.effective_interests import InterestLog, Spread
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class IaCNTrainer(Trainer):
         self.amp_dtype = getattr(torch, config["amp_dtype"] or "bfloat16")
         self._measured = None, None  # score and metrics of the last validation
         self.epoch_losses: list[dict[str, float]] = []  # one dict per epoch, with the model's loss_names as keys
+        self.interest_log = InterestLog(model)
+        self.epoch_interests: list[Spread | None] = []  # one per epoch
         if config["torch_compile"]:
             compile_parts(model, config["torch_compile"])
 
@@ -109,6 +112,7 @@ class IaCNTrainer(Trainer):
         self._check_nan(total.sum())
         means = (parallel.mean(total) / len(train_data)).tolist()
         self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
+        self.epoch_interests.append(self.interest_log.of(train_data._dataset))
         return tuple(means) if several else means[0]
 
     def _share_and_clip(self, scaler):
@@ -125,12 +129,16 @@ class IaCNTrainer(Trainer):
         places = 4 if self.config["loss_decimal_place"] is None else self.config["loss_decimal_place"]
         parts = [set_color("time", "blue") + f": {e_time - s_time:.2f}s"]
         parts += [set_color(f"{name} loss", "blue") + f": {loss:.{places}f}" for name, loss in named]
+        if self.epoch_interests and self.epoch_interests[-1]:
+            parts.append(set_color("interests", "blue") + f": {self.epoch_interests[-1]}")
         return set_color(f"epoch {epoch_idx} training", "green") + " [" + ", ".join(parts) + "]"
 
     def _add_train_loss_to_tensorboard(self, epoch_idx, losses, tag="Loss/Train"):
         named = zip(self.model.loss_names, losses) if isinstance(losses, tuple) else [("main", losses)]
         for name, loss in named:
             self.tensorboard.add_scalar(f"{tag}/{name}", loss, epoch_idx)
+        for name, value in (self.epoch_interests[-1].as_dict() if self.epoch_interests[-1] else {}).items():
+            self.tensorboard.add_scalar(f"Interests/{name}", value, epoch_idx)
 
     def _valid_epoch(self, valid_data, show_progress=False):
         self._measured = super()._valid_epoch(valid_data, show_progress=show_progress)

@@ -90,3 +90,21 @@ def test_parts_of_a_class_are_found_first(settings):
 
     line = rejected(settings, Mistaken, **INTERACTIONS, mlp_hidden_size=...)
     assert line == "Mistaken.dataset_class: must be a class derived from RecBole's Dataset, got <class 'dict'>"
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "line"),
+    [
+        ("YouTubeDNN", {}, "interest_diversity: YouTubeDNN has one interest; leave it out"),
+        ("TiSASRec", {}, "interest_diversity: TiSASRec has one interest; leave it out"),
+        (
+            "ComiRec",
+            {"num_interests": 1},
+            "interest_diversity: needs several interests; set num_interests to 2 or more",
+        ),
+    ],
+)
+def test_a_penalty_on_several_interests_needs_them(settings, model, changes, line):
+    given = {**INTERACTIONS, "mlp_hidden_size": ..., **changes}
+    assert rejected(settings, model, **given, interest_diversity="cosine").startswith(line)
+    configure(model, "tiny", config_dict=settings(**given, interest_diversity="none"))

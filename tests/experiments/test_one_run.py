@@ -1,13 +1,16 @@
 """One run of an experiment, in a folder of its own."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from helpers import SHORT_RANKING
 
 from recbole_iacn import building
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.results import parse_result
 
 
 def test_files_are_named_from_the_folder_of_the_command(file, monkeypatch):
@@ -26,3 +29,14 @@ def test_files_are_named_from_the_folder_of_the_command(file, monkeypatch):
         train(read_plan(file(settings=settings)).runs[0], "data")
     assert given["test_negatives_file"] == str(before / "own.tsv")
     assert given["valid_negatives_file"] == str(before / "valid.tsv") and Path.cwd() == before
+
+
+def test_a_run_records_how_far_apart_interests_are_in_each_epoch(file, settings, data_path):
+    own = settings(epochs=2, data_path=..., show_progress=..., state=..., seed=..., **SHORT_RANKING)
+    own = {key: value for key, value in own.items() if value is not ...}
+    plan = read_plan(file(models=["ComiRec"], settings=own, data_path=str(data_path)))
+    result = train(plan.runs[0], str(data_path))
+    assert parse_result(json.dumps(result)) == result
+    for epoch in result["epochs"]:
+        assert set(epoch["interests"]) == {"effective", "own", "cosine"}
+        assert 1 <= epoch["interests"]["effective"] <= epoch["interests"]["own"] == 4

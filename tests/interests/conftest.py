@@ -1,10 +1,12 @@
-"""Groupings whose answer is known."""
+"""Groupings whose answer is known; bundles of models with interests."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from helpers import give_other_weights
 
+import recbole_iacn
 from recbole_iacn.data.synthetic import PlantedInterests
 from recbole_iacn.interests.categories import Categories, main_categories
 from recbole_iacn.interests.grouping import Grouping
@@ -51,3 +53,19 @@ def divided():
         )
 
     return make
+
+
+BUNDLED = {"MIND": {}, "DIN_IaCN": {"iacn_item_features": ["categories"]}, "YouTubeDNN": {}, "MIND again": {"seed": 8}}
+
+
+@pytest.fixture(scope="session")
+def bundles(settings_of, tmp_path_factory):
+    """Paths of bundles on the tiny dataset, by the model's name, with random weights that scores feel; ``MIND again``
+    differs in its seed and weights."""
+    folder, found = tmp_path_factory.mktemp("bundles"), {}
+    for name, changes in BUNDLED.items():
+        training = recbole_iacn.build(name.split()[0], "tiny", config_dict=settings_of(**changes))
+        if name != "MIND again":
+            give_other_weights(training.model)
+        found[name] = training.save(str(folder / name))
+    return found

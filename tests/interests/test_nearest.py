@@ -11,13 +11,14 @@ from recbole_iacn.interests.nearest import nearest_items, neighbour_purity, retr
 def some_grouping(users=5, groups=3, items=30):
     rng = np.random.default_rng(3)
     history = rng.integers(1, items + 1, (users, 6))
-    history[:, 4:] = 0
+    history[1:, 4:] = 0
     history[-1] = 0
     active = np.ones((users, groups), bool)
     active[1, 2] = active[-1] = False
     couplings = np.zeros((users, 6, groups))
-    vectors = rng.normal(size=(users, groups, 4))
-    return Grouping(history, couplings, active, vectors, rng.normal(size=(items + 1, 4)) * 3)
+    vectors, of_items = rng.normal(size=(users, groups, 4)), rng.normal(size=(items + 1, 4))
+    of_items[0] = 100  # what padding has must not matter
+    return Grouping(history, couplings, active, vectors, of_items)
 
 
 def sorted_items(scores, history, n):

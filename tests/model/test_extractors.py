@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import SHORT_RANKING
 
 import recbole_iacn
 from recbole_iacn import ConfigError, names
@@ -60,3 +61,20 @@ def test_what_cannot_be_added_is_one_line(extractors, name, extractor, message):
     with pytest.raises(ConfigError) as told:
         recbole_iacn.add_extractor(name, extractor)
     assert message in str(told.value) and "\n" not in str(told.value) and dict(extractors) == before
+
+
+def test_routing_diversity_names_an_extractor_that_does_not_tell_what_its_interests_read(build):
+    class Mute(torch.nn.Module):
+        def __init__(self, embedding_size, num_interests, max_length):
+            super().__init__()
+
+        def forward(self, behaviors, mask):
+            return behaviors[:, :2], mask[:, :2]
+
+    recbole_iacn.add_extractor("mute", Mute)
+    given = {**SHORT_RANKING, "extractor": "mute", "num_interests": 2}
+    line = "interest_diversity: routing needs to know which clicks an interest reads, and Mute does not tell"
+    with pytest.raises(ConfigError, match=line):
+        build("ComiRec", **given, interest_diversity="routing")
+    *_, model = build("ComiRec", **given, interest_diversity="cosine")
+    assert model.loss_names == ("main", "diversity")

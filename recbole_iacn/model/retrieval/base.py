@@ -11,7 +11,8 @@ from recbole.utils import InputType
 from torch import Tensor, nn
 
 from recbole_iacn import parallel
-from recbole_iacn.model.extractors import couplings_of
+from recbole_iacn.model.extractors import check_attention, couplings_of, with_attention
+from recbole_iacn.nn.diversity import cosine_penalty, routing_penalty
 from recbole_iacn.nn.lookup import look_up
 
 if TYPE_CHECKING:
@@ -39,14 +40,24 @@ class InterestRecommender(SequentialRecommender):
     input_type = InputType.PAIRWISE
     full_sort_is_fast = True  # products of all items take no longer than looking candidates up
     gives_probabilities = False  # a larger score is a better item, no more
-    loss_names: tuple[str, ...] = ("main",)
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.embedding_size = config["embedding_size"]
         self.item_embedding = nn.Embedding(self.n_items, self.embedding_size, padding_idx=0)
         self.extractor = self.make_extractor(config)
+        self.diversity_weight = config["interest_diversity_weight"] or 0.0
+        self.diversity = config["interest_diversity"] if self.diversity_weight else None
+        if self.diversity == "none":
+            self.diversity = None
+        if self.diversity == "routing":
+            check_attention(self.extractor)
         self.apply(start_small)
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The names of the losses in the log, in the order in which :meth:`calculate_loss` returns them."""
+        return ("main", "diversity") if self.diversity else ("main",)
 
     def make_extractor(self, config: Config) -> nn.Module:
         """The module that turns embedded histories (B, L, D) and masks (B, L) into interests (B, K, D) and their mask
@@ -118,10 +129,26 @@ class InterestRecommender(SequentialRecommender):
         return best_interest(interests, active, target)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
-        """BPR of the clicked item and a negative."""
+        """BPR of the clicked item and a negative; with ``interest_diversity`` the tuple ``(BPR, weight * penalty)``."""
         behaviors, clicked, other = self.embedded(interaction)
-        interests, active = self.extract(interaction, behaviors)
-        return self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
+        interests, active, diversity = self.extract_diverse(interaction, behaviors)
+        main = self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
+        return (main, *diversity) if diversity else main
+
+    def extract_diverse(
+        self, interaction: Interaction, behaviors: Tensor
+    ) -> tuple[Tensor, Tensor, tuple[()] | tuple[Tensor]]:
+        """:meth:`extract`, and the loss of ``interest_diversity``, with its weight, if there is one."""
+        if not self.diversity:
+            return *self.extract(interaction, behaviors), ()
+        if self.diversity == "cosine":
+            interests, active = self.extract(interaction, behaviors)
+            penalty = cosine_penalty(interests, active)
+        else:
+            mask = interaction[self.ITEM_SEQ] != 0
+            interests, active, attention = with_attention(self.extractor, behaviors, mask)
+            penalty = routing_penalty(attention, active, mask)
+        return interests, active, (self.of_whole(self.diversity_weight * penalty, interaction),)
 
     def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of each row's history (B, L, D), of its clicked item and of its negative, (B, D) each.

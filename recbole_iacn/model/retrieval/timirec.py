@@ -51,8 +51,9 @@ class TiMiRec(InterestRecommender):
         self.register_buffer("stage", torch.tensor(PREDICTOR if self.stages == "joint" else EXTRACTOR))
 
     @property
-    def loss_names(self) -> tuple[str, ...]:  # type: ignore[override]  # read-only here
-        return ("main", "distillation") if self.predicts else ("main",)
+    def loss_names(self) -> tuple[str, ...]:
+        main, *others = super().loss_names
+        return (main, "distillation", *others) if self.predicts else (main, *others)
 
     @property
     def predicts(self) -> bool:
@@ -77,17 +78,18 @@ class TiMiRec(InterestRecommender):
         return (logits.softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
-        """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``."""
+        """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``; ``interest_diversity`` adds a last term."""
         if not self.predicts:
             return super().calculate_loss(interaction)
         behaviors, clicked, other = self.embedded(interaction)
-        interests, active = self.extract(interaction, behaviors)
+        interests, active, diversity = self.extract_diverse(interaction, behaviors)
         user, logits = self._foreseen(interests, interaction)
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()
         distillation = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
-        return tuple(self.of_whole(loss, interaction) for loss in (bpr(user, clicked, other), distillation))
+        losses = (bpr(user, clicked, other), distillation)
+        return *(self.of_whole(loss, interaction) for loss in losses), *diversity
 
 
 class TiMiRecPlus(TiMiRec):

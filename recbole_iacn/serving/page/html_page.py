@@ -45,7 +45,7 @@ def content_security_policy(live: bool = False, pictures: bool = False) -> str:
     parts = ["default-src 'none'", f"script-src '{_digest(script())}'", f"style-src '{_digest(style())}'"]
     parts += ["base-uri 'none'", "form-action 'none'"]
     parts += ["connect-src 'self'"] if live else []
-    parts += ["img-src https: http:"] if pictures else []
+    parts += [f"img-src data:{' https: http:' if pictures else ''}"]  # data: the icon, which is empty
     return "; ".join(parts)
 
 

@@ -111,7 +111,7 @@ function tableOf(title, heads, rows) {
     const head = h("tr", {}, heads.map((name, at) => h("th", { scope: "col", class: made.length && typeof made[0][at] === "number" ? "number" : null }, name)));
     const button = h("button", { type: "button", class: "quiet", onclick: () => copy(asCsv(heads, made), button) }, "Copy as CSV");
     details.append(
-      h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": title },
+      h("div", { class: "wide", tabindex: "0", role: "group", "aria-label": title },
         h("table", {}, h("thead", {}, head), h("tbody", {}, body))),
       button,
     );

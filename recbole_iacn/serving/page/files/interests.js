@@ -33,8 +33,11 @@ function namesOf(items, most) {
   return items.slice(0, most).flatMap((of, at) => [at ? ", " : "", h("span", { class: "name" }, of.name)]).concat(rest > 0 ? ` and ${rest} more` : "");
 }
 
+// Those that chance does not explain; the table has all.
 function valuesOf(interest) {
-  return interest.values.slice(0, 3).flatMap((value) => [
+  const sure = interest.values.filter((value) => value.p < 0.05);
+  if (!sure.length) return interest.values.length ? h("span", { class: "what" }, "Nothing is over-represented near it beyond chance.") : null;
+  return sure.slice(0, 3).flatMap((value) => [
     h("span", { class: "value", title: `${value.column}: ${value.count} of ${value.among} near it, ${percent(value.share)} of all items` },
       `${value.value} `, h("small", {}, `×${figure(value.lift, 2)}, ${chance(value.p)}`)),
     " ",

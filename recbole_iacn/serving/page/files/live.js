@@ -18,16 +18,18 @@ function fromService() {
     if (!answer.ok) throw new Error(content.error || `The service answered ${answer.status}.`);
     return content;
   };
-  const failed = (error) => {
-    wrong.textContent = error instanceof TypeError ? "The service does not answer." : error.message;
+  const troubles = { names: "", list: "" }; // what each last question ended with
+  const ended = (what, error) => {
+    troubles[what] = !error ? "" : error instanceof TypeError ? "The service does not answer." : error.message;
+    wrong.textContent = troubles.list || troubles.names;
   };
   const find = async (text) => {
     try {
       const { items } = await ask(`items?query=${encodeURIComponent(text)}`);
-      wrong.textContent = "";
+      ended("names");
       return items.map((item) => ({ name: item.item, ...item }));
     } catch (error) {
-      failed(error);
+      ended("names", error);
       return [];
     }
   };
@@ -41,11 +43,11 @@ function fromService() {
     try {
       const { explanations } = await ask("explain", { histories: [history], k: data.k, edits: true });
       if (number !== asked) return; // a later change has been asked about since
-      wrong.textContent = "";
+      ended("list");
       draw(explanations);
       say(`${count(history.length, "click", "clicks")}; the list is the model's answer.`);
     } catch (error) {
-      failed(error);
+      ended("list", error);
     }
   };
   const source = {
@@ -72,6 +74,7 @@ function fromService() {
   const key = h("form", { class: "add", hidden: true, onsubmit: (event) => {
     event.preventDefault();
     token = key.querySelector("input").value.trim() || null;
+    ended("names"); // they are asked for anew with the next letter
     refresh();
   } }, h("label", {}, "Token of the service", h("input", { type: "password", autocomplete: "off" })), h("button", { type: "submit" }, "Use it"));
   const clear = h("button", { type: "button", onclick: () => {

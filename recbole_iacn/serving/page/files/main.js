@@ -31,7 +31,9 @@ function panelOf(explanations, model, source) {
   const explanation = explanations[model];
   const addable = new Map(explanations.flatMap((one) => one.edits.addable).map((of) => [of.item, of]));
   const strip = h("div", {});
-  const cards = explanation.interests.map((interest) => interestCard(explanation, interest, (number, weight) => {
+  const table = h("div", {});
+  const interestsInOrder = [...explanation.interests].sort((one, other) => one.number - other.number);
+  const cards = interestsInOrder.map((interest) => interestCard(explanation, interest, (number, weight) => {
     const weights = state.weights.get(model) || new Map();
     state.weights.set(model, weights.set(number, weight));
     source.refresh();
@@ -43,7 +45,8 @@ function panelOf(explanations, model, source) {
     const made = historyStrip(entries, data.times, source.toggle);
     made.update();
     const within = strip.contains(document.activeElement);
-    strip.replaceChildren(made.element, historyTable(entries, data.times, explanation.interests));
+    strip.replaceChildren(made.element);
+    if (!table.querySelector("details[open]")) table.replaceChildren(historyTable(entries, data.times, explanation.interests));
     const again = within ? made.cells.find((button) => button.dataset.key === focused) || made.cells.at(-1) : null;
     if (again) {
       made.cells.forEach((button) => (button.tabIndex = -1));
@@ -51,8 +54,9 @@ function panelOf(explanations, model, source) {
       again.focus();
     }
   };
+  const notes = explanation.notes.map((note) => h("p", { class: "note" }, lettered(note)));
   const history = h("section", { class: "history", "aria-label": `History, as ${explanation.model} reads it` },
-    h("h2", {}, "History"), h("p", { class: "lead" }, historyLead(explanation)), strip, model === 0 ? source.addField() : null);
+    h("h2", {}, "History"), h("p", { class: "lead" }, historyLead(explanation)), strip, model === 0 ? source.addField() : null, table, notes);
   const interests = h("section", { class: "interests", "aria-label": `Interests of ${explanation.model}` },
     h("h2", {}, "Interests"), cards.length ? h("div", { class: "cards" }, cards.map((card) => card.element)) : h("p", { class: "note" }, "This model has no interests to show."));
   const title = data.models.length > 1 ? h("p", { class: "label" }, data.models[model].label) : null;
@@ -67,9 +71,14 @@ function panelOf(explanations, model, source) {
 }
 
 function historyLead(explanation) {
-  const { clicks, older, interests } = explanation;
-  const read = `${count(clicks.length, "click", "clicks")}, oldest first${older ? `; ${count(older, "older one is", "older ones are")} not read by the model` : ""}.`;
+  const { clicks, interests } = explanation;
+  const read = `${count(clicks.length, "click", "clicks")}, oldest first.`;
   return interests.length ? `${read} A letter and its colour say which interest a click belongs to, and the strength of the colour how much.` : read;
+}
+
+// A note numbers interests from 0, as the library does; here they have letters.
+function lettered(note) {
+  return note.replace(/\b(interests?) (\d+(?:(?:, | and )\d+)*)/gi, (_, word, numbers) => `${word} ${numbers.replace(/\d+/g, (number) => letter(Number(number)))}`);
 }
 
 // Draw explanations of one user, one per model. source: what happens on changes.
@@ -78,12 +87,26 @@ function show(explanations, source) {
   const models = h("div", { class: panels.length > 1 ? "models pair" : "models" }, panels.map((panel) => panel.element));
   panels[0].element.querySelector(".list").id = "recommendations";
   const map = data.models.some((model) => model.map) ? mapSection(data, explanations) : null;
-  document.getElementById("page").replaceChildren(models, ...(map ? [map] : []));
+  const bar = changedBar(() => source.reset());
+  document.getElementById("page").replaceChildren(models, ...(map ? [map] : []), bar.element);
   source.refresh = () => {
     const said = panels.map((panel) => panel.update());
+    bar.update(said.some((text) => text.includes("Approximate")), panels.some((_, model) => changeWords(explanations, model).length));
     say(panels.length > 1 ? said.map((text, model) => `${data.models[model].label}: ${text}`).join(" ") : said[0]);
   };
   panels.forEach((panel) => panel.update());
+}
+
+// On narrow screens the list is far from what changes it: a bar says that it has changed, and leads there.
+function changedBar(reset) {
+  const text = h("p", {});
+  const element = h("div", { class: "changed", hidden: true }, text,
+    h("span", {}, h("a", { href: "#recommendations" }, "See the list"), " ", h("button", { type: "button", onclick: reset }, "Reset")));
+  const update = (approximate, changed) => {
+    text.textContent = approximate ? "The list is another, approximately." : "The list is another.";
+    element.hidden = !changed;
+  };
+  return { element, update };
 }
 
 // --- A page with its users in it ----------------------------------------------------------------------------------------
@@ -102,7 +125,7 @@ function fromData() {
       state.change = nothing();
       state.weights = new Map();
       source.refresh();
-      document.querySelector(".list .items").closest("section").querySelector("h2").focus?.();
+      document.querySelector(".list h2").focus(); // the button that was pressed is gone
     },
     addField: () => addField(async () => addableOf(shown).filter((of) => !state.change.added.includes(of.item)), (of) => {
       state.change.added.push(of.item);

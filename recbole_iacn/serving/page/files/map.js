@@ -141,7 +141,7 @@ function drawItems(pen, data, view, toScreen) {
     const value = view.picked === null ? values.find((one) => shown.includes(one)) : values.includes(view.picked) ? view.picked : undefined;
     const at = value === undefined ? -1 : shown.indexOf(value);
     const [left, top] = toScreen(number);
-    pen.globalAlpha = at < 0 ? 0.5 : 0.75;
+    pen.globalAlpha = at < 0 ? 0.4 : 0.65;
     pen.fillStyle = at < 0 ? grey : colour(at);
     pen.fillRect(left - side / 2, top - side / 2, side, side);
   }

@@ -5,9 +5,8 @@ function recommendationList(explanation, k, reset) {
   const button = h("button", { type: "button", hidden: true, onclick: reset }, "Reset");
   const list = h("ol", { class: "items" });
   const numbers = h("div", {});
-  const notes = explanation.notes.map((note) => h("p", { class: "note" }, note));
   const element = h("section", { class: "list", "aria-label": `Recommendations of ${explanation.model}` },
-    h("h2", {}, "Recommendations"), h("div", { class: "states" }, state, button), list, numbers, notes);
+    h("h2", { tabindex: "-1" }, "Recommendations"), h("div", { class: "states" }, state, button), list, numbers);
   const update = (change, words) => {
     const result = ranked(explanation, change, k);
     list.replaceChildren(...result.rows.map((row) => itemRow(explanation, row, change)));
@@ -43,7 +42,7 @@ function itemRow(explanation, row, change) {
     h("div", { class: "body" },
       h("p", { class: "title" }, h("span", { class: "name" }, row.of.name), " ", chip(belongs), moved(row, change)),
       h("p", { class: "why" }, why(explanation, row.at, change))),
-    h("span", { class: "score", title: edits.probability ? "probability of a click" : "score" }, edits.probability ? figure(score, 3) : figure(score, 4)));
+    h("span", { class: "score", title: edits.probability ? "probability of a click" : "score" }, edits.probability ? `${(100 * score).toFixed(1)} %` : figure(score, 4)));
 }
 
 function moved(row, change) {
@@ -61,8 +60,8 @@ function why(explanation, at, change) {
   if (!losses.length) return explanation.clicks.length ? "No single click raises its score." : "";
   const name = ({ click }) => h("span", { class: "name" }, click.of.name);
   const unit = edits.probability ? " log-odds" : "";
-  const first = ["Without ", name(losses[0]), ` its score falls by ${figure(losses[0].loss, 3)}${unit}`];
-  return losses[1] ? [...first, ", without ", name(losses[1]), ` by ${figure(losses[1].loss, 3)}`] : first;
+  const first = [`Falls by ${figure(losses[0].loss, 3)}${unit} without `, name(losses[0])];
+  return losses[1] ? [...first, `, by ${figure(losses[1].loss, 3)} without `, name(losses[1])] : first;
 }
 
 function listTable(explanation, rows) {

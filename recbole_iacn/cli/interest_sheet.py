@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from recbole_iacn.cli.answered import cell_arguments, column_arguments
+from recbole_iacn.cli.answered import cell_arguments, check_device, column_arguments
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.system import interrupts
 
@@ -27,15 +27,22 @@ def interests_parser(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--k", type=int, default=10, help="items of a list (default: %(default)s)")
     parser.add_argument("--category", metavar="COLUMN", help="column of items (default: the only one that there is)")
+    parser.add_argument(
+        "--items",
+        metavar="FILE",
+        help="table of items with their categories (default: the columns that the bundle has)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the controls (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="device of the models, such as cuda (default: %(default)s)")
     parser.add_argument("--out", metavar="FILE", help="also write the sheet to a file: .json, .md or .csv")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
-    column_arguments(parser, "events")
+    columns = column_arguments(parser, "events")
+    columns.add_argument("--item-key", metavar="COLUMN", help="column of the item in the table of items")
     cell_arguments(parser)
 
 
 def _interests(given: Namespace) -> None:
+    check_device(given.device)
     from recbole_iacn.interests.sheet_table import SUFFIXES, written
     from recbole_iacn.interests.sheets import Asked, sheets_of
     from recbole_iacn.serving.tables.output_files import NAME_ANOTHER, check_output
@@ -45,9 +52,10 @@ def _interests(given: Namespace) -> None:
     if given.events and given.data_path:
         raise ConfigError("events: the rows are those of --events or of --data_path; give one of them")
     if given.out:
-        check_output(given.out, given.overwrite, [given.events] if given.events else [], SUFFIXES)
+        check_output(given.out, given.overwrite, [path for path in (given.events, given.items) if path], SUFFIXES)
     options = {name: getattr(given, name) for name in _EVENTS}
-    asked = Asked(given.data_path, given.events, options, given.rows, given.k, given.category, given.seed, given.device)
+    names = ("data_path", "events", "rows", "k", "items", "item_key", "category", "seed", "device")
+    asked = Asked(options=options, **{name: getattr(given, name) for name in names})
     with interrupts.leaving(given.out) if given.out else interrupts.saying("nothing is written"):
         found = sheets_of(given.bundles, asked)
         if given.out:

@@ -1,0 +1,62 @@
+"""The command explain, as a user types it."""
+
+from pathlib import Path
+
+import pytest
+
+import recbole_iacn
+from recbole_iacn import cli
+
+pytest.importorskip("duckdb")
+
+
+@pytest.fixture(scope="module")
+def bundle(settings_of, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundle") / "model"
+    recbole_iacn.build("MIND", "tiny", config_dict=settings_of()).save(str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def files(data_path):
+    """RecBole's own files: the columns' names have types."""
+    return [f"--events={data_path}/tiny/tiny.inter", f"--items={data_path}/tiny/tiny.item"]
+
+
+def test_the_outcome_is_printed(bundle, files, data_path, capsys):
+    cli.main(["explain", bundle, *files, "--users=u1,u2", "--out=page.html", "--map=pca", "--heading=Two people"])
+    size = len(Path("page.html").read_bytes()) / 1e6
+    assert capsys.readouterr().out == (
+        f"page.html: 2 users, 40 items, {size:.2f} MB\n"
+        "  map: MIND, K = 4: principal components\n"
+        f"  {data_path}/tiny/tiny.inter: 540 events (user: user_id, item: item_id, time: timestamp; times: seconds "
+        "since 1970)\n"
+        "  Numbers have four significant digits. What a change does to a score is stored as a half float, of three to "
+        "four digits; after any single change the list is in the model's order.\n"
+    )
+    assert "<h1>Two people</h1>" in Path("page.html").read_text()
+
+
+def test_a_second_bundle_stands_beside_the_first(bundle, files, capsys):
+    cli.main(["explain", bundle, bundle, *files, "--users=u1", "--out=page.html", "--map=none"])
+    assert "  map: MIND, K = 4 (model): none\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--users=u1,u99"], "users: 'u99' has no event in"),
+        (["--users=u1", "--map=flat"], "map: must be one of auto, tsne, pca, none, got 'flat'"),
+        (["--users=u1", "--out=page.txt"], "out: page.txt must end in .html"),
+        (["--users=u1", "--device=abacus"], "device: 'abacus' is not a device"),
+        (["--users=u1", "--k=0"], "k: must be a whole number from 1 to 40"),
+        (["--users=u1,u2", "--most=1"], "users: 2 are more than the 1 that a page holds"),
+        (["--users=u1", "--title=nome"], "title: "),
+    ],
+)
+def test_wrong_input_is_one_line(bundle, files, tmp_path, capsys, changes, message):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["explain", bundle, *files, "--out=page.html", *changes])
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2 and printed.err.startswith(f"error: {message}") and printed.err.count("\n") == 1
+    assert not printed.out and {path.name for path in tmp_path.iterdir()} <= {"saved", "log"}
