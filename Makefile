@@ -4,6 +4,7 @@
 # make test-onnx  export every backbone in every mode, and compare it with PyTorch
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
 # make faults     kills, full disks, strangers' files and malformed input, hundreds of times; FAULTS=--write publishes
+# make explain    train DIN_IaCN on ml-1m for some minutes, and write a page of three users' interests: demo/interests.html
 # make lint       run the linter and the type checker
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
 # Each target first creates the virtual environment if it is missing or out of date.
@@ -17,10 +18,22 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo test test-fast test-onnx test-ray faults lint results install
+.PHONY: demo explain test test-fast test-onnx test-ray faults lint results install
 
 demo: install
 	$(BIN)/python examples/demo.py
+
+# Users 6, 57 and 109 have interests as different as musicals and westerns, or animation and thrillers.
+explain: install dataset/ml-1m demo/ml-1m-model
+	$(BIN)/recbole-iacn explain demo/ml-1m-model --events dataset/ml-1m/ml-1m.inter --items dataset/ml-1m/ml-1m.item \
+	    --users 6,57,109 --out demo/interests.html --overwrite
+
+demo/ml-1m-model: | install dataset/ml-1m
+	$(BIN)/recbole-iacn train --model=DIN_IaCN --dataset=ml-1m --data_path=dataset --bundle=$@ --show_progress=False \
+	    --load_col="{'inter': ['user_id', 'item_id', 'timestamp'], 'item': ['item_id', 'genres']}" \
+	    --iacn_item_features="['genres']" --protocol=leave_one_out_ctr --user_inter_num_interval='[20,100]' \
+	    --MAX_ITEM_LIST_LENGTH=50 --embedding_size=16 --mlp_hidden_size='[80,40]' \
+	    --train_batch_size=2048 --eval_batch_size=8192 --epochs=4
 
 test: install
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope
@@ -56,8 +69,8 @@ for name in $(1); do \
 done
 endef
 
-dataset/kuairand:
-	$(SHARED)/tools/unpack.sh dataset kuairand
+dataset/kuairand dataset/ml-1m:
+	$(SHARED)/tools/unpack.sh dataset $(notdir $@)
 
 dataset/%: | install
 	$(BIN)/recbole-iacn prepare sequences --name $* --sequences $(SHARED)/data/$*.txt --attributes $(SHARED)/data/$*_item2attributes.json

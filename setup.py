@@ -74,9 +74,10 @@ setup(
         "typing_extensions",
         "pyyaml",
         "safetensors",  # a bundle's weights
-        "scikit-learn",  # t-SNE, for the map of items
+        "scikit-learn",  # t-SNE, for the map of items; k-means beside interests
         "scipy",
         "tabulate",
+        "threadpoolctl",  # one thread for k-means of fifty clicks; with more it takes twenty times as long
         "tqdm",
     ],
     py_modules=["recbole_iacn_command"],  # hears Ctrl-C before the package is imported

@@ -26,7 +26,7 @@ import os
 import sys
 from pathlib import Path
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, interests, recommend, score, serve
+from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, interest_sheet, recommend, score, serve
 from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     experiments.report_parser(
         commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
     )
-    interests.interests_parser(
+    interest_sheet.interests_parser(
         commands.add_parser(
             "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
         )

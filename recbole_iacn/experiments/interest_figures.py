@@ -114,8 +114,8 @@ def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str,
         bundle: of the model.
 
     Returns:
-        dict: measure -> ``model``, ``chance``, ``k_means``, for some models ``k_means_id``, and ``users``; None for
-        what is not defined. Empty for a model without interests.
+        dict: measure -> ``model``, ``chance``, ``k_means``, for click models ``k_means_id`` and ``k_means_own``, and
+        ``users``; None for what is not defined. Empty for a model without interests.
 
     Raises:
         ConfigError: the run loads no such column of categories, or several and none is named.

@@ -32,6 +32,7 @@ class _Measured(_Strict):
     chance: float | None
     k_means: float | None
     k_means_id: float | None = None
+    k_means_own: float | None = None
     users: int
 
 

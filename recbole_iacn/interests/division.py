@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from recbole_iacn.interests.test_rows import TestRows
     from recbole_iacn.serving.recommender import Recommender
 
-MODEL, CHANCE, K_MEANS, K_MEANS_ID = "model", "chance", "k_means", "k_means_id"
+MODEL, CHANCE, K_MEANS, K_MEANS_ID, K_MEANS_OWN = "model", "chance", "k_means", "k_means_id", "k_means_own"
+ALL_K_MEANS = (K_MEANS, K_MEANS_ID, K_MEANS_OWN)
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def divisions_of(
     """The model's division, and the controls'.
 
     - ``chance``: the model's couplings, permuted among each user's clicks, and lists of random items.
-    - ``k_means``, and for some models ``k_means_id``: as many clusters of a user's clicks as the user has interests, in
-      a plain embedding of the same model, and the items nearest to any of the centroids.
+    - ``k_means``, and for click models ``k_means_id`` and ``k_means_own``: as many clusters of a user's clicks as the
+      user has interests, in an embedding of the same model, and the items nearest to any of the centroids.
 
     Args:
         recommender: the model.

@@ -10,7 +10,7 @@ import numpy as np
 
 from recbole_iacn.interests import agreement, collapse, item_lists
 from recbole_iacn.interests import faithfulness as faithful
-from recbole_iacn.interests.division import CHANCE, K_MEANS, K_MEANS_ID, Division
+from recbole_iacn.interests.division import ALL_K_MEANS, CHANCE, Division
 from recbole_iacn.interests.interest_gap import interest_gap
 from recbole_iacn.interests.item_categories import ItemCategories
 from recbole_iacn.interests.nearest import neighbour_purity
@@ -164,14 +164,14 @@ MEASURES = (
         "Share of interests without a click",
         "lower",
         lambda of: collapse.empty_groups(of.grouping),
-        without=(CHANCE, K_MEANS, K_MEANS_ID),
+        without=(CHANCE, *ALL_K_MEANS),
     ),
     Measure(
         "coupling",
         "Mean of a click's largest coupling",
         "",
         lambda of: collapse.largest_coupling(of.grouping),
-        without=(CHANCE, K_MEANS, K_MEANS_ID),
+        without=(CHANCE, *ALL_K_MEANS),
     ),
     Measure(
         "coverage",

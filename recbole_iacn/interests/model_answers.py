@@ -61,12 +61,13 @@ def lists_of(recommender: Recommender, test: TestRows, k: int) -> np.ndarray:
 
 @torch.no_grad()
 def plain_embeddings(recommender: Recommender) -> dict[str, Plain]:
-    """The embeddings in which controls cluster clicks: the same model's, before any interests.
+    """The embeddings in which controls cluster clicks: the same model's, without its division into interests.
 
     Returns:
         ``k_means``: of the family the item table; of a click model ``E_original`` as the backbone reads it, the item's
         own vector and those of its features end to end. The latter also has ``k_means_id``, the item's own vector
-        alone, if the model reads features of items: the features may be the very categories that are compared.
+        alone, if the model reads features of items: the features may be the very categories that are compared; and
+        ``k_means_own``, ``E_auxiliary``, in which its interests lie: what the space gives without the capsules.
     """
     model, catalogue = recommender.model, recommender.catalogue
     if not hasattr(model, "item_tables"):
@@ -75,11 +76,12 @@ def plain_embeddings(recommender: Recommender) -> dict[str, Plain]:
     every = torch.arange(model.n_items, device=model.device)
     names = [name for name in tables.item_feat.columns if not name.endswith(AUXILIARY_SUFFIX) and _has(tables, name)]
     vectors = {name: _numpy(tables.item_field(name, every).flatten(1)) for name in names}
-    own = Plain(vectors[catalogue.item], f"E_original of {catalogue.item}")
-    if len(names) == 1:
-        return {"k_means": own}
-    whole = Plain(np.concatenate(list(vectors.values()), axis=1), f"E_original of {', '.join(names)}")
-    return {"k_means": whole, "k_means_id": own}
+    found = {"k_means": Plain(np.concatenate(list(vectors.values()), axis=1), f"E_original of {', '.join(names)}")}
+    if len(names) > 1:
+        found["k_means_id"] = Plain(vectors[catalogue.item], f"E_original of {catalogue.item}")
+    space = _numpy(tables.auxiliary(every))
+    space[0] = 0  # padding
+    return found | {"k_means_own": Plain(space, "E_auxiliary, the space of the interests")}
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from recbole_iacn.bundle.folder import plain_settings
-from recbole_iacn.interests.division import CHANCE, K_MEANS, K_MEANS_ID, MODEL, Division, divisions_of
+from recbole_iacn.interests.division import CHANCE, K_MEANS, K_MEANS_ID, K_MEANS_OWN, MODEL, Division, divisions_of
 from recbole_iacn.interests.item_categories import ItemCategories
 from recbole_iacn.interests.measure_table import MEASURES, NAMES, Looked, Measure
 from recbole_iacn.interests.model_answers import margins, plain_embeddings
@@ -196,7 +196,8 @@ def _notes(model, plain, categories, several, chosen, missing):
 
 def title_of(control: str) -> str:
     """A control's name for people."""
-    return {CHANCE: "chance", K_MEANS: "k-means", K_MEANS_ID: "k-means by id"}.get(control, control)
+    titles = {K_MEANS: "k-means", K_MEANS_ID: "k-means by id", K_MEANS_OWN: "k-means in E_auxiliary"}
+    return titles.get(control, control)
 
 
 def _line(measure: Measure, looked: dict[str, Looked]) -> Line | None:

@@ -10,11 +10,11 @@ from recbole_iacn.report.tables import Result, Table, in_order, spread
 TITLE = "Interests"
 TEXT = """Measures of the interests on test rows, beside two controls that know nothing of them: chance (the model's
 couplings, permuted among each user's clicks; random lists) and k-means (as many clusters of each user's clicks in the
-plain embedding of the same model; of click models with features of items also by the item's own vector alone). Mean ±
-standard deviation over seeds of the means over users, the same users for a model and its controls. ↑: more is better,
-↓: less."""
+plain embedding of the same model; of click models also by the item's own vector alone, where they read features of
+items, and in the space of the interests itself). Mean ± standard deviation over seeds of the means over users, the same
+users for a model and its controls. ↑: more is better, ↓: less."""
 
-_OF = {"model": "model", "chance": "chance", "k_means": "k-means", "k_means_id": "k-means by id"}
+_OF = ("model", "chance", "k_means", "k_means_id", "k_means_own")
 
 
 def interest_cells(results: Sequence[Result]) -> Table | None:
@@ -28,6 +28,7 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
         None where no run has measured its interests.
     """
     from recbole_iacn.interests.measure_table import MEASURES
+    from recbole_iacn.interests.sheet import title_of
 
     measured = [one for one in results if one.get("interests")]
     asked = {name for one in measured for name in one["interests"]}
@@ -43,14 +44,14 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
     for key in order:
         dataset, name, sweep = key
         title = ", ".join([name, *(f"{setting} {value}" for setting, value in sweep)])
-        for control, words in _OF.items():
+        for control in _OF:
             by_seed = [
                 {one["seed"]: value for one in groups[key] if (value := _value(one, measure.name, control)) is not None}
                 for measure in chosen
             ]
             if any(by_seed):
                 seeds = str(max(map(len, by_seed)))
-                cells.append([dataset, title, words, seeds, *map(spread, by_seed)])
+                cells.append([dataset, title, title_of(control), seeds, *map(spread, by_seed)])
     signs = {"higher": " ↑", "lower": " ↓"}
     return ["data set", "model", "of", "seeds", *(one.name + signs.get(one.better, "") for one in chosen)], cells
 

@@ -70,11 +70,13 @@ def test_a_model_with_one_interest_has_dashes(file, settings, data_path):
     own = {**settings(data_path=..., show_progress=..., state=..., seed=...), **SHORT_RANKING, "epochs": 1}
     own = {key: value for key, value in own.items() if value is not ...}
     plan = read_plan(
-        file(models=["YouTubeDNN"], seeds=[1], settings=own, interests={**ASKED, "measures": ["ami", "diversity"]})
+        file(
+            models=["YouTubeDNN"], seeds=[1], settings=own, interests={**ASKED, "measures": ["ami", "vector_diversity"]}
+        )
     )
     found = train(plan.runs[0], str(data_path))["interests"]
     assert found["ami"] == {"model": None, "chance": None, "k_means": None, "users": 0}
-    assert found["diversity"]["users"] > 0 and found["diversity"]["chance"] > 0
+    assert found["vector_diversity"]["users"] > 0 and found["vector_diversity"]["chance"] > 0
 
 
 def test_a_column_that_is_not_there_is_reported_before_training(file, settings, data_path):

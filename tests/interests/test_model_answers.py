@@ -74,7 +74,7 @@ def test_older_times_start_from_the_first_click_that_stays(settings, data_path):
 
 
 def test_plain_embeddings(bundles):
-    """The family's item table; a click model's own columns end to end, and the item's own vector alone."""
+    """The family's item table; a click model's own columns end to end, the item's own vector, and E_auxiliary."""
     recommender = load(bundles["MIND"])
     (found,) = model_answers.plain_embeddings(recommender).values()
     assert np.array_equal(found.vectors, recommender.model.item_embedding.weight) and found.what == "the item table"
@@ -85,4 +85,6 @@ def test_plain_embeddings(bundles):
     feature = layer.item_field("categories", torch.arange(recommender.model.n_items)).numpy()
     assert np.array_equal(found["k_means_id"].vectors, own)
     assert np.array_equal(found["k_means"].vectors, np.hstack([own, feature]))
+    assert np.allclose(found["k_means_own"].vectors[1:], recommender.item_vectors()[1])
+    assert not found["k_means_own"].vectors[0].any()
     assert found["k_means"].what == "E_original of item_id, categories"

@@ -29,7 +29,7 @@ def of_din(bundles, data_path):
 
 def test_every_measure_has_a_line(of_din):
     assert [line.name for line in of_din.lines] == list(NAMES)
-    controls = {"chance", "k_means", "k_means_id"}
+    controls = {"chance", "k_means", "k_means_id", "k_means_own"}
     for line, measure in zip(of_din.lines, MEASURES):
         assert set(line.controls) == controls - set(measure.without)
         assert line.users + line.undefined == 20 and np.isfinite(line.model.mean)

@@ -15,7 +15,7 @@ def measured(model, chance=0.0, k_means=None, **more):
 def results():
     """AMI .2 and .4 over two seeds (mean .3, SD .1414); one run has not been measured, one model has no interests."""
     runs = [
-        {**result(seed=seed), "interests": {"ami": measured(ami, k_means=0.1 * seed, k_means_id=0.5)}}
+        {**result(seed=seed), "interests": {"ami": measured(ami, k_means=0.1 * seed, k_means_id=0.5, k_means_own=0.7)}}
         for seed, ami in ((1, 0.2), (2, 0.4))
     ]
     runs.append({**result(seed=3), "interests": None})
@@ -32,6 +32,7 @@ def test_a_row_for_the_model_and_for_each_control():
         ["Beauty", "DIN full", "chance", "2", ".0000 ± .0000", "–"],
         ["Beauty", "DIN full", "k-means", "2", ".1500 ± .0707", "–"],
         ["Beauty", "DIN full", "k-means by id", "2", ".5000 ± .0000", "–"],
+        ["Beauty", "DIN full", "k-means in E_auxiliary", "2", ".7000 ± .0000", "–"],
         ["Beauty", "YouTubeDNN", "model", "1", "–", ".7000"],
         ["Beauty", "YouTubeDNN", "chance", "1", "–", ".9000"],
         ["Beauty", "YouTubeDNN", "k-means", "1", "–", ".6000"],

@@ -98,7 +98,10 @@ def test_a_loss_is_what_the_score_is_without_the_click(of_model, model, changes)
         assert [item.rank for item in found.items] == [1, 2, 3, 4]
         assert [click.of.item for click in found.clicks] == [item for _, item in window]
         whole = score(recommender, window, tokens, user)
-        for place in range(len(window) if recommender.queries.least == 0 or len(window) > 1 else 0):
+        readable = len(window) if recommender.queries.least == 0 or len(window) > 1 else 0
+        assert {len(item.reasons) for item in found.items} == {readable}
+        assert any("the only click cannot be left out" in one for one in found.notes) == (readable < len(window))
+        for place in range(readable):
             without = score(recommender, window[:place] + window[place + 1 :], tokens, user)
             losses = [next(r.loss for r in item.reasons if r.place == place) for item in found.items]
             np.testing.assert_allclose(losses, whole - without, rtol=1e-4, atol=2e-6)
@@ -178,6 +181,8 @@ def test_lists_after_one_change_are_the_models(of_model, monkeypatch, model, poo
         assert len(edits.addable) == len(edits.with_click) == 5 and SEEN[number].isdisjoint(edits.addable)
         assert len(edits.without_click) == len(window) and SEEN[number].isdisjoint(edits.items)
         belongs = np.array([click.interest for click in found.clicks])
+        assert list(edits.belongs)[:4] == [item.interest for item in found.items if item.interest is not None]
+        assert {*edits.items, *edits.addable} == set(edits.named)
         changed = [window, *(window[:place] + window[place + 1 :] for place in range(len(window)))]
         for k in range(len(edits.without_interest)):
             changed.append([click for click, of in zip(window, belongs) if of != k])

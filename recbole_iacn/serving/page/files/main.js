@@ -31,6 +31,7 @@ function panelOf(explanations, model, source) {
   const explanation = explanations[model];
   const addable = new Map(explanations.flatMap((one) => one.edits.addable).map((of) => [of.item, of]));
   const strip = h("div", {});
+  const table = h("div", {});
   const interestsInOrder = [...explanation.interests].sort((one, other) => one.number - other.number);
   const cards = interestsInOrder.map((interest) => interestCard(explanation, interest, (number, weight) => {
     const weights = state.weights.get(model) || new Map();
@@ -44,7 +45,8 @@ function panelOf(explanations, model, source) {
     const made = historyStrip(entries, data.times, source.toggle);
     made.update();
     const within = strip.contains(document.activeElement);
-    strip.replaceChildren(made.element, historyTable(entries, data.times, explanation.interests));
+    strip.replaceChildren(made.element);
+    if (!table.querySelector("details[open]")) table.replaceChildren(historyTable(entries, data.times, explanation.interests));
     const again = within ? made.cells.find((button) => button.dataset.key === focused) || made.cells.at(-1) : null;
     if (again) {
       made.cells.forEach((button) => (button.tabIndex = -1));
@@ -54,7 +56,7 @@ function panelOf(explanations, model, source) {
   };
   const notes = explanation.notes.map((note) => h("p", { class: "note" }, lettered(note)));
   const history = h("section", { class: "history", "aria-label": `History, as ${explanation.model} reads it` },
-    h("h2", {}, "History"), h("p", { class: "lead" }, historyLead(explanation)), strip, notes, model === 0 ? source.addField() : null);
+    h("h2", {}, "History"), h("p", { class: "lead" }, historyLead(explanation)), strip, model === 0 ? source.addField() : null, table, notes);
   const interests = h("section", { class: "interests", "aria-label": `Interests of ${explanation.model}` },
     h("h2", {}, "Interests"), cards.length ? h("div", { class: "cards" }, cards.map((card) => card.element)) : h("p", { class: "note" }, "This model has no interests to show."));
   const title = data.models.length > 1 ? h("p", { class: "label" }, data.models[model].label) : null;
@@ -89,7 +91,7 @@ function show(explanations, source) {
   document.getElementById("page").replaceChildren(models, ...(map ? [map] : []), bar.element);
   source.refresh = () => {
     const said = panels.map((panel) => panel.update());
-    bar.update(said[0], panels.some((_, model) => changeWords(explanations, model).length));
+    bar.update(said.some((text) => text.includes("Approximate")), panels.some((_, model) => changeWords(explanations, model).length));
     say(panels.length > 1 ? said.map((text, model) => `${data.models[model].label}: ${text}`).join(" ") : said[0]);
   };
   panels.forEach((panel) => panel.update());
@@ -100,8 +102,8 @@ function changedBar(reset) {
   const text = h("p", {});
   const element = h("div", { class: "changed", hidden: true }, text,
     h("span", {}, h("a", { href: "#recommendations" }, "See the list"), " ", h("button", { type: "button", onclick: reset }, "Reset")));
-  const update = (words, changed) => {
-    text.textContent = words;
+  const update = (approximate, changed) => {
+    text.textContent = approximate ? "The list is another, approximately." : "The list is another.";
     element.hidden = !changed;
   };
   return { element, update };

@@ -47,7 +47,7 @@ def test_rows_may_be_of_events(bundle, capsys):
             ["BUNDLE", "--events=e.csv", "--data_path=d"],
             "events: the rows are those of --events or of --data_path; give",
         ),
-        (["BUNDLE", "--out=sheet.txt"], "out: sheet.txt must end in .json or .md or .csv, which says what is written"),
+        (["BUNDLE", "--out=sheet.txt"], "out: sheet.txt must end in .json, .md or .csv, which says what is written"),
         (
             ["BUNDLE", "--out=there.md"],
             "out: there.md exists already; name another file, or replace it with --overwrite",
