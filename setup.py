@@ -96,6 +96,7 @@ setup(
             *PICTURES,
             *SEARCH,
             *SERVE,
+            "axe-playwright-python",  # axe.min.js, the newest there is as a package
             "build",
             "hypothesis",
             "ipykernel",

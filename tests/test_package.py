@@ -48,6 +48,11 @@ def test_wheel_and_sdist_contain_the_properties(built):
     for name in expected:
         assert f"recbole_iacn/properties/{name}" in in_wheel
         assert any(entry.endswith(f"/properties/{name}") for entry in in_archive)
+    parts = [path.name for path in (ROOT / "recbole_iacn" / "serving" / "page" / "files").iterdir()]
+    assert {"page.html", "page.css", "main.js"} <= set(parts)
+    for name in parts:
+        assert f"recbole_iacn/serving/page/files/{name}" in in_wheel
+        assert any(entry.endswith(f"/serving/page/files/{name}") for entry in in_archive)
     assert "recbole_iacn/nn/capsule.py" in in_wheel
     assert "recbole_iacn/py.typed" in in_wheel
     assert any(entry.endswith("/recbole_iacn/py.typed") for entry in in_archive)

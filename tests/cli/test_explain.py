@@ -34,12 +34,15 @@ def test_the_outcome_is_printed(bundle, files, data_path, capsys):
         "  Numbers have four significant digits. What a change does to a score is stored as a half float, of three to "
         "four digits; after any single change the list is in the model's order.\n"
     )
-    assert "<h1>Two people</h1>" in Path("page.html").read_text()
+    page = Path("page.html").read_text()
+    assert "<h1>Two people</h1>" in page
+    assert "no column of tiny.item is known as their title" in page and str(data_path) not in page
 
 
 def test_a_second_bundle_stands_beside_the_first(bundle, files, capsys):
     cli.main(["explain", bundle, bundle, *files, "--users=u1", "--out=page.html", "--map=none"])
-    assert "  map: MIND, K = 4 (model): none\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "  map: MIND, K = 4 (1): none\n  map: MIND, K = 4 (2): none\n" in printed  # the folders have one name
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,7 @@ def write_page(
     path = check_output(out, limits.overwrite, given, (".html",))
     for one in recommenders:
         one.check_k(k, len(one.items))
-    named = [one.item_names(items, chosen.item_key, title, picture) for one in recommenders]
+    named = [_without_folder(one.item_names(items, chosen.item_key, title, picture), items) for one in recommenders]
     with limits.working(path) as folder:
         histories = histories_of_users(recommenders, events, users, folder, limits, chosen, most)
     found = _maps(recommenders, layout)
@@ -147,6 +147,14 @@ def _explanations(recommender: Recommender, histories: UserHistories, k: int, na
         items=names,
         edits=True,
     )
+
+
+def _without_folder(names: ItemNames, items: Any) -> ItemNames:
+    """A page is given away: what it says of the table of items names the file, not the folders above it."""
+    if not isinstance(items, str | os.PathLike):
+        return names
+    path, name = os.fspath(items), os.path.basename(items)
+    return replace(names, notes=tuple(note.replace(path, name) for note in names.notes))
 
 
 def _maps(recommenders: Sequence[Recommender], layout: str) -> list[ItemMap | None]:
@@ -189,7 +197,8 @@ def _told_apart(labels, names):
     """Two models of one kind get their names, or else numbers."""
     if len(set(labels)) == len(labels):
         return labels
-    names = names or [str(number) for number, _ in enumerate(labels, start=1)]
+    if len(set(names)) < len(labels):
+        names = [str(number) for number, _ in enumerate(labels, start=1)]
     return [f"{label} ({name})" for label, name in zip(labels, names)]
 
 
