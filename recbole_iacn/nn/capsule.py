@@ -124,13 +124,16 @@ class BehaviorToInterestRouting(nn.Module):
         self.bilinear = nn.Parameter(torch.eye(embedding_size) * map_scale)
         self.register_buffer("initial_logits", torch.randn(max_length, num_interests) * logit_std)
 
-    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
+    def forward(
+        self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False, iterations: int | None = None
+    ) -> tuple[Tensor, ...]:
         """Route behaviours to interests.
 
         Args:
             behaviors (torch.Tensor): embedded history, shape (B, L, D), L up to ``max_length``.
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
             return_couplings (bool): also return the couplings of the last iteration.
+            iterations (int, optional): as many in place of the module's own.
 
         Returns:
             tuple: interests (B, K, D); interest mask (B, K), True for the first K_u;
@@ -147,7 +150,7 @@ class BehaviorToInterestRouting(nn.Module):
         # (B, K, L): a softmax over the interests is many times faster where they are not the innermost dimension.
         logits = self.initial_logits[:length].T.to(mapped.dtype).masked_fill(~active.unsqueeze(2), -torch.inf)
         real = mask.unsqueeze(1).to(mapped.dtype)
-        for remaining in reversed(range(self.iterations)):
+        for remaining in reversed(range(iterations or self.iterations)):
             routed = mapped.detach() if remaining else mapped
             couplings = logits.softmax(dim=1) * real
             interests = squash(couplings @ routed)

@@ -80,13 +80,16 @@ class InterestAwareNetwork(nn.Module):
                 nn.Linear(4 * embedding_size, embedding_size),
             )
 
-    def interests(self, history: Tensor, mask: Tensor, profile: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def interests(
+        self, history: Tensor, mask: Tensor, profile: Tensor | None = None, iterations: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The user's interests.
 
         Args:
             history (torch.Tensor): auxiliary embeddings of the behaviours, shape (B, L, D).
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
             profile (torch.Tensor, optional): user profile ``u_p``, shape (B, profile_size).
+            iterations (int, optional): of the routing, in place of those of training; another extractor has none.
 
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K).
@@ -96,7 +99,8 @@ class InterestAwareNetwork(nn.Module):
         """
         if (profile is None) != (self.profile_layer is None):
             raise ValueError("a profile must be given if and only if the network has a profile_size")
-        interests, active = self.extractor(history, mask)
+        routes = iterations is not None and isinstance(self.extractor, BehaviorToInterestRouting)
+        interests, active = self.extractor(history, mask, **({"iterations": iterations} if routes else {}))
         if self.profile_layer is not None and profile is not None:
             profile = profile.unsqueeze(1).expand(-1, interests.shape[1], -1)
             interests = self.profile_layer(torch.cat([interests, profile], dim=-1))

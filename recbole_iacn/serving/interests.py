@@ -61,21 +61,21 @@ def interests_of(model: Any, rows: Rows, catalogue: Catalogue) -> Interests:
     check_has(model)
     vectors, active, couplings = [], [], []
     for part in _parts(model, rows):
-        some, has, _ = model.interests_and_items(part)
+        some, has, of_clicks = _found(model, part)
         vectors.append(some.masked_fill(~has.unsqueeze(2), 0))
         active.append(has)
-        couplings.append(model.couplings(part))
+        couplings.append(of_clicks)
     history = rows.interaction[model.ITEM_SEQ].cpu().numpy()
     length = (history != 0).sum(axis=1)
     tokens = catalogue.tokens[catalogue.item]
-    of_clicks = torch.cat(couplings).cpu().numpy()
+    every = torch.cat(couplings).cpu().numpy()
     return Interests(
         rows.names,
         [tokens[row[:count]] for row, count in zip(history, length)],
         torch.cat(vectors).cpu().numpy(),
         torch.cat(active).cpu().numpy(),
-        of_clicks,
-        of_clicks.sum(axis=1) / np.maximum(length, 1)[:, None].astype(np.float32),
+        every,
+        every.sum(axis=1) / np.maximum(length, 1)[:, None].astype(np.float32),
     )
 
 
@@ -113,6 +113,13 @@ def vectors_of_items(model: Any) -> Tensor:
     if hasattr(model, "item_tables"):
         return model.item_tables.auxiliary(torch.arange(1, model.n_items, device=model.device))
     return model.item_embedding.weight.detach()[1:]  # a view keeps its gradient, also in inference mode
+
+
+def _found(model, part):
+    """Interests, which of them a user has, and couplings. Those of a click model do not score, so they may settle."""
+    if hasattr(model, "settled_interests"):
+        return model.settled_interests(part)
+    return *model.interests_and_items(part)[:2], model.couplings(part)
 
 
 def check_has(model: Any) -> None:

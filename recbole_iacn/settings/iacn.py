@@ -70,6 +70,10 @@ class Task(Group):
     iacn_routing_iterations: Repeats = 3
     """Iterations of dynamic routing."""
 
+    iacn_settling_iterations: Repeats = 10
+    """Iterations of the routing where a trained model's interests are looked at (explain, interests): training's few
+    leave most clicks divided. Scores do not depend on it."""
+
     iacn_logit_std: LogitStd = 0.3
     """Standard deviation of the fixed random initial routing logits."""
 

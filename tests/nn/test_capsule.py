@@ -40,6 +40,13 @@ def test_interest_count_at_every_power_of_two():
     assert interest_count(powers, 64, "floor").tolist() == list(range(1, 40))
 
 
+def test_iterations_may_be_given_for_once():
+    history, mask, _ = example()
+    once = routing(iterations=3)(history, mask, return_couplings=True, iterations=7)
+    for given, own in zip(once, routing(iterations=7)(history, mask, return_couplings=True)):
+        assert torch.equal(given, own)
+
+
 @pytest.mark.parametrize("iterations", [1, 2, 3, 5])
 def test_routing_equals_numpy(iterations):
     layer = routing(iterations=iterations)

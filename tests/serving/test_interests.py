@@ -52,6 +52,23 @@ def test_one_click_makes_the_whole_of_it(opened, model):
     assert not found.vectors[~found.active].any()
 
 
+@pytest.mark.parametrize(("changes", "iterations"), [({}, 10), ({"iacn_settling_iterations": 5}, 5)])
+def test_the_routing_of_a_click_model_is_carried_on(opened, changes, iterations):
+    """Interests are those of a routing with more iterations than in training; scores are the same."""
+    recommender = opened("DIN_IaCN", **changes)
+    found, scores = recommender.interests(HISTORIES), recommender.score(HISTORIES, recommender.items)
+    rows = recommender.rows(HISTORIES).interaction
+    model, extractor = recommender.model, recommender.model.tasks["iacn"].network.extractor
+    trained = model.couplings(rows)
+    assert extractor.iterations == 3 and not np.allclose(found.couplings, trained, atol=1e-2)
+    extractor.iterations = iterations
+    vectors, active, _ = model.interests_and_items(rows)
+    np.testing.assert_allclose(found.couplings, model.couplings(rows), atol=1e-6)
+    np.testing.assert_allclose(found.vectors, vectors.masked_fill(~active.unsqueeze(2), 0), atol=1e-6)
+    np.testing.assert_array_equal(found.active, active)
+    np.testing.assert_array_equal(recommender.score(HISTORIES, recommender.items), scores)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_the_product_of_vectors_is_the_familys_score(opened, model):
     recommender = opened(model)

@@ -13,7 +13,7 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.click.task import AuxiliaryTask
 from recbole_iacn.model.extractors import couplings_of
 from recbole_iacn.names import extractors
-from recbole_iacn.nn import InterestAwareNetwork, expected_log_count
+from recbole_iacn.nn import BehaviorToInterestRouting, InterestAwareNetwork, expected_log_count
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -37,6 +37,7 @@ class CapsuleTask(AuxiliaryTask):
         distilled = config["iacn_target"] == "distilled"
         self.weight = config["iacn_lambda"]
         self.negatives = config["iacn_negatives"]
+        self.settling_iterations = config["iacn_settling_iterations"]
         self.distillation_weight = config["iacn_distillation_weight"]
         self.distillation_warmup = config["iacn_distillation_warmup"]
         self.profile_embedding, self.profile_fields = _profile_tables(config, dataset)
@@ -102,6 +103,19 @@ class CapsuleTask(AuxiliaryTask):
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         interests, active = self.network.interests(behaviors, mask, self._profile(batch[model.USER_ID]))
         return interests, active & mask.any(dim=1, keepdim=True)
+
+    def settled(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`interests` and :meth:`couplings`, of a routing that is carried on until it settles. Training stops
+        early, as the papers do, while most clicks are still divided among several interests."""
+        history, profile = batch[model.ITEM_SEQ], self._profile(batch[model.USER_ID])
+        behaviors, mask = model.item_tables.auxiliary(history), history != 0
+        interests, active = self.network.interests(behaviors, mask, profile, self.settling_iterations)
+        extractor = self.network.extractor
+        if isinstance(extractor, BehaviorToInterestRouting):
+            couplings = extractor(behaviors, mask, return_couplings=True, iterations=self.settling_iterations)[2]
+        else:
+            couplings = couplings_of(extractor, behaviors, mask)
+        return interests, active & mask.any(dim=1, keepdim=True), couplings
 
     def foresee(self, model: InterestAware, batch: Interaction) -> Tensor:
         """The user vector by the predicted next interest, shape (B, D)."""

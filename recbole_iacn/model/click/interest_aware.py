@@ -148,6 +148,21 @@ class InterestAware(Part):
         """
         return *self._capsules("interests").interests(self, interaction), self.item_tables.auxiliary
 
+    def settled_interests(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
+        """The interests to look at: of a routing with ``iacn_settling_iterations``, which is carried on until every
+        behaviour has found its interest. Scores do not read interests, so they are the same.
+
+        Args:
+            interaction (recbole.data.interaction.Interaction): rows with a history.
+
+        Returns:
+            tuple: interests (B, K, D), their mask (B, K) and couplings (B, L, K).
+
+        Raises:
+            ConfigError: as :meth:`couplings`.
+        """
+        return self._capsules("interests").settled(self, interaction)
+
     def couplings(self, interaction: Interaction) -> Tensor:
         """Which interest each behaviour of a history belongs to, according to the trained capsules.
 
