@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from recbole.trainer import Trainer
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
+from recbole_iacn.settings import table
+from recbole_iacn.settings.group import defaults
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import replacing
 from recbole_iacn.training import checkpoint_file, vocabulary
@@ -205,8 +208,18 @@ def _live(value):
     return [_live(item) for item in value] if isinstance(value, list) else value
 
 
+def _defaults_of_model(name):
+    """Of a setting that is newer than a file: without one it would be None, which is another value than its default."""
+    from recbole.utils import get_model
+
+    if not is_ours(name):
+        return {}
+    return {key: value for group in table.own_groups(get_model(name)) for key, value in defaults(group).items()}
+
+
 def config_of(settings: dict[str, Any]) -> Config:
-    """The settings as a Config, for this machine: one process, and its own device.
+    """The settings as a Config, for this machine: one process, and its own device. A setting that a file of an earlier
+    version lacks has its default.
 
     Args:
         settings: a dict of plain values, made by :func:`plain`.
@@ -217,7 +230,7 @@ def config_of(settings: dict[str, Any]) -> Config:
     config.compatibility_settings()
     config._init_parameters_category()
     config.yaml_loader = config._build_yaml_loader()
-    config.final_config_dict = _live(settings)
+    config.final_config_dict = _live({**_defaults_of_model(settings["model"]), **settings})
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]

@@ -283,3 +283,15 @@ def test_a_manifest_of_an_earlier_version_is_opened(saved):
     del content["manifest_sha256"]
     (saved / "manifest.json").write_text(json.dumps(content))
     assert Bundle.read(saved).manifest["model"] == content["model"]
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "default"), [("DIN_IaCN", "iacn_settling_iterations", 10), ("MIND", "num_interests", 4)]
+)
+def test_a_setting_that_is_newer_than_the_bundle_has_its_default(training, tmp_path, model, key, default):
+    training(model).save(str(tmp_path / "bundle"))
+    bundle = Bundle.read(tmp_path / "bundle")
+    del bundle.settings[key]
+    assert bundle.config()[key] == default
+    bundle.settings[key] = 2
+    assert bundle.config()[key] == 2
