@@ -3,12 +3,14 @@
 import importlib.metadata
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_explanations import HISTORIES, ITEMS, NASTY, K, Toy, made_data
+from made_explanations import HISTORIES, ITEMS, NASTY, K, Toy, made_data, named, page_items
 
 from recbole_iacn.serving.page.html_page import page
+from recbole_iacn.serving.page.page_data import PageModel, page_data
 
 pytestmark = pytest.mark.slow
 WIDE, PHONE = 1280, 390
@@ -288,3 +290,26 @@ def test_everybody_can_be_chosen(open_page):
         assert window.items == Toy().best(history, set(history))
         shown.append(window.run("return document.querySelectorAll('.click').length"))
     assert shown == [len(history) for history in HISTORIES.values()] and ITEMS == 60
+
+
+def test_two_scores_that_half_floats_cannot_tell_apart_are_in_the_models_order(browser, tmp_path):
+    """As in test_page_data.py: 1.1 and 1.099997, which half floats would turn round."""
+    made = Toy().explain([0, 3])
+    edits = replace(
+        made.edits,
+        items=("i30", "i31", "i32"),
+        margins=(1.0, 1.2, 0.0),
+        without_click=((1.1, 1.099997, 0.0), (1.0, 1.2, 0.0)),
+        without_interest=((1.0, 1.2, 0.0),) * 3,
+        addable=(),
+        with_click=(),
+        belongs=(0, 0, 0),
+        named={f"i{item}": named(item) for item in (30, 31, 32)},
+    )
+    data = page_data([PageModel("Toy", "Toy", [replace(made, edits=edits)])], page_items(), K)
+    (tmp_path / "page.html").write_text(page("Close", data), encoding="utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    window = Window(browser)
+    assert window.items == [31, 30, 32]
+    window.click_at(0)
+    assert window.items == [30, 31, 32] and "Exact" in window.state
