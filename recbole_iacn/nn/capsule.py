@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 ROUNDINGS = ("ceil", "floor")
+_SHARPNESS = 10  # of the first couplings where the routing settles: a cosine that is .1 larger counts e times as much
 
 
 def squash(vectors: Tensor, dim: int = -1) -> Tensor:
@@ -124,16 +125,13 @@ class BehaviorToInterestRouting(nn.Module):
         self.bilinear = nn.Parameter(torch.eye(embedding_size) * map_scale)
         self.register_buffer("initial_logits", torch.randn(max_length, num_interests) * logit_std)
 
-    def forward(
-        self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False, iterations: int | None = None
-    ) -> tuple[Tensor, ...]:
+    def forward(self, behaviors: Tensor, mask: Tensor, return_couplings: bool = False) -> tuple[Tensor, ...]:
         """Route behaviours to interests.
 
         Args:
             behaviors (torch.Tensor): embedded history, shape (B, L, D), L up to ``max_length``.
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
             return_couplings (bool): also return the couplings of the last iteration.
-            iterations (int, optional): as many in place of the module's own.
 
         Returns:
             tuple: interests (B, K, D); interest mask (B, K), True for the first K_u;
@@ -145,15 +143,53 @@ class BehaviorToInterestRouting(nn.Module):
         length = behaviors.shape[1]
         if length > len(self.initial_logits):
             raise ValueError(f"history of length {length}, but max_length is {len(self.initial_logits)}")
-        active = own_interests(mask, self.num_interests, self.rounding)
         mapped = behaviors @ self.bilinear.T
+        found = self._route(mapped, mask, self.initial_logits[:length].T.to(mapped.dtype), self.iterations)
+        return found if return_couplings else found[:2]
+
+    def settled(self, behaviors: Tensor, mask: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Route until behaviours have found their interests, from starts that lie apart.
+
+        The first interest starts at the newest behaviour, and each further one at the behaviour that is least similar
+        to all starts before it (farthest-first traversal; Gonzalez, Theoretical Computer Science 38, 1985); the logits
+        start from ten times the cosines with these, in place of the draw. Nothing is random, and the order of the older
+        behaviours does not matter.
+
+        Args:
+            behaviors, mask: as in :meth:`forward`.
+            iterations (int): of the routing.
+
+        Returns:
+            tuple: interests (B, K, D), interest mask (B, K) and couplings (B, L, K).
+        """
+        mapped = behaviors @ self.bilinear.T
+        return self._route(
+            mapped, mask, _SHARPNESS * _cosines_with_starts(mapped, mask, self.num_interests), iterations
+        )
+
+    def _route(self, mapped, mask, logits, iterations):
+        counts = interest_count(mask.sum(dim=1), self.num_interests, self.rounding)
+        active = torch.arange(self.num_interests, device=counts.device) < counts.unsqueeze(1)
         # (B, K, L): a softmax over the interests is many times faster where they are not the innermost dimension.
-        logits = self.initial_logits[:length].T.to(mapped.dtype).masked_fill(~active.unsqueeze(2), -torch.inf)
+        logits = logits.masked_fill(~active.unsqueeze(2), -torch.inf)
         real = mask.unsqueeze(1).to(mapped.dtype)
-        for remaining in reversed(range(iterations or self.iterations)):
+        for remaining in reversed(range(iterations)):
             routed = mapped.detach() if remaining else mapped
             couplings = logits.softmax(dim=1) * real
             interests = squash(couplings @ routed)
             if remaining:
                 logits = logits + interests @ routed.transpose(1, 2)
-        return (interests, active, couplings.transpose(1, 2)) if return_couplings else (interests, active)
+        return interests, active, couplings.transpose(1, 2)
+
+
+def _cosines_with_starts(vectors: Tensor, mask: Tensor, count: int) -> Tensor:
+    """Cosines of behaviours with ``count`` of them that lie apart, shape (B, count, L)."""
+    rows = torch.arange(len(vectors), device=vectors.device)
+    directions = nn.functional.normalize(vectors, dim=2)
+    cosines = directions @ directions.transpose(1, 2)
+    chosen = [cosines[rows, (mask.sum(dim=1) - 1).clamp_min(0)]]
+    nearest = chosen[0]
+    for _ in range(1, count):
+        chosen.append(cosines[rows, nearest.masked_fill(~mask, torch.inf).argmin(dim=1)])
+        nearest = torch.maximum(nearest, chosen[-1])
+    return torch.stack(chosen, dim=1)

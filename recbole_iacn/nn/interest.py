@@ -89,7 +89,8 @@ class InterestAwareNetwork(nn.Module):
             history (torch.Tensor): auxiliary embeddings of the behaviours, shape (B, L, D).
             mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
             profile (torch.Tensor, optional): user profile ``u_p``, shape (B, profile_size).
-            iterations (int, optional): of the routing, in place of those of training; another extractor has none.
+            iterations (int, optional): let the routing settle within as many
+                (:meth:`BehaviorToInterestRouting.settled`); another extractor has none.
 
         Returns:
             tuple: interests (B, K, D) and interest mask (B, K).
@@ -99,8 +100,10 @@ class InterestAwareNetwork(nn.Module):
         """
         if (profile is None) != (self.profile_layer is None):
             raise ValueError("a profile must be given if and only if the network has a profile_size")
-        routes = iterations is not None and isinstance(self.extractor, BehaviorToInterestRouting)
-        interests, active = self.extractor(history, mask, **({"iterations": iterations} if routes else {}))
+        if iterations is not None and isinstance(self.extractor, BehaviorToInterestRouting):
+            interests, active, _ = self.extractor.settled(history, mask, iterations)
+        else:
+            interests, active = self.extractor(history, mask)
         if self.profile_layer is not None and profile is not None:
             profile = profile.unsqueeze(1).expand(-1, interests.shape[1], -1)
             interests = self.profile_layer(torch.cat([interests, profile], dim=-1))

@@ -71,8 +71,8 @@ class Task(Group):
     """Iterations of dynamic routing."""
 
     iacn_settling_iterations: Repeats = 10
-    """Iterations of the routing where a trained model's interests are looked at (explain, interests): training's few
-    leave most clicks divided. Scores do not depend on it."""
+    """Iterations of the routing where a trained model's interests are looked at (explain, interests), from starts that
+    lie apart: training's few, from a random start, leave most clicks divided. Scores do not depend on it."""
 
     iacn_logit_std: LogitStd = 0.3
     """Standard deviation of the fixed random initial routing logits."""

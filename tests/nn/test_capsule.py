@@ -40,11 +40,46 @@ def test_interest_count_at_every_power_of_two():
     assert interest_count(powers, 64, "floor").tolist() == list(range(1, 40))
 
 
-def test_iterations_may_be_given_for_once():
+@pytest.mark.parametrize("iterations", [1, 4, 10])
+def test_settled_routing_equals_numpy(iterations):
+    """From ten times the cosines with starts that lie apart, found by loops."""
+    layer = routing()
+    torch.nn.init.normal_(layer.bilinear)
     history, mask, _ = example()
-    once = routing(iterations=3)(history, mask, return_couplings=True, iterations=7)
-    for given, own in zip(once, routing(iterations=7)(history, mask, return_couplings=True)):
-        assert torch.equal(given, own)
+    interests, active, couplings = layer.settled(history, mask, iterations)
+    counts = interest_count(mask.sum(1), K)
+    for row in range(B):
+        length = int(mask[row].sum())
+        if length == 0:
+            assert not couplings[row].any()
+            continue
+        mapped = history[row].numpy() @ layer.bilinear.detach().numpy().T
+        unit = mapped / np.linalg.norm(mapped, axis=1, keepdims=True)
+        starts = [length - 1]  # the newest
+        while len(starts) < K:
+            nearest = [max(unit[place] @ unit[start] for start in starts) for place in range(length)]
+            starts.append(int(np.argmin(nearest)))
+        logits = 10 * unit @ unit[starts].T
+        u, a = routing_oracle(
+            history[row].numpy(),
+            mask[row].numpy(),
+            layer.bilinear.detach().numpy(),
+            logits,
+            iterations,
+            int(counts[row]),
+        )
+        np.testing.assert_allclose(interests[row].detach(), u, atol=1e-4)
+        np.testing.assert_allclose(couplings[row].detach(), a, atol=1e-4)
+        assert active[row].sum() == counts[row]
+
+
+def test_settled_routing_does_not_see_the_order_of_older_behaviours():
+    layer, mask = routing(), torch.ones(1, L, dtype=torch.bool)
+    history = torch.randn(1, L, D, generator=torch.Generator().manual_seed(3))
+    order = torch.tensor([*range(L - 2, -1, -1), L - 1])
+    interests, _, couplings = layer.settled(history, mask, 10)
+    other, _, moved = layer.settled(history[:, order], mask, 10)
+    assert torch.allclose(other, interests, atol=1e-5) and torch.allclose(moved, couplings[:, order], atol=1e-5)
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 3, 5])

@@ -53,20 +53,22 @@ def test_one_click_makes_the_whole_of_it(opened, model):
 
 
 @pytest.mark.parametrize(("changes", "iterations"), [({}, 10), ({"iacn_settling_iterations": 5}, 5)])
-def test_the_routing_of_a_click_model_is_carried_on(opened, changes, iterations):
-    """Interests are those of a routing with more iterations than in training; scores are the same."""
+def test_the_routing_of_a_click_model_settles(opened, changes, iterations):
+    """Interests are those of a routing that settles; the family's, which score, are those of training."""
     recommender = opened("DIN_IaCN", **changes)
-    found, scores = recommender.interests(HISTORIES), recommender.score(HISTORIES, recommender.items)
-    rows = recommender.rows(HISTORIES).interaction
-    model, extractor = recommender.model, recommender.model.tasks["iacn"].network.extractor
-    trained = model.couplings(rows)
-    assert extractor.iterations == 3 and not np.allclose(found.couplings, trained, atol=1e-2)
-    extractor.iterations = iterations
-    vectors, active, _ = model.interests_and_items(rows)
-    np.testing.assert_allclose(found.couplings, model.couplings(rows), atol=1e-6)
-    np.testing.assert_allclose(found.vectors, vectors.masked_fill(~active.unsqueeze(2), 0), atol=1e-6)
-    np.testing.assert_array_equal(found.active, active)
-    np.testing.assert_array_equal(recommender.score(HISTORIES, recommender.items), scores)
+    found, rows = recommender.interests(HISTORIES), recommender.rows(HISTORIES).interaction
+    extractor = recommender.model.tasks["iacn"].network.extractor
+    behaviors = recommender.model.item_tables.auxiliary(rows["item_id_list"])
+    vectors, active, couplings = extractor.settled(behaviors, rows["item_id_list"] != 0, iterations)
+    assert not np.allclose(found.couplings, recommender.model.couplings(rows), atol=1e-2)
+    np.testing.assert_allclose(found.couplings, couplings, atol=1e-6)
+    np.testing.assert_array_equal(found.active, active & torch.tensor([[True], [False], [True]]))
+    np.testing.assert_allclose(
+        found.vectors, vectors.masked_fill(~torch.from_numpy(found.active)[..., None], 0), atol=1e-6
+    )
+    mind = opened("MIND")
+    couplings = mind.model.couplings(mind.rows(HISTORIES).interaction)
+    np.testing.assert_array_equal(mind.interests(HISTORIES).couplings, couplings)
 
 
 @pytest.mark.parametrize("model", MODELS)

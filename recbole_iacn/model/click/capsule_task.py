@@ -105,14 +105,14 @@ class CapsuleTask(AuxiliaryTask):
         return interests, active & mask.any(dim=1, keepdim=True)
 
     def settled(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor, Tensor]:
-        """As :meth:`interests` and :meth:`couplings`, of a routing that is carried on until it settles. Training stops
-        early, as the papers do, while most clicks are still divided among several interests."""
+        """As :meth:`interests` and :meth:`couplings`, of a routing that starts from clicks that lie apart, and settles.
+        Training's stops early, as the papers' does, while most clicks are still divided."""
         history, profile = batch[model.ITEM_SEQ], self._profile(batch[model.USER_ID])
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         interests, active = self.network.interests(behaviors, mask, profile, self.settling_iterations)
         extractor = self.network.extractor
         if isinstance(extractor, BehaviorToInterestRouting):
-            couplings = extractor(behaviors, mask, return_couplings=True, iterations=self.settling_iterations)[2]
+            couplings = extractor.settled(behaviors, mask, self.settling_iterations)[2]
         else:
             couplings = couplings_of(extractor, behaviors, mask)
         return interests, active & mask.any(dim=1, keepdim=True), couplings

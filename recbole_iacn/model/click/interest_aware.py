@@ -149,8 +149,9 @@ class InterestAware(Part):
         return *self._capsules("interests").interests(self, interaction), self.item_tables.auxiliary
 
     def settled_interests(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
-        """The interests to look at: of a routing with ``iacn_settling_iterations``, which is carried on until every
-        behaviour has found its interest. Scores do not read interests, so they are the same.
+        """The interests to look at: of a routing that starts from behaviours that lie apart, and is carried on for
+        ``iacn_settling_iterations``, until they have found their interests. Scores do not read interests, so they are
+        the same.
 
         Args:
             interaction (recbole.data.interaction.Interaction): rows with a history.
