@@ -167,7 +167,7 @@ class BehaviorToInterestRouting(nn.Module):
             mapped, mask, _SHARPNESS * _cosines_with_starts(mapped, mask, self.num_interests), iterations
         )
 
-    def _route(self, mapped, mask, logits, iterations):
+    def _route(self, mapped: Tensor, mask: Tensor, logits: Tensor, iterations: int) -> tuple[Tensor, Tensor, Tensor]:
         counts = interest_count(mask.sum(dim=1), self.num_interests, self.rounding)
         active = torch.arange(self.num_interests, device=counts.device) < counts.unsqueeze(1)
         # (B, K, L): a softmax over the interests is many times faster where they are not the innermost dimension.

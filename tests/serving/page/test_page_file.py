@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from recbole_iacn.errors import ConfigError
@@ -99,6 +100,13 @@ def test_a_user_whose_clicks_are_unknown_has_an_empty_history(of_model, write):
     ((lost,),) = data["users"]
     assert lost["clicks"] == [] and lost["interests"] == [] and len(lost["edits"]["items"]) >= 5
     assert account.table.counts["users with an empty history"] == 1
+
+
+def test_a_user_who_has_seen_everything_gets_nothing(of_model, tmp_path):
+    events = pd.DataFrame({"user": "all", "item": [f"i{item}" for item in range(40)], "time": range(40)})
+    write_page([of_model("MIND")], events, ["all"], tmp_path / "page.html", k=5, layout="none")
+    ((of_user,),) = data_of(tmp_path / "page.html")["users"]
+    assert of_user["edits"]["items"] == [] and len(of_user["clicks"]) == 6
 
 
 def test_what_is_rounded_and_left_out_is_said(of_model, write):
