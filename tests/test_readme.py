@@ -159,7 +159,17 @@ def write_atomic_files(folder, names):
     (folder / "shop.yaml").write_text(yaml)
 
 
+def train_the_shop(folder, names):
+    """shop_model, and among today's users ann and bob."""
+    write_events(folder, names)
+    main(["prepare", "table", "--name", "shop", "--events", "events.csv", "--items", "items.csv"])
+    main(["train", "--model=DIN_IaCN", "--dataset=shop", "--bundle=shop_model", "--epochs=1"])
+    today = pd.read_csv(folder / "today.csv")
+    today.replace({"new c0": "ann", "new c1": "bob"}).to_csv(folder / "today.csv", index=False)
+
+
 PREPARED = {
+    "explain shop_model": train_the_shop,
     "prepare table --name shop": write_events,
     "from_tables(events": write_events,
     "--dataset=shop --protocol=impressions_by_time": write_labels,
