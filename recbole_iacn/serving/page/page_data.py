@@ -156,8 +156,9 @@ def _edits(edits: Edits, items: PageItems, k: int) -> dict[str, Any]:
         "probability": edits.probability,
         "addable": [items.number(edits.named[token]) for token in edits.addable],
         **{
-            name: packed(np.asarray(getattr(edits, name), dtype=np.float64).reshape(-1, len(margins)), margins, k)
+            name: packed(np.asarray(rows, dtype=np.float64).reshape(len(rows), len(margins)), margins, k)
             for name in ("without_click", "without_interest", "with_click")
+            for rows in [getattr(edits, name)]
         },
     }
 
