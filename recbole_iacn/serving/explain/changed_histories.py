@@ -115,6 +115,15 @@ class ChangedHistories:
         """Rows of the history that has the most."""
         return int(np.bincount(self.owner, minlength=1).max())
 
+    def readable(self, place: int) -> int:
+        """How many clicks of a history can be left out: none where the model cannot read what is left of the only one.
+
+        Args:
+            place: the history.
+        """
+        only = self.clicks[place] == 1 and self.empty[place] is None
+        return 0 if only else self.clicks[place]
+
     def large_changes(self) -> np.ndarray:
         """The rows of the histories as they are, and of those that lack an interest or every click."""
         rows = [*self.first, *(row for some in self.interests for row in some.values())]

@@ -64,7 +64,7 @@ def edits_of(
         interests: K.
         probability: whether margins are log-odds.
     """
-    first, count = changed.first[place], changed.clicks[place]
+    first, count = changed.first[place], changed.readable(place)
     of_interests = changed.interests[place]
     return Edits(
         items=tuple(candidates.tolist()),

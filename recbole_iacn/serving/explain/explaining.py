@@ -127,11 +127,9 @@ class _Chunk:
         changed, first = self.changed, self.changed.first[place]
         there = np.flatnonzero(self.best[place])
         scores = self.measured[:, : len(self.best[place])]
-        clicks = scores[first] - scores[first + 1 : first + 1 + changed.clicks[place]]  # (L, k)
+        clicks = scores[first] - scores[first + 1 : first + 1 + changed.readable(place)]  # (L, k)
         interests = lost(scores, first, changed.interests[place], self.interests.count)
         empty = changed.empty[place]
-        if empty is None and changed.clicks[place] == 1:  # what is left cannot be read
-            clicks = clicks[:0]
         belongs = self.interests.of_items(place, self.best[place])
         return tuple(
             ExplainedItem(

@@ -151,7 +151,8 @@ class Edits:
     Attributes:
         items: the candidates' tokens, C.
         margins: of the history as it is, C numbers.
-        without_click: margin without each click, L lists of C.
+        without_click: margin without each click, L lists of C; none where a model cannot read what is left of the only
+            click.
         without_interest: margin without the clicks of each interest, K lists of C.
         addable: tokens of items that may be added as the newest click, A.
         with_click: margin with each of them added, A lists of C.

@@ -199,6 +199,15 @@ def test_lists_after_one_change_are_the_models(of_model, monkeypatch, model, poo
     assert agree == total if not pooled or pool == 40 else agree > total / 2
 
 
+@pytest.mark.slow
+def test_what_a_model_cannot_read_is_no_change(of_model):
+    """SASRec needs a click: without the only one there is nothing to ask it, for a page neither."""
+    recommender = of_model("SASRec", history_dataset=True, loss_type="CE", train_neg_sample_args=None)
+    one, two = recommender.explain([["i6"], ["i6", "i2"]], k=3, edits=True, addable=2)
+    assert one.edits.without_click == () and len(one.edits.with_click) == 2
+    assert len(two.edits.without_click) == 2
+
+
 def test_margins_are_log_odds_of_probabilities(of_model):
     recommender = of_model("DIN_IaCN")
     (found,) = recommender.explain([KNOWN[0]], k=3, edits=True)

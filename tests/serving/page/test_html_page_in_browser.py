@@ -16,11 +16,19 @@ pytestmark = pytest.mark.slow
 WIDE, PHONE = 1280, 390
 
 
+class Apart(Toy):
+    """Was asked about other items to add."""
+
+    def explain(self, history, user="7", times=None):
+        return super().explain(history, user, times, addable=(50, 51))
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Pages of one model and of two, by name."""
     folder = tmp_path_factory.mktemp("pages")
-    for name, toys in {"one": [Toy()], "two": [Toy(), Toy(1, True, 0, "Plain")]}.items():
+    two = [Toy(), Toy(1, True, 0, "Plain")]
+    for name, toys in {"one": [Toy()], "two": two, "apart": [Toy(), Apart(1)]}.items():
         (folder / f"{name}.html").write_text(page("Interests", made_data(toys)), encoding="utf-8")
     return folder
 
@@ -250,6 +258,30 @@ def test_two_models_stand_side_by_side(open_page):
     assert plain.items == other.best(history, set(history)) and plain.state == "As the model gives it."
     score = plain.text(f"{plain.within}.items .score")
     assert score == f"{100 / (1 + np.exp(-other.margins(history)[plain.items[0]])):.1f} %"
+
+
+def test_what_one_of_two_models_was_not_asked_about_is_not_called_exact(open_page):
+    window, history = open_page("apart"), HISTORIES["7"]
+    other, toy = Window(window.browser, 1), Apart(1)
+    window.add("Film 40")
+    assert window.items == Toy().best([*history, 40], {*history, 40}) and "Exact" in window.state
+    assert "Not known: this model was not asked about it" in other.state
+    assert other.items == toy.best(history, {*history, 40})
+    window.click_at(0)
+    assert other.items == toy.best(history[1:], {*history, 40})
+    assert "Exact" not in other.state and other.state.endswith(
+        "Approximate: this model was not asked about 1 change of these, which the list lacks."
+    )
+
+
+def test_reasons_after_a_change_are_said_to_be_those_before_it(open_page):
+    window = open_page()
+    before = window.text(".items li .why")
+    window.weigh(1, 40)
+    words = [one.text for one in window.browser.find_elements("css selector", ".items li .why")]
+    assert before.startswith("Falls by") and all(one.startswith("In the unchanged history it falls by") for one in words)
+    window.press(".list button")
+    assert window.text(".items li .why") == before
 
 
 def test_the_map_is_drawn_and_answers(open_page):

@@ -53,6 +53,15 @@ def test_an_infinite_effect_is_a_large_number():
     assert np.isfinite(halves(found, 2)).all() and halves(found, 2)[0, 0] < -50_000
 
 
+def test_a_user_who_has_seen_everything_has_an_empty_list():
+    explanation = Toy().explain([0, 3])
+    nothing = {name: ((),) * 2 for name in ("without_click", "without_interest", "with_click")}
+    edits = replace(explanation.edits, items=(), margins=(), belongs=(), **nothing)
+    data = page_data([PageModel("Toy", "Toy", [replace(explanation, items=(), edits=edits)])], PageItems(), K)
+    packed_edits = data["users"][0][0]["edits"]
+    assert packed_edits["items"] == [] and packed_edits["without_click"] == {"halves": "", "exact": {}}
+
+
 def test_an_item_is_there_once():
     items = page_items()
     data = page_data([PageModel("Toy", "Toy", [Toy().explain([0, 3])])], items, K)

@@ -49,7 +49,7 @@ function changedMargins(explanation, change) {
     margins = edits.margins.map((margin, at) => effects.reduce((sum, { row, part }) => sum + part * (row[at] - margin), margin));
   }
   const whole = effects.every(({ part }) => part === 1);
-  return { margins, changes: effects.length, exact: effects.length === 0 || (effects.length === 1 && whole), whole, missing };
+  return { margins, changes: effects.length, exact: !missing.length && (effects.length === 0 || (effects.length === 1 && whole)), whole, missing };
 }
 
 function order(margins) {

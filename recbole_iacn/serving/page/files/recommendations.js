@@ -23,13 +23,15 @@ function recommendationList(explanation, k, reset) {
 
 // Whether the list is what the model would answer.
 function stateText(result, words) {
-  const missing = result.missing.length ? ` ${count(result.missing.length, "change is", "changes are")} not among those that this model was asked about.` : "";
+  const missing = result.missing.length ? count(result.missing.length, "change", "changes") : "";
   if (!words.length) return "As the model gives it.";
   const said = `${words.join("; ")}. `;
-  if (result.changes === 0) return `${said}Nothing changes for this model.${missing}`;
-  if (result.exact) return `${said}Exact: the model was asked for this change.${missing}`;
-  if (result.changes === 1) return `${said}Approximate: between the two lists that the model was asked for.${missing}`;
-  return `${said}Approximate: the sum of ${result.changes} measured effects.${missing}`;
+  if (missing && result.changes === 0) return `${said}Not known: this model was not asked about it, and the list stands as it was.`;
+  if (missing) return `${said}Approximate: this model was not asked about ${missing} of these, which the list lacks.`;
+  if (result.changes === 0) return `${said}Nothing changes for this model.`;
+  if (result.exact) return `${said}Exact: the model was asked for this change.`;
+  if (result.changes === 1) return `${said}Approximate: between the two lists that the model was asked for.`;
+  return `${said}Approximate: the sum of ${result.changes} measured effects.`;
 }
 
 function itemRow(explanation, row, change) {
@@ -45,14 +47,17 @@ function itemRow(explanation, row, change) {
     h("span", { class: "score", title: edits.probability ? "probability of a click" : "score" }, edits.probability ? `${(100 * score).toFixed(1)} %` : figure(score, 4)));
 }
 
+const isChanged = (change) => change.out.size > 0 || change.added.length > 0 || [...change.weights.values()].some((weight) => weight < 1);
+
 function moved(row, change) {
-  if (!change.out.size && !change.added.length && ![...change.weights.values()].some((weight) => weight < 1)) return null;
+  if (!isChanged(change)) return null;
   if (row.before === null) return h("span", { class: "moved new" }, "new");
   const by = row.before - row.rank;
   return by ? h("span", { class: "moved" }, by > 0 ? `▲ ${by}` : `▼ ${-by}`) : null;
 }
 
-// In words: what the score loses without the clicks that carry the item.
+// In words: what the score loses without the clicks that carry the item. It was measured in the history as it was, which
+// the words say once something is changed.
 function why(explanation, at, change) {
   const keys = keysOf(explanation.clicks);
   const { edits } = explanation;
@@ -60,7 +65,7 @@ function why(explanation, at, change) {
   if (!losses.length) return explanation.clicks.length ? "No single click raises its score." : "";
   const name = ({ click }) => h("span", { class: "name" }, click.of.name);
   const unit = edits.probability ? " log-odds" : "";
-  const first = [`Falls by ${figure(losses[0].loss, 3)}${unit} without `, name(losses[0])];
+  const first = [`${isChanged(change) ? "In the unchanged history it falls" : "Falls"} by ${figure(losses[0].loss, 3)}${unit} without `, name(losses[0])];
   return losses[1] ? [...first, `, by ${figure(losses[1].loss, 3)} without `, name(losses[1])] : first;
 }
 
