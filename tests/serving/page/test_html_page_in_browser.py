@@ -16,6 +16,21 @@ pytestmark = pytest.mark.slow
 WIDE, PHONE = 1280, 390
 
 
+def long_words():
+    """Titles, columns and values without a blank at which a line could end; one turns the direction of writing."""
+    data, word = made_data(), "Donaudampfschifffahrtsgesellschaft" * 4
+    data["items"]["names"] = ["\u202e" + word + name for name in data["items"]["names"]]
+    for column in data["items"]["columns"]:
+        column["name"], column["values"] = word, [word + value for value in column["values"]]
+    for (explanation,) in data["users"]:
+        explanation["user"] = word + explanation["user"]
+        for interest in explanation["interests"]:
+            interest["label"] = word
+            for value in interest["values"]:
+                value["column"] = value["value"] = word
+    return data
+
+
 class Apart(Toy):
     """Was asked about other items to add."""
 
@@ -30,6 +45,7 @@ def pages(tmp_path_factory):
     two = [Toy(), Toy(1, True, 0, "Plain")]
     for name, toys in {"one": [Toy()], "two": two, "apart": [Toy(), Apart(1)]}.items():
         (folder / f"{name}.html").write_text(page("Interests", made_data(toys)), encoding="utf-8")
+    (folder / "long.html").write_text(page("Interests", long_words()), encoding="utf-8")
     return folder
 
 
@@ -233,6 +249,20 @@ def test_it_fits_and_axe_has_no_complaint(open_page, name, width, scheme):
     assert complaints(window) == []
 
 
+@pytest.mark.parametrize("width", [PHONE, WIDE])
+def test_long_words_stay_within_the_page(open_page, width):
+    window = open_page("long", width)
+    window.run("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    window.browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 50))")
+    outside = """return [...document.querySelectorAll('body *')].filter(one => !one.closest('.wide, .skip, option'))
+                 .filter(one => one.getBoundingClientRect().right > arguments[0])
+                 .map(one => `${one.tagName} ${one.className}`)"""
+    assert window.run(outside, width) == []
+    assert window.run("return innerWidth") == width  # a phone shows what is too wide by making all smaller
+    isolated = "return [...document.querySelectorAll('.name, .value')].map(one => getComputedStyle(one).unicodeBidi)"
+    assert set(window.run(isolated)) == {"isolate"}
+
+
 def complaints(window):
     """Those of Deque's axe by all of its rules, best practices among them."""
     files = importlib.metadata.files("axe-playwright-python")
@@ -279,7 +309,9 @@ def test_reasons_after_a_change_are_said_to_be_those_before_it(open_page):
     before = window.text(".items li .why")
     window.weigh(1, 40)
     words = [one.text for one in window.browser.find_elements("css selector", ".items li .why")]
-    assert before.startswith("Falls by") and all(one.startswith("In the unchanged history it falls by") for one in words)
+    assert before.startswith("Falls by") and all(
+        one.startswith("In the unchanged history it falls by") for one in words
+    )
     window.press(".list button")
     assert window.text(".items li .why") == before
 

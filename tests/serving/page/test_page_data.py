@@ -55,7 +55,7 @@ def test_an_infinite_effect_is_a_large_number():
 
 def test_a_user_who_has_seen_everything_has_an_empty_list():
     explanation = Toy().explain([0, 3])
-    nothing = {name: ((),) * 2 for name in ("without_click", "without_interest", "with_click")}
+    nothing = dict.fromkeys(("without_click", "without_interest", "with_click"), ((),) * 2)
     edits = replace(explanation.edits, items=(), margins=(), belongs=(), **nothing)
     data = page_data([PageModel("Toy", "Toy", [replace(explanation, items=(), edits=edits)])], PageItems(), K)
     packed_edits = data["users"][0][0]["edits"]
