@@ -76,7 +76,10 @@ def read(path: Path, value: Any) -> AskedInterests | None:
 
 
 def lacks(run: Run, result: Mapping[str, Any]) -> bool:
-    """Whether a result lacks a measure that its run is asked for; of a model without interests it lacks none.
+    """Whether a result lacks a measure that its run is asked for, or has it by another column of categories than the
+    one that is named; of a model without interests it lacks none.
+
+    Results of earlier versions do not say their column, and are taken as they are.
 
     Args:
         run: as the experiment's file has it.
@@ -84,8 +87,11 @@ def lacks(run: Run, result: Mapping[str, Any]) -> bool:
     """
     if run.interests is None:
         return False
-    found = result.get("interests")
-    return found is None or (bool(found) and any(name not in found for name in run.interests.measures))
+    found, column = result.get("interests"), run.interests.category
+    if not found:
+        return found is None
+    measured = [found.get(name) for name in run.interests.measures]
+    return any(one is None or (column and one.get("category", column) != column) for one in measured)
 
 
 def check(training: Training, asked: AskedInterests, scratch: Path) -> None:
@@ -105,7 +111,7 @@ def check(training: Training, asked: AskedInterests, scratch: Path) -> None:
         figures(training, AskedInterests(_TRIED, asked.measures, asked.category), path)
 
 
-def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str, dict[str, float | int | None]]:
+def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str, dict[str, float | int | str | None]]:
     """Each measure: the model's mean, that of every control, and the number of users.
 
     Args:
@@ -115,7 +121,8 @@ def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str,
 
     Returns:
         dict: measure -> ``model``, ``chance``, ``k_means``, for click models ``k_means_id`` and ``k_means_own``, and
-        ``users``; None for what is not defined. Empty for a model without interests.
+        ``users``, None for what is not defined; and ``category``, the column, where a measure reads categories. Empty
+        for a model without interests.
 
     Raises:
         ConfigError: the run loads no such column of categories, or several and none is named.
@@ -123,6 +130,7 @@ def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str,
     if not has_interests(training.model):
         return {}
     from recbole_iacn.interests.item_categories import categories_of
+    from recbole_iacn.interests.measure_table import MEASURES
     from recbole_iacn.interests.sheet import sheet_of
     from recbole_iacn.interests.test_rows import of_dataset
     from recbole_iacn.serving.recommender import load
@@ -132,11 +140,14 @@ def figures(training: Training, asked: AskedInterests, bundle: str) -> dict[str,
     categories = categories_of(recommender.catalogue, asked.category)
     k = min(10, len(recommender.items))
     sheet = sheet_of(recommender, test, categories, k, names=asked.measures)
-    found: dict[str, dict[str, float | int | None]] = {}
+    found: dict[str, dict[str, float | int | str | None]] = {}
+    by_category = {one.name for one in MEASURES if one.categories}
     lines = {line.name: line for line in sheet.lines}
     for name in asked.measures:
         line = lines.get(name)
         found[name] = {"model": None, "chance": None, "k_means": None, "users": 0}
+        if categories is not None and name in by_category:
+            found[name]["category"] = categories.column
         if line is not None:
             controls = {control: one.mean for control, one in line.controls.items()}
             found[name] |= {"model": line.model.mean, **controls, "users": line.users}

@@ -34,6 +34,7 @@ class _Measured(_Strict):
     k_means_id: float | None = None
     k_means_own: float | None = None
     users: int
+    category: str | None = None
 
 
 class _Result(_Strict):

@@ -60,6 +60,7 @@ def test_a_runs_result_has_the_measures(file, settings, data_path, tmp_path):
     for name, figures in found["interests"].items():
         assert 0 < figures["users"] <= 12 and isinstance(figures["model"], float)
         assert (figures["chance"] is None) == (name == "effective") and isinstance(figures["k_means"], float)
+        assert figures.get("category") == ("categories" if name == "ami" else None)
     assert 1 <= found["interests"]["effective"]["model"] <= 4
     path = store(tmp_path, found)
     assert read_result(path) == json.loads(json.dumps(found))
@@ -104,6 +105,22 @@ def test_a_result_without_the_measures_is_repeated(file, tmp_path):
         store(tmp_path, result)
         assert has_result(tmp_path, run) != lacking
         assert has_result(tmp_path, replace(run, interests=None))
+
+
+@pytest.mark.parametrize(
+    ("asked", "had", "lacking"),
+    [("genres", "tags", True), ("genres", "genres", False), ("genres", None, False), (None, "tags", False)],
+)
+def test_a_result_by_another_column_is_repeated(file, tmp_path, asked, had, lacking):
+    """Otherwise one row of a report would average agreement with different columns. Results of earlier versions do not
+    say theirs."""
+    run = read_plan(file(interests={**ASKED, **({"category": asked} if asked else {})})).runs[0]
+    found = measured(*ASKED["measures"])
+    if had:
+        found["ami"]["category"] = had
+    assert interest_figures.lacks(run, result_of(run, interests=found)) == lacking
+    store(tmp_path, result_of(run, interests=found))
+    assert has_result(tmp_path, run) != lacking
 
 
 def test_published_runs_without_the_measures_are_not_reused(file, tmp_path):
