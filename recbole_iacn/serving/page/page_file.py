@@ -53,7 +53,8 @@ class PageAccount:
 
     def lines(self) -> list[str]:
         """The account in words."""
-        first = f"{self.out}: {self.users:,} users, {self.items:,} items, {self.size / 1e6:.2f} MB"
+        users = "1 user" if self.users == 1 else f"{self.users:,} users"
+        first = f"{self.out}: {users}, {self.items:,} items, {self.size / 1e6:.2f} MB"
         self.table.out = self.out
         return [first, *(f"  map: {one}" for one in self.maps), *self.table.lines()[1:], f"  {_ROUNDED}"]
 
