@@ -36,6 +36,12 @@ def test_what_is_rarer_than_in_all_is_not_listed():
     assert [value.value for value in found] == ["blue"]  # 4 of 6 rather than 5 of 10; red has 2 of 6 rather than 4
 
 
+def test_a_value_of_one_of_the_items_alone_is_not_listed():
+    values = ColumnValues.of({"tags": TAGS})
+    found = values.over_represented(np.array([3, 4]))  # one of two is big, of ten two are
+    assert not found
+
+
 def test_every_item_its_own_value_says_nothing():
     values = ColumnValues.of({"author": [[], *([f"a{item}"] for item in range(10))]})
     assert not values.names and values.over_represented(np.array([1, 2])) == ()
