@@ -4,12 +4,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from recbole_iacn.cli.answered import cell_arguments, check_device, column_arguments, work_arguments
+from recbole_iacn.serving.page import MAPS
 
 
 def explain_parser(parser: ArgumentParser) -> None:
     """Add the arguments of ``recbole-iacn explain``."""
-    from recbole_iacn.serving.page.item_map import METHODS
-
     parser.set_defaults(run=_explain)
     parser.add_argument("bundle", metavar="BUNDLE", help="folder that recbole-iacn train --bundle has written")
     parser.add_argument("beside", metavar="BUNDLE", nargs="?", help="a second one, to be shown beside the first")
@@ -30,7 +29,7 @@ def explain_parser(parser: ArgumentParser) -> None:
     parser.add_argument("--k", type=int, default=10, help="recommended items per user (default: %(default)s)")
     parser.add_argument("--most", type=int, default=50, help="most users on a page (default: %(default)s)")
     parser.add_argument(
-        "--map", default="auto", metavar="|".join(METHODS), help="how the map of all items is made (default: auto)"
+        "--map", default="auto", metavar="|".join(MAPS), help="how the map of all items is made (default: auto)"
     )
     work_arguments(parser)
     columns = column_arguments(parser, "events")

@@ -230,7 +230,8 @@ def config_of(settings: dict[str, Any]) -> Config:
     config.compatibility_settings()
     config._init_parameters_category()
     config.yaml_loader = config._build_yaml_loader()
-    config.final_config_dict = _live({**_defaults_of_model(settings["model"]), **settings})
+    later = {key: value for key, value in _defaults_of_model(settings["model"]).items() if key not in settings}
+    config.final_config_dict = _live({**settings, **later})
     config.external_config_dict = {}
     config.model = config["model"]
     config.dataset = config["dataset"]

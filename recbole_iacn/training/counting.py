@@ -37,4 +37,5 @@ class CountingTrainer(IaCNTrainer):
         show_progress: bool = False,
     ) -> float:
         self.epoch_losses.append(dict.fromkeys(self.model.loss_names, 0.0))
+        self.epoch_interests.append(None)
         return 0.0

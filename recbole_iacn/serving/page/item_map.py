@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.serving.page import MAPS
 
-METHODS = ("auto", "tsne", "pca", "none")
 MOST_BY_TSNE = 5_000  # half a minute on one core; it grows faster than the number of items
 _PERPLEXITY = 30.0
 
@@ -35,8 +35,8 @@ def check_method(method: str) -> None:
     Raises:
         ConfigError: names those that there are.
     """
-    if method not in METHODS:
-        raise ConfigError(f"map: must be one of {', '.join(METHODS)}, got {method!r}.{did_you_mean(method, METHODS)}")
+    if method not in MAPS:
+        raise ConfigError(f"map: must be one of {', '.join(MAPS)}, got {method!r}.{did_you_mean(method, MAPS)}")
 
 
 def item_map(vectors: np.ndarray, method: str = "auto", seed: int = 0) -> ItemMap | None:
