@@ -122,7 +122,8 @@ def test_wrong_tables(given, message):
 
 
 def test_a_mend_works():
-    ItemNames.read(catalogue(), TABLE.rename(columns={"item": "what"}), item_key="what")
+    names = ItemNames.read(catalogue(), TABLE.rename(columns={"item": "what"}), item_key="what")
+    assert names.names == ItemNames.read(catalogue(), TABLE).names
 
 
 @pytest.mark.parametrize(
