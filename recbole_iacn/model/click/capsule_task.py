@@ -57,6 +57,7 @@ class CapsuleTask(AuxiliaryTask):
             state_size=(getattr(model, "state_size", None) or model.embedding_size) if distilled else 0,
             distillation_temperature=config["iacn_distillation_temperature"],
             extractor=task_extractor(config, model),
+            loss=config["iacn_loss"] or "sampled_softmax",
         )
         frequency = torch.bincount(_clicked_items(dataset, model), minlength=model.n_items).float()
         self.register_buffer("item_frequency", frequency, persistent=False)
@@ -89,9 +90,10 @@ class CapsuleTask(AuxiliaryTask):
             mask,
             model.auxiliary_embedding(candidates),
             candidates,
-            expected_log_count(self.item_frequency, candidates, len(targets), len(negatives)),
+            self._log_count(candidates, len(targets)),
             self._profile(batch[model.USER_ID][clicked]),
             state,
+            drawn=len(negatives),
         )
         if not self.foresees:
             return self.weight * loss
@@ -130,6 +132,12 @@ class CapsuleTask(AuxiliaryTask):
         """Which interest each behaviour belongs to, shape (B, L, K)."""
         history = batch[model.ITEM_SEQ]
         return couplings_of(self.network.extractor, model.item_tables.auxiliary(history), history != 0)
+
+    def _log_count(self, candidates, targets):
+        """logQ of the sampled softmax; the other loss reads none."""
+        if self.network.loss_name != "sampled_softmax":
+            return None
+        return expected_log_count(self.item_frequency, candidates, targets, len(candidates) - targets)
 
     def _profile(self, user_ids):
         if not self.profile_fields:
