@@ -8,11 +8,14 @@ from typing import Any
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.interest_figures import lacks
 from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.plan_columns import Pair
 from recbole_iacn.experiments.results import (
     Unreadable,
     damaged,
+    label,
     parse_json,
     parse_result,
+    parse_trial,
     read_text,
     run_of,
 )
@@ -20,9 +23,12 @@ from recbole_iacn.system import disk, leftovers
 from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
+PRUNED = ".pruned"  # the ending of what is known of a trial that was ended early
 ELSEWHERE = "name another folder (--out)"
 BUSY = f"wait until it has ended, or {ELSEWHERE}"
 _REPEAT = "remove it, and the next experiment or search repeats the run"
+COLUMNS = "experiment.json"  # the columns of an experiment, and which of them are compared
+_COLUMNS = "remove it, and name the pairs by recbole-iacn report --compare, or repeat the experiment's command"
 _PLAN = "remove it, and the next experiment in this folder writes it anew"
 
 
@@ -104,7 +110,8 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
 
     Args:
         plan (Plan): the experiment.
-        folder (str or pathlib.Path): receives ``plan.json``.
+        folder (str or pathlib.Path): receives ``plan.json`` and, if the file says more than modes, ``experiment.json``,
+            which is published with the runs.
 
     Raises:
         ConfigError: the file that is there is damaged.
@@ -113,6 +120,54 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
     write_text(Path(folder, "plan.json"), json.dumps(known, indent=1) + "\n")
+    if plan.columns or plan.compare is not None:
+        about = {"columns": plan.columns, "compare": plan.compare}
+        write_text(Path(folder, COLUMNS), json.dumps(about, indent=1) + "\n")
+    else:
+        Path(folder, COLUMNS).unlink(missing_ok=True)
+    for run in plan.runs:
+        _relabel(result_path(folder, run), run)
+
+
+def _relabel(path, run):
+    """A column may have another name by now, and a result of a search or of another file has other labels."""
+    if path.exists():
+        stored = read_result(path)
+        named = label(stored, run)
+        if named != stored:
+            write_text(path, json.dumps(named, indent=1) + "\n")
+
+
+def recorded_columns(folder: str | Path) -> tuple[list[str], list[Pair] | None]:
+    """The names of an experiment's columns, in order, and the pairs that its file compares.
+
+    Args:
+        folder: of an experiment, or a copy of what it has published.
+
+    Returns:
+        No names where the columns are modes, or nothing is recorded; None for the pairs if the file does not say.
+
+    Raises:
+        ConfigError: the record is damaged.
+    """
+    path = Path(folder, COLUMNS)
+    if not path.exists():
+        return [], None
+    text = read_text(path, _COLUMNS)
+    try:
+        given = parse_json(text)
+    except Unreadable as error:
+        raise damaged(path, error, _COLUMNS) from None
+    columns, pairs = (given.get(key) for key in ("columns", "compare")) if isinstance(given, dict) else (None, None)
+    if not isinstance(columns, dict):
+        raise damaged(path, "columns is not a dict", _COLUMNS)
+    if pairs is not None and not (isinstance(pairs, list) and all(map(_is_pair, pairs))):
+        raise damaged(path, "compare is not a list of pairs of names", _COLUMNS)
+    return list(columns), None if pairs is None else [(one, other) for one, other in pairs]
+
+
+def _is_pair(value):
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(name, str) for name in value)
 
 
 def _recorded(folder):
@@ -144,7 +199,7 @@ def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
     published = published_runs(folder, runs)
     prepare(folder, "runs")
     for name, text in published.items():
-        path = Path(folder, "runs", f"{name}.json")
+        path = Path(folder, "runs", name if name.endswith(PRUNED) else f"{name}.json")
         if not path.exists():
             with disk.writing(path, ELSEWHERE):
                 write_text(path, text)
@@ -159,7 +214,8 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
             settings has the same result.
 
     Returns:
-        dict: a run's id -> its result, as JSON.
+        dict: a run's id -> its result, as JSON; without ``runs`` also the id of a trial that was pruned, with the
+        ending ``.pruned`` -> what is known of it.
 
     Raises:
         ConfigError: there is no such file, or a line of one is not a run's result.
@@ -174,12 +230,17 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
         for result in _lines(path, f"reuse: {path}", "omit --reuse, or remove the line and its run is repeated"):
             name = run_of(result).id
             run = wanted.get(name)
+            if result.get("state") == "pruned":
+                if not runs:
+                    results[name + PRUNED] = json.dumps(result, indent=1) + "\n"
+                continue
             if run is not None and lacks(run, result):
                 continue
-            if path.parent != folder:
-                if run is None or (run.divergence and result.get("divergence") is None):
-                    continue
-                result["sweep"] = run.sweep
+            others = path.parent != folder
+            if others and (run is None or (run.divergence and result.get("divergence") is None)):
+                continue
+            if run is not None:
+                result = label(result, run)
             results[name] = json.dumps(result, indent=1) + "\n"
     return results
 
@@ -188,7 +249,7 @@ def _lines(path: Path, where: str, mend: str) -> Iterator[dict[str, Any]]:
     """The results of a file that has one per line."""
     for number, line in enumerate(read_text(path, mend).splitlines(), start=1):
         try:
-            yield parse_result(line)
+            yield parse_trial(line) if path.name == TRIALS else parse_result(line)
         except Unreadable as error:
             raise damaged(f"{where}, line {number}", error, mend) from None
 
