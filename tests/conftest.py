@@ -79,7 +79,7 @@ def file(tmp_path):
 
     def write(name="trial.yaml", **changes):
         content = {key: value for key, value in {**base, **changes}.items() if value is not ...}
-        (tmp_path / name).write_text(yaml.safe_dump(content))
+        (tmp_path / name).write_text(yaml.safe_dump(content, sort_keys=False))
         return tmp_path / name
 
     return write

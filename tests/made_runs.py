@@ -6,7 +6,7 @@ from recbole_iacn.experiments.results import run_of
 from recbole_iacn.report import tables
 
 
-def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beauty"):
+def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beauty", column=None, settings=None):
     epochs = [
         {
             "losses": {"main": 0.7 - 0.1 * step, **({"iacn": 6.0 - step} if mode == "full" else {})},
@@ -15,9 +15,11 @@ def result(model="DIN", mode="full", seed=1, auc=0.8, sweep=None, dataset="Beaut
         }
         for step, s in enumerate((5.0, 7.0, 9.0))
     ]
-    fields = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed, "settings": {}}
+    fields = {"dataset": dataset, "model": model, "mode": mode, "sweep": sweep or {}, "seed": seed}
     return {
         **fields,
+        "settings": settings or {},
+        **({"column": column} if column else {}),
         "valid": {"auc": auc},
         "test": {"auc": auc},
         "epochs": epochs,

@@ -43,7 +43,7 @@ def _reuse_argument(parser, files="NAME/runs.jsonl and NAME/trials.jsonl"):
 def experiment_parser(parser: ArgumentParser) -> None:
     """Add the arguments of ``recbole-iacn experiment``."""
     parser.set_defaults(run=_experiment)
-    _file_arguments(parser, "YAML file with models, datasets, modes, seeds, settings, sweep")
+    _file_arguments(parser, "YAML file with models, datasets, modes or columns, seeds, settings, sweep")
     parser.add_argument("--out", default="results", help="folder in which NAME/runs/ is created (default: %(default)s)")
     parser.add_argument(
         "--jobs", type=int, default=1, help="runs at the same time, one thread each (default: %(default)s)"
@@ -165,9 +165,16 @@ def report_parser(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pictures", action="store_true", help="also draw figures as SVG (pip install 'recbole_iacn[pictures]')"
     )
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        default=[],
+        metavar="A:B",
+        help="test whether column A is better than B, for each pair (default: what the experiment's file compares)",
+    )
 
 
 def _report(given):
     from recbole_iacn.report.writing import write_report
 
-    print("\n".join(str(path) for path in write_report(given.folder, given.pictures)))
+    print("\n".join(str(path) for path in write_report(given.folder, given.pictures, given.compare)))

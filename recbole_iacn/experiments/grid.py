@@ -13,6 +13,7 @@ from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.results import damaged
 from recbole_iacn.experiments.runner import run_missing
 from recbole_iacn.experiments.store import ELSEWHERE, TRIALS, prepare, read_result, result_path
+from recbole_iacn.experiments.trial_base import combination
 from recbole_iacn.experiments.workers import by_processes
 from recbole_iacn.system import disk, interrupts
 from recbole_iacn.system.atomic_writes import write_text
@@ -72,10 +73,9 @@ def try_all(
         files = ", ".join(str(result_path(folder, run).with_suffix(".error")) for run in failed)
         raise ConfigError(f"search: {len(failed)} trials failed, see {files}; finished trials are not repeated")
     results = [[_scored(result_path(folder, trial)) for trial in some] for some in trials]
-    for some, tried in zip(candidates, results):
+    for run, some, tried in zip(runs, candidates, results):
         for values, result in zip(some, tried):
-            named = " ".join(filter(None, (result["dataset"], result["model"], result["mode"])))
-            report(f"{named}: {result['best']:.4f} by {values}, {len(result['epochs'])} epochs")
+            report(f"{combination(run)}: {result['best']:.4f} by {values}, {len(result['epochs'])} epochs")
     places = [max(range(len(tried)), key=lambda place: tried[place]["best"]) for tried in results]
     return [(some[place], tried[place]["best"]) for some, tried, place in zip(candidates, results, places)]
 

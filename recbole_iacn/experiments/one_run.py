@@ -91,6 +91,7 @@ def train(
             measured = interest_figures.figures(training, run.interests, path)
     return {
         **{key: getattr(run, key) for key in RUN_FIELDS},
+        **({"column": run.column} if run.column else {}),
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},

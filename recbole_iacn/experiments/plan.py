@@ -1,10 +1,10 @@
-"""The plan of an experiment: its file describes models x datasets x modes x swept values x seeds; each is one run.
+"""The plan of an experiment: its file describes models x datasets x columns x swept values x seeds; each is one run.
 
 # table1.yaml
 data_path: dataset
 datasets: [Beauty, Sports_and_Outdoors]
 models: [DIN, DIEN, WideDeep]          # backbones; or models without modes, such as [SASRec, ComiRec]
-modes: [off, width, full]
+modes: [off, width, full]              # the columns; or columns and compare, see experiments/plan_columns.py
 seeds: [2020, 2021, 2022, 2023, 2024]
 settings: {learning_rate: 0.001}       # settings of every run
 sweep: {iacn_delta: [0, 0.5, 1]}       # one run per combination
@@ -36,13 +36,21 @@ from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.interest_figures import AskedInterests
+from recbole_iacn.experiments.plan_columns import (
+    NO_COLUMN,
+    Column,
+    Pair,
+    check_pairs,
+    check_swept,
+    in_words,
+    read_columns,
+)
 from recbole_iacn.experiments.plan_file import check_known, read_file
 from recbole_iacn.experiments.strata import AskedStrata
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
 from recbole_iacn.system.plain_names import check_name
 
-MODES = ("off", "width", "full")
 _OF_THE_RUN = ("data_path", "checkpoint_dir", "show_progress")  # settings that do not change a result
 
 
@@ -60,6 +68,8 @@ class Run:
             if the model has interests. Defaults to 0.
         interests (AskedInterests): the measures of its interests; None, the default, for none.
         strata (AskedStrata): the strata of its test; None, the default, for none.
+        column (str): the name of its column; empty, the default, where columns are modes. It is a label: another column
+            with the same settings is the same run.
     """
 
     dataset: str
@@ -71,6 +81,7 @@ class Run:
     divergence: int = 0
     interests: AskedInterests | None = None
     strata: AskedStrata | None = None
+    column: str = ""
 
     @property
     def id(self) -> str:
@@ -81,10 +92,15 @@ class Run:
         return check_name("-".join(filter(None, (self.dataset, self.model, self.mode, str(self.seed), digest))), "run")
 
     @property
+    def of(self) -> str:
+        """The name of its column, or else its mode: by what runs of one model are grouped."""
+        return self.column or self.mode
+
+    @property
     def title(self) -> str:
         """A description for people."""
         sweep = "".join(f", {key} {value}" for key, value in self.sweep.items())
-        return f"{' '.join(filter(None, (self.model, self.mode)))} on {self.dataset}{sweep}, seed {self.seed}"
+        return f"{' '.join(filter(None, (self.model, self.of)))} on {self.dataset}{sweep}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,9 @@ class Plan:
         config_files (dict): dataset -> the YAML files read below the file's settings, the dataset's own first.
         own_keys (frozenset): the settings that the file itself gives to some run, over those of config files.
         beside (tuple of str): those of the config files that were found beside the data.
+        columns (dict): name of a column -> its settings; empty where columns are modes.
+        compare (tuple): pairs of columns or modes, (a, b): is a better than b? None if the file does not say.
+        known_columns (tuple of str): names that the search may give: of the file's columns, and of its bases'.
     """
 
     name: str
@@ -111,6 +130,9 @@ class Plan:
     config_files: dict[str, list[str]] = field(default_factory=dict)
     own_keys: frozenset[str] = frozenset()
     beside: tuple[str, ...] = ()
+    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    compare: tuple[Pair, ...] | None = None
+    known_columns: tuple[str, ...] = ()
 
 
 def read_plan(
@@ -142,7 +164,7 @@ def read_plan(
     check_known(path, "datasets", datasets or [], given["datasets"])
     interest_aware = tuple(name + SUFFIX for name in click_models())
     check_known(path, "models", given["models"], (*click_models(), *interest_aware, *OWN, *recbole_models()))
-    modes = _modes(path, given)
+    columns = _columns(path, given)
     files = [*(given.get("config_files") or []), *config_files]
     for one in files:
         settings_checks.check_keys(read_config_file(one), one)
@@ -158,32 +180,61 @@ def read_plan(
     )
     runs = []
     for seed, dataset, model in itertools.product(given["seeds"], chosen, given["models"]):
-        for mode, values in itertools.product(modes[model], list(itertools.product(*given["sweep"].values()))):
+        for column, values in itertools.product(columns[model], list(itertools.product(*given["sweep"].values()))):
             swept = dict(zip(given["sweep"], values))
-            settings = {**lower[dataset], **given["settings"]}
-            for rule in given["only"]:
-                if _matches(rule["when"], {"dataset": dataset, "model": model, "mode": mode}):
-                    settings.update(rule["settings"])
-            settings.update(swept, seed=seed, **({"iacn_mode": mode} if mode else {}))
-            runs.append(Run(dataset, model, mode, swept, seed, settings, *asked))
-    own = frozenset(key for where in (given["settings"], given["sweep"], *_of_rules(given)) for key in where)
+            settings = {**lower[dataset], **given["settings"], **_ruled(given["only"], dataset, model, column)}
+            settings.update(swept, seed=seed, **({"iacn_mode": column.mode} if column.mode else {}))
+            runs.append(Run(dataset, model, column.mode, swept, seed, settings, *asked, column.name))
+    _check_apart(path, runs)
+    named = {column.name: column.settings for some in columns.values() for column in some if column.name}
+    keys = (given["settings"], given["sweep"], *named.values(), *(rule["settings"] for rule in given["only"]))
+    own = frozenset(key for where in keys for key in where)
     beside = tuple(paths[0] for paths in below.values() if len(paths) > len(files))
-    return Plan(path.stem, folder, runs, given.get("search"), str(path), below, own, beside)
+    pairs = None if given.get("compare") is None else tuple(given["compare"])
+    space, known = given.get("search"), given["known_columns"]
+    return Plan(path.stem, folder, runs, space, str(path), below, own, beside, named, pairs, known)
 
 
-def _of_rules(given):
-    return [rule["settings"] for rule in given["only"]]
+def _ruled(rules, dataset, model, column):
+    """The settings of rules and of a column. A rule for many runs does not change what a column is; one that names the
+    column does."""
+    run = {"dataset": dataset, "model": model, "mode": column.mode, "column": column.name}
+    matching = [rule for rule in rules if _matches(rule["when"], run)]
+    settings: dict[str, Any] = {}
+    for rule in matching:
+        if "column" not in rule["when"]:
+            settings.update(rule["settings"])
+    settings.update(column.settings)
+    for rule in matching:
+        if "column" in rule["when"]:
+            settings.update(rule["settings"])
+    return settings
 
 
-def _modes(path, given):
-    """The modes of each model: of a backbone those of the file, of another model none."""
-    models = given["models"]
+def _check_apart(path, runs):
+    """Reject two columns that are one."""
+    first: dict[str, Run] = {}
+    for run in runs:
+        other = first.setdefault(run.id, run)
+        if other.column != run.column:
+            raise ConfigError(
+                f"{path}: columns: {other.column} and {run.column} have the same settings for {run.model} on "
+                f"{run.dataset}; leave one of them out, or give it another setting"
+            )
+
+
+def _columns(path, given):
+    """The columns of each model: of a backbone those of the file, of another model none."""
+    models, columns = given["models"], read_columns(path, given)
     backbones = [model for model in models if model in click_models()]
-    if given.get("modes") and not backbones:
-        raise ConfigError(f"{path}: modes: {models[0]} has no modes; these models have: {', '.join(click_models())}")
-    modes = ["off" if mode is False else mode for mode in given.get("modes") or MODES]  # YAML reads off as false
-    check_known(path, "modes", modes, MODES)
-    return {model: modes if model in backbones else [""] for model in models}
+    key = "columns" if given.get("columns") else "modes"
+    if given.get(key) and not backbones:
+        raise ConfigError(f"{path}: {key}: {models[0]} has no {key}; these models have: {', '.join(click_models())}")
+    check_swept(path, columns, given["sweep"])
+    names = [column.name or column.mode for column in columns]
+    check_pairs(f"{path}: compare", given.get("compare") or (), names)
+    none: list[Column] = [NO_COLUMN]
+    return {model: columns if model in backbones else none for model in models}
 
 
 def _settings_of(paths):
@@ -217,6 +268,6 @@ def recbole_name(run: Run) -> str:
 def _matches(when, run):
     for key, wanted in when.items():
         wanted = wanted if isinstance(wanted, list) else [wanted]
-        if run[key] not in ["off" if value is False else value for value in wanted]:
+        if run[key] not in map(in_words, wanted):
             return False
     return True

@@ -89,7 +89,7 @@ def _one_per_seed(runs: list[Run]) -> Iterator[Run]:
     """The first of the runs that differ in their seed alone."""
     seen = set()
     for run in runs:
-        kind = repr((run.dataset, run.model, run.mode, {**run.settings, "seed": None}))
+        kind = repr((run.dataset, run.model, run.of, {**run.settings, "seed": None}))
         if kind not in seen:
             seen.add(kind)
             yield run

@@ -6,6 +6,7 @@ from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.experiments import plan_columns
 
 _KEYS = (
     "base",
@@ -14,6 +15,8 @@ _KEYS = (
     "datasets",
     "models",
     "modes",
+    "columns",
+    "compare",
     "seeds",
     "settings",
     "sweep",
@@ -26,14 +29,16 @@ _KEYS = (
 _KINDS = {
     "config_files": list,
     "modes": list,
+    "columns": dict,
     "settings": dict,
     "sweep": dict,
     "only": list,
     "search": dict,
     "divergence": int,
 }
-_WHEN = ("dataset", "model", "mode")
-_OWN_KEYS = {"seed": "seeds", "iacn_mode": "modes", "data_path": "data_path"}  # settings that are keys of the file
+_WHEN = ("dataset", "model", "mode", "column")
+# Settings that are keys of the file.
+_OWN_KEYS = {"seed": "seeds", "iacn_mode": "modes or columns", "data_path": "data_path"}
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -44,7 +49,8 @@ def read_file(path: Path) -> dict[str, Any]:
 
     Returns:
         dict: key to value; ``settings`` and ``sweep`` are dicts and ``only`` is a list, of checked form;
-        ``config_files`` are paths from the working directory.
+        ``config_files`` are paths from the working directory; ``known_columns``, the names of its columns and of those
+        of its bases.
 
     Raises:
         ConfigError: names the file, the key and what is expected.
@@ -94,12 +100,15 @@ def _read(path, above=()):
             raise ConfigError(
                 f"{path}: {key}: must be {'an' if kind is int else 'a'} {kind.__name__}, got {given[key]!r}"
             )
+    plan_columns.check_form(path, given)
     files = given.get("config_files") or []
     if not all(isinstance(one, str) for one in files):
         raise ConfigError(f"{path}: config_files: must be a list of YAML files, got {files!r}")
     if files:
         given["config_files"] = [str(path.parent / one) for one in files]
+    given["known_columns"] = tuple(given.get("columns") or ())
     if "base" not in given:
+        _check_named(path, given)
         return given
     if not isinstance(given["base"], str) or not given["base"]:
         raise ConfigError(f"{path}: base: must be the path of another such file, got {given['base']!r}")
@@ -107,11 +116,31 @@ def _read(path, above=()):
     if lower in above or lower == path:
         raise ConfigError(f"{path}: base: {lower} has this file as its own base")
     base = _read(lower, (*above, path))
+    given["known_columns"] = tuple(dict.fromkeys((*given["known_columns"], *base["known_columns"])))
+    _check_named(path, given)
+    if any(given.get(key) is not None for key in ("modes", "columns")):  # the upper file's choice is the whole choice
+        base = {key: value for key, value in base.items() if key not in ("modes", "columns", "compare")}
     joined = {
         "settings": {**(base.get("settings") or {}), **(given.get("settings") or {})},
         "only": [*(base.get("only") or []), *(given.get("only") or [])],
     }
     return {**base, **given, **joined}
+
+
+def _check_named(path, given):
+    """Reject a rule of this very file for a column that neither it nor a base of it has: nobody would miss the rule."""
+    known = given["known_columns"]
+    for rule in given.get("only") or []:
+        when = rule.get("when") if isinstance(rule, dict) else None
+        wanted = when.get("column", []) if isinstance(when, dict) else []
+        for name in map(plan_columns.in_words, wanted if isinstance(wanted, list) else [wanted]):
+            if not known:
+                raise ConfigError(f"{path}: only: when: column: the file has no columns; give mode")
+            if name not in known:
+                near = did_you_mean(str(name), known)
+                raise ConfigError(
+                    f"{path}: only: when: column: there is no {name!r}.{near} There are: {', '.join(known)}"
+                )
 
 
 def _check_list(given, key, path):

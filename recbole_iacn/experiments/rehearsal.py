@@ -5,6 +5,7 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Plan, Run, swept_pairs
+from recbole_iacn.experiments.results import column_of
 from recbole_iacn.experiments.runner import run_all
 from recbole_iacn.experiments.store import read_results, result_path
 from recbole_iacn.names import FAMILY, FLOORS
@@ -25,8 +26,8 @@ def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[li
         progress (bool): show a progress bar. Defaults to True.
 
     Returns:
-        tuple: heads and cells of a table (dataset, backbone, mode, swept settings, runs, seconds of loading and per
-        epoch, peak MB), and a sentence with the estimate for the whole experiment.
+        tuple: heads and cells of a table (dataset, backbone, mode or column, swept settings, runs, seconds of loading
+        and per epoch, peak MB), and a sentence with the estimate for the whole experiment.
 
     Raises:
         ConfigError: a run failed.
@@ -48,10 +49,11 @@ def rehearse(plan: Plan, jobs: int = 1, progress: bool = True) -> tuple[tuple[li
         loading += len(same) * result["loading"]
         epoch += len(same) * pace
         whole += sum(_epochs(other) for other in same) * pace
-        cells.append([run.dataset, run.model, run.mode, *(str(run.sweep[key]) for key in swept), str(len(same))])
+        cells.append([run.dataset, run.model, run.of, *(str(run.sweep[key]) for key in swept), str(len(same))])
         peak = "–" if result["peak_mb"] is None else f"{result['peak_mb']:.0f}"  # Windows does not say
         cells[-1] += [f"{result['loading']:.0f}", f"{pace:.0f}", peak]
-    heads = ["dataset", "backbone", "mode", *swept, "runs", "loading s", "epoch s", "peak MB"]
+    kind = "column" if plan.columns else "mode"
+    heads = ["dataset", "backbone", kind, *swept, "runs", "loading s", "epoch s", "peak MB"]
     load, each, most = (_duration(seconds / jobs) for seconds in (loading, epoch, loading + whole))
     estimate = (
         f"{len(plan.runs)} runs, {jobs} at a time: {load} of loading, {each} per epoch of all runs, "
@@ -64,8 +66,8 @@ def first_of_each(plan: Plan) -> list[Run]:
     """The run of the first seed for every combination, limited to one epoch."""
     first: dict[tuple[Any, ...], Run] = {}
     for run in plan.runs:
-        settings = {**run.settings, "epochs": 1}
-        first.setdefault(_kind(vars(run)), Run(run.dataset, run.model, run.mode, run.sweep, run.seed, settings))
+        short = dataclasses.replace(run, settings={**run.settings, "epochs": 1}, divergence=0, interests=None)
+        first.setdefault(_kind(vars(run)), short)
     return list(first.values())
 
 
@@ -81,7 +83,7 @@ def _epochs(run):
 
 
 def _kind(fields):
-    return fields["dataset"], fields["model"], fields["mode"], swept_pairs(fields["sweep"])
+    return fields["dataset"], fields["model"], column_of(fields), swept_pairs(fields["sweep"])
 
 
 def _duration(seconds):

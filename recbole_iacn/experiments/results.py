@@ -1,6 +1,7 @@
 """What a stored result must be, so that a damaged one is named and never taken for a run that is done."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,7 @@ class _Result(_Strict):
     dataset: str
     model: str
     mode: Literal["", "off", "width", "full"]
+    column: str = ""
     sweep: dict[str, Any]
     seed: int
     settings: dict[str, Any]
@@ -117,7 +119,23 @@ def parse_result(text: str) -> dict[str, Any]:
 
 def run_of(result: dict[str, Any]) -> Run:
     """The run that a result is of."""
-    return Run(**{key: result[key] for key in RUN_FIELDS})
+    return Run(**{key: result[key] for key in RUN_FIELDS}, column=result.get("column", ""))
+
+
+def column_of(result: Mapping[str, Any]) -> str:
+    """The name of a result's column, or else its mode; empty for a model without modes."""
+    return result.get("column") or result["mode"]
+
+
+def label(result: dict[str, Any], run: Run) -> dict[str, Any]:
+    """A result under the names by which a plan groups its run: its column, and what of its settings is swept.
+
+    Args:
+        result: of a run with the same settings.
+        run: of the plan.
+    """
+    named = {key: value for key, value in result.items() if key != "column"}
+    return {**named, "sweep": run.sweep, **({"column": run.column} if run.column else {})}
 
 
 def parse_json(text: str) -> Any:

@@ -8,9 +8,11 @@ from typing import Any
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.plan import Plan, Run
+from recbole_iacn.experiments.plan_columns import Pair
 from recbole_iacn.experiments.results import (
     Unreadable,
     damaged,
+    label,
     parse_json,
     parse_result,
     read_text,
@@ -23,6 +25,8 @@ TRIALS = "trials.jsonl"  # all trials of a search
 ELSEWHERE = "name another folder (--out)"
 BUSY = f"wait until it has ended, or {ELSEWHERE}"
 _REPEAT = "remove it, and the next experiment or search repeats the run"
+COLUMNS = "experiment.json"  # the columns of an experiment, and which of them are compared
+_COLUMNS = "remove it, and name the pairs by recbole-iacn report --compare, or repeat the experiment's command"
 _PLAN = "remove it, and the next experiment in this folder writes it anew"
 
 
@@ -109,7 +113,8 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
 
     Args:
         plan (Plan): the experiment.
-        folder (str or pathlib.Path): receives ``plan.json``.
+        folder (str or pathlib.Path): receives ``plan.json`` and, if the file says more than modes, ``experiment.json``,
+            which is published with the runs.
 
     Raises:
         ConfigError: the file that is there is damaged.
@@ -118,6 +123,54 @@ def record_plan(plan: Plan, folder: str | Path) -> None:
     for dataset in dict.fromkeys(run.dataset for run in plan.runs):
         known[dataset] = [run.id for run in plan.runs if run.dataset == dataset]
     write_text(Path(folder, "plan.json"), json.dumps(known, indent=1) + "\n")
+    if plan.columns or plan.compare is not None:
+        about = {"columns": plan.columns, "compare": plan.compare}
+        write_text(Path(folder, COLUMNS), json.dumps(about, indent=1) + "\n")
+    else:
+        Path(folder, COLUMNS).unlink(missing_ok=True)
+    for run in plan.runs:
+        _relabel(result_path(folder, run), run)
+
+
+def _relabel(path, run):
+    """A column may have another name by now, and a result of a search or of another file has other labels."""
+    if path.exists():
+        stored = read_result(path)
+        named = label(stored, run)
+        if named != stored:
+            write_text(path, json.dumps(named, indent=1) + "\n")
+
+
+def recorded_columns(folder: str | Path) -> tuple[list[str], list[Pair] | None]:
+    """The names of an experiment's columns, in order, and the pairs that its file compares.
+
+    Args:
+        folder: of an experiment, or a copy of what it has published.
+
+    Returns:
+        No names where the columns are modes, or nothing is recorded; None for the pairs if the file does not say.
+
+    Raises:
+        ConfigError: the record is damaged.
+    """
+    path = Path(folder, COLUMNS)
+    if not path.exists():
+        return [], None
+    text = read_text(path, _COLUMNS)
+    try:
+        given = parse_json(text)
+    except Unreadable as error:
+        raise damaged(path, error, _COLUMNS) from None
+    columns, pairs = (given.get(key) for key in ("columns", "compare")) if isinstance(given, dict) else (None, None)
+    if not isinstance(columns, dict):
+        raise damaged(path, "columns is not a dict", _COLUMNS)
+    if pairs is not None and not (isinstance(pairs, list) and all(map(_is_pair, pairs))):
+        raise damaged(path, "compare is not a list of pairs of names", _COLUMNS)
+    return list(columns), None if pairs is None else [(one, other) for one, other in pairs]
+
+
+def _is_pair(value):
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(name, str) for name in value)
 
 
 def _recorded(folder):
@@ -181,10 +234,11 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
             run = wanted.get(name)
             if run is not None and _lacks(run, result):
                 continue
-            if path.parent != folder:
-                if run is None or (run.divergence and result.get("divergence") is None):
-                    continue
-                result["sweep"] = run.sweep
+            others = path.parent != folder
+            if others and (run is None or (run.divergence and result.get("divergence") is None)):
+                continue
+            if run is not None:
+                result = label(result, run)
             results[name] = json.dumps(result, indent=1) + "\n"
     return results
 

@@ -25,8 +25,8 @@ _MEND = "remove it, and its trials are repeated"
 
 
 def combination(run: Run) -> str:
-    """The dataset, model and mode of a run, for people."""
-    return " ".join(filter(None, (run.dataset, run.model, run.mode)))
+    """The dataset, model and mode or column of a run, for people."""
+    return " ".join(filter(None, (run.dataset, run.model, run.of)))
 
 
 def study_name(run: Run, space: dict[str, Any], seed: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recbole_iacn.experiments.plan import swept_pairs
+from recbole_iacn.experiments.results import column_of
 from recbole_iacn.report.tables import Result, Table, in_order, spread
 
 TITLE = "Interests"
@@ -37,7 +38,7 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
         return None
     groups: dict[tuple, list[Result]] = {}
     for one in measured:
-        name = " ".join(filter(None, (one["model"], one["mode"])))
+        name = " ".join(filter(None, (one["model"], column_of(one))))
         groups.setdefault((one["dataset"], name, swept_pairs(one["sweep"])), []).append(one)
     order = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     cells = []

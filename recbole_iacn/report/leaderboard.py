@@ -6,6 +6,7 @@ from typing import Any
 
 from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.experiments.plan import swept_pairs
+from recbole_iacn.experiments.results import column_of
 from recbole_iacn.names import OWN
 from recbole_iacn.report import paper
 from recbole_iacn.report.statistics import Comparison, compare, holm
@@ -21,10 +22,11 @@ class Entry:
     """One model on one dataset with one combination of swept settings.
 
     Attributes:
-        dataset, model (str): their names; of a backbone also the mode, such as ``DIN full``.
+        dataset, model (str): their names; of a backbone also the mode or column, such as ``DIN full``.
         sweep (tuple): pairs of a swept setting and its value.
         metrics (dict): metric -> seed -> test value; also the validation score by which the best epoch was chosen.
         as_in_paper (bool): every run ranks the click among the paper's 1,000 candidates. Defaults to True.
+        column (str): the mode or column that ends ``model``; empty, the default, for a model that has none.
     """
 
     dataset: str
@@ -32,11 +34,17 @@ class Entry:
     sweep: tuple[tuple[str, Any], ...]
     metrics: dict[str, dict[int, float]]
     as_in_paper: bool = True
+    column: str = ""
 
     @property
     def name(self) -> str:
         """The model's name and the values of its swept settings."""
         return ", ".join([self.model, *(f"{key} {value}" for key, value in self.sweep)])
+
+    @property
+    def backbone(self) -> str:
+        """The model's name without its mode or column."""
+        return self.model.removesuffix(f" {self.column}") if self.column else self.model
 
 
 Pair = tuple[Entry, Entry, Comparison, float]  # as pairs_of returns them
@@ -52,10 +60,10 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
         list of Entry: sorted by dataset, then in the papers' order, then by name.
     """
     groups: dict[Key, dict[str, dict[int, float]]] = {}
-    ranked_otherwise = set()
+    ranked_otherwise, columns = set(), {}
     for one in results:
-        key = one["dataset"], " ".join(filter(None, (one["model"], one["mode"]))), swept_pairs(one["sweep"])
-        metrics = groups.setdefault(key, {})
+        key = one["dataset"], " ".join(filter(None, (one["model"], column_of(one)))), swept_pairs(one["sweep"])
+        metrics, columns[key] = groups.setdefault(key, {}), column_of(one)
         if not _as_in_paper(one):
             ranked_otherwise.add(key)
         chosen_by = one["settings"].get("valid_metric", "")
@@ -70,7 +78,7 @@ def entries_of(results: Sequence[Result]) -> list[Entry]:
         place = paper.RANKED.index(model) if model in paper.RANKED else len(paper.RANKED)
         return dataset, place, model, in_order(value for _, value in sweep)
 
-    return [Entry(*key, groups[key], key not in ranked_otherwise) for key in sorted(groups, key=order)]
+    return [Entry(*key, groups[key], key not in ranked_otherwise, columns[key]) for key in sorted(groups, key=order)]
 
 
 def _as_in_paper(one):
@@ -123,11 +131,12 @@ def _mean(values):
     return sum(values.values()) / len(values)
 
 
-def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
-    """Compare the pairs that a paper orders, and the two-stage training of a model with its variants.
+def pairs_of(entries: Sequence[Entry], columns: Sequence[tuple[str, str]] = ()) -> list[Pair]:
+    """Compare the pairs that a paper orders, the two-stage training of a model with its variants, and columns.
 
     Args:
         entries (list of Entry): the entries of the table.
+        columns (sequence of tuple): pairs of columns, of which the first is to be better. Defaults to none.
 
     Returns:
         list of tuple: (better, other, Comparison, p of the t-test, corrected for all pairs).
@@ -136,7 +145,7 @@ def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
     pairs = []
     for better in entries:
         for other in entries:
-            if better.dataset != other.dataset or not _ordered(better, other):
+            if better.dataset != other.dataset or not _ordered(better, other, columns):
                 continue
             comparison = compare(better.metrics[metric], other.metrics[metric])
             if comparison:
@@ -145,7 +154,9 @@ def pairs_of(entries: Sequence[Entry]) -> list[Pair]:
     return [(*pair, p) for pair, p in zip(pairs, corrected)]
 
 
-def _ordered(better, other):
+def _ordered(better, other, columns):
+    if (better.column, other.column) in columns:
+        return (better.backbone, better.sweep) == (other.backbone, other.sweep)
     if better.model != other.model:
         return better.sweep == other.sweep and (better.model, other.model) in paper.BETTER
     ours, theirs = dict(better.sweep).get("stages"), dict(other.sweep).get("stages")
@@ -158,7 +169,8 @@ def pair_cells(pairs: Sequence[Pair]) -> Table:
     for better, other, comparison, p in pairs:
         figures = [number(comparison.gain, sign=True), number(comparison.effect, 1), p_text(p)]
         cells.append([better.dataset, better.name, other.name, str(comparison.pairs), *figures])
-    return ["data set", "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
+    first = "first" if any(better.column and better.column != other.column for better, other, *_ in pairs) else ""
+    return ["data set", first or "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
 
 
 def beside_paper(entries: Sequence[Entry]) -> Table | None:

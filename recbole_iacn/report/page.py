@@ -7,13 +7,15 @@ import plotly.graph_objects as go
 import plotly.io
 from scipy import stats
 
-from recbole_iacn.experiments.plan import MODES
+from recbole_iacn.experiments.results import column_of
+from recbole_iacn.report.compared import Compared, compared
 from recbole_iacn.report.leaderboard import Entry, main_metric
-from recbole_iacn.report.tables import CONTROLS, Result, Row, Table, in_order, mean_and_deviation
+from recbole_iacn.report.tables import Result, Row, Table, in_order, mean_and_deviation
 
 Figures = dict[str, tuple[str, go.Figure]]  # name -> (title, figure)
 
 COLOURS = {"off": "#8a8a8a", "width": "#d9822b", "full": "#2f7ed8"}
+_OTHERS = ("#2f7ed8", "#3a9d5d", "#b84a9c", "#c43d3d", "#7a5fc0", "#1f9aa8", "#8c6d31", "#5f6f1f")  # of named columns
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c1c1c; --paper: #ffffff; --line: #d0d0d0; }
@@ -75,11 +77,11 @@ def figures_of(results: Sequence[Result], rows: Sequence[Row]) -> Figures:
         setting's name, and ``training 0``, ``training 1`` ….
     """
     figures = {}
-    if any(row.comparisons[control] for row in rows for control in CONTROLS):
+    if any(comparison for row in rows for comparison in row.comparisons.values()):
         figures["gain"] = ("Gain in test AUC, with its 95 % interval", gains(rows))
     for key in sorted({key for row in rows for key, _ in row.sweep}):
         figures[key] = (f"Test AUC by {key}, mean ± SD", curve(rows, key))
-    figures.update({f"training {place}": one for place, one in enumerate(training(results))})
+    figures.update({f"training {place}": one for place, one in enumerate(training(results, rows[0].columns))})
     return figures
 
 
@@ -111,22 +113,30 @@ def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Fig
     return {"board": (f"Test {metric}, mean ± SD", figure), **curves}
 
 
+def colours(columns: Compared) -> dict[str, str]:
+    """A colour for each column: the modes' own, and others in turn."""
+    others = [name for name in columns.names if name not in COLOURS]
+    return {**COLOURS, **{name: _OTHERS[place % len(_OTHERS)] for place, name in enumerate(others)}}
+
+
 def gains(rows: Sequence[Row]) -> go.Figure:
-    """A figure of the mean gain of ``full`` over each control, with Student's 95 % interval."""
-    figure = _figure("test AUC of full − control")
-    for control in CONTROLS:
-        known = [row for row in rows if row.comparisons[control]]
+    """A figure of the mean gain of the first column of each pair over the second, with Student's 95 % interval."""
+    columns = rows[0].columns
+    of = colours(columns)
+    figure = _figure(f"test AUC of {'full − control' if columns.moded else 'the first column − the second'}")
+    for place, (first, second) in enumerate(columns.pairs):
+        known = [row for row in rows if row.comparisons[first, second]]
         if not known:
             continue
         names = [", ".join([row.dataset, row.model, *(f"{k} {v}" for k, v in row.sweep)]) for row in known]
-        comparisons = [one for row in known if (one := row.comparisons[control])]
+        comparisons = [one for row in known if (one := row.comparisons[first, second])]
         figure.add_scatter(
             x=[one.gain for one in comparisons],
             y=names,
             error_x={"array": [_reach(one) for one in comparisons]},
             mode="markers",
-            name=f"full − {control}",
-            marker={"color": COLOURS[control], "size": 9},
+            name=f"{first} − {second}",
+            marker={"color": of[second] if columns.moded else _OTHERS[place % len(_OTHERS)], "size": 9},
         )
     figure.update_layout(height=140 + 44 * len(rows), yaxis={"autorange": "reversed", "automargin": True})
     figure.add_vline(x=0, line_width=1, line_color="#8a8a8a")
@@ -143,9 +153,10 @@ def _reach(comparison):
 def curve(rows: Sequence[Row], key: str) -> go.Figure:
     """A figure of the test AUC over a swept setting, with a band of one standard deviation."""
     figure = _figure(key)
+    of = colours(rows[0].columns)
     rows = [row for row in rows if key in dict(row.sweep)]
     for dataset, model in sorted({(row.dataset, row.model) for row in rows}):
-        for mode in MODES:
+        for mode in rows[0].columns.names:
             points = [
                 (dict(row.sweep)[key], *mean_and_deviation(row.results[mode].values()))
                 for row in rows
@@ -154,14 +165,15 @@ def curve(rows: Sequence[Row], key: str) -> go.Figure:
             if points:
                 x, means, deviations = zip(*sorted(points, key=lambda point: in_order(point[:1])))
                 x = x if all(isinstance(value, int | float) for value in x) else tuple(map(str, x))
-                _band(figure, x, means, deviations, f"{model} {mode}, {dataset}", COLOURS[mode])
+                _band(figure, x, means, deviations, f"{model} {mode}, {dataset}", of[mode])
     return figure
 
 
-def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
+def training(results: Sequence[Result], columns: Compared | None = None) -> list[tuple[str, go.Figure]]:
     """Figures of the validation metric, both losses and the effective number of interests over the epochs, means over
     seeds, per backbone and dataset."""
-    figures = []
+    columns = compared(results) if columns is None else columns
+    figures, of = [], colours(columns)
     unswept = [one for one in results if not one["sweep"]]
     for dataset, model in sorted({(one["dataset"], one["model"]) for one in unswept}):
         runs = [one for one in unswept if (one["dataset"], one["model"]) == (dataset, model)]
@@ -172,28 +184,19 @@ def training(results: Sequence[Result]) -> list[tuple[str, go.Figure]]:
             ("effective number of interests", lambda epoch: (epoch.get("interests") or {}).get("effective")),
         ):
             figure = _figure("epoch")
-            for mode in dict.fromkeys(one["mode"] for one in sorted(runs, key=_place)):
-                series = [[value(epoch) for epoch in one["epochs"]] for one in runs if one["mode"] == mode]
-                columns = list(zip(*series)) if series else []  # up to the last epoch that every seed has
-                if not columns or None in columns[0]:
+            there = {column_of(one) for one in runs}
+            for name in [name for name in (*columns.names, "") if name in there]:
+                series = [[value(epoch) for epoch in one["epochs"]] for one in runs if column_of(one) == name]
+                steps = list(zip(*series)) if series else []  # up to the last epoch that every seed has
+                if not steps or None in steps[0]:
                     continue
-                means, deviations = zip(*(mean_and_deviation(column) for column in columns))
-                _band(
-                    figure,
-                    list(range(1, len(columns) + 1)),
-                    means,
-                    deviations,
-                    mode or model,
-                    COLOURS.get(mode, COLOURS["full"]),
-                )
+                means, deviations = zip(*(mean_and_deviation(step) for step in steps))
+                x = list(range(1, len(steps) + 1))
+                _band(figure, x, means, deviations, name or model, of.get(name, COLOURS["full"]))
             figure.update_xaxes(tickformat="d", dtick=1 if len(figure.data) and len(figure.data[0].x) < 16 else 5)
             if figure.data:
                 figures.append((f"{model} on {dataset}: {title}", figure))
     return figures
-
-
-def _place(one):
-    return MODES.index(one["mode"]) if one["mode"] else 0
 
 
 def _band(figure, x, means, deviations, name, colour):

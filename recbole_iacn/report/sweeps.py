@@ -16,7 +16,7 @@ def against_default(rows: Sequence[Row], mode: str = "full") -> list[Pair]:
 
     Args:
         rows (list of Row): rows, as :func:`recbole_iacn.report.tables.rows_of` returns them.
-        mode (str): the mode whose results are compared. Defaults to full.
+        mode (str): the mode or column whose results are compared. Defaults to full.
 
     Returns:
         list of tuple: (row, Comparison of its results in that mode with the default's, two-sided p value of the paired

@@ -9,14 +9,16 @@ from typing import Any
 
 from tabulate import LATEX_ESCAPE_RULES, DataRow, Line, TableFormat, tabulate
 
-from recbole_iacn.experiments.plan import MODES, swept_pairs
+from recbole_iacn.experiments.plan import swept_pairs
+from recbole_iacn.experiments.plan_columns import Pair
+from recbole_iacn.experiments.results import column_of
+from recbole_iacn.report.compared import Compared, compared
 from recbole_iacn.report.statistics import Comparison, compare, holm
 
 Table = tuple[list[str], list[list[str]]]  # heads and cells
 Result = Mapping[str, Any]  # the result of a run
 Key = tuple[str, str, tuple[tuple[str, Any], ...]]  # dataset, model, swept settings
 
-CONTROLS = ("off", "width")
 METRIC = "auc"
 
 
@@ -27,22 +29,30 @@ class Row:
     Attributes:
         dataset, model (str): their names.
         sweep (tuple): pairs of a swept setting and its value.
-        results (dict): mode -> seed -> test AUC, or the value that :func:`rows_of` was given.
-        comparisons (dict): control -> :class:`Comparison` of ``full`` with it; None if they have no seed in common.
-        p_values (dict): (control, ``t_test`` or ``wilcoxon``) -> p, corrected for all rows and both controls.
+        results (dict): mode or column -> seed -> test AUC, or the value that :func:`rows_of` was given.
+        comparisons (dict): pair of columns -> :class:`Comparison` of the first with the second; None if they have no
+            seed in common.
+        p_values (dict): (pair, ``t_test`` or ``wilcoxon``) -> p, corrected for all rows and all pairs.
+        columns (Compared): the columns of the whole table, in order, and the pairs.
     """
 
     dataset: str
     model: str
     sweep: tuple[tuple[str, Any], ...]
     results: dict[str, dict[int, float]]
-    comparisons: dict[str, Comparison | None]
-    p_values: dict[tuple[str, str], float]
+    comparisons: dict[Pair, Comparison | None]
+    p_values: dict[tuple[Pair, str], float]
+    columns: Compared
 
     @property
-    def holds(self) -> bool | None:
-        """Whether ``full`` beats every control that was run, by the t-test at .05; None if none can be tested."""
-        known = [self.p_values[control, "t_test"] for control in CONTROLS if self.comparisons[control]]
+    def name(self) -> str:
+        """The model, the dataset and the swept values, for sentences."""
+        return ", ".join([f"{self.model} on {self.dataset}", *(f"{key} {value}" for key, value in self.sweep)])
+
+    def holds(self, pairs: Iterable[Pair]) -> bool | None:
+        """Whether the first of each pair that was run beats the second, by the t-test at .05; None if none can be
+        tested."""
+        known = [self.p_values[pair, "t_test"] for pair in pairs if self.comparisons[pair]]
         known = [p for p in known if not math.isnan(p)]
         return all(p < 0.05 for p in known) if known else None
 
@@ -62,34 +72,41 @@ def divergence(result: Result) -> float | None:
     return result.get("divergence")
 
 
-def rows_of(results: Sequence[Result], value: Callable[[Result], float | None] = auc) -> list[Row]:
+def rows_of(
+    results: Sequence[Result],
+    value: Callable[[Result], float | None] = auc,
+    columns: Compared | None = None,
+) -> list[Row]:
     """Group results by dataset, model and swept settings.
 
     Args:
         results (list of dict): results, as :func:`recbole_iacn.experiments.store.read_results` returns them.
         value (Callable): the value of a result that is grouped, such as :func:`divergence`; results for which it is
             None are excluded. Defaults to :func:`auc`.
+        columns (Compared): the columns and which are compared. Defaults to those of the results
+            (:func:`recbole_iacn.report.compared.compared`).
 
     Returns:
         list of Row: sorted by dataset, then model, then swept values.
     """
+    columns = compared(results) if columns is None else columns
     groups: dict[Key, dict[str, dict[int, float]]] = {}
     for one in results:
         measured = value(one)
         if measured is not None:
             key = one["dataset"], one["model"], swept_pairs(one["sweep"])
-            groups.setdefault(key, {}).setdefault(one["mode"], {})[one["seed"]] = measured
+            groups.setdefault(key, {}).setdefault(column_of(one), {})[one["seed"]] = measured
     keys = sorted(groups, key=lambda key: (key[0], key[1], in_order(value for _, value in key[2])))
     comparisons = {
-        key: {c: compare(groups[key].get("full", {}), groups[key].get(c, {})) for c in CONTROLS} for key in keys
+        key: {(a, b): compare(groups[key].get(a, {}), groups[key].get(b, {})) for a, b in columns.pairs} for key in keys
     }
     corrected = {}
     for test in ("t_test", "wilcoxon"):
-        tested = [(key, c) for key in keys for c in CONTROLS if comparisons[key][c]]
-        values = holm([getattr(comparisons[key][c], test) for key, c in tested])
-        corrected.update({(key, c, test): p for (key, c), p in zip(tested, values)})
+        tested = [(key, pair) for key in keys for pair in columns.pairs if comparisons[key][pair]]
+        values = holm([getattr(comparisons[key][pair], test) for key, pair in tested])
+        corrected.update({(key, pair, test): p for (key, pair), p in zip(tested, values)})
     return [
-        Row(*key, groups[key], comparisons[key], {(c, t): p for (k, c, t), p in corrected.items() if k == key})
+        Row(*key, groups[key], comparisons[key], {(c, t): p for (k, c, t), p in corrected.items() if k == key}, columns)
         for key in keys
     ]
 
@@ -129,27 +146,48 @@ def p_text(value: float) -> str:
 
 
 def cells_of(rows: Sequence[Row]) -> Table:
-    """Heads and cells, as text, of the table with results and comparisons."""
+    """Heads and cells, as text, of the table with results; of modes also with their comparisons."""
     swept = [key for key, _ in rows[0].sweep] if rows else []
-    modes = [mode for mode in MODES if any(mode in row.results for row in rows)]
-    controls = [control for control in CONTROLS if any(row.comparisons[control] for row in rows)]
-    heads = ["data set", "backbone", *swept, "seeds", *modes]
-    for control in controls:
-        heads += [f"full − {control}", "d", "p (t)", "p (Wilcoxon)"]
+    columns = rows[0].columns if rows else Compared((), ())
+    names = [name for name in columns.names if any(name in row.results for row in rows)]
+    pairs = _run(rows) if columns.moded else []
+    heads = ["data set", "backbone", *swept, "seeds", *names]
+    for one, other in pairs:
+        heads += [f"{one} − {other}", "d", "p (t)", "p (Wilcoxon)"]
     cells = []
     for row in rows:
         seeds = max(len(results) for results in row.results.values())
         line = [row.dataset, row.model, *(str(value) for _, value in row.sweep), str(seeds)]
-        line += [spread(row.results.get(mode)) for mode in modes]
-        for control in controls:
-            comparison = row.comparisons[control]
-            if not comparison:
-                line += ["–"] * 4
-                continue
-            line += [number(comparison.gain, sign=True), number(comparison.effect, 1)]
-            line += [p_text(row.p_values[control, test]) for test in ("t_test", "wilcoxon")]
+        line += [spread(row.results.get(name)) for name in names]
+        for pair in pairs:
+            line += _tested(row, pair) if row.comparisons[pair] else ["–"] * 4
         cells.append(line)
     return heads, cells
+
+
+def comparison_cells(rows: Sequence[Row]) -> Table:
+    """Heads and cells of the table of comparisons: a line for each pair of columns and each row that has both."""
+    swept = [key for key, _ in rows[0].sweep]
+    cells = []
+    for pair in _run(rows):
+        for row in rows:
+            comparison = row.comparisons[pair]
+            if comparison:
+                values = [str(value) for _, value in row.sweep]
+                line = [" − ".join(pair), row.dataset, row.model, *values, str(comparison.pairs)]
+                cells.append(line + _tested(row, pair))
+    return ["columns", "data set", "backbone", *swept, "seeds", "difference", "d", "p (t)", "p (Wilcoxon)"], cells
+
+
+def _run(rows):
+    """The pairs of columns that some row has both of."""
+    return [pair for pair in (rows[0].columns.pairs if rows else ()) if any(row.comparisons[pair] for row in rows)]
+
+
+def _tested(row, pair):
+    comparison = row.comparisons[pair]
+    line = [number(comparison.gain, sign=True), number(comparison.effect, 1)]
+    return line + [p_text(row.p_values[pair, test]) for test in ("t_test", "wilcoxon")]
 
 
 def _markdown_rule(widths: Sequence[int], _alignments: Sequence[str]) -> str:
@@ -213,14 +251,20 @@ def _table(heads: Sequence[str], cells: Sequence[Sequence[str]], layout: TableFo
     return tabulate(one_line[1:], one_line[0], layout, disable_numparse=True, stralign=None) + "\n"
 
 
-def costs_of(results: Sequence[Result]) -> Table:
-    """Heads and cells of the table of costs: medians over the runs per dataset, model, mode and swept values."""
+def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Table:
+    """Heads and cells of the table of costs: medians over the runs per dataset, model, column and swept values.
+
+    Args:
+        results (list of dict): the results of the runs.
+        columns (Compared): as for :func:`rows_of`.
+    """
+    names = (compared(results) if columns is None else columns).names
     groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
         swept = tuple(value for _, value in swept_pairs(one["sweep"]))
-        groups.setdefault((one["dataset"], one["model"], one["mode"], swept), []).append(one)
-    order = sorted(groups, key=lambda key: (key[0], key[1], MODES.index(key[2]) if key[2] else 0, in_order(key[3])))
-    moded = any(mode for *_, mode, _ in order)
+        groups.setdefault((one["dataset"], one["model"], column_of(one), swept), []).append(one)
+    order = sorted(groups, key=lambda key: (key[0], key[1], names.index(key[2]) if key[2] else 0, in_order(key[3])))
+    moded = any(name for *_, name, _ in order)
     cells = []
     for key in order:
         runs = groups[key]
@@ -238,7 +282,8 @@ def costs_of(results: Sequence[Result]) -> Table:
                 f"{statistics.median(peaks):.0f}" if peaks else "–",
             ]
         )
-    which = ["data set", "backbone", "mode"] if moded else ["data set", "model"]
+    kind = "column" if any(one.get("column") for one in results) else "mode"
+    which = ["data set", "backbone", kind] if moded else ["data set", "model"]
     return [*which, *sorted(results[0]["sweep"]), "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 

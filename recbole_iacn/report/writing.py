@@ -7,14 +7,15 @@ from pathlib import Path
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import interest_tables, leaderboard, paper, strata_tables, sweeps, tables
+from recbole_iacn.report.compared import compared_in
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
 
 _MEANS = "Mean ± standard deviation over seeds."
 
 _TESTS = f"""{_MEANS} Differences are of the same seed, which is the same test; d is their mean over their standard
-deviation. p: that full is no better, one-sided, by Student's paired t and by Wilcoxon's signed ranks, each corrected
-after Holm for all comparisons of this table. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
+deviation. p: that {{}} is no better, one-sided, by Student's paired t over {{}} and by Wilcoxon's signed ranks, each
+corrected after Holm for {{}}. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
 
 _PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
@@ -22,8 +23,9 @@ not the same data, nor the same test: only the sizes can be compared."""
 _GAUC = """As above, of the AUC within a user, weighted by the user's positives: what the same user would see in another
 order. The AUC over all rows also ranks users against each other."""
 
-_SWEPT = """Each value less the default, in the same mode and of the same seed; d is the mean of the differences over
-their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after Holm."""
+_SWEPT = """Each value less the default, in the same mode or column and of the same seed; d is the mean of the
+differences over their standard deviation; p: that both are the same, two-sided, by Student's paired t, corrected after
+Holm."""
 
 _APART = """Jensen-Shannon divergence, in nats, between the interests of the item that was clicked and of the one that
 is recommended first among all: 0 where what is recommended is of the interest that the user turned to."""
@@ -40,19 +42,22 @@ Stated = tuple[float, float]  # mean and standard deviation, as a paper prints t
 _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 
 
-def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
+def write_report(folder: str | Path, pictures: bool = False, asked: Sequence[str] = ()) -> list[Path]:
     """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, which contains all runs, to a folder.
 
     Args:
-        folder (str or pathlib.Path): the folder that contains ``runs/``, or ``runs.jsonl`` of an earlier report.
+        folder (str or pathlib.Path): the folder that contains ``runs/``, or ``runs.jsonl`` of an earlier report; and
+            ``experiment.json``, if the experiment's file has columns or compares.
         pictures (bool): also draw the gains and the swept curves as SVG, and show them in ``report.md``. Defaults to
             False.
+        asked (sequence of str): pairs of columns to compare, as ``a:b``, in place of those of the experiment's file.
 
     Returns:
         list of pathlib.Path: the files.
 
     Raises:
-        ConfigError: the folder has no results, or pictures cannot be drawn.
+        ConfigError: the folder has no results, a pair that is asked for is not two of the columns, or pictures
+            cannot be drawn.
     """
     folder = Path(folder)
     results = read_results(folder)
@@ -61,8 +66,9 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
     from recbole_iacn.report.page import page
     from recbole_iacn.report.pictures import write_pictures
 
+    columns = compared_in(folder, results, asked)
     moded = all(one["mode"] and tables.METRIC in one["test"] for one in results)
-    sentences, sections, figures = _with_modes(results) if moded else _without_modes(results)
+    sentences, sections, figures = (_with_modes if moded else _without_modes)(results, columns)
     still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
     drawn = write_pictures(still, folder)
     texts = {
@@ -77,19 +83,22 @@ def write_report(folder: str | Path, pictures: bool = False) -> list[Path]:
     return [*(folder / name for name in texts), *drawn]
 
 
-def _with_modes(results):
+def _with_modes(results, columns):
     from recbole_iacn.report.page import figures_of
 
-    rows = tables.rows_of(results)
-    sentences = verdict(rows) + sweeps.sweep_verdict(sweeps.against_default(rows))
+    rows = tables.rows_of(results, columns=columns)
+    sentences = verdict(rows)
+    for name in ["full"] if columns.moded else columns.names:
+        said = sweeps.sweep_verdict(sweeps.against_default(rows, name))
+        sentences += said if columns.moded else [f"{name}: {sentence}" for sentence in said]
     return sentences, sections_of(results, rows), figures_of(results, rows)
 
 
-def _without_modes(results):
+def _without_modes(results, columns):
     from recbole_iacn.report.page import board_figures_of
 
     entries = leaderboard.entries_of(results)
-    pairs = leaderboard.pairs_of(entries)
+    pairs = leaderboard.pairs_of(entries, () if columns.moded else columns.pairs)
     apart = any("divergence" in entry.metrics for entry in entries)
     sections = [("Test", f"{_MEANS} Divergence: {_APART}" if apart else _MEANS, leaderboard.cells_of(entries))]
     if pairs:
@@ -101,7 +110,7 @@ def _without_modes(results):
     beside = leaderboard.beside_paper(entries)
     if beside:
         sections.append(("Beside the paper", _TABLE2, beside))
-    sections.append(("Cost", _COST, tables.costs_of(results)))
+    sections.append(("Cost", _COST, tables.costs_of(results, columns)))
     return leaderboard.best_of(entries) + leaderboard.verdict(pairs), sections, board_figures_of(results, entries)
 
 
@@ -115,13 +124,13 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
     Returns:
         list of tuple: (title, text, (heads, cells)).
     """
-    compared = any(comparison for row in rows for comparison in row.comparisons.values())
-    sections = [("Test AUC", _TESTS if compared else _MEANS, tables.cells_of(rows)), *_beside_default(rows, "")]
-    within = tables.rows_of(results, tables.gauc)
+    columns = rows[0].columns
+    sections = _main("Test AUC", rows, _MEANS)
+    within = tables.rows_of(results, tables.gauc, columns)
     if within:
-        sections += [("Test GAUC", _GAUC, tables.cells_of(within)), *_beside_default(within, "GAUC ")]
-    sections += strata_tables.strata_sections(results)
-    apart = tables.rows_of(results, tables.divergence)
+        sections += _main("Test GAUC", within, _GAUC, "GAUC ")
+    sections += strata_tables.strata_sections(results, columns)
+    apart = tables.rows_of(results, tables.divergence, columns)
     if apart:
         sections.append(("Of the interest that is next?", _APART, tables.cells_of(apart)))
     swept = sweeps.against_default(apart)
@@ -131,8 +140,31 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
     beside = _beside_paper(rows)
     if beside:
         sections.append(("Beside the paper", _PAPER, beside))
-    sections.append(("Cost", _COST, tables.costs_of(results)))
+    sections.append(("Cost", _COST, tables.costs_of(results, columns)))
     return sections
+
+
+def _main(title, rows, text, what=""):
+    """The sections of one metric: the table, and the comparisons in it or, between named columns, below it."""
+    tests = _tests(rows)
+    beside = _beside_default(rows, what)
+    if not tests:
+        return [(title, text, tables.cells_of(rows)), *beside]
+    if rows[0].columns.moded:
+        return [(title, text if what else tests, tables.cells_of(rows)), *beside]
+    return [(title, text, tables.cells_of(rows)), (f"{title}, compared", tests, tables.comparison_cells(rows)), *beside]
+
+
+def _tests(rows):
+    """What the p values of a table are over; empty where nothing is compared."""
+    made = [comparison for row in rows for comparison in row.comparisons.values() if comparison]
+    if not made:
+        return ""
+    seeds = sorted({one.pairs for one in made})
+    over = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''}"
+    count = sum(one.pairs > 1 for one in made)
+    corrected = "the one comparison of this table" if count == 1 else f"all {count} comparisons of this table"
+    return _TESTS.format("full" if rows[0].columns.moded else "the first column", over, corrected)
 
 
 def _interests(results):
@@ -142,18 +174,20 @@ def _interests(results):
 
 
 def _beside_default(rows, what):
-    """A section for each mode in which a setting was swept: first of all the whole model's."""
+    """A section for each mode or column in which a setting was swept: first of all the whole model's."""
     sections = []
-    for mode in reversed(tables.MODES):
-        swept = sweeps.against_default(rows, mode)
+    for name in reversed(rows[0].columns.names):
+        swept = sweeps.against_default(rows, name)
         if swept:
-            title = f"{what}{'beside' if what else 'Beside'} the default" + (f", {mode}" if mode != "full" else "")
-            sections.append((title, _SWEPT, sweeps.sweep_cells(swept, mode)))
+            title = f"{what}{'beside' if what else 'Beside'} the default" + (f", {name}" if name != "full" else "")
+            sections.append((title, _SWEPT, sweeps.sweep_cells(swept, name)))
     return sections
 
 
 def _beside_paper(rows):
     """Heads and cells of the table with the papers' results and ours; None if the papers have none of the kind."""
+    if not rows[0].columns.moded:
+        return None
     swept = [key for key, _ in rows[0].sweep]
     theirs: list[tuple[str, str, Stated | None, Stated]]
     if not swept:
@@ -170,7 +204,7 @@ def _beside_paper(rows):
         cells.append([dataset, name, *(_stated(figure) for figure in (plain, task)), gain])
     for row in rows:
         name = ", ".join([row.model, *(f"{_SHORT.get(key, key)} {value}" for key, value in row.sweep)])
-        comparison = row.comparisons["off"]
+        comparison = row.comparisons["full", "off"]
         spreads = [tables.spread(row.results.get(mode)) for mode in ("off", "full")]
         cells.append([row.dataset, name, *spreads, tables.number(comparison.gain, sign=True) if comparison else "–"])
     return ["data set", "backbone", "plain", "with the task", "gain"], cells
@@ -187,21 +221,33 @@ def verdict(rows: Sequence[tables.Row]) -> list[str]:
         rows (list of Row): the rows of the table.
 
     Returns:
-        list of str: the rows in which the task beats every control, by the t-test at .05, and those in which not.
+        list of str: the rows in which the task beats every control, by the t-test at .05, and those in which not; of
+        named columns, the same for each pair that is compared.
     """
+    if not rows:
+        return []
+    columns = rows[0].columns
+    if columns.moded:
+        return _outcomes(rows, columns.pairs, ("full beats every control", "Not shown to beat every control", ""))
+    sentences = []
+    for pair in columns.pairs:
+        one, other = pair
+        words = f"{one} beats {other}", f"{one} is not shown to beat {other}", f" whether {one} beats {other}"
+        sentences += _outcomes(rows, [pair], words)
+    return sentences
 
-    def name(row):
-        return ", ".join([f"{row.model} on {row.dataset}", *(f"{key} {value}" for key, value in row.sweep)])
 
-    held, failed = ([name(row) for row in rows if row.holds is outcome] for outcome in (True, False))
-    untested = [name(row) for row in rows if row.holds is None and any(row.comparisons.values())]
+def _outcomes(rows, pairs, words):
+    beats, fails, whether = words
+    held, failed = ([row.name for row in rows if row.holds(pairs) is outcome] for outcome in (True, False))
+    untested = [row.name for row in rows if row.holds(pairs) is None and any(row.comparisons[pair] for pair in pairs)]
     sentences = []
     if held:
-        sentences.append(f"full beats every control, p < .05: {'; '.join(held)}.")
+        sentences.append(f"{beats}, p < .05: {'; '.join(held)}.")
     if failed:
-        sentences.append(f"Not shown to beat every control: {'; '.join(failed)}.")
+        sentences.append(f"{fails}: {'; '.join(failed)}.")
     if untested:
-        sentences.append(f"Too few runs to tell: {'; '.join(untested)}.")
+        sentences.append(f"Too few runs to tell{whether}: {'; '.join(untested)}.")
     return sentences
 
 

@@ -4,6 +4,7 @@ import json
 
 from made_runs import ranked, result
 
+from recbole_iacn.report.compared import Compared
 from recbole_iacn.report.strata_tables import bounds_text, strata_cells, strata_sections
 from recbole_iacn.report.writing import write_report
 
@@ -51,11 +52,21 @@ def test_swept_values_beside_each_other():
     first, other = "iacn_interests 1", "iacn_interests 8"
     assert heads[5:] == [first, other, f"{other} − {first}", "p"]
     assert cells[0][5:8] == [".5100 ± .0000", ".5800 ± .0000", "+.0700"] and cells[1][7:] == ["+.0000", "1.000"]
-    both = [
-        *some,
-        *(by_history(result(mode="off", seed=seed, sweep={"iacn_interests": 1}), 1, 1, 1) for seed in (1, 2)),
+    off = [by_history(result(mode="off", seed=seed, sweep={"iacn_interests": 1}), 0.5, 0.5, 0.5) for seed in (1, 2)]
+    heads, cells = strata_cells([*some, *off], "history", "auc")
+    assert heads[5:9] == ["off, iacn_interests 1", f"full, {first}", f"full, {other}", f"full, {first} − off, {first}"]
+    assert len(heads) == 10 and cells[0][8] == "+.0100"  # nothing else has both modes
+
+
+def test_the_pairs_of_a_file():
+    """Named columns in the file's order, with the differences that it asks for alone."""
+    some = [
+        {**by_history(result(seed=seed), auc, 0.5, 0.5), "column": name}
+        for name, auc in (("mean", 0.7), ("last", 0.6), ("routing", 0.75))
+        for seed in (1, 2)
     ]
-    assert strata_cells(both, "history", "auc")[0][5:8] == ["off, iacn_interests 1", f"full, {first}", f"full, {other}"]
+    heads, cells = strata_cells(some, "history", "auc", Compared(("routing", "mean", "last"), (("routing", "mean"),)))
+    assert heads[5:] == ["routing", "mean", "last", "routing − mean", "p"] and cells[0][8] == "+.0500"
 
 
 def test_bounds_in_words():
