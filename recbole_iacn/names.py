@@ -1,6 +1,7 @@
 """The names of models: this package's ``<Backbone>_IaCN`` and multi-interest family, RecBole's, and the user's own."""
 
 import functools
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ class Named(dict):
         self.check(name, value)
         self[name] = value
 
+    def find(self, name: str) -> Any:
+        """What a name stands for; of a class of this package, its module is imported now.
+
+        Args:
+            name (str): one of the table.
+        """
+        value = self[name]
+        if not isinstance(value, str):
+            return value
+        module, _, attribute = value.rpartition(".")
+        return getattr(importlib.import_module(module), attribute)
+
     def check(self, name: str, value: object) -> None:
         """Reject a name that cannot be added.
 
@@ -72,15 +85,22 @@ class Named(dict):
 
 
 tasks = Named("add_task", {"iacn": "recbole_iacn.model.click.capsule_task.CapsuleTask"})
-extractors = Named(
-    "add_extractor",
-    {
-        "routing": "recbole_iacn.nn.capsule.BehaviorToInterestRouting",
-        "sa": "recbole_iacn.nn.extractor.SelfAttentiveInterests",
-        "dr": "recbole_iacn.nn.extractor.PositionalRouting",
-    },
-)
-BUILT_IN_EXTRACTORS = frozenset(extractors)
+# Extractors of the auxiliary task (`iacn_extractor`). One class per name; all are made of the same arguments.
+TASK_EXTRACTORS = {
+    "routing": "recbole_iacn.nn.capsule.BehaviorToInterestRouting",
+    "mean": "recbole_iacn.nn.mapped.MappedMean",
+    "last": "recbole_iacn.nn.mapped.MappedNewest",
+    "attention": "recbole_iacn.nn.mapped.MappedAttention",
+    "block": "recbole_iacn.nn.mapped.MappedBlock",
+    "recurrent": "recbole_iacn.nn.mapped.MappedState",
+}
+
+# Those of ComiRec (`extractor`). Its others are models: MIND routes, YouTubeDNN has the mean, ComiRecPlus the block.
+FAMILY_EXTRACTORS = {
+    "sa": "recbole_iacn.nn.extractor.SelfAttentiveInterests",
+    "dr": "recbole_iacn.nn.extractor.PositionalRouting",
+}
+extractors = Named("add_extractor", {**TASK_EXTRACTORS, **FAMILY_EXTRACTORS})
 
 
 def remember(model_class: type) -> None:

@@ -7,7 +7,6 @@ from helpers import BACKBONES
 import recbole_iacn
 from recbole_iacn import names
 from recbole_iacn.names import FAMILY, FLOORS
-from recbole_iacn.nn import BehaviorToInterestRouting
 from recbole_iacn.nn.extractor import PositionalRouting, SelfAttentiveInterests
 from recbole_iacn.testing import ClickModelChecks, ExtractorChecks, RetrievalModelChecks, TaskChecks
 from recbole_iacn.testing.models import ModelChecks
@@ -27,7 +26,7 @@ for floor in FLOORS:  # they have no loss, no seed, and many equal scores
     apart = ("losses_and_gradients_are_finite", "one_seed_is_one_training", "every_item_has_a_finite_score")
     without = {f"test_{check}": None for check in apart}
     checked(ModelChecks, floor, model=floor, settings=RetrievalModelChecks.settings, **without)
-for extractor in (BehaviorToInterestRouting, PositionalRouting, SelfAttentiveInterests):
+for extractor in (*map(names.extractors.find, names.TASK_EXTRACTORS), PositionalRouting, SelfAttentiveInterests):
     checked(ExtractorChecks, extractor.__name__, extractor=extractor)
 checked(TaskChecks, "CapsuleTask", task="iacn")
 checked(TaskChecks, "Distilled", task="iacn", settings={"iacn_target": "distilled"})

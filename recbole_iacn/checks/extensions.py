@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.names import BUILT_IN_EXTRACTORS, extractors, tasks
+from recbole_iacn.names import FAMILY_EXTRACTORS, TASK_EXTRACTORS, extractors, tasks
 
 
 def check_extensions(config: Mapping[str, Any]) -> None:
@@ -25,8 +25,8 @@ def check_extensions(config: Mapping[str, Any]) -> None:
         for name in asked:
             if name not in tasks:
                 raise ConfigError(f"auxiliary_tasks: there is no {name!r}.{did_you_mean(name, tasks)} {_known(tasks)}")
-    for key, own in (("iacn_extractor", {"routing"}), ("extractor", {"sa", "dr"})):
-        name, known = config.get(key), own | (set(extractors) - BUILT_IN_EXTRACTORS)
+    for key, own in (("iacn_extractor", TASK_EXTRACTORS), ("extractor", FAMILY_EXTRACTORS)):
+        name, known = config.get(key), {*own, *(name for name in extractors if name not in extractors.builtin)}
         if name is not None and name not in known:
             raise ConfigError(f"{key}: there is no {name!r}.{did_you_mean(name, known)} {_known(known)}")
 

@@ -120,6 +120,8 @@ class InterestAwareNetwork(nn.Module):
             torch.Tensor: shape (B, D).
         """
         interests, active = self.interests(history, mask, profile)
+        if interests.shape[1] == 1:  # the attention to one interest is that interest
+            return interests[:, 0] * active
         return self.attention(interests, target, active)[0]
 
     def foresee(

@@ -59,29 +59,32 @@ class Task(Group):
     """δ, share of the main task in the gradient of E_auxiliary."""
 
     iacn_extractor: Text = "routing"
-    """The extractor of interests: routing, as in the papers, or your own by add_extractor."""
+    """How interests are found in the history: routing, as in the papers; attention (ComiRec's); block (the same behind
+    a transformer block); of one interest alone mean (no interests: the control), last (the newest item), recurrent (a
+    GRU's last state); or your own by add_extractor."""
 
     iacn_interests: Width = 4
-    """K, maximum number of interests per user. A user's own number is ⌈log2 |history|⌉."""
+    """K, maximum number of interests per user (routing, attention, block). A user's own number is ⌈log2 |history|⌉."""
 
     iacn_interest_rounding: Annotated[Literal["ceil", "floor"], Paper("ceil")] = "ceil"
     """Rounding of log2."""
 
     iacn_routing_iterations: Repeats = 3
-    """Iterations of dynamic routing."""
+    """Iterations of dynamic routing (routing)."""
 
     iacn_settling_iterations: Repeats = 10
     """Iterations of the routing where a trained model's interests are looked at (explain, interests), from starts that
     lie apart: training's few, from a random start, leave most clicks divided. Scores do not depend on it."""
 
     iacn_logit_std: LogitStd = 0.3
-    """Standard deviation of the fixed random initial routing logits."""
+    """Standard deviation of the fixed random initial routing logits (routing)."""
 
     iacn_map_scale: Positive = 40.0
-    """The bilinear map of the routing starts as this multiple of the identity."""
+    """The map M of behaviours, which every extractor of this package has, starts as this multiple of the identity."""
 
     iacn_attention: Annotated[Literal["pow", "scale", "hard"], Paper("pow")] = "scale"
-    """Label-aware attention: pow (of the scores), scale (softmax of p·x) or hard (best interest only)."""
+    """Label-aware attention of several interests: pow (of the scores), scale (softmax of p·x) or hard (best interest
+    only)."""
 
     iacn_power: Power = 10.0
     """p, sharpness of the label-aware attention."""

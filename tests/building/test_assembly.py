@@ -142,7 +142,11 @@ def test_two_runs_write_two_logs(settings):
             "auxiliary_tasks: there is no 'iacm'. Did you mean 'iacn'? There are: iacn",
         ),
         ("DIN_IaCN", {"auxiliary_tasks": ["iacn", "iacn"]}, "auxiliary_tasks: must be a list of different names"),
-        ("DIN_IaCN", {"iacn_extractor": "sa"}, "iacn_extractor: there is no 'sa'. There are: routing"),
+        (
+            "DIN_IaCN",
+            {"iacn_extractor": "sa"},
+            "iacn_extractor: there is no 'sa'. There are: attention, block, last, mean, recurrent, routing",
+        ),
         ("LR_IaCN", {}, "LR_IaCN: LR has one weight per feature"),
     ],
 )

@@ -32,10 +32,10 @@ def extractors():
 
 
 def test_it_is_made_of_the_models_sizes_and_asked(build):
-    recbole_iacn.add_extractor("mean", Mean)
-    *_, test, model = build("ComiRec", extractor="mean", mlp_hidden_size=..., topk=[5], num_interests=3)
+    recbole_iacn.add_extractor("average", Mean)
+    *_, test, model = build("ComiRec", extractor="average", mlp_hidden_size=..., topk=[5], num_interests=3)
     assert model.extractor.sizes == (8, 3, 6)
-    *_, test, model = build("WideDeep_IaCN", iacn_extractor="mean", iacn_interests=2)
+    *_, test, model = build("WideDeep_IaCN", iacn_extractor="average", iacn_interests=2)
     assert model.tasks["iacn"].network.extractor.sizes == (8, 2, 6)
     rows = test._dataset[torch.arange(4)]
     interests, active, embed = model.interests_and_items(rows)
@@ -49,10 +49,11 @@ def test_it_is_made_of_the_models_sizes_and_asked(build):
 @pytest.mark.parametrize(
     ("name", "extractor", "message"),
     [
-        ("mean", Mean(1, 1, 1), "is not a subclass of torch.nn.Module"),
-        ("mean", dict, "is not a subclass of torch.nn.Module"),
+        ("average", Mean(1, 1, 1), "is not a subclass of torch.nn.Module"),
+        ("average", dict, "is not a subclass of torch.nn.Module"),
         ("two", TwoArguments, r"TwoArguments(embedding_size, num_interests, max_length) must make one"),
         ("sa", Mean, "add_extractor: the name 'sa' is taken by recbole_iacn; choose another"),
+        ("mean", Mean, "add_extractor: the name 'mean' is taken by recbole_iacn; choose another"),
         ("my mean", Mean, "the name must be an identifier, such as my_own, got 'my mean'"),
     ],
 )

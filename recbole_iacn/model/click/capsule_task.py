@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.model.click.task import AuxiliaryTask
+from recbole_iacn.model.click.task_extractor import task_extractor
 from recbole_iacn.model.extractors import couplings_of
-from recbole_iacn.names import extractors
 from recbole_iacn.nn import BehaviorToInterestRouting, InterestAwareNetwork, expected_log_count
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 class CapsuleTask(AuxiliaryTask):
     """``L_IaCN``, weighted by λ; with ``iacn_target: distilled`` also the distillation loss.
+
+    ``iacn_extractor`` says how interests are found in the history: ``routing``, the papers' capsules; ``attention``,
+    ComiRec's, and ``block``, the same behind a transformer block; or one interest alone: ``mean`` (the control without
+    interests), ``last`` (the newest behaviour), ``recurrent`` (the last state of a GRU). All of them map behaviours by
+    one matrix M, and start alike (``iacn_map_scale``). Users add their own (:func:`recbole_iacn.add_extractor`).
 
     Source: Jaiswal & Xiong (IaCN), RecSys '23, section 2. Settings: those whose names begin with ``iacn_``.
     """
@@ -44,18 +49,14 @@ class CapsuleTask(AuxiliaryTask):
         self.network = InterestAwareNetwork(
             model.embedding_size,
             max_length=model.max_seq_length,
-            num_interests=config["iacn_interests"],
-            iterations=config["iacn_routing_iterations"],
             attention=config["iacn_attention"],
             power=config["iacn_power"],
             temperature=config["iacn_temperature"],
-            rounding=config["iacn_interest_rounding"],
-            logit_std=config["iacn_logit_std"],
             map_scale=config["iacn_map_scale"],
             profile_size=len(self.profile_embedding) * model.embedding_size,
             state_size=(getattr(model, "state_size", None) or model.embedding_size) if distilled else 0,
             distillation_temperature=config["iacn_distillation_temperature"],
-            extractor=_own_extractor(config, model),
+            extractor=task_extractor(config, model),
         )
         frequency = torch.bincount(_clicked_items(dataset, model), minlength=model.n_items).float()
         self.register_buffer("item_frequency", frequency, persistent=False)
@@ -136,14 +137,6 @@ class CapsuleTask(AuxiliaryTask):
         return torch.cat(
             [self.profile_embedding[name](ids[user_ids]) for name, ids in self.profile_fields.items()], dim=-1
         )
-
-
-def _own_extractor(config, model):
-    """The user's extractor that ``iacn_extractor`` names; None for the papers' routing."""
-    name = config["iacn_extractor"] or "routing"
-    if name == "routing":
-        return None
-    return extractors[name](model.embedding_size, config["iacn_interests"], model.max_seq_length)
 
 
 def _clicked_items(dataset, model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -113,8 +112,4 @@ def find_task(name: str) -> type[AuxiliaryTask]:
     Args:
         name: the name of a task.
     """
-    task = tasks[name]
-    if isinstance(task, str):
-        source, _, attribute = task.rpartition(".")
-        return getattr(importlib.import_module(source), attribute)
-    return task
+    return tasks.find(name)
