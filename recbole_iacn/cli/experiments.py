@@ -105,13 +105,13 @@ def _experiment(given):
 def _say_repeated(folder, runs, keep):
     """Runs whose result lacks what is asked for must train again; the new result replaces the old one."""
     from recbole_iacn.experiments.kept import is_kept
-    from recbole_iacn.experiments.store import has_result, lacks_interests
+    from recbole_iacn.experiments.store import has_result, lacks_figures
 
-    without = sum(lacks_interests(folder, run) for run in runs)
+    without = sum(lacks_figures(folder, run) for run in runs)
     if without:
         print(
-            f"{without} of {len(runs)} runs have a result without the measures of interests that are asked for: they "
-            "are repeated"
+            f"{without} of {len(runs)} runs have a result without the measures of interests or the strata that are "
+            "asked for: they are repeated"
         )
     again = sum(has_result(folder, run) and not is_kept(folder, run) for run in runs) if keep else 0
     if again:

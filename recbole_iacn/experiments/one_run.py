@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.experiments import interest_figures
+from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.results import RUN_FIELDS
 from recbole_iacn.names import FAMILY
@@ -37,7 +37,8 @@ def train(
 
     Returns:
         dict: the fields of the run; ``best``, the best validation score; ``valid`` and ``test``, the metrics of that
-        epoch; ``divergence`` between the interests of clicked and recommended items, or None; ``interests``, measures
+        epoch; ``test_by``, the test's metrics by stratum (:func:`recbole_iacn.experiments.strata.figures`), or None;
+        ``divergence`` between the interests of clicked and recommended items, or None; ``interests``, measures
         of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
         validation score, seconds since the start and, for a model with several interests, how far apart they are;
         ``loading``, the seconds before the first epoch; ``seconds``, the total time; ``peak_mb``, the peak memory of
@@ -63,6 +64,8 @@ def train(
             training.save(str(scratch / "untrained"))
         if run.interests:  # and so are measures that cannot be taken
             interest_figures.check(training, run.interests, scratch)
+        if run.strata:
+            strata.check(training, run.strata)
         epochs, loading = [], time.perf_counter() - start
 
         def record(epoch, score):
@@ -76,7 +79,7 @@ def train(
                 after_epoch(epoch, score)
 
         best, valid = training.fit(verbose=False, callback_fn=record)
-        test = training.test()
+        test, test_by = _test(training, run)
         if bundle:
             training.save(str(bundle), overwrite=True)
         apart = None
@@ -92,6 +95,7 @@ def train(
         "best": float(best),
         "valid": {name: float(value) for name, value in valid.items()},
         "test": {name: float(value) for name, value in test.items()},
+        "test_by": test_by,
         "divergence": apart,
         "interests": measured,
         "loading": loading,
@@ -100,6 +104,15 @@ def train(
         "peak_mb": _peak_mb(),
         "version": __version__,
     }
+
+
+def _test(training, run):
+    """The test's metrics, and the same by stratum, or None."""
+    if not run.strata:
+        return training.test(), None
+    with strata.collecting(training) as batches:
+        test = training.test()
+    return test, strata.figures(training, run.strata, batches)
 
 
 def _keep_memory():

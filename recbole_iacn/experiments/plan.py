@@ -14,6 +14,10 @@ only:                                  # settings of some runs; later rules over
 config_files: [common.yaml]            # settings below the others, as of recbole-iacn train
 divergence: 200                        # number of test rows on which clicked and recommended interests are compared
 interests: 1000                        # number of test rows on which the interests themselves are measured
+strata:                                # the test's metrics also by stratum
+  history: [5, 10, 20, 50]             # upper bounds of the length of a row's history, not cut to L: <= 5, 6-10, ...
+  categories: [1, 2, 4]                # and of the number of distinct categories in it, as far as the model sees it
+  category: categories                 # the column of items; by default the only one that is loaded
 
 # delta.yaml
 base: table1.yaml                      # source of the missing keys; settings are merged, rules are appended
@@ -30,7 +34,7 @@ from typing import Any
 
 from recbole_iacn.checks import settings as settings_checks
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import interest_figures
+from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.interest_figures import AskedInterests
 from recbole_iacn.experiments.plan_columns import (
     NO_COLUMN,
@@ -42,6 +46,7 @@ from recbole_iacn.experiments.plan_columns import (
     read_columns,
 )
 from recbole_iacn.experiments.plan_file import check_known, read_file
+from recbole_iacn.experiments.strata import AskedStrata
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
 from recbole_iacn.system.plain_names import check_name
@@ -62,6 +67,7 @@ class Run:
         divergence (int): the number of test rows on which the interests of clicked and recommended items are compared,
             if the model has interests. Defaults to 0.
         interests (AskedInterests): the measures of its interests; None, the default, for none.
+        strata (AskedStrata): the strata of its test; None, the default, for none.
         column (str): the name of its column; empty, the default, where columns are modes. It is a label: another column
             with the same settings is the same run.
     """
@@ -74,6 +80,7 @@ class Run:
     settings: dict[str, Any] = field(repr=False)
     divergence: int = 0
     interests: AskedInterests | None = None
+    strata: AskedStrata | None = None
     column: str = ""
 
     @property
@@ -166,14 +173,17 @@ def read_plan(
     chosen = datasets or given["datasets"]
     below = {one: with_dataset_yaml(one, files, folder) if dataset_yaml else files for one in chosen}
     lower = {dataset: _settings_of(paths) for dataset, paths in below.items()}
-    interests = interest_figures.read(path, given.get("interests"))
+    asked = (
+        given.get("divergence") or 0,
+        interest_figures.read(path, given.get("interests")),
+        strata.read(path, given.get("strata")),
+    )
     runs = []
     for seed, dataset, model in itertools.product(given["seeds"], chosen, given["models"]):
         for column, values in itertools.product(columns[model], list(itertools.product(*given["sweep"].values()))):
             swept = dict(zip(given["sweep"], values))
             settings = {**lower[dataset], **given["settings"], **_ruled(given["only"], dataset, model, column)}
             settings.update(swept, seed=seed, **({"iacn_mode": column.mode} if column.mode else {}))
-            asked = given.get("divergence") or 0, interests
             runs.append(Run(dataset, model, column.mode, swept, seed, settings, *asked, column.name))
     _check_apart(path, runs)
     named = {column.name: column.settings for some in columns.values() for column in some if column.name}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recbole_iacn.checks.files import downloadable
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.experiments import strata
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
 from recbole_iacn.settings.sources import BUILT_IN, naming_file
 
@@ -58,6 +59,8 @@ def check_runs(plan: Plan, keep: bool = False) -> None:
                 config = configure(
                     recbole_name(run), run.dataset, config_dict=given, with_files=_is_there(plan, run.dataset)
                 )
+                if run.strata:
+                    strata.check_config(config)
             except ConfigError as error:
                 raise ConfigError(f"{plan.file}: {_name(run)}: {_with_file(error, plan, run)}") from None
         if keep and config["MODEL_TYPE"].name == "DECISIONTREE":

@@ -24,6 +24,7 @@ _KEYS = (
     "search",
     "divergence",
     "interests",
+    "strata",
 )
 _KINDS = {
     "config_files": list,

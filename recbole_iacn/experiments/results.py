@@ -38,6 +38,24 @@ class _Measured(_Strict):
     category: str | None = None
 
 
+class _Stratum(_Strict):
+    """Test rows that have something in common."""
+
+    at_least: int
+    at_most: int | None
+    rows: int
+    clicks: int
+    users: int
+    auc: float | None
+    gauc: float | None
+
+
+class _TestBy(_Strict):
+    history: list[_Stratum] | None = None
+    categories: list[_Stratum] | None = None
+    category: str | None = None
+
+
 class _Result(_Strict):
     """As :func:`recbole_iacn.experiments.one_run.train` returns it; earlier versions lack what has a default here."""
 
@@ -51,6 +69,7 @@ class _Result(_Strict):
     best: float | None = None
     valid: dict[str, float]
     test: dict[str, float]
+    test_by: _TestBy | None = None
     divergence: float | None = None
     interests: dict[str, _Measured] | None = None
     loading: float | None = None

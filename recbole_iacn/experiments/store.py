@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments.interest_figures import lacks
+from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.plan_columns import Pair
 from recbole_iacn.experiments.results import (
@@ -56,7 +56,7 @@ def prepare(folder: str | Path, *names: str) -> None:
 
 
 def has_result(folder: str | Path, run: Run) -> bool:
-    """Whether a run is done: it has a result, with the measures of interests that it is asked for.
+    """Whether a run is done: it has a result, with the measures of interests and the strata that it is asked for.
 
     Args:
         folder: of the experiment.
@@ -68,11 +68,12 @@ def has_result(folder: str | Path, run: Run) -> bool:
     path = result_path(folder, run)
     if not path.exists():
         return False
-    return not lacks(run, read_result(path))
+    return not _lacks(run, read_result(path))
 
 
-def lacks_interests(folder: str | Path, run: Run) -> bool:
-    """Whether a run has a result without the measures of interests that it is asked for, so that it is repeated.
+def lacks_figures(folder: str | Path, run: Run) -> bool:
+    """Whether a run has a result without the measures of interests or the strata that it is asked for, so that it is
+    repeated.
 
     Args:
         folder: of the experiment.
@@ -82,7 +83,11 @@ def lacks_interests(folder: str | Path, run: Run) -> bool:
         ConfigError: as :func:`has_result`.
     """
     path = result_path(folder, run)
-    return path.exists() and lacks(run, read_result(path))
+    return path.exists() and _lacks(run, read_result(path))
+
+
+def _lacks(run, result):
+    return interest_figures.lacks(run, result) or strata.lacks(run, result)
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -234,7 +239,7 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
                 if not runs:
                     results[name + PRUNED] = json.dumps(result, indent=1) + "\n"
                 continue
-            if run is not None and lacks(run, result):
+            if run is not None and _lacks(run, result):
                 continue
             others = path.parent != folder
             if others and (run is None or (run.divergence and result.get("divergence") is None)):

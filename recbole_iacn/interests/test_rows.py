@@ -15,7 +15,7 @@ import numpy as np
 
 from recbole_iacn.checks.files import check_files
 from recbole_iacn.data.catalogue import Catalogue
-from recbole_iacn.data.windows import HistoryInteraction
+from recbole_iacn.data.whole_histories import whole_histories
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.tables import asked_columns
@@ -139,15 +139,10 @@ def _check_numbering(own, found, folder):
 
 def _seen(test, chosen, history):
     """Everything that was clicked before each row, end to end, and how much it is; older clicks, too."""
-    feat = test.inter_feat
-    in_history = getattr(test, "in_history", None)
-    if not isinstance(feat, HistoryInteraction) or in_history is None or len(feat.windows) != 1:
+    found = whole_histories(test, chosen)
+    if found is None:
         return history[history > 0], (history > 0).sum(axis=1)
-    windows, index = feat.windows[0], feat.index.numpy()[chosen]
-    users = feat.values[test.uid_field].numpy()
-    first = np.searchsorted(users[in_history], users[index])  # the entries' users; entry s is at s + 1
-    length = windows.length.numpy()[index]
-    lengths = np.where(length > 0, windows.stop.numpy()[index] - 1 - first, 0)
+    (first, lengths), windows = found, test.inter_feat.windows[0]
     ends = np.cumsum(lengths)
     place = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first + 1 - (ends - lengths), lengths)
     return windows.columns[test.item_id_list_field].numpy()[place], lengths

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
-from recbole_iacn.report import interest_tables, leaderboard, paper, sweeps, tables
+from recbole_iacn.report import interest_tables, leaderboard, paper, strata_tables, sweeps, tables
 from recbole_iacn.report.compared import compared_in
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -105,6 +105,7 @@ def _without_modes(results, columns):
         sections.append(
             (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
         )
+    sections += strata_tables.strata_sections(results)
     sections += _interests(results)
     beside = leaderboard.beside_paper(entries)
     if beside:
@@ -128,6 +129,7 @@ def sections_of(results: Sequence[tables.Result], rows: Sequence[tables.Row]) ->
     within = tables.rows_of(results, tables.gauc, columns)
     if within:
         sections += _main("Test GAUC", within, _GAUC, "GAUC ")
+    sections += strata_tables.strata_sections(results, columns)
     apart = tables.rows_of(results, tables.divergence, columns)
     if apart:
         sections.append(("Of the interest that is next?", _APART, tables.cells_of(apart)))

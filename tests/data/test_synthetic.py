@@ -120,9 +120,35 @@ def test_files_hold_what_was_planted(tmp_path):
         ({"interests": 9}, "interests: must lie between 1 and the number of clusters, 8"),
         ({"events": 1}, "events: must lie between 2 and 319"),
         ({"events": 80, "noise": 0.0}, "events: must lie between 2 and 79"),
-        ({"clusters": 40, "interests": 10}, "interests: 10 of 40 clusters are"),
     ],
 )
 def test_impossible_sizes_are_rejected(sizes, message):
     with pytest.raises(ConfigError, match=message):
         PlantedInterests(**sizes)
+
+
+def test_too_many_sets_have_a_bound_only():
+    """40 over 10 sets are never listed; the data and the bound need none."""
+    data = PlantedInterests(users=200, clusters=40, items_per_cluster=5, interests=10, events=9)
+    with pytest.raises(ConfigError, match=r"interests: 10 of 40 clusters are 847660528 sets.* or informed_auc"):
+        data.bayes_auc()
+    assert 0.5 < data.informed_auc() < 1
+
+
+def test_the_informed_auc_is_what_knowing_the_interests_reaches():
+    """By hand without noise: as the optimum, once all interests show. Else by one bit per candidate, in a sample."""
+    assert PlantedInterests(users=300, noise=0.0).informed_auc() == pytest.approx(0.9, abs=1e-3)
+    data = PlantedInterests(users=4000, noise=0.3, events=6)
+    rng = np.random.default_rng(5)
+    taken = data.cluster[data.clicks[:, :-1]]
+    inside = (taken[..., None] == data.liked[:, None]).any(-1).sum(1)
+    left = 1 - inside * (0.7 / 80 + 0.3 / 320) - (5 - inside) * 0.3 / 320
+
+    def score(items):
+        liked = (data.cluster[items][:, None] == data.liked).any(1)
+        click = (liked * 0.7 / 80 + 0.3 / 320) / left
+        return click / (1 - click)
+
+    found = rank_auc(score(data.clicks[:, -1]), score(others(data, rng)))
+    assert found == pytest.approx(data.informed_auc(), abs=0.015)
+    assert data.informed_auc() > data.bayes_auc() + 0.02  # five clicks do not show them yet

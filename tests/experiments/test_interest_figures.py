@@ -142,7 +142,8 @@ def test_what_is_repeated_is_said(file, settings, data_path, tmp_path, capsys, m
     monkeypatch.setattr(runner, "by_processes", lambda jobs: lambda function, tasks: (yield from ()))
     main(["experiment", str(path), "--out", str(tmp_path / "out")])
     assert capsys.readouterr().out.startswith(
-        "1 of 2 runs have a result without the measures of interests that are asked for: they are repeated\n"
+        "1 of 2 runs have a result without the measures of interests or the strata that are asked for: they are "
+        "repeated\n"
     )
     main(["experiment", str(path), "--out", str(tmp_path / "out"), "--plan"])
     assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [["to", "do"]] * 2
