@@ -133,6 +133,24 @@ class InterestAwareNetwork(nn.Module):
             return interests[:, 0] * active
         return self.attention(interests, target, active)[0]
 
+    def relationship(self, interests: Tensor, active: Tensor, candidates: Tensor) -> Tensor:
+        """The relationship score ``R = c^T i_u`` of candidates, over the temperature: what the softmax compares.
+
+        No user vector is formed: with the products ``x_k = c^T u_k``, R is their mean by the label-aware attention.
+
+        Args:
+            interests, active (torch.Tensor): as :meth:`interests` returns them.
+            candidates (torch.Tensor): auxiliary embeddings of each row's candidates, shape (B, N, D).
+
+        Returns:
+            torch.Tensor: shape (B, N).
+        """
+        products = candidates @ interests.transpose(1, 2)
+        if interests.shape[1] == 1:  # the attention to one interest is that interest
+            return (products * active.unsqueeze(1)).squeeze(2) / self.temperature
+        weights = self.attention.weights(products, active.unsqueeze(1))
+        return (weights * products).sum(dim=2) / self.temperature
+
     def foresee(
         self, history: Tensor, mask: Tensor, state: Tensor, profile: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

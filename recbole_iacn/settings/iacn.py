@@ -93,6 +93,10 @@ class Task(Group):
     """label: the clicked item attends to the interests, as in the papers. distilled: the next interest is predicted
     from the history, with the clicked item as teacher (after TiMiRec, CIKM '22)."""
 
+    iacn_relationship: Annotated[Literal["none", "detached", "joint"], Paper("none")] = "none"
+    """Add the relationship score of the candidate and the user's interests to the backbone's logit, with a learned
+    weight. detached: the main loss trains the weight alone; joint: also what the score consists of."""
+
     iacn_distillation_weight: Weight = 1.0
     """μ, weight of the distillation loss (distilled)."""
 

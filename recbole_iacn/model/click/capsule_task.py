@@ -91,7 +91,7 @@ class CapsuleTask(AuxiliaryTask):
             model.auxiliary_embedding(candidates),
             candidates,
             self._log_count(candidates, len(targets)),
-            self._profile(batch[model.USER_ID][clicked]),
+            self.profile(batch[model.USER_ID][clicked]),
             state,
             drawn=len(negatives),
         )
@@ -104,13 +104,13 @@ class CapsuleTask(AuxiliaryTask):
         """Interests of each row (B, K, D) and their mask (B, K), all False where the history is empty."""
         history = batch[model.ITEM_SEQ]
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
-        interests, active = self.network.interests(behaviors, mask, self._profile(batch[model.USER_ID]))
+        interests, active = self.network.interests(behaviors, mask, self.profile(batch[model.USER_ID]))
         return interests, active & mask.any(dim=1, keepdim=True)
 
     def settled(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """As :meth:`interests` and :meth:`couplings`, of a routing that starts from clicks that lie apart, and settles.
         Training's stops early, as the papers' does, while most clicks are still divided."""
-        history, profile = batch[model.ITEM_SEQ], self._profile(batch[model.USER_ID])
+        history, profile = batch[model.ITEM_SEQ], self.profile(batch[model.USER_ID])
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         interests, active = self.network.interests(behaviors, mask, profile, self.settling_iterations)
         extractor = self.network.extractor
@@ -126,7 +126,7 @@ class CapsuleTask(AuxiliaryTask):
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         every = torch.ones(len(history), dtype=torch.bool, device=history.device)
         state = _user_state(model, batch, behaviors, mask, every)
-        return self.network.foresee(behaviors, mask, state, self._profile(batch[model.USER_ID]))[0]
+        return self.network.foresee(behaviors, mask, state, self.profile(batch[model.USER_ID]))[0]
 
     def couplings(self, model: InterestAware, batch: Interaction) -> Tensor:
         """Which interest each behaviour belongs to, shape (B, L, K)."""
@@ -139,7 +139,12 @@ class CapsuleTask(AuxiliaryTask):
             return None
         return expected_log_count(self.item_frequency, candidates, targets, len(candidates) - targets)
 
-    def _profile(self, user_ids):
+    def profile(self, user_ids: Tensor) -> Tensor | None:
+        """The profiles of users, (B, fields * D); None without ``iacn_user_profile``.
+
+        Args:
+            user_ids (torch.LongTensor): shape (B,).
+        """
         if not self.profile_fields:
             return None
         return torch.cat(
