@@ -30,6 +30,7 @@ class CapsuleTask(AuxiliaryTask):
     ComiRec's, and ``block``, the same behind a transformer block; or one interest alone: ``mean`` (the control without
     interests), ``last`` (the newest behaviour), ``recurrent`` (the last state of a GRU). All of them map behaviours by
     one matrix M, and start alike (``iacn_map_scale``). Users add their own (:func:`recbole_iacn.add_extractor`).
+    ``iacn_loss``: the papers' ``sampled_softmax``, or ``bpr``.
 
     Source: Jaiswal & Xiong (IaCN), RecSys '23, section 2. Settings: those whose names begin with ``iacn_``.
     """
