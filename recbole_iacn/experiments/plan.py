@@ -17,7 +17,7 @@ interests: 1000                        # number of test rows on which the intere
 strata:                                # the test's metrics also by stratum
   history: [5, 10, 20, 50]             # upper bounds of the length of a row's history, not cut to L: <= 5, 6-10, ...
   categories: [1, 2, 4]                # and of the number of distinct categories in it, as far as the model sees it
-  category: categories                 # the column of items; by default the only one that is loaded
+  category: categories                 # the column of items, or {dataset: column}; by default the only one loaded
 
 # delta.yaml
 base: table1.yaml                      # source of the missing keys; settings are merged, rules are appended
@@ -176,15 +176,17 @@ def read_plan(
     asked = (
         given.get("divergence") or 0,
         interest_figures.read(path, given.get("interests")),
-        strata.read(path, given.get("strata")),
     )
+    asked_strata = strata.read(path, given.get("strata"), given["datasets"])
     runs = []
     for seed, dataset, model in itertools.product(given["seeds"], chosen, given["models"]):
         for column, values in itertools.product(columns[model], list(itertools.product(*given["sweep"].values()))):
             swept = dict(zip(given["sweep"], values))
             settings = {**lower[dataset], **given["settings"], **_ruled(given["only"], dataset, model, column)}
             settings.update(swept, seed=seed, **({"iacn_mode": column.mode} if column.mode else {}))
-            runs.append(Run(dataset, model, column.mode, swept, seed, settings, *asked, column.name))
+            runs.append(
+                Run(dataset, model, column.mode, swept, seed, settings, *asked, asked_strata[dataset], column.name)
+            )
     _check_apart(path, runs)
     named = {column.name: column.settings for some in columns.values() for column in some if column.name}
     keys = (given["settings"], given["sweep"], *named.values(), *(rule["settings"] for rule in given["only"]))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.experiments.plan_file import check_known
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -68,18 +69,23 @@ class Scored:
 # --- The key of the file ------------------------------------------------------------------------------------------
 
 
-def read(path: Path, value: Any) -> AskedStrata | None:
-    """The key ``strata`` of an experiment's file: a dict of history, categories and category.
+def read(path: Path, value: Any, datasets: Sequence[str]) -> dict[str, AskedStrata | None]:
+    """The key ``strata`` of an experiment's file: a dict of history, categories and category, which is a column of
+    items or one for each dataset.
 
     Args:
         path: the file, for messages.
         value: the key's; None asks for nothing.
+        datasets: of the file.
+
+    Returns:
+        dict: what is asked of each dataset.
 
     Raises:
         ConfigError: names the file, the key and what is expected.
     """
     if value is None:
-        return None
+        return dict.fromkeys(datasets)
     if not isinstance(value, dict):
         raise ConfigError(
             f"{path}: strata: must be a dict of history, categories and category, such as {{history: [5, 10, 20, 50]}}"
@@ -94,11 +100,17 @@ def read(path: Path, value: Any) -> AskedStrata | None:
     if not bounds:
         raise ConfigError(f"{path}: strata: has no strata; give history, categories or both")
     category = value.get("category")
-    if category is not None and not isinstance(category, str):
-        raise ConfigError(f"{path}: strata: category: must be the name of a column of items, got {category!r}")
     if category is not None and "categories" not in bounds:
         raise ConfigError(f"{path}: strata: category: is of no use without categories; add them, or leave it out")
-    return AskedStrata(**bounds, category=category)
+    of_dataset = category if isinstance(category, dict) else dict.fromkeys(datasets, category)
+    for dataset, column in of_dataset.items():
+        check_known(path, "strata: category", [dataset], datasets)
+        if not isinstance(column, str | None):
+            raise ConfigError(
+                f"{path}: strata: category: must be the name of a column of items, or a dict of dataset and column, "
+                f"got {category!r}"
+            )
+    return {dataset: AskedStrata(**bounds, category=of_dataset.get(dataset)) for dataset in datasets}
 
 
 def _bounds(path, by, given):

@@ -172,6 +172,8 @@ def test_a_runs_result_has_the_strata(log, file, tmp_path):
 def test_the_key_of_the_file(file):
     asked = read_plan(file(strata={"history": [5, 10], "categories": [0, 2], "category": "genre"})).runs[0]
     assert asked.strata == AskedStrata((5, 10), (0, 2), "genre")
+    by_dataset = file(datasets=["a", "b"], strata={"categories": [2], "category": {"a": "genre"}})
+    assert {run.dataset: run.strata.category for run in read_plan(by_dataset).runs} == {"a": "genre", "b": None}
     without = read_plan(file()).runs[0]
     assert without.strata is None and without.id == asked.id  # it changes no training
 
@@ -188,7 +190,9 @@ def test_the_key_of_the_file(file):
         ({"history": 5}, "strata: history: must be a list .*; got 5$"),
         ({"categories": [-1, 2]}, r"strata: categories: must be a list .*; got \[-1, 2\]$"),
         ({"categories": [True]}, r"strata: categories: must be a list .*; got \[True\]$"),
-        ({"categories": [1], "category": 3}, "strata: category: must be the name of a column of items, got 3$"),
+        ({"categories": [1], "category": 3}, "strata: category: must be the name of a column of items, or a .* got 3$"),
+        ({"categories": [1], "category": {"tiny": 3}}, "strata: category: must be the name of .* got {'tiny': 3}$"),
+        ({"categories": [1], "category": {"tin": "a"}}, "strata: category: there is no 'tin'. Did you mean 'tiny'"),
         ({"history": [1], "category": "genre"}, "strata: category: is of no use without categories"),
     ],
 )
