@@ -66,8 +66,10 @@ class Task(Group):
     iacn_interests: Width = 4
     """K, maximum number of interests per user (routing, attention, block). A user's own number is ⌈log2 |history|⌉."""
 
-    iacn_interest_rounding: Annotated[Literal["ceil", "floor"], Paper("ceil")] = "ceil"
-    """Rounding of log2."""
+    iacn_interest_rounding: Annotated[
+        Literal["ceil", "floor"] | None, Null("for iacn_interests, for every user"), Paper("ceil")
+    ] = "ceil"
+    """Rounding of log2, by which twenty clicks have five interests at most."""
 
     iacn_routing_iterations: Repeats = 3
     """Iterations of dynamic routing (routing)."""

@@ -85,6 +85,17 @@ SETTINGS = {
 }
 
 
+@pytest.mark.parametrize("extractor", ["routing", "attention"])
+def test_without_rounding_every_user_has_all_interests(build, extractor):
+    """Also who has clicked once; by default that user has one."""
+    for rounding, fewest in (("ceil", 1), (None, 4)):
+        _, train, *_, model = build(iacn_interest_rounding=rounding, iacn_extractor=extractor)
+        rows = train._dataset[torch.arange(len(train._dataset))]
+        lengths = (rows["item_id_list"] != 0).sum(dim=1)
+        _, active, _ = model.interests_and_items(rows)
+        assert lengths.min() == 1 and (active.sum(dim=1)[lengths == 1] == fewest).all()
+
+
 def test_every_setting_reaches_the_network(build):
     """None of the values is the default."""
     *_, plain = build()
