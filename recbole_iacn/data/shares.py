@@ -61,11 +61,7 @@ def keep_users(dataset: Dataset, frame: pd.DataFrame, path: str, counted: bool) 
         raise ConfigError(f"user_share: {share} leaves none of the {len(tokens):,} users of {path}; set a larger share")
     if counted:
         dataset.__dict__.setdefault("users_kept", {})[path] = (tokens, kept, len(rows), int(rows.sum()))
-    frame = frame[rows].reset_index(drop=True)
-    for name in frame:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):  # tokens of other users' lines are not known, then
-            frame[name] = frame[name].cat.remove_unused_categories()
-    return frame
+    return frame[rows].reset_index(drop=True)
 
 
 def say_users(dataset: Dataset) -> None:
