@@ -29,6 +29,7 @@ for floor in FLOORS:  # they have no loss, no seed, and many equal scores
 for extractor in (*map(names.extractors.find, names.TASK_EXTRACTORS), PositionalRouting, SelfAttentiveInterests):
     checked(ExtractorChecks, extractor.__name__, extractor=extractor)
 checked(TaskChecks, "CapsuleTask", task="iacn")
+checked(TaskChecks, "Bpr", task="iacn", settings={"iacn_loss": "bpr", "iacn_extractor": "recurrent"})
 checked(TaskChecks, "Distilled", task="iacn", settings={"iacn_target": "distilled"})
 
 

@@ -74,6 +74,8 @@ CASES = {
     "din": ("DIN_IaCN", {"iacn_negatives": 5}),
     "din sparse": ("DIN_IaCN", {"sparse_embedding_rows": 0, "iacn_delta": 1.0}),
     "dien": ("DIEN_IaCN", {}),
+    "bpr": ("WideDeep_IaCN", {"iacn_loss": "bpr", "iacn_extractor": "recurrent"}),
+    "bpr drawn": ("WideDeep_IaCN", {"iacn_loss": "bpr", "iacn_negatives": 5, "iacn_extractor": "block"}),
     "wide and deep": ("WideDeep_IaCN", {"iacn_user_profile": ["age"], "iacn_delta": 0.0}),
     "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01, "sparse_embedding_rows": 0}),
 }

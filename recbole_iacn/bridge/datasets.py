@@ -154,11 +154,14 @@ def patch_intervals(module):
 
 
 def patch_loaders(module):
-    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model.
+    """Under a protocol, let ``create_dataset`` and ``data_preparation`` use our dataset and loaders for every model;
+    and let every training have a share of its rows.
 
     Args:
         module: ``recbole.data.utils``.
     """
+
+    from recbole_iacn.data.shares import thin_training
 
     @wrap(module, "create_dataset")
     def create_dataset(original, config):
@@ -182,6 +185,7 @@ def patch_loaders(module):
 
     @wrap(module, "create_samplers")
     def create_samplers(original, config, dataset, built_datasets):
+        thin_training(config, built_datasets[0])
         if not config["protocol"]:
             return original(config, dataset, built_datasets)
         # Our loaders draw their own negatives; RecBole's samplers would first build a set per user.

@@ -1,6 +1,7 @@
 """Patches of how RecBole reads and filters its files."""
 
 from recbole_iacn.bridge.wrapping import wrap
+from recbole_iacn.errors import ConfigError
 
 
 def patch_reading(module):
@@ -15,17 +16,19 @@ def patch_reading(module):
     def load_feat(original, dataset, path, source):
         if atomic_files.reads_as_written(dataset.config):
             return atomic_files.load(dataset, path, source)
+        if (dataset.config["user_share"] or 1) != 1:
+            raise ConfigError("user_share: needs a protocol, or recbole_iacn.build; set protocol, or leave it out")
         return original(dataset, path, source)
 
 
 def patch_filters(module):
-    """Say once how many rows the filters have dropped, and in one line where they leave none; say what is conspicuous
-    about times.
+    """Say once how many rows the filters have dropped, and in one line where they leave none; say what share of the
+    users is kept, and what is conspicuous about times.
 
     Args:
         module: ``recbole.data.dataset.dataset``.
     """
-    from recbole_iacn.data import atomic_files, dropped
+    from recbole_iacn.data import atomic_files, dropped, shares
 
     @wrap(module.Dataset, "_data_filtering")
     def filter_data(original, dataset):
@@ -34,6 +37,7 @@ def patch_filters(module):
     @wrap(module.Dataset, "_load_inter_feat")
     def load_interactions(original, dataset, name, folder):
         original(dataset, name, folder)
+        shares.say_users(dataset)
         atomic_files.say_times(dataset)
 
 

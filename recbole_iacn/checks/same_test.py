@@ -38,10 +38,15 @@ DECIDE = (
     "filter_inter_by_user_or_item",
     "user_inter_num_interval",
     "item_inter_num_interval",
+    "user_share",
     "benchmark_filename",
     "load_col",
     "unload_col",
 )
+
+
+# Those of them that an experiment may sweep: every share is a test of its own, and no table compares two of them.
+TESTS_OF_THEIR_OWN = ("user_share",)
 
 
 def evaluation_of(config: Config) -> dict[str, Any]:

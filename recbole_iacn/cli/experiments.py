@@ -126,9 +126,9 @@ def search_parser(parser: ArgumentParser) -> None:
         "--out", default="results", help="folder in which NAME/best.yaml is written (default: %(default)s)"
     )
     _reuse_argument(parser)
-    _keep_argument(parser, "the model of the best trial per dataset, model and mode, which trains once more,")
+    _keep_argument(parser, "the model of the best trial per dataset, model and mode or column, which trains once more,")
     parser.add_argument(
-        "--trials", type=int, default=10, help="trials per dataset, model and mode (default: %(default)s)"
+        "--trials", type=int, default=10, help="trials per dataset, model and mode or column (default: %(default)s)"
     )
     parser.add_argument(
         "--jobs", type=int, default=1, help="searches at the same time, one thread each (default: %(default)s)"
@@ -137,14 +137,15 @@ def search_parser(parser: ArgumentParser) -> None:
 
 def _search(given):
     from recbole_iacn.experiments.plan_checks import check_data
-    from recbole_iacn.experiments.search import check_space, keep_best, reached, search
+    from recbole_iacn.experiments.search import keep_best, reached, search
+    from recbole_iacn.experiments.search_space import check_space
     from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
         if getattr(given, name) < 1:
             raise ConfigError(f"{name}: must be at least 1, got {getattr(given, name)}")
     plan = _plan(given)
-    check_space(plan.space)
+    check_space(plan.space, plan)
     check_data(plan)
     folder = Path(given.out, plan.name)
     if given.reuse:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from recbole.utils import FeatureSource, FeatureType
 
-from recbole_iacn.data import times
+from recbole_iacn.data import shares, times
 from recbole_iacn.data.cells import AtomicFile
 from recbole_iacn.data.reading import read_columns
 from recbole_iacn.errors import ConfigError
@@ -16,6 +16,9 @@ from recbole_iacn.errors import ConfigError
 if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
+
+
+_OF_USERS = (FeatureSource.INTERACTION, FeatureSource.USER)
 
 
 def reads_as_written(config: Config) -> bool:
@@ -65,7 +68,7 @@ def load(dataset: Dataset, path: str, source: Any, as_categories: bool = False) 
         spelling = "text" if dataset.time_field in file.times_in_text else "numbers"
         dataset.__dict__.setdefault("time_spellings", set()).add(spelling)  # one per part of a benchmark
     _check_ids(dataset, file, frame, source)
-    return frame
+    return shares.keep_users(dataset, frame, path, of_inter) if source in _OF_USERS else frame
 
 
 def _kinds(wanted, config, file):

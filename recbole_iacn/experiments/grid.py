@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import Run
-from recbole_iacn.experiments.results import damaged
+from recbole_iacn.experiments.results import damaged, label
 from recbole_iacn.experiments.runner import run_missing
 from recbole_iacn.experiments.store import ELSEWHERE, TRIALS, prepare, read_result, result_path
 from recbole_iacn.experiments.trial_base import combination
@@ -19,14 +20,16 @@ from recbole_iacn.system import disk, interrupts
 from recbole_iacn.system.atomic_writes import write_text
 
 
-def covers(space: dict[str, Any], trials: int) -> bool:
-    """Whether a number of trials suffices to try every point of a search space.
+def covers(spaces: list[dict[str, Any]], trials: int) -> bool:
+    """Whether a number of trials suffices to try every point of each search space.
 
     Args:
-        space (dict): a search space as in :func:`recbole_iacn.experiments.search.search`.
-        trials (int): number of trials per dataset, model and mode.
+        spaces (list of dict): the search space of each dataset, model and mode or column.
+        trials (int): number of trials for each of them.
     """
-    return all("choices" in what for what in space.values()) and len(_choices(space)) <= trials
+    if not all("choices" in what for space in spaces for what in space.values()):
+        return False
+    return all(math.prod(len(what["choices"]) for what in space.values()) <= trials for space in spaces)
 
 
 def try_all(
@@ -43,7 +46,7 @@ def try_all(
     neither repeats the other's work. ``trials.jsonl`` collects the finished trials, even if the search is interrupted.
 
     Args:
-        runs (list of Run): one run per dataset, model and mode.
+        runs (list of Run): one run per dataset, model and mode or column.
         spaces (list of dict): the search space of each run.
         data_path (str): the folder that contains the datasets.
         folder (pathlib.Path): receives the results.
@@ -93,9 +96,14 @@ def _scored(path):
 
 
 def _collect(folder, trials):
-    done = [path for path in (result_path(folder, trial) for some in trials for trial in some) if path.is_file()]
+    done = [trial for some in trials for trial in some if result_path(folder, trial).is_file()]
     with disk.writing(folder / TRIALS, ELSEWHERE):
-        write_text(folder / TRIALS, "".join(json.dumps(read_result(path)) + "\n" for path in done))
+        write_text(folder / TRIALS, "".join(_line(folder, trial) for trial in done))
+
+
+def _line(folder, trial):
+    result = label(read_result(result_path(folder, trial)), trial)
+    return json.dumps({"id": trial.id, "state": "complete", **result}) + "\n"
 
 
 def _choices(space):

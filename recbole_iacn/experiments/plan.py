@@ -204,8 +204,7 @@ def _ruled(rules, dataset, model, column):
     matching = [rule for rule in rules if _matches(rule["when"], run)]
     settings: dict[str, Any] = {}
     for rule in matching:
-        if "column" not in rule["when"]:
-            settings.update(rule["settings"])
+        settings.update(rule["settings"])
     settings.update(column.settings)
     for rule in matching:
         if "column" in rule["when"]:

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from recbole_iacn.checks.files import downloadable
 from recbole_iacn.errors import ConfigError
@@ -39,7 +40,7 @@ def _is_there(plan, dataset):
 def check_runs(plan: Plan, keep: bool = False) -> None:
     """Reject settings that a run's model would reject, and runs on one dataset that do not meet the same test.
 
-    Columns are checked where the data are there.
+    Swept shares of the users are tests of their own. Columns are checked where the data are there.
 
     Args:
         plan (Plan): the experiment.
@@ -49,9 +50,9 @@ def check_runs(plan: Plan, keep: bool = False) -> None:
         ConfigError: names the file, and the run and the key; or the two runs and the key in which their tests differ.
     """
     from recbole_iacn.building import configure
-    from recbole_iacn.checks.same_test import evaluation_of
+    from recbole_iacn.checks.same_test import TESTS_OF_THEIR_OWN, evaluation_of
 
-    first: dict[str, tuple[Run, dict]] = {}
+    first: dict[tuple[Any, ...], tuple[Run, dict]] = {}
     for run in _one_per_seed(plan.runs):
         given = {**run.settings, "data_path": plan.data_path}
         with _same_environment():
@@ -69,7 +70,8 @@ def check_runs(plan: Plan, keep: bool = False) -> None:
                 "--keep, or the model"
             )
         test = evaluation_of(config)
-        other, expected = first.setdefault(run.dataset, (run, test))
+        apart = tuple(run.sweep.get(key) for key in TESTS_OF_THEIR_OWN)
+        other, expected = first.setdefault((run.dataset, *apart), (run, test))
         _check_same(plan, (other, expected), (run, test))
 
 

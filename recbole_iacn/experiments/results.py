@@ -79,6 +79,22 @@ class _Result(_Strict):
     version: str
 
 
+class _Pruned(_Strict):
+    """A trial that a search has ended early."""
+
+    dataset: str
+    model: str
+    mode: Literal["", "off", "width", "full"]
+    column: str = ""
+    sweep: dict[str, Any]
+    seed: int
+    settings: dict[str, Any]
+    state: Literal["pruned"]
+    study: str
+    reported: list[float]
+    version: str
+
+
 class Unreadable(ValueError):
     """Why a text is not a result, in a few words."""
 
@@ -92,16 +108,43 @@ def parse_result(text: str) -> dict[str, Any]:
     Raises:
         Unreadable: it is damaged, or something else.
     """
+    result = _parse_as(_Result, text)
+    if not result["mode"] and result.get("best") is None:  # those without one are of models with modes
+        raise Unreadable("best: Field required")
+    _check_run(result)
+    return result
+
+
+def parse_trial(text: str) -> dict[str, Any]:
+    """Read a trial of a search: a result, or what is known of a trial that was pruned.
+
+    Args:
+        text: JSON.
+
+    Raises:
+        Unreadable: it is damaged, or something else.
+    """
+    found = parse_json(text)
+    if not isinstance(found, dict) or found.get("state") != "pruned":
+        return parse_result(text)
+    record = _parse_as(_Pruned, text)
+    _check_run(record)
+    return record
+
+
+def _parse_as(kind, text):
     result = parse_json(text)
     if not isinstance(result, dict):
         raise Unreadable(f"not a dict, but {result!r:.40}")
     try:
-        _Result.model_validate(result)
+        kind.model_validate(result)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Unreadable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if not result["mode"] and result.get("best") is None:  # those without one are of models with modes
-        raise Unreadable("best: Field required")
+    return result
+
+
+def _check_run(result):
     try:
         check_size(result)
         json.dumps(result, ensure_ascii=False).encode()  # as a report writes its text
@@ -114,7 +157,6 @@ def parse_result(text: str) -> dict[str, Any]:
         raise Unreadable(error) from None
     if any(isinstance(value, int) and abs(value) >= 2**63 for value in result["sweep"].values()):
         raise Unreadable("sweep: has an integer of more than 64 bits")
-    return result
 
 
 def run_of(result: dict[str, Any]) -> Run:

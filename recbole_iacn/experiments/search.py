@@ -1,9 +1,10 @@
-"""Hyperparameter search with Optuna, on validation data only and with the same budget for every backbone and mode.
+"""Hyperparameter search with Optuna, on validation data only and with the same budget for every backbone and column.
 
 # in an experiment's file
 search:
   learning_rate: {low: 0.0003, high: 0.003, log: true}
   iacn_lambda: {choices: [0.3, 1, 3]}     # the task's own settings are searched in mode full only
+  iacn_interests: {choices: [1, 2, 4, 8], columns: [routing]}     # only in these columns
 
 If all settings have choices, and the trials suffice for all combinations, every combination is tried without Optuna.
 """
@@ -16,23 +17,20 @@ from typing import Any
 
 import yaml
 
-from recbole_iacn.checks import settings as settings_checks
-from recbole_iacn.checks.same_test import DECIDE
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import studies, trial_base
 from recbole_iacn.experiments.grid import covers, trials_of, try_all
 from recbole_iacn.experiments.kept import account
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.runner import run_missing
+from recbole_iacn.experiments.search_space import check_space, left_out, on_edge, own_space
 from recbole_iacn.experiments.store import BUSY, ELSEWHERE, prepare, result_path
 from recbole_iacn.experiments.trial_base import combination
 from recbole_iacn.experiments.workers import by_processes
-from recbole_iacn.system import claims, disk
+from recbole_iacn.system import claims, disk, interrupts
 from recbole_iacn.system.atomic_writes import write_text
 
 BEST = "best.yaml"
-_TASK = "iacn_"
-_LARGEST = 2**53  # beyond which integers and decimals differ
 _SMALLER_IS_BETTER = ("logloss", "rmse", "mae")
 
 
@@ -46,22 +44,25 @@ def search(
     jobs: int = 1,
     report: Callable[[str], object] = print,
 ) -> list[dict[str, Any]]:
-    """Find the best settings by the validation metric for each dataset, backbone and mode of a plan.
+    """Find the best settings by the validation metric for each dataset, backbone and mode or column of a plan.
 
     Every combination has the same number of trials; a baseline, which has fewer settings, has as many for these. The
     first trial has the settings that would be used without a search, so that a search never lowers the validation
     score. Trials that stay below the median of the others at the same epoch end early. ``search.db`` records the
     trials, so that an interrupted search can be continued: it then tries what it would have tried without the
     interruption (:mod:`recbole_iacn.experiments.studies`). Settings that are suggested again take their stored score,
-    and do not count. ``best.yaml`` contains rules for the experiment's key ``only``.
+    and do not count. ``trials.jsonl`` collects the trials, to be published: from it a search goes on, too
+    (:func:`recbole_iacn.experiments.store.restore_runs`). ``best.yaml`` contains rules for the experiment's key
+    ``only``. A best value on the edge of what was tried is reported.
 
     A space that has choices only, with no more combinations than trials, is searched completely, see
     :mod:`recbole_iacn.experiments.grid`.
 
     Args:
         plan (Plan): the experiment whose combinations are searched; its first seed is used, its sweep is not.
-        space (dict): setting -> ``low`` and ``high`` (and ``log``), or ``choices``.
-        folder (str or pathlib.Path): receives both files.
+        space (dict): setting -> ``low`` and ``high`` (and ``log``), or ``choices``; and the ``columns`` that it is
+            for.
+        folder (str or pathlib.Path): receives these files.
         trials (int): the maximum number of trials per combination.
         seed (int): the seed of the sampler. Defaults to 2020.
         jobs (int): the number of combinations at the same time, each in its own process with one thread. Defaults to
@@ -75,7 +76,7 @@ def search(
         ConfigError: the search space is wrong, trials failed, or Optuna is needed and not installed; or a file in the
             folder is damaged or cannot be written.
     """
-    check_space(space)
+    check_space(space, plan)
     for run in plan.runs:
         metric = str(run.settings.get("valid_metric", "AUC"))
         if metric.lower() in _SMALLER_IS_BETTER:
@@ -89,12 +90,19 @@ def search(
 def _rules(plan, space, folder, trials, seed, jobs, report):
     data_path = str(Path(plan.data_path).resolve())
     runs = first_runs(plan)
-    spaces = [_own(run, space) for run in runs]
-    if covers(space, trials):
+    spaces = [own_space(run, space, plan.columns) for run in runs]
+    for line in left_out(plan, space):
+        report(line)
+    if covers(spaces, trials):
         best = try_all(runs, spaces, data_path, folder, jobs, report)
-        return [_rule(run, *one, report) for run, one in zip(runs, best)]
-    tasks = [studies.Task(run, own, data_path, folder, trials, seed) for run, own in zip(runs, spaces)]
-    return _by_optuna(tasks, jobs, report)
+        rules = [_rule(run, *one, report) for run, one in zip(runs, best)]
+    else:
+        tasks = [studies.Task(run, own, data_path, folder, trials, seed) for run, own in zip(runs, spaces)]
+        rules = _by_optuna(tasks, jobs, report)
+    for run, own, rule in zip(runs, spaces, rules):
+        for line in on_edge(run, own, rule["settings"]):
+            report(line)
+    return rules
 
 
 def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, seed: int = 2020) -> str:
@@ -104,8 +112,8 @@ def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, 
         plan, space, folder, trials, seed: as in :func:`search`.
     """
     runs, place = first_runs(plan), Path(folder).resolve()
-    spaces = [_own(run, space) for run in runs]
-    if covers(space, trials):
+    spaces = [own_space(run, space, plan.columns) for run in runs]
+    if covers(spaces, trials):
         tried = [trial for some in trials_of(runs, spaces) for trial in some]
         done, wanted = sum(result_path(place, trial).is_file() for trial in tried), len(tried)
     else:
@@ -118,7 +126,7 @@ def reached(plan: Plan, space: dict[str, Any], folder: str | Path, trials: int, 
 
 @claims.alone_in("folder", "an experiment or a search", BUSY)
 def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs: int = 1) -> str:
-    """Train the best trial of each dataset, backbone and mode once more, and keep its model as a bundle.
+    """Train the best trial of each dataset, backbone and mode or column once more, and keep its model as a bundle.
 
     That takes one training each, and the disk holds no model of any other trial. What is kept already is not repeated.
 
@@ -145,13 +153,9 @@ def keep_best(plan: Plan, rules: list[dict[str, Any]], folder: str | Path, jobs:
 
 def _rule(run, values, score, report):
     report(f"{combination(run)}: best {score:.4f} by {values}")
-    when = {"dataset": run.dataset, "model": run.model, **({"mode": run.mode} if run.mode else {})}
+    which = {"column": run.column} if run.column else {"mode": run.mode} if run.mode else {}
+    when = {"dataset": run.dataset, "model": run.model, **which}
     return {"when": when, "settings": values}
-
-
-def _own(run, space):
-    """The settings of a search space that apply to a run."""
-    return {key: what for key, what in space.items() if run.mode == "full" or not key.startswith(_TASK)}
 
 
 def _by_optuna(tasks, jobs, report):
@@ -160,8 +164,20 @@ def _by_optuna(tasks, jobs, report):
         import optuna  # noqa: F401
     except ImportError:
         raise ConfigError("search: needs Optuna; pip install 'recbole_iacn[search]'") from None
-    prepare(tasks[0].folder)
+    prepare(tasks[0].folder, "runs")
     trial_base.make(tasks[0].folder)
+    try:
+        rules = _finished(tasks, jobs, report)
+    except (KeyboardInterrupt, ConfigError):
+        with interrupts.undisturbed(), contextlib.suppress(ConfigError):
+            studies.collect(tasks)
+        raise
+    for line in studies.collect(tasks):
+        report(line)
+    return rules
+
+
+def _finished(tasks, jobs, report):
     if jobs == 1:
         return [_reported(task, _alone(task), report) for task in tasks]
     best, failed = {}, []
@@ -192,53 +208,9 @@ def _reported(task, best, report):
 
 
 def first_runs(plan: Plan) -> list[Run]:
-    """One run per dataset, backbone and mode: the run of the first seed, without swept settings."""
+    """One run per dataset, backbone and mode or column: the run of the first seed, without swept settings."""
     first: dict[tuple[str, str, str], Run] = {}
     for run in plan.runs:
         kept = {key: value for key, value in run.settings.items() if key not in run.sweep}
-        first.setdefault((run.dataset, run.model, run.mode), replace(run, sweep={}, settings=kept))
+        first.setdefault((run.dataset, run.model, run.of), replace(run, sweep={}, settings=kept))
     return list(first.values())
-
-
-def check_space(space: dict[str, Any] | None) -> None:
-    """Reject an invalid search space.
-
-    Args:
-        space (dict): as in :func:`search`.
-
-    Raises:
-        ConfigError: the space is invalid; the message names the setting.
-    """
-    if not isinstance(space, dict) or not space:
-        raise ConfigError("search: the file has no settings to search; add the key search")
-    settings_checks.check_keys(space, "search")
-    for key, what in space.items():
-        ranged = isinstance(what, dict) and {"low", "high"} <= set(what) <= {"low", "high", "log"}
-        chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)
-        if not (ranged or chosen):
-            raise ConfigError(f"search: {key}: must be {{low, high, log}} or {{choices: […]}}, got {what!r}")
-        if ranged:
-            _check_range(key, what)
-        if chosen and not what["choices"]:
-            raise ConfigError(f"search: {key}: choices is empty; list the values to try")
-        if ranged and not what["low"] < what["high"]:
-            raise ConfigError(f"search: {key}: low must be below high, got {what['low']} and {what['high']}")
-        if key in DECIDE:
-            raise ConfigError(f"search: {key}: decides the test, and two tests cannot be compared; leave it out")
-        for value in what["choices"] if chosen else (what["low"], what["high"]):
-            try:
-                settings_checks.check_values({key: value}, "")
-            except ConfigError as error:
-                raise ConfigError(f"search: {error}") from None
-
-
-def _check_range(key, what):
-    for end in ("low", "high"):
-        value = what[end]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
-            raise ConfigError(f"search: {key}: {end} must be a number, got {value!r}")
-    logarithmic = what.get("log", False)
-    if not isinstance(logarithmic, bool):
-        raise ConfigError(f"search: {key}: log must be true or false, got {logarithmic!r}")
-    if logarithmic and not what["low"] > 0:
-        raise ConfigError(f"search: {key}: a logarithmic range begins above 0, got low {what['low']}")

@@ -15,6 +15,7 @@ from recbole_iacn.experiments.results import (
     label,
     parse_json,
     parse_result,
+    parse_trial,
     read_text,
     run_of,
 )
@@ -22,6 +23,7 @@ from recbole_iacn.system import disk, leftovers
 from recbole_iacn.system.atomic_writes import write_text
 
 TRIALS = "trials.jsonl"  # all trials of a search
+PRUNED = ".pruned"  # the ending of what is known of a trial that was ended early
 ELSEWHERE = "name another folder (--out)"
 BUSY = f"wait until it has ended, or {ELSEWHERE}"
 _REPEAT = "remove it, and the next experiment or search repeats the run"
@@ -202,7 +204,7 @@ def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
     published = published_runs(folder, runs)
     prepare(folder, "runs")
     for name, text in published.items():
-        path = Path(folder, "runs", f"{name}.json")
+        path = Path(folder, "runs", name if name.endswith(PRUNED) else f"{name}.json")
         if not path.exists():
             with disk.writing(path, ELSEWHERE):
                 write_text(path, text)
@@ -217,7 +219,8 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
             settings has the same result.
 
     Returns:
-        dict: a run's id -> its result, as JSON.
+        dict: a run's id -> its result, as JSON; without ``runs`` also the id of a trial that was pruned, with the
+        ending ``.pruned`` -> what is known of it.
 
     Raises:
         ConfigError: there is no such file, or a line of one is not a run's result.
@@ -232,6 +235,10 @@ def published_runs(folder: str | Path, runs: Sequence[Run] = ()) -> dict[str, st
         for result in _lines(path, f"reuse: {path}", "omit --reuse, or remove the line and its run is repeated"):
             name = run_of(result).id
             run = wanted.get(name)
+            if result.get("state") == "pruned":
+                if not runs:
+                    results[name + PRUNED] = json.dumps(result, indent=1) + "\n"
+                continue
             if run is not None and _lacks(run, result):
                 continue
             others = path.parent != folder
@@ -247,7 +254,7 @@ def _lines(path: Path, where: str, mend: str) -> Iterator[dict[str, Any]]:
     """The results of a file that has one per line."""
     for number, line in enumerate(read_text(path, mend).splitlines(), start=1):
         try:
-            yield parse_result(line)
+            yield parse_trial(line) if path.name == TRIALS else parse_result(line)
         except Unreadable as error:
             raise damaged(f"{where}, line {number}", error, mend) from None
 

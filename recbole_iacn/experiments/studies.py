@@ -5,7 +5,6 @@ counts these, and neither it nor the pruner looks at trials that were interrupte
 as if it had not been.
 """
 
-import copy
 import itertools
 import sys
 import traceback
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import trial_base
+from recbole_iacn.experiments import trial_base, trials
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.runner import refusal
@@ -63,8 +62,8 @@ def finish(task: Task) -> Best:
     with trial_base.reading(task.folder):
         study, lines = _begin(task)
     while True:
-        done = _results(study)
-        again = _repeated(done)
+        done = trial_base.results_of(study)
+        again = trial_base.repeated(done)
         if len(done) - len(again) >= task.trials or len(again) >= task.trials:
             break
         study.sampler = optuna.samplers.TPESampler(seed=_seed(task.seed, len(done)), n_startup_trials=_STARTUP)
@@ -99,10 +98,16 @@ def count(task: Task) -> int:
 
     name = trial_base.study_name(task.run, task.space, task.seed)
     try:
-        done = _results(optuna.load_study(study_name=name, storage=trial_base.opened(task.folder)))
+        done = trial_base.results_of(optuna.load_study(study_name=name, storage=trial_base.opened(task.folder)))
     except KeyError:  # not begun
         return 0
-    return min(len(done) - len(_repeated(done)), task.trials)
+    return min(len(done) - len(trial_base.repeated(done)), task.trials)
+
+
+def collect(tasks: list[Task]) -> list[str]:
+    """Write the trials of studies to ``trials.jsonl``, as :func:`recbole_iacn.experiments.trials.collect`."""
+    names = [trial_base.study_name(task.run, task.space, task.seed) for task in tasks]
+    return trials.collect(tasks[0].folder, [(task.run, name) for task, name in zip(tasks, names)])
 
 
 def _begin(task):
@@ -119,7 +124,7 @@ def _begin(task):
     stopped = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in stopped:  # of dead processes: whoever continues a study is alone in it
         study.tell(trial.number, state=TrialState.FAIL)
-    if stopped or _results(study):
+    if stopped or trial_base.results_of(study):
         anew = "; what was stopped starts anew" if stopped else ""
         lines.append(f"{combination(task.run)}: goes on after {count(task)} of {task.trials} trials{anew}")
     return study, lines
@@ -137,22 +142,6 @@ def _other_trials(storage, task, name):
         yield f"{combination(task.run)}: {number} trials of other settings are not continued"
 
 
-def _results(study):
-    """The trials that have a result: they ended by themselves, or were pruned."""
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-
-
-def _repeated(trials):
-    """The trials whose settings an earlier one had."""
-    tried: list[dict[str, Any]] = []
-    again: list[dict[str, Any]] = []
-    for trial in trials:
-        (again if trial.params in tried else tried).append(trial.params)
-    return again
-
-
 def _seed(seed, number):
     return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
@@ -162,7 +151,7 @@ def _one_trial(study, task):
     import optuna
     from optuna.trial import TrialState
 
-    first = _without_a_search(task) if not _results(study) else None
+    first = _without_a_search(task) if not trial_base.results_of(study) else None
     with trial_base.reading(task.folder):
         if first is not None and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             study.enqueue_trial(first)
@@ -170,7 +159,7 @@ def _one_trial(study, task):
         values = {key: _suggest(trial, key, what) for key, what in task.space.items()}
     state, score = TrialState.FAIL, None
     try:
-        known = next((one for one in _results(study) if one.params == trial.params), None)
+        known = next((one for one in trial_base.results_of(study) if one.params == trial.params), None)
         score = _as_before(trial, known) if known else _trained(trial, task, values)
         state = TrialState.COMPLETE if score == score else TrialState.PRUNED  # not a number: the training diverged
     except optuna.TrialPruned:
@@ -195,13 +184,16 @@ def _trained(trial, task, values):
     """The best validation score of a training."""
     import optuna
 
-    tried = copy.deepcopy(task.run)
-    tried.settings.update(values)
-    trained = itertools.count(1)
+    tried, study = trials.run_with(task.run, values), trial.study.study_name
+    known = trials.stored_trial(task.folder, tried, study)
+    if known:
+        return _replayed(trial, known)
+    trained, reported = itertools.count(1), []
 
     def after_epoch(epoch, score):
         if next(trained) > epoch + 1:
             return  # a second stage counts its epochs from 0 and must not be compared with first stages
+        reported.append(float(score))
         with trial_base.reading(task.folder):
             trial.report(float(score), epoch)
             pruned = trial.should_prune()
@@ -210,13 +202,26 @@ def _trained(trial, task, values):
 
     file = task.folder / f"{tried.id}.error"
     try:
-        best = train(tried, task.data_path, after_epoch)["best"]
+        result = train(tried, task.data_path, after_epoch)
     except optuna.TrialPruned:
+        trials.store_trial(task.folder, tried, study, reported, None)
         raise
     except Exception as error:
         raise _failure(task, values, file, error) from error
     file.unlink(missing_ok=True)
-    return best
+    trials.store_trial(task.folder, tried, study, reported, result)
+    return result["best"]
+
+
+def _replayed(trial, known):
+    """The score of a trial that is known from an earlier search, as of a published one, and what the pruner saw."""
+    import optuna
+
+    for epoch, score in enumerate(known["reported"]):
+        trial.report(score, epoch)
+    if known.get("state") == "pruned":
+        raise optuna.TrialPruned
+    return known["best"]
 
 
 def _failure(task, values, file, error):

@@ -21,7 +21,7 @@ from recbole_iacn.system.atomic_writes import replacing
 
 NAME = "search.db"
 _PATIENCE = 60  # seconds that a write waits for another process's
-_MEND = "remove it, and its trials are repeated"
+_MEND = "remove it, and the same command takes its trials from runs/"
 
 
 def combination(run: Run) -> str:
@@ -105,6 +105,25 @@ def reading(folder: Path) -> Iterator[None]:
         raise ConfigError(
             f"{path}: is of another version of Optuna than {optuna.__version__}; install that one, or {_MEND}"
         ) from None
+
+
+def results_of(study: Any) -> list[Any]:
+    """The trials of a study that have a result: they ended by themselves, or were pruned."""
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def repeated(trials: list[Any]) -> list[Any]:
+    """The trials whose settings an earlier one had."""
+    tried: list[dict[str, Any]] = []
+    again = []
+    for trial in trials:
+        if trial.params in tried:
+            again.append(trial)
+        else:
+            tried.append(trial.params)
+    return again
 
 
 def _check(path):

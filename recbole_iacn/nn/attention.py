@@ -44,14 +44,25 @@ class LabelAwareAttention(nn.Module):
             tuple: user vector (B, D) and attention weights (B, K), exactly 0 where the mask is False; both are 0 for a
             user without interests.
         """
-        scores = torch.einsum("bkd,bd->bk", interests, target)
-        scores = self._sharpen(scores).masked_fill(~interest_mask, torch.finfo(scores.dtype).min)
+        weights = self.weights(torch.einsum("bkd,bd->bk", interests, target), interest_mask)
+        return torch.einsum("bk,bkd->bd", weights, interests), weights
+
+    def weights(self, products: Tensor, interest_mask: Tensor) -> Tensor:
+        """The attention weights of interests, by their products with the candidate.
+
+        Args:
+            products (torch.Tensor): ``x = I^T e``, shape (\\*, K).
+            interest_mask (torch.BoolTensor): as in :meth:`forward`; must broadcast to ``products``.
+
+        Returns:
+            torch.Tensor: shape (\\*, K).
+        """
+        scores = self._sharpen(products).masked_fill(~interest_mask, torch.finfo(products.dtype).min)
         if self.mode == "hard":
-            weights = nn.functional.one_hot(scores.argmax(dim=-1), scores.shape[-1]).to(interests.dtype)
+            weights = nn.functional.one_hot(scores.argmax(dim=-1), scores.shape[-1]).to(products.dtype)
         else:
             weights = scores.softmax(dim=-1)
-        weights = weights * interest_mask
-        return torch.einsum("bk,bkd->bd", weights, interests), weights
+        return weights * interest_mask
 
     def _sharpen(self, scores: Tensor) -> Tensor:
         if self.mode == "hard":

@@ -1,12 +1,15 @@
-"""The auxiliary task as one module: routing, profile layer, label-aware attention, sampled softmax."""
+"""The auxiliary task as one module: extractor, profile layer, label-aware attention, loss."""
 
 import torch
 from torch import Tensor, nn
 
 from recbole_iacn.nn.attention import LabelAwareAttention
+from recbole_iacn.nn.bpr_loss import bpr_loss
 from recbole_iacn.nn.capsule import BehaviorToInterestRouting
 from recbole_iacn.nn.distillation import InterestForesight, distillation_loss, target_interest
 from recbole_iacn.nn.sampled_softmax import sampled_softmax_loss
+
+LOSSES = ("sampled_softmax", "bpr")
 
 
 class InterestAwareNetwork(nn.Module):
@@ -25,7 +28,7 @@ class InterestAwareNetwork(nn.Module):
         iterations (int): routing iterations. Defaults to 3.
         attention (str): ``pow``, ``scale`` or ``hard``, see :class:`LabelAwareAttention`.
         power (float): p of the attention. Defaults to 10.
-        temperature (float): divides the scores of the sampled softmax. Defaults to 0.05: capsules are shorter
+        temperature (float): divides the scores of the loss. Defaults to 0.05: capsules are shorter
             than 1 and embeddings small, so that unscaled scores could not separate a thousand candidates.
         rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
         logit_std (float): standard deviation of the initial routing logits.
@@ -36,7 +39,9 @@ class InterestAwareNetwork(nn.Module):
             teacher that knows the target provides the labels (TiMiRec's distillation). Defaults to 0: none.
         distillation_temperature (float): T > 0 of teacher and student. Defaults to 0.1.
         extractor (torch.nn.Module, optional): extracts the interests, see :mod:`recbole_iacn.nn.extractor`, in
-            place of routing, to which ``iterations``, ``rounding``, ``logit_std`` and ``map_scale`` belong.
+            place of routing, to which ``num_interests``, ``iterations``, ``rounding``, ``logit_std`` and ``map_scale``
+            belong (the last of them also to the prediction from a state).
+        loss (str): ``sampled_softmax`` (default) or ``bpr``, see :func:`sampled_softmax_loss` and :func:`bpr_loss`.
 
     Example:
         >>> network = InterestAwareNetwork(embedding_size=16, max_length=20)
@@ -61,14 +66,18 @@ class InterestAwareNetwork(nn.Module):
         state_size: int = 0,
         distillation_temperature: float = 0.1,
         extractor: nn.Module | None = None,
+        loss: str = "sampled_softmax",
     ) -> None:
         super().__init__()
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {LOSSES}, got {loss!r}")
         if temperature <= 0:
             raise ValueError(f"temperature must be greater than 0, got {temperature}")
         self.extractor = extractor or BehaviorToInterestRouting(
             embedding_size, num_interests, max_length, iterations, logit_std, rounding, map_scale
         )
         self.temperature = temperature
+        self.loss_name = loss
         self.attention = LabelAwareAttention(attention, power)
         self.foresight = InterestForesight(state_size, embedding_size, map_scale) if state_size else None
         self.distillation_temperature = distillation_temperature
@@ -124,6 +133,24 @@ class InterestAwareNetwork(nn.Module):
             return interests[:, 0] * active
         return self.attention(interests, target, active)[0]
 
+    def relationship(self, interests: Tensor, active: Tensor, candidates: Tensor) -> Tensor:
+        """The relationship score ``R = c^T i_u`` of candidates, over the temperature: what the softmax compares.
+
+        No user vector is formed: with the products ``x_k = c^T u_k``, R is their mean by the label-aware attention.
+
+        Args:
+            interests, active (torch.Tensor): as :meth:`interests` returns them.
+            candidates (torch.Tensor): auxiliary embeddings of each row's candidates, shape (B, N, D).
+
+        Returns:
+            torch.Tensor: shape (B, N).
+        """
+        products = candidates @ interests.transpose(1, 2)
+        if interests.shape[1] == 1:  # the attention to one interest is that interest
+            return (products * active.unsqueeze(1)).squeeze(2) / self.temperature
+        weights = self.attention.weights(products, active.unsqueeze(1))
+        return (weights * products).sum(dim=2) / self.temperature
+
     def foresee(
         self, history: Tensor, mask: Tensor, state: Tensor, profile: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -152,34 +179,44 @@ class InterestAwareNetwork(nn.Module):
         mask: Tensor,
         candidates: Tensor,
         candidate_ids: Tensor,
-        log_q: Tensor,
+        log_q: Tensor | None = None,
         profile: Tensor | None = None,
         state: Tensor | None = None,
+        drawn: int = 0,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """``L_IaCN`` over positive rows.
 
         Args:
             history, mask, profile: as in :meth:`interests`, rows of clicked items only (P rows).
             candidates, candidate_ids, log_q: as in :func:`sampled_softmax_loss`: C items, through their auxiliary
-                embeddings, the first P of them the clicked ones.
+                embeddings, the first P of them the clicked ones. :func:`bpr_loss` needs no log_q.
             state: as in :meth:`foresee`, if the network has foresight.
+            drawn: how many of the last candidates were drawn, for :func:`bpr_loss`.
 
         Returns:
             torch.Tensor: scalar; with foresight two: that, and ``T^2 KL`` of teacher and student.
 
         Raises:
-            ValueError: a state is missing, or given to a network without ``state_size``.
+            ValueError: a state is missing, or given to a network without ``state_size``; log_q is missing.
         """
         if (state is None) != (self.foresight is None):
             raise ValueError("a state must be given if and only if the network has a state_size")
         clicked = candidates[: len(history)]
         if state is None:
             users = self(history, mask, clicked, profile)
-            return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q)
+            return self._compare(users, candidates, candidate_ids, log_q, drawn)
         users, logits, interests, active = self.foresee(history, mask, state, profile)
         teacher = target_interest(interests, active, clicked, self.distillation_temperature).detach()
         distillation = distillation_loss(teacher, logits, active, self.distillation_temperature)
-        return sampled_softmax_loss(users / self.temperature, candidates, candidate_ids, log_q), distillation
+        return self._compare(users, candidates, candidate_ids, log_q, drawn), distillation
+
+    def _compare(self, users: Tensor, candidates: Tensor, ids: Tensor, log_q: Tensor | None, drawn: int) -> Tensor:
+        """The loss of user vectors among candidates."""
+        if self.loss_name == "bpr":
+            return bpr_loss(users / self.temperature, candidates, ids, drawn)
+        if log_q is None:
+            raise ValueError("the sampled softmax needs log_q, the logarithm of expected counts")
+        return sampled_softmax_loss(users / self.temperature, candidates, ids, log_q)
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:  # type: ignore[no-untyped-def]
         """As in PyTorch; version 0.5 called the extractor ``routing``."""

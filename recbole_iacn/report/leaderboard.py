@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recbole_iacn.checks.same_test import TESTS_OF_THEIR_OWN
 from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.experiments.plan import swept_pairs
 from recbole_iacn.experiments.results import column_of
@@ -103,7 +104,7 @@ def main_metric(entries: Sequence[Entry]) -> str:
 
 
 def best_of(entries: Sequence[Entry]) -> list[str]:
-    """A sentence per dataset: which model is best on average by the main metric, and which may be as good.
+    """A sentence per dataset and test: which model is best on average by the main metric, and which may be as good.
 
     Args:
         entries (list of Entry): the entries of the table.
@@ -112,8 +113,8 @@ def best_of(entries: Sequence[Entry]) -> list[str]:
         list of str: empty for a dataset with one model, and for a metric of which less is better.
     """
     metric, sentences = main_metric(entries), []
-    for dataset in dict.fromkeys(entry.dataset for entry in entries):
-        some = [entry for entry in entries if entry.dataset == dataset and metric in entry.metrics]
+    for dataset, test in dict.fromkeys((entry.dataset, _own_test(entry)) for entry in entries):
+        some = [one for one in entries if (one.dataset, _own_test(one)) == (dataset, test) and metric in one.metrics]
         if len(some) < 2 or metric in _LESS_IS_BETTER:
             continue
         best = max(some, key=lambda entry: _mean(entry.metrics[metric]))
@@ -125,6 +126,11 @@ def best_of(entries: Sequence[Entry]) -> list[str]:
         tail = f"not shown to be better than {', '.join(close)}" if close else "better than every other, p < .05"
         sentences.append(f"Best on {dataset} by {metric}: {best.name} ({number(_mean(best.metrics[metric]))}), {tail}.")
     return sentences
+
+
+def _own_test(entry):
+    """What of the swept settings makes a test of its own, whose results are compared with no others."""
+    return tuple(pair for pair in entry.sweep if pair[0] in TESTS_OF_THEIR_OWN)
 
 
 def _mean(values):

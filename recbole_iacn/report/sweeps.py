@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from recbole_iacn.checks.same_test import TESTS_OF_THEIR_OWN
 from recbole_iacn.report.statistics import Comparison, compare, holm
 from recbole_iacn.report.tables import Row, Table, number, p_text
 
@@ -20,7 +21,8 @@ def against_default(rows: Sequence[Row], mode: str = "full") -> list[Pair]:
 
     Returns:
         list of tuple: (row, Comparison of its results in that mode with the default's, two-sided p value of the paired
-        t-test, corrected after Holm). Empty unless exactly one setting was swept and its default is among the values.
+        t-test, corrected after Holm). Empty unless exactly one setting was swept, its default is among the values,
+        and all values have one test.
     """
     pairs = []
     for row in rows:
@@ -37,6 +39,8 @@ def _default_row(row, rows):
     if len(row.sweep) != 1:
         return None
     ((key, _),) = row.sweep
+    if key in TESTS_OF_THEIR_OWN:
+        return None
     sweep = ((key, default(key)),)
     same = ((row.dataset, row.model, sweep) == (one.dataset, one.model, one.sweep) for one in rows)
     return next((one for one, is_default in zip(rows, same) if is_default), None)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from recbole_iacn.settings.group import Group
-from recbole_iacn.settings.kinds import Cap, Flag, Null, Number, Path, Rule, Text
+from recbole_iacn.settings.kinds import Cap, Flag, Null, Number, Path, Rule, SomeOf, Text
 
 
 def _are_shares(given: list[float]) -> bool:
@@ -26,6 +26,13 @@ class General(Group):
 
     negative_items: Literal["catalogue", "clicked"] = "catalogue"
     """Items that a protocol draws negatives from: catalogue, all; clicked, those that somebody clicked."""
+
+    user_share: SomeOf = 1
+    """Share of the users that is kept, with all their interactions, before anything else is counted. A digest of the
+    user's token decides, so a half contains the quarter. It decides the test."""
+
+    train_share: SomeOf = 1
+    """Share of the training rows that is kept, by a digest of user and item; histories, validation and test stay."""
 
     shown_negatives: Flag = None
     """Draw training negatives from what the user was shown and did not click, where there is any (with a protocol that

@@ -95,6 +95,10 @@ class Task(Group):
     """label: the clicked item attends to the interests, as in the papers. distilled: the next interest is predicted
     from the history, with the clicked item as teacher (after TiMiRec, CIKM '22)."""
 
+    iacn_relationship: Annotated[Literal["none", "detached", "joint"], Paper("none")] = "none"
+    """Add the relationship score of the candidate and the user's interests to the backbone's logit, with a learned
+    weight. detached: the main loss trains the weight alone; joint: also what the score consists of."""
+
     iacn_distillation_weight: Weight = 1.0
     """μ, weight of the distillation loss (distilled)."""
 
@@ -104,11 +108,16 @@ class Task(Group):
     iacn_distillation_warmup: Natural = 1
     """Epochs before distillation starts (distilled)."""
 
+    iacn_loss: Annotated[Literal["sampled_softmax", "bpr"], Paper("sampled_softmax")] = "sampled_softmax"
+    """sampled_softmax: over the batch's targets and uniform negatives, corrected by how often each is a candidate
+    (logQ). bpr: the target before each negative, without logQ; negatives are the batch's other targets, or, with
+    iacn_negatives, these alone."""
+
     iacn_temperature: Positive = 0.05
-    """Divides the scores of the sampled softmax."""
+    """Divides the scores of the loss."""
 
     iacn_negatives: Annotated[int, Ge(0), Cap(2**20)] = 0
-    """Uniform negatives of the sampled softmax, in addition to the batch's own targets."""
+    """Uniform negatives: of the sampled softmax in addition to the batch's own targets, of bpr in their place."""
 
     iacn_item_features: Literal["all"] | Columns = "all"
     """Token columns of the item table that also get an auxiliary embedding, mean-pooled into the item's; all: every

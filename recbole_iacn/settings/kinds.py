@@ -90,6 +90,7 @@ LogitStd = Annotated[Positive, Rule(lambda value: value > 0, "a number > 0 (equa
 Power = Annotated[Number, Ge(0), Cap(100)]
 Decay = Annotated[Number, Ge(0), Cap(1000)]
 Share = Annotated[Number, Ge(0), Le(1)]
+SomeOf = Annotated[Number, Gt(0), Le(1)]  # a share that leaves something
 Dropout = Annotated[Number, Ge(0), Lt(1)]
 
 # Text

@@ -6,6 +6,7 @@ from recbole_iacn.settings import general, recbole_data, recbole_run
 
 # Settings that leave the test rows and the candidates as they are.
 FREE = {
+    "train_share",
     *("history_rows", "shown_negatives", "history_dataset", "last_state_only", "log_tensorboard", "trust"),
     *(
         "metrics",

@@ -37,6 +37,7 @@ def assert_rejected(message, settings, model="DIN_IaCN", dataset="tiny", **chang
         ({"iacn_interests": 2.5}, "iacn_interests: must be an integer >= 1, got 2.5"),
         ({"iacn_routing_iterations": 0}, "iacn_routing_iterations: must be an integer >= 1"),
         ({"iacn_mode": "on"}, "iacn_mode: must be off, width or full"),
+        ({"iacn_loss": "hinge"}, "iacn_loss: must be sampled_softmax or bpr, got 'hinge'"),
         ({"iacn_attention": "soft"}, "iacn_attention: must be pow, scale or hard"),
         ({"iacn_power": -1}, "iacn_power: must be a number >= 0"),
         ({"iacn_temperature": 0}, "iacn_temperature: must be a number > 0"),

@@ -146,3 +146,12 @@ def test_missing_data_are_rejected(file):
 @pytest.mark.parametrize("path", sorted(FILES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_projects_files_are_accepted(path):
     check(path)
+
+
+def test_swept_shares_of_the_users_are_tests_of_their_own(file):
+    """Models are compared within a share; shares that a rule gives to one model are two tests."""
+    check(file(models=["DIN"], modes=["off", "full"], sweep={"user_share": [1, 0.5]}))
+    check(file(models=["DIN"], modes=["off"], sweep={"user_share": [1, 0.5], "train_share": [1, 0.5]}))
+    path = file(models=["DIN", "FM"], modes=["off"], only=[rule("FM", user_share=0.5)], sweep={"train_share": [1, 0.5]})
+    with pytest.raises(ConfigError, match=r"user_share: is 1 for DIN off on tiny, train_share 1 and 0\.5 for FM off"):
+        check(path)

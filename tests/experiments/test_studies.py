@@ -1,15 +1,20 @@
 """A search by Optuna that is stopped and continued makes the trials of one that was not."""
 
 import itertools
+import json
 
 import pytest
 import yaml
+from made_runs import result_of
 
 from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.experiments import studies
+from recbole_iacn.experiments import studies, trial_base
 from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.results import run_of
 from recbole_iacn.experiments.search import search
+from recbole_iacn.experiments.store import published_runs, restore_runs
+from recbole_iacn.experiments.trials import stored_trial
 
 SPACE = {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}, "iacn_lambda": {"choices": [0.5, 2]}}
 
@@ -38,7 +43,7 @@ def trained(monkeypatch):
             if next(epochs) in seen.stop:
                 raise KeyboardInterrupt
             after_epoch(epoch, score + 0.001 * epoch)
-        return {"best": score}
+        return result_of(run, best=score)
 
     monkeypatch.setattr(studies, "train", train)
     return seen
@@ -48,7 +53,7 @@ def trials(plan, folder, space=SPACE):
     """(state, settings, validations) of the trials with a result."""
     task = studies.Task(plan.runs[0], space, "", folder, 0, 2020)
     study, _ = studies._begin(task)
-    return [(trial.state.name, trial.params, trial.intermediate_values) for trial in studies._results(study)]
+    return [(trial.state.name, trial.params, trial.intermediate_values) for trial in trial_base.results_of(study)]
 
 
 @pytest.mark.slow
@@ -169,13 +174,13 @@ def test_a_damaged_database_is_one_line(plan, tmp_path, trained, damage):
         texts = {"empty": b"", "text": b"trials\n" * 99, "cut": content[:half], "zeros": content[:half] + bytes(half)}
         path.write_bytes(texts[damage])
     with pytest.raises(
-        ConfigError, match=r"search\.db: is damaged \(.*\); remove it, and its trials are repeated"
+        ConfigError, match=r"search\.db: is damaged \(.*\); remove it, and the same command takes its trials from runs/"
     ) as e:
         search(plan, SPACE, tmp_path, trials=1, report=lambda line: None)
     assert "\n" not in str(e.value) and len(trained) == 1
     path.rmdir() if damage == "folder" else path.unlink()
     search(plan, SPACE, tmp_path, trials=1, report=lambda line: None)
-    assert len(trained) == 2
+    assert len(trained) == 1
 
 
 @pytest.mark.slow
@@ -186,3 +191,60 @@ def test_an_interrupted_search_says_how_far_it_is(plan, tmp_path, trained, capsy
     with pytest.raises(SystemExit, match="130"):
         main(["search", str(tmp_path / "trial.yaml"), "--trials", "5", "--out", "out"])
     assert capsys.readouterr().err == "interrupted; out/trial has 2 of 5 trials; the same command goes on\n"
+
+
+@pytest.mark.slow
+def test_published_trials_are_not_trained_again(plan, tmp_path, trained):
+    """A fresh clone has trials.jsonl and no search.db: trained and pruned trials are taken from there, and the search
+    goes on to those that it would have tried."""
+    search(plan, SPACE, tmp_path / "one" / "whole", trials=9, report=lambda line: None)
+    whole = trials(plan, tmp_path / "one" / "whole")
+    text = (tmp_path / "one" / "whole" / "trials.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert len(lines) == len(trained) == 9
+    made = [(state, params["learning_rate"]) for state, params, _ in whole]
+    assert [(one["state"].upper(), one["settings"]["learning_rate"]) for one in lines] == made
+    bests = [max(seen.values()) - 0.005 for state, _, seen in whole if state == "COMPLETE"]
+    assert [one["best"] for one in lines if one["state"] == "complete"] == pytest.approx(bests)
+    assert all(one["id"].startswith("tiny-FM-full-3-") for one in lines)
+    folder = tmp_path / "two" / "whole"
+    folder.mkdir(parents=True)
+    (folder / "trials.jsonl").write_text(text)
+    restore_runs(folder)
+    trained.clear()
+    search(plan, SPACE, folder, trials=9, report=lambda line: None)
+    assert trained == [] and trials(plan, folder) == whole
+    assert (folder / "trials.jsonl").read_text() == text
+    search(plan, SPACE, folder, trials=10, report=lambda line: None)
+    assert len(trained) == 1
+    known = published_runs(folder, [plan.runs[0]])  # for an experiment: no trial that was pruned
+    assert not any(name.endswith(".pruned") for name in known)
+
+
+@pytest.mark.slow
+def test_a_search_that_is_stopped_has_its_trials_so_far(plan, tmp_path, trained):
+    trained.stop = {14}
+    with pytest.raises(KeyboardInterrupt):
+        search(plan, SPACE, tmp_path, trials=9, report=lambda line: None)
+    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_a_trial_that_was_pruned_in_another_study_is_trained(plan, tmp_path, trained):
+    """There it may not be."""
+    search(plan, SPACE, tmp_path, trials=9, report=lambda line: None)
+    (name,) = {json.loads(path.read_text())["study"] for path in (tmp_path / "runs").glob("*.pruned")}
+    path = next((tmp_path / "runs").glob("*.pruned"))
+    run = run_of(json.loads(path.read_text()))
+    assert stored_trial(tmp_path, run, name)["state"] == "pruned" and stored_trial(tmp_path, run, "other") is None
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(ConfigError, match=r"\.pruned: is damaged \(.*\); remove it, and its trial is repeated"):
+        stored_trial(tmp_path, run, name)
+
+
+def test_a_damaged_published_trial_is_named(tmp_path):
+    (tmp_path / "trials.jsonl").write_text('{"state": "pruned"}\n')
+    with pytest.raises(
+        ConfigError, match=r"trials\.jsonl, line 1: is damaged \(dataset: Field required\); omit --reuse"
+    ):
+        restore_runs(tmp_path)

@@ -47,3 +47,24 @@ def test_what_histories_hold_is_compared_in_each_mode_and_metric():
     assert sections["Beside the default"][1][0][4] == "+.0000"
     assert sections["GAUC beside the default"][1][0][4] == "-.0020"
     assert [line[2:] for line in sections["Test GAUC"][1]][1][:2] == ["clicks", "3"]
+
+
+def test_shares_of_the_users_are_not_compared_with_each_other():
+    """Each is a test of its own; a share of the training rows is not."""
+    from made_runs import ranked
+
+    from recbole_iacn.report import leaderboard
+
+    assert sweeps.against_default(swept({0.5: (0.01, 0.02, 0.03)}, "user_share", 1)) == []
+    assert len(sweeps.against_default(swept({0.5: (0.01, 0.02, 0.03)}, "train_share", 1))) == 1
+    runs = [
+        ranked(model, seed, 0.1 + 0.01 * (model == "MIND") + 0.1 * share, sweep={"user_share": share})
+        for model in ("MIND", "ComiRec")
+        for seed in (1, 2)
+        for share in (1, 0.5)
+    ]
+    said = leaderboard.best_of(leaderboard.entries_of(runs))
+    assert [sentence.split(",")[1].strip()[:20] for sentence in said] == [
+        "user_share 0.5 (.160",
+        "user_share 1 (.2100)",
+    ]

@@ -30,6 +30,7 @@ class CapsuleTask(AuxiliaryTask):
     ComiRec's, and ``block``, the same behind a transformer block; or one interest alone: ``mean`` (the control without
     interests), ``last`` (the newest behaviour), ``recurrent`` (the last state of a GRU). All of them map behaviours by
     one matrix M, and start alike (``iacn_map_scale``). Users add their own (:func:`recbole_iacn.add_extractor`).
+    ``iacn_loss``: the papers' ``sampled_softmax``, or ``bpr``.
 
     Source: Jaiswal & Xiong (IaCN), RecSys '23, section 2. Settings: those whose names begin with ``iacn_``.
     """
@@ -57,6 +58,7 @@ class CapsuleTask(AuxiliaryTask):
             state_size=(getattr(model, "state_size", None) or model.embedding_size) if distilled else 0,
             distillation_temperature=config["iacn_distillation_temperature"],
             extractor=task_extractor(config, model),
+            loss=config["iacn_loss"] or "sampled_softmax",
         )
         frequency = torch.bincount(_clicked_items(dataset, model), minlength=model.n_items).float()
         self.register_buffer("item_frequency", frequency, persistent=False)
@@ -89,9 +91,10 @@ class CapsuleTask(AuxiliaryTask):
             mask,
             model.auxiliary_embedding(candidates),
             candidates,
-            expected_log_count(self.item_frequency, candidates, len(targets), len(negatives)),
-            self._profile(batch[model.USER_ID][clicked]),
+            self._log_count(candidates, len(targets)),
+            self.profile(batch[model.USER_ID][clicked]),
             state,
+            drawn=len(negatives),
         )
         if not self.foresees:
             return self.weight * loss
@@ -102,13 +105,13 @@ class CapsuleTask(AuxiliaryTask):
         """Interests of each row (B, K, D) and their mask (B, K), all False where the history is empty."""
         history = batch[model.ITEM_SEQ]
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
-        interests, active = self.network.interests(behaviors, mask, self._profile(batch[model.USER_ID]))
+        interests, active = self.network.interests(behaviors, mask, self.profile(batch[model.USER_ID]))
         return interests, active & mask.any(dim=1, keepdim=True)
 
     def settled(self, model: InterestAware, batch: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """As :meth:`interests` and :meth:`couplings`, of a routing that starts from clicks that lie apart, and settles.
         Training's stops early, as the papers' does, while most clicks are still divided."""
-        history, profile = batch[model.ITEM_SEQ], self._profile(batch[model.USER_ID])
+        history, profile = batch[model.ITEM_SEQ], self.profile(batch[model.USER_ID])
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         interests, active = self.network.interests(behaviors, mask, profile, self.settling_iterations)
         extractor = self.network.extractor
@@ -124,14 +127,25 @@ class CapsuleTask(AuxiliaryTask):
         behaviors, mask = model.item_tables.auxiliary(history), history != 0
         every = torch.ones(len(history), dtype=torch.bool, device=history.device)
         state = _user_state(model, batch, behaviors, mask, every)
-        return self.network.foresee(behaviors, mask, state, self._profile(batch[model.USER_ID]))[0]
+        return self.network.foresee(behaviors, mask, state, self.profile(batch[model.USER_ID]))[0]
 
     def couplings(self, model: InterestAware, batch: Interaction) -> Tensor:
         """Which interest each behaviour belongs to, shape (B, L, K)."""
         history = batch[model.ITEM_SEQ]
         return couplings_of(self.network.extractor, model.item_tables.auxiliary(history), history != 0)
 
-    def _profile(self, user_ids):
+    def _log_count(self, candidates, targets):
+        """logQ of the sampled softmax; the other loss reads none."""
+        if self.network.loss_name != "sampled_softmax":
+            return None
+        return expected_log_count(self.item_frequency, candidates, targets, len(candidates) - targets)
+
+    def profile(self, user_ids: Tensor) -> Tensor | None:
+        """The profiles of users, (B, fields * D); None without ``iacn_user_profile``.
+
+        Args:
+            user_ids (torch.LongTensor): shape (B,).
+        """
         if not self.profile_fields:
             return None
         return torch.cat(

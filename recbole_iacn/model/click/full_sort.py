@@ -91,6 +91,17 @@ def score_pairs(
     return scores
 
 
+def related_of(model: Any, rows: Interaction) -> Callable[[Tensor], Tensor] | None:
+    """From candidates (B, N) of rows to what is added to their logits (B, N), for a model that has a relationship
+    score; None for others.
+
+    Args:
+        model (InterestAware): the model.
+        rows (recbole.data.interaction.Interaction): with a history, B of them.
+    """
+    return None if model.relationship is None else model.relationship.reader(model, rows)
+
+
 class RowScorer:
     """Repeats every row for every item: for any backbone.
 
@@ -104,6 +115,7 @@ class RowScorer:
         self.model, self.rows, self.count = model, copy.copy(interaction), len(interaction)
         self.items_at_once = max(model.eval_batch_size // self.count, 1)
         self.rows.interaction = {**interaction.interaction}
+        self.related = related_of(model, interaction)
         if history is not None:
             self.rows.interaction[model.ITEM_SEQ] = history
 
@@ -113,7 +125,10 @@ class RowScorer:
     def each(self, items: Tensor) -> Tensor:
         candidates = self.rows.repeat_interleave(items.shape[1])
         candidates.update(self.model.item_tables.item_feat[items.flatten()])
-        return self.model.predict(candidates).view(items.shape)
+        if self.related is None:
+            return self.model.predict(candidates).view(items.shape)
+        with self.model.related(self.related(items).flatten()):
+            return self.model.predict(candidates).view(items.shape)
 
 
 class PooledScorer(RowScorer):
@@ -143,21 +158,23 @@ class AttentionScorer:
     ) -> None:
         self.model, self.rows, self.read, self.finish = model, len(interaction), read, finish
         self.fields = model.fields_of(interaction)
+        self.related = related_of(model, interaction)
         self.items_at_once = min(model.eval_batch_size, _CANDIDATES)
 
     def __call__(self, items: Tensor) -> Tensor:
         table, place = self.model.embedding_layer.items_of(items)
         candidates = table[place]
-        return self._scores(candidates for _ in range(self.rows))
+        return self._scores((candidates for _ in range(self.rows)), items.expand(self.rows, -1))
 
     def each(self, items: Tensor) -> Tensor:
         table, place = self.model.embedding_layer.items_of(items)
-        return self._scores(table[of_row] for of_row in place)
+        return self._scores((table[of_row] for of_row in place), items)
 
-    def _scores(self, candidates):
+    def _scores(self, candidates, items):
         model, scores = self.model, []
         for row, vectors in enumerate(candidates):
             fields = None if self.fields is None else self.fields[row].expand(len(vectors), -1)
             with model.with_fields(fields):
                 scores.append(self.finish(model.dnn_mlp_layers(self.read(row, vectors))))
-        return model.sigmoid(torch.cat(scores, dim=1)).T
+        logits = torch.cat(scores, dim=1).T
+        return model.sigmoid(logits if self.related is None else logits + self.related(items))

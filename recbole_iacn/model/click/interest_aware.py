@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.full_sort import score_all, score_each
 from recbole_iacn.model.click.item_tables import Part
+from recbole_iacn.model.click.relationship import RelationshipScore
 from recbole_iacn.model.click.task import find_task
 from recbole_iacn.nn import mix_gradient
 
@@ -26,7 +28,9 @@ class InterestAware(Part):
 
     The item embedding becomes ``E = E_original ⊕ E_auxiliary`` (concatenated: one more item field) and
     ``calculate_loss`` returns ``(L_main, lambda * L_IaCN)``; RecBole adds the parts. ``E_auxiliary`` receives the
-    gradient ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule.
+    gradient ``(1 - delta) * g_IaCN + delta * g_main``. Scoring is the backbone's own: a trained model needs no capsule,
+    except with ``iacn_relationship``, which adds what the interests say of the candidate
+    (:class:`recbole_iacn.model.click.relationship.RelationshipScore`).
 
     Comes first among the bases that :func:`recbole_iacn.interest_aware` gives a class; another of them owns the item
     tables: :class:`SequenceItems` before DIN and DIEN, :class:`HistoryContext` behind a context-aware model. They
@@ -43,6 +47,8 @@ class InterestAware(Part):
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     backbone: type  # the class that the rule was applied to
     epoch = 0  # set by the trainer
+    relationship: RelationshipScore | None
+    _finished: Tensor | None = None  # relationship scores that are known already, while a scorer predicts
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -54,10 +60,24 @@ class InterestAware(Part):
         self.tasks: Any = nn.ModuleDict()  # of AuxiliaryTask
         for name in (config["auxiliary_tasks"] or ["iacn"]) if full else []:
             self.tasks[name] = find_task(name)(config, dataset, self)
+        self.relationship = self._relationship(config) if full else None
         twice = [name for name in set(self.loss_names) if self.loss_names.count(name) > 1]
         if twice:
             raise ConfigError(f"auxiliary_tasks: two losses are called {twice[0]!r}; give a task other loss_names")
         self._keep_loose_weights()
+
+    def _relationship(self, config):
+        """The part that adds the relationship score; None where ``iacn_relationship`` is none."""
+        if (config["iacn_relationship"] or "none") == "none":
+            return None
+        if "iacn" not in self.tasks:
+            raise ConfigError("iacn_relationship: needs the task iacn; add it to auxiliary_tasks")
+        if not isinstance(getattr(self, "loss", None), nn.BCEWithLogitsLoss):
+            raise ConfigError(
+                f"iacn_relationship: {self.backbone.__name__} returns probabilities, not logits to which a score "
+                "could be added; set iacn_relationship to none"
+            )
+        return RelationshipScore(joint=config["iacn_relationship"] == "joint")
 
     def _keep_loose_weights(self) -> None:
         """RecBole's FwFM has weights in a plain tensor, which is never trained and never saved: a loaded model would
@@ -74,7 +94,8 @@ class InterestAware(Part):
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """The backbone's loss; with tasks the tuple ``(L_main, lambda * L_IaCN, …)``."""
         with self.item_tables.sharing():
-            main = super().calculate_loss(self.with_history(interaction))
+            with self._related(interaction):
+                main = super().calculate_loss(self.with_history(interaction))
             main = main * parallel.share(len(interaction), parallel.total(len(interaction), main.device))
             if not self.reads_items:
                 raise ConfigError(
@@ -121,7 +142,31 @@ class InterestAware(Part):
 
     def predict(self, interaction: Interaction) -> Tensor:
         """The backbone's score of each row, shape (B,)."""
-        return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
+        with self._related(interaction):
+            return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The backbone's logits, with the relationship score added if the model has one."""
+        output = super().forward(*inputs)
+        return output if self.relationship is None else self.relationship.added(self, output)
+
+    @contextlib.contextmanager
+    def related(self, scores: Tensor) -> Iterator[None]:
+        """While active, the next :meth:`predict` adds these relationship scores, and reads no history for them.
+
+        Args:
+            scores (torch.Tensor): shape (B,).
+        """
+        self._finished = scores
+        try:
+            yield
+        finally:
+            self._finished = None
+
+    def _related(self, interaction):
+        if self.relationship is None:
+            return contextlib.nullcontext()
+        return self.relationship.beside(interaction if self._finished is None else self._finished)
 
     def foresee(self, interaction: Interaction) -> Tensor:
         """The user vector by the predicted next interest, which retrieves items by its product with their auxiliary

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,8 +20,11 @@ from recbole_iacn.model.click.din import InterestAwareSeqEmbLayer, PackedScore, 
 from recbole_iacn.model.click.ffm import FieldAwareItems
 from recbole_iacn.model.click.item_tables import embed_column
 from recbole_iacn.nn.adoption import adopt
+from recbole_iacn.nn.mapped import MappedState
+from recbole_iacn.nn.transformer import TransformerBlock
 from recbole_iacn.serving.onnx.ffm_fields import PlainPairs, WideFields
 from recbole_iacn.serving.onnx.plain import (
+    EveryPosition,
     KeepsRows,
     attention,
     constant,
@@ -69,6 +73,10 @@ class ClickGraph(nn.Module):
         super().__init__()
         self.model, self.columns = shared_copy(model), columns
         self.model.item_tables.main_weight = 1.0  # of the gradient, which a graph does not have
+        self.auxiliary = constant(_auxiliary_of_all(model)) if model.relationship is not None else None
+        for module in self.model.modules():
+            if isinstance(module, TransformerBlock):
+                module.positions = EveryPosition
 
     def forward(self, history: Tensor, items: Tensor, *columns: Tensor) -> Tensor:
         """Score.
@@ -84,6 +92,27 @@ class ClickGraph(nn.Module):
     def scores(self, history: Tensor, items: Tensor, values: dict[str, Tensor]) -> Tensor:
         """:meth:`forward` with the columns by name, as RecBole's models read them."""
         raise NotImplementedError
+
+    def related(self, history: Tensor, items: Tensor) -> Tensor | None:
+        """What the relationship score adds to the logits, (B, N); None for a model without one."""
+        if self.auxiliary is None:
+            return None
+        network = self.model.tasks["iacn"].network
+        found = network.interests(embedding(history, self.auxiliary), history != 0)
+        added: Tensor = self.model.relationship.weight * network.relationship(*found, embedding(items, self.auxiliary))
+        return added
+
+
+def _auxiliary_of_all(model):
+    """``E_auxiliary`` of all items, (items, D), for a model whose relationship score a graph can compute."""
+    network = model.tasks["iacn"].network
+    if isinstance(network.extractor, MappedState):
+        raise ConfigError(
+            "export: a relationship score by iacn_extractor: recurrent has no graph; choose another extractor"
+        )
+    if network.profile_layer is not None:
+        raise ConfigError("export: a relationship score that reads iacn_user_profile has no graph; train without it")
+    return model.item_tables.auxiliary(torch.arange(model.n_items))
 
 
 class ContextGraph(ClickGraph):
@@ -110,7 +139,9 @@ class ContextGraph(ClickGraph):
         pairs = {name: value[row.squeeze(1)] for name, value in values.items()}
         candidates = items.flatten()
         pairs.update({name: column[candidates] for name, column in model.item_feat.interaction.items()})
-        with KeepsRows():
+        related = self.related(history, items)
+        beside = nullcontext() if related is None else model.related(related.flatten())
+        with KeepsRows(), beside:
             return self.scores_of_pairs(Interaction({**pairs, model.ITEM_SEQ: row}), pooled).view(items.shape)
 
     def scores_of_pairs(self, pairs: Interaction, pooled: list[Tensor]) -> Tensor:
@@ -171,7 +202,8 @@ class _AttentionGraph(ClickGraph):
         with model.with_fields(beside):
             hidden = model.dnn_mlp_layers(joint.flatten(0, 1))
         last = model.dnn_predict_layers if isinstance(self, DINGraph) else model.dnn_predict_layer
-        return torch.sigmoid(last(hidden)).view(items.shape)
+        logits, related = last(hidden).view(items.shape), self.related(history, items)
+        return torch.sigmoid(logits if related is None else logits + related)
 
     def read(self, queries: Tensor, keys: Tensor, real: Tensor, values: dict[str, Tensor]) -> Tensor:
         """The input of the last layers, (B, N, …)."""

@@ -80,6 +80,7 @@ SETTINGS = {
     "iacn_routing_iterations": (2, lambda network: network.extractor.iterations),
     "iacn_interest_rounding": ("floor", lambda network: network.extractor.rounding),
     "iacn_map_scale": (7.0, lambda network: network.extractor.bilinear[0, 0].item()),
+    "iacn_loss": ("bpr", lambda network: network.loss_name),
     "iacn_distillation_temperature": (0.7, lambda network: network.distillation_temperature),
 }
 

@@ -14,6 +14,8 @@ CASES = [
     *((f"{name}_IaCN", {"iacn_mode": "off"}) for name in ("DIN", "DIEN", "WideDeep", "FFM")),
     *((f"{name}_IaCN", {"user_fields": True}) for name in ("DIN", "DIEN")),
     ("DIN_IaCN", {"user_fields": True, "pooling_mode": "sum"}),
+    *((f"{name}_IaCN", {"iacn_relationship": "detached"}) for name in ("DIN", "DIEN", "WideDeep", "FFM")),
+    *(("DIN_IaCN", {"iacn_relationship": "joint", "iacn_extractor": name}) for name in ("mean", "attention", "block")),
     *(("DIEN_IaCN", {"gru_type": gru}) for gru in ("GRU", "AIGRU", "AGRU")),
 ]
 
@@ -41,6 +43,18 @@ def test_capsules_are_not_in_the_graph(opened):
     used = {node.target for node in program.graph.nodes if node.op == "placeholder" and node.users}
     assert used and not [name for name in used if "tasks" in name]
     assert [name for name, _ in recommender.model.named_parameters() if "tasks" in name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"iacn_extractor": "recurrent"}, "by iacn_extractor: recurrent has no graph"),
+        ({"iacn_user_profile": ["age"]}, "that reads iacn_user_profile has no graph"),
+    ],
+)
+def test_a_relationship_score_without_a_graph(opened, changes, named):
+    with pytest.raises(ConfigError, match=f"export: a relationship score {named}"):
+        graph_of(opened("DIN_IaCN", iacn_relationship="detached", **changes))
 
 
 def test_a_forward_pass_of_ones_own_has_no_graph(opened):

@@ -1,0 +1,112 @@
+"""The relationship score: what the task's interests say of a candidate, beside what the backbone says."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.nn import mix_gradient
+
+if TYPE_CHECKING:
+    from recbole.data.interaction import Interaction
+
+    from recbole_iacn.model.click.interest_aware import InterestAware
+
+
+class RelationshipScore(nn.Module):
+    """``R = c^T i_u``, the product of a candidate and the user vector that the task has for it, divided by the task's
+    temperature. It is added to the backbone's logit with a learned weight.
+
+    The weight starts at 1: the sampled softmax corrects for the candidates' frequency, so that its scores estimate, up
+    to a constant, the logit of a click against an item drawn uniformly, which is what the backbone's logit is.
+
+    ``detached`` (the default): the main loss trains the weight alone, and the task everything else in the score.
+    ``joint``: the main loss also trains the extractor, and, by δ, ``E_auxiliary`` through the score. With λ = 0 and
+    δ = 1 that is the same model without a task, which tells what the product alone is worth.
+
+    Source: Jaiswal & Xiong, poster of the same work (there an output of the capsule network).
+
+    Args:
+        joint (bool): let the main loss train what the score consists of.
+    """
+
+    def __init__(self, joint: bool) -> None:
+        super().__init__()
+        self.joint = joint
+        self.weight = nn.Parameter(torch.ones(()))
+        self._beside: Any = None  # while a backbone scores: its rows, or their finished scores
+
+    def forward(self, model: InterestAware, rows: Interaction) -> Tensor:
+        """The weighted score of each row's candidate, shape (B,).
+
+        Args:
+            model: has the task ``iacn``.
+            rows: with a history and a candidate, B of them.
+        """
+        with contextlib.nullcontext() if self.joint else torch.no_grad():
+            found = self._interests(model, rows)
+            candidates = self._mixed(model, model.item_tables.auxiliary(rows[model.ITEM_ID]))
+            score = model.tasks["iacn"].network.relationship(*found, candidates.unsqueeze(1)).squeeze(1)
+        return self.weight * score
+
+    def reader(self, model: InterestAware, rows: Interaction) -> Any:
+        """A function from candidates (B, N) of rows to their weighted scores (B, N); histories are read once.
+
+        Args:
+            model: has the task ``iacn``.
+            rows: with a history, B of them.
+        """
+        found = self._interests(model, rows)
+
+        def read(items: Tensor) -> Tensor:
+            candidates = model.item_tables.auxiliary(items)
+            return self.weight * model.tasks["iacn"].network.relationship(*found, candidates)
+
+        return read
+
+    @contextlib.contextmanager
+    def beside(self, rows: Interaction | Tensor) -> Iterator[None]:
+        """While active, :meth:`added` adds the score of these rows, or these scores.
+
+        Raises:
+            ConfigError: the backbone did not call its ``forward``, so that its logit stayed as it was.
+        """
+        self._beside = rows
+        try:
+            yield
+            if self._beside is not None:
+                raise ConfigError(
+                    "iacn_relationship: the backbone does not score by its method forward, to whose logits the "
+                    "relationship score is added; set iacn_relationship to none"
+                )
+        finally:
+            self._beside = None
+
+    def added(self, model: InterestAware, output: Any) -> Any:
+        """What a backbone's ``forward`` returned, with the score added to its logits.
+
+        Args:
+            model: the model.
+            output: logits, (B,) or (B, 1), or a tuple that begins with them.
+        """
+        if self._beside is None:
+            return output
+        beside, self._beside = self._beside, None
+        score = beside if isinstance(beside, Tensor) else self(model, beside)
+        logits = output[0] if isinstance(output, tuple) else output
+        logits = logits + score.view(logits.shape)
+        return (logits, *output[1:]) if isinstance(output, tuple) else logits
+
+    def _interests(self, model, rows):
+        history = rows[model.ITEM_SEQ]
+        task = model.tasks["iacn"]
+        behaviors = self._mixed(model, model.item_tables.auxiliary(history))
+        return task.network.interests(behaviors, history != 0, task.profile(rows[model.USER_ID]))
+
+    def _mixed(self, model, vectors):
+        return mix_gradient(vectors, model.iacn_delta) if self.joint else vectors

@@ -1,0 +1,136 @@
+"""The relationship score beside a backbone's logit: its value, what trains it, and all ways to score."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import BACKBONES, give_other_weights
+
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.model.click.interest_aware import InterestAware
+
+DETACHED = {"iacn_relationship": "detached"}
+WITHOUT_LOGITS = ("DCNV2", "KD_DAGFM")
+LOGITS = [name for name in BACKBONES if name not in WITHOUT_LOGITS]
+
+
+def by_numpy(model, rows):
+    """``w · Σ_k softmax(p x)_k x_k / temperature`` with ``x_k = c · u_k``, row by row, from interests."""
+    network = model.tasks["iacn"].network
+    interests, active = model.tasks["iacn"].interests(model, rows)
+    candidates = model.item_tables.auxiliary(rows["item_id"]).numpy()
+    found = []
+    for u, own, candidate in zip(interests.numpy(), active.numpy(), candidates):
+        x = u[own] @ candidate
+        weights = np.exp(network.attention.power * (x - x.max(initial=0))) if own.any() else x
+        found.append(float(weights @ x / weights.sum()) if own.any() else 0.0)
+    return model.relationship.weight.item() * np.array(found) / network.temperature
+
+
+@pytest.mark.parametrize("backbone", LOGITS)
+@torch.no_grad()
+def test_the_score_is_added_to_the_logit(build, backbone):
+    *_, test, model = build(f"{backbone}_IaCN", **DETACHED)
+    give_other_weights(model.eval())
+    model.sigmoid = torch.nn.Identity()
+    rows = test._dataset[np.arange(12)]
+    model.relationship.weight.fill_(0.5)
+    wanted, half = by_numpy(model, rows), model.predict(rows)
+    model.relationship.weight.zero_()
+    without = model.predict(rows)
+    np.testing.assert_allclose((half - without).numpy(), wanted, atol=2e-4)
+    assert np.abs(wanted).max() > 1e-2
+
+
+@pytest.mark.parametrize("backbone", ["DIN", "DIEN", "WideDeep", "FFM", "DSSM"])
+@pytest.mark.parametrize("extractor", ["routing", "mean", "attention"])
+@torch.no_grad()
+def test_all_ways_to_score_agree(build, backbone, extractor):
+    """Pairs, all items at once, and each row's own candidates; one history is empty."""
+    *_, test, model = build(f"{backbone}_IaCN", **DETACHED, iacn_extractor=extractor)
+    give_other_weights(model.eval())
+    rows = test._dataset[np.arange(8)]
+    rows["item_id_list"][3] = 0
+    rows["item_length"][3] = 0
+    items = torch.randint(1, model.n_items, (8, 5), generator=torch.Generator().manual_seed(3))
+    every, own = model.full_sort_predict(rows).view(8, -1), model.candidate_scores(rows, items)
+    assert torch.allclose(every.gather(1, items), own, atol=1e-6)
+    for column in range(5):
+        rows.update(model.item_tables.item_feat[items[:, column]])
+        assert torch.allclose(model.predict(rows), own[:, column], atol=1e-6)
+    model.relationship.weight.zero_()
+    assert not torch.allclose(model.candidate_scores(rows, items), own, atol=1e-3)
+
+
+def gradients(model, rows):
+    """The gradients of the main loss alone."""
+    model.zero_grad()
+    torch.manual_seed(5)
+    losses = model.calculate_loss(rows)
+    losses[0].backward()
+    of_map = model.tasks["iacn"].network.extractor.bilinear.grad
+    return model.relationship.weight.grad, of_map
+
+
+@pytest.mark.parametrize("backbone", ["DIN", "WideDeep"])
+def test_what_the_main_loss_trains(build, backbone):
+    rows = {}
+    for how in ("detached", "joint"):
+        _, train, _, _, model = build(f"{backbone}_IaCN", iacn_relationship=how)
+        weight, of_map = gradients(model, next(iter(train)))
+        assert weight is not None and weight != 0
+        rows[how] = of_map
+    assert rows["detached"] is None and rows["joint"].any()
+
+
+def test_delta_shares_the_gradient_through_a_joint_score(build):
+    """With δ = 0 the main loss leaves ``E_auxiliary`` as it is, whatever way it takes."""
+    for delta, reaches in ((0.0, False), (0.4, True)):
+        _, train, _, _, model = build("WideDeep_IaCN", iacn_relationship="joint", iacn_delta=delta)
+        gradients(model, next(iter(train)))
+        names = model.item_tables.auxiliary_names()
+        assert names
+        grads = [
+            model.item_tables.item_table(name)[0].weight.grad
+            for name in names
+            if "categories" in name or "class" in name
+        ]
+        for one in grads:
+            assert bool(one is not None and one.any()) is reaches
+
+
+def test_an_empty_history_adds_nothing(build):
+    *_, test, model = build("DIN_IaCN", **DETACHED)
+    give_other_weights(model.eval())
+    rows = test._dataset[np.arange(3)]
+    rows["item_id_list"][:] = 0
+    with torch.no_grad():
+        assert not model.relationship(model, rows).any()
+
+
+def test_none_is_the_papers_model(build):
+    """No weight, no change of the score, and the same random start."""
+    *_, plain = build("DIN_IaCN")
+    *_, related = build("DIN_IaCN", **DETACHED)
+    assert plain.relationship is None and not [name for name in plain.state_dict() if "relationship" in name]
+    own = dict(plain.named_parameters())
+    extra = [name for name, value in related.named_parameters() if name not in own or not torch.equal(value, own[name])]
+    assert extra == ["relationship.weight"] and related.relationship.weight == 1
+
+
+@pytest.mark.parametrize("backbone", [name for name in WITHOUT_LOGITS if name in BACKBONES])
+def test_a_backbone_without_logits(build, backbone):
+    with pytest.raises(ConfigError, match=f"iacn_relationship: {backbone} returns probabilities"):
+        build(f"{backbone}_IaCN", **DETACHED)
+
+
+def test_a_backbone_that_bypasses_forward(build, monkeypatch):
+    _, train, _, _, model = build("WideDeep_IaCN", **DETACHED)
+    monkeypatch.setattr(InterestAware, "forward", lambda self, rows: super(InterestAware, self).forward(rows))
+    with pytest.raises(ConfigError, match="iacn_relationship: the backbone does not score by its method forward"):
+        model.calculate_loss(next(iter(train)))
+
+
+def test_modes_without_a_task_have_no_score(build):
+    for mode in ("off", "width"):
+        *_, model = build("DIN_IaCN", **DETACHED, iacn_mode=mode)
+        assert model.relationship is None
