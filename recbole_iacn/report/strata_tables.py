@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recbole_iacn.checks.same_test import TESTS_OF_THEIR_OWN
 from recbole_iacn.experiments.plan import swept_pairs
 from recbole_iacn.experiments.results import column_of
 from recbole_iacn.experiments.strata import BY, FEWEST
@@ -23,7 +24,7 @@ two-sided, by Student's paired t, corrected after Holm for all differences of th
 _WITHIN = "GAUC compares rows of one user within one stratum."
 
 Column = tuple[str, tuple[tuple[str, Any], ...]]  # the name of a column or mode, and swept settings
-Line = tuple[str, str, int, int | None]  # dataset, model, and the bounds of a stratum
+Line = tuple[str, str, int, int | None]  # dataset and test, model, and the bounds of a stratum
 
 
 def strata_sections(results: Sequence[Result], columns: Compared | None = None) -> list[tuple[str, str, Table]]:
@@ -69,7 +70,7 @@ def strata_cells(results: Sequence[Result], by: str, metric: str, asked: Compare
     counts: dict[Line, dict[str, set[int]]] = {}
     for result in results:
         for stratum in result["test_by"][by]:
-            line = result["dataset"], result["model"], stratum["at_least"], stratum["at_most"]
+            line = _test(result), result["model"], stratum["at_least"], stratum["at_most"]
             for count in ("rows", "users"):
                 counts.setdefault(line, {}).setdefault(count, set()).add(stratum[count])
             if stratum[metric] is not None:
@@ -93,7 +94,13 @@ def strata_cells(results: Sequence[Result], by: str, metric: str, asked: Compare
 
 
 def _column(one: Result) -> Column:
-    return column_of(one), swept_pairs(one["sweep"])
+    return column_of(one), tuple(pair for pair in swept_pairs(one["sweep"]) if pair[0] not in TESTS_OF_THEIR_OWN)
+
+
+def _test(one: Result) -> str:
+    """The dataset, and the swept settings that make a test of their own, whose results are compared with no others."""
+    own = [f"{key} {value}" for key, value in swept_pairs(one["sweep"]) if key in TESTS_OF_THEIR_OWN]
+    return ", ".join([one["dataset"], *own])
 
 
 def _place(column, names):

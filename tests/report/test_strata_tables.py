@@ -58,6 +58,20 @@ def test_swept_values_beside_each_other():
     assert len(heads) == 10 and cells[0][8] == "+.0100"  # nothing else has both modes
 
 
+def test_shares_of_the_users_are_tests_of_their_own():
+    """Each is in rows of its own, and no share is compared with another."""
+    some = [
+        by_history(result(seed=seed, sweep={"user_share": share}), 0.5, 0.5, 0.5)
+        for share in (1, 0.5)
+        for seed in (1, 2)
+    ]
+    heads, cells = strata_cells(some, "history", "auc")
+    assert (
+        heads[5:] == ["full"]
+        and [cell[0] for cell in cells] == ["Beauty, user_share 0.5"] * 3 + ["Beauty, user_share 1"] * 3
+    )
+
+
 def test_the_pairs_of_a_file():
     """Named columns in the file's order, with the differences that it asks for alone."""
     some = [
