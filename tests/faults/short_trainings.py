@@ -110,7 +110,7 @@ def figures(folder):
 
 
 def _untimed(result):
-    for one in (result, *result["epochs"]):
+    for one in (result, *result.get("epochs", ())):  # a pruned trial has none
         for key in TIMED:
             one.pop(key, None)
     return result

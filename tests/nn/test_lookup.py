@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from recbole_iacn.nn.lookup import Bags, Lists, look_up, take
+from recbole_iacn.nn import lookup
+from recbole_iacn.nn.lookup import Bags, Lists, distinct_rows, look_up, take
 
 PADDED = torch.tensor([[3, 0, 1], [0, 0, 0], [2, 2, 0], [0, 4, 0]])
 
@@ -22,6 +23,24 @@ def test_lists_are_averaged_without_their_padding(items):
     rows = torch.randn(5, 2, dtype=torch.float64)
     found = Lists(PADDED)[torch.tensor(items, dtype=torch.long)].mean(rows)
     np.testing.assert_allclose(found, means(rows.numpy(), PADDED[items].tolist()).reshape(-1, 2), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_distinct_rows(seed):
+    """As many as NumPy finds, and every row is one of its kind; rows that only differ in their order do differ."""
+    random = np.random.default_rng(seed)
+    ids = torch.from_numpy(random.integers(0, 3, (200, 4)))
+    kinds, place = distinct_rows(ids)
+    assert len(kinds) == len(np.unique(ids.numpy(), axis=0)) < 82
+    assert torch.equal(ids[kinds][place], ids)
+
+
+def test_distinct_rows_that_collide(monkeypatch):
+    """Rows of one number are told apart all the same."""
+    monkeypatch.setattr(lookup, "_ODD", 1)
+    ids = torch.tensor([[1, 2], [2, 1], [1, 2]])
+    kinds, place = distinct_rows(ids)
+    assert torch.equal(ids[kinds][place], ids)
 
 
 def test_gradients_of_means_against_finite_differences():

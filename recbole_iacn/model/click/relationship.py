@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.nn import mix_gradient
+from recbole_iacn.nn.lookup import distinct_rows, take
 
 if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
@@ -103,10 +104,14 @@ class RelationshipScore(nn.Module):
         return (logits, *output[1:]) if isinstance(output, tuple) else logits
 
     def _interests(self, model, rows):
-        history = rows[model.ITEM_SEQ]
-        task = model.tasks["iacn"]
-        behaviors = self._mixed(model, model.item_tables.auxiliary(history))
-        return task.network.interests(behaviors, history != 0, task.profile(rows[model.USER_ID]))
+        """Interests (B, K, D) and their mask (B, K); what several rows have in common is read once."""
+        history, users, task = rows[model.ITEM_SEQ], rows[model.USER_ID], model.tasks["iacn"]
+        kinds, place = distinct_rows(
+            torch.cat([history, users.unsqueeze(1)], dim=1) if task.profile_fields else history
+        )
+        behaviors = self._mixed(model, model.item_tables.auxiliary(history[kinds]))
+        interests, active = task.network.interests(behaviors, history[kinds] != 0, task.profile(users[kinds]))
+        return take(interests.flatten(1), place).view(-1, *interests.shape[1:]), active[place]
 
     def _mixed(self, model, vectors):
         return mix_gradient(vectors, model.iacn_delta) if self.joint else vectors
