@@ -152,3 +152,20 @@ def test_the_informed_auc_is_what_knowing_the_interests_reaches():
     found = rank_auc(score(data.clicks[:, -1]), score(others(data, rng)))
     assert found == pytest.approx(data.informed_auc(), abs=0.015)
     assert data.informed_auc() > data.bayes_auc() + 0.02  # five clicks do not show them yet
+
+
+def test_the_informed_auc_by_plain_loops():
+    """Over all pairs of a user's next click and another user's, or the same one's, other item."""
+    data = PlantedInterests(users=5, clusters=4, items_per_cluster=3, interests=2, events=4, noise=0.3)
+    clicked, other = [], []
+    for liked, clicks in zip(data.liked.tolist(), data.clicks[:, :-1].tolist()):
+        weight = {item: (0.7 / 6 if c in liked else 0.0) + 0.3 / 12 for item, c in enumerate(data.cluster)}
+        for item in clicks:
+            del weight[item]
+        share = {item: w / sum(weight.values()) for item, w in weight.items()}
+        score = {item: p / (1 - p) for item, p in share.items()}
+        clicked += [(score[item], p) for item, p in share.items()]
+        other += [(score[o], p / (len(share) - 1)) for item, p in share.items() for o in share if o != item]
+    pairs = [((a > b) + (abs(a - b) < 1e-12) / 2, p * q) for a, p in clicked for b, q in other]
+    expected = sum(won * weight for won, weight in pairs) / sum(weight for _, weight in pairs)
+    assert data.informed_auc() == pytest.approx(expected, abs=1e-9)

@@ -103,6 +103,8 @@ def test_every_stratum_beside_scikit_learn(log, given):
     strata.check(training, ASKED)
     with strata.collecting(training) as batches:
         whole = training.test()
+    assert strata._ROW not in training.test_data._dataset.inter_feat
+    assert "eval_batch_collect" not in vars(training.trainer.eval_collector)
     found = strata.figures(training, ASKED, batches)
     rows, (_, table, kinds) = scores_apart(training), log
     if given["protocol"] is None:  # whose negatives are drawn again at each pass; scores are then taken as recorded
