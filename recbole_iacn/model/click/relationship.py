@@ -73,8 +73,8 @@ class RelationshipScore(nn.Module):
 
     @contextlib.contextmanager
     def beside(self, rows: Interaction | Tensor) -> Iterator[None]:
-        """While active, :meth:`added` adds the score of these rows, or these scores: a backbone may score a batch twice,
-        as one does that compares two dropouts.
+        """While active, :meth:`added` adds the score of these rows, or these scores, as often as the backbone scores
+        them: one that compares two dropouts does so twice.
 
         Raises:
             ConfigError: the backbone did not call its ``forward``, so that its logit stayed as it was.

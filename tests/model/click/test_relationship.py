@@ -100,10 +100,23 @@ def test_delta_shares_the_gradient_through_a_joint_score(build):
             assert bool(one is not None and one.any()) is reaches
 
 
+@torch.no_grad()
+def test_users_of_one_history_have_profiles_of_their_own(build):
+    *_, test, model = build("WideDeep_IaCN", **DETACHED, iacn_user_profile=["age"])
+    give_other_weights(model.eval())
+    rows = test._dataset[np.arange(12)]
+    for name in ("item_id_list", "item_length", "item_id"):
+        rows[name][:] = rows[name][0]
+    found = model.relationship(model, rows).numpy()
+    np.testing.assert_allclose(found, by_numpy(model, rows), atol=2e-4)
+    assert np.ptp(found) > 1e-2
+
+
+@pytest.mark.parametrize("interests", [1, 4])
 @pytest.mark.parametrize("profile", [[], ["age"]])
-def test_an_empty_history_adds_nothing(build, profile):
+def test_an_empty_history_adds_nothing(build, profile, interests):
     """Nor does a profile alone: the task is trained by rows with a history."""
-    *_, test, model = build("DIN_IaCN", **DETACHED, iacn_user_profile=profile)
+    *_, test, model = build("DIN_IaCN", **DETACHED, iacn_user_profile=profile, iacn_interests=interests)
     give_other_weights(model.eval())
     rows = test._dataset[np.arange(3)]
     rows["item_id_list"][:] = 0
