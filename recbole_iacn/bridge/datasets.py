@@ -185,11 +185,15 @@ def patch_loaders(module):
 
     @wrap(module, "create_samplers")
     def create_samplers(original, config, dataset, built_datasets):
-        thin_training(config, built_datasets[0])
         if not config["protocol"]:
-            return original(config, dataset, built_datasets)
-        # Our loaders draw their own negatives; RecBole's samplers would first build a set per user.
-        return tuple(types.SimpleNamespace(phase=phase, dataset=dataset) for phase in ("train", "valid", "test"))
+            # Of all training rows: what a user has clicked in training is no candidate of RecBole's tests.
+            samplers = original(config, dataset, built_datasets)
+        else:
+            # Our loaders draw their own negatives; RecBole's samplers would first build a set per user.
+            phases = ("train", "valid", "test")
+            samplers = tuple(types.SimpleNamespace(phase=phase, dataset=dataset) for phase in phases)
+        thin_training(config, built_datasets[0])
+        return samplers
 
     @wrap(module, "get_dataloader")
     def get_dataloader(original, config, phase):

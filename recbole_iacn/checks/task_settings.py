@@ -39,7 +39,7 @@ def without_effect(config: Any, given: Collection[str]) -> str | None:
         reasons.append(("one interest", (*_OF_SEVERAL, *_OF_ROUTING, *_OF_DISTILLATION)))
     if not distilled:
         reasons.append(("iacn_target: label", _OF_DISTILLATION))
-    else:
+    elif (config["iacn_relationship"] or "none") == "none":  # its score is by label-aware attention, too
         reasons.append(("iacn_target: distilled", _OF_SEVERAL[:2]))
     if config["iacn_attention"] == "hard":
         reasons.append(("iacn_attention: hard", ("iacn_power",)))

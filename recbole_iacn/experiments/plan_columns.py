@@ -19,7 +19,8 @@ MODES = ("off", "width", "full")
 Pair = tuple[str, str]  # is the first better than the second?
 
 _NAME = re.compile(r"[^\W_][\w.+=-]{0,39}")
-_RUNS_OWN = {"seed": "seeds", "data_path": "data_path"}  # settings that are keys of the file
+# Settings that are keys of the file.
+_RUNS_OWN = {"seed": "seeds", "data_path": "data_path", "model": "models", "dataset": "datasets"}
 
 
 class Column(NamedTuple):

@@ -38,7 +38,13 @@ _KINDS = {
 }
 _WHEN = ("dataset", "model", "mode", "column")
 # Settings that are keys of the file.
-_OWN_KEYS = {"seed": "seeds", "iacn_mode": "modes or columns", "data_path": "data_path"}
+_OWN_KEYS = {
+    "seed": "seeds",
+    "iacn_mode": "modes or columns",
+    "data_path": "data_path",
+    "model": "models",
+    "dataset": "datasets",
+}
 
 
 def read_file(path: Path) -> dict[str, Any]:

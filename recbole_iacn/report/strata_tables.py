@@ -23,8 +23,9 @@ two-sided, by Student's paired t, corrected after Holm for all differences of th
 –: fewer than {FEWEST} clicks or {FEWEST} other rows, or no user with both."""
 _WITHIN = "GAUC compares rows of one user within one stratum."
 
-Column = tuple[str, tuple[tuple[str, Any], ...]]  # the name of a column or mode, and swept settings
-Line = tuple[str, str, int, int | None]  # dataset and test, model, and the bounds of a stratum
+Swept = tuple[tuple[str, Any], ...]
+Column = tuple[str, Swept]  # the name of a column or mode, and swept settings
+Line = tuple[str, str, Swept, int, int | None]  # dataset, model, what makes its test its own, and a stratum's bounds
 
 
 def strata_sections(results: Sequence[Result], columns: Compared | None = None) -> list[tuple[str, str, Table]]:
@@ -55,7 +56,8 @@ def _column_of(results):
 def strata_cells(results: Sequence[Result], by: str, metric: str, asked: Compared | None = None) -> Table:
     """Heads and cells: a row per dataset, model and stratum. The columns of the experiment are beside each other, with
     the differences of the pairs that it compares; of a single column with a swept setting its values are, and each is
-    compared with the first.
+    compared with the first. Values of a setting that makes another test, such as a share of the users, have rows of
+    their own.
 
     Args:
         results: of runs that all have these strata.
@@ -70,21 +72,24 @@ def strata_cells(results: Sequence[Result], by: str, metric: str, asked: Compare
     counts: dict[Line, dict[str, set[int]]] = {}
     for result in results:
         for stratum in result["test_by"][by]:
-            line = _test(result), result["model"], stratum["at_least"], stratum["at_most"]
+            line = result["dataset"], result["model"], _own_test(result), stratum["at_least"], stratum["at_most"]
             for count in ("rows", "users"):
                 counts.setdefault(line, {}).setdefault(count, set()).add(stratum[count])
             if stratum[metric] is not None:
                 values.setdefault(line, {}).setdefault(_column(result), {})[result["seed"]] = stratum[metric]
-    lines = sorted(counts, key=lambda line: (*line[:3], math.inf if line[3] is None else line[3]))
+    lines = sorted(counts, key=_line_order)
+    apart = sorted({key for _, _, test, *_ in lines for key, _ in test})
     found = _comparisons(values, lines, pairs)
     names = {column: _name(column, columns) for column in columns}
-    heads = ["data set", "model", by, "rows", "users", *names.values()]
+    heads = ["data set", "model", *apart, by, "rows", "users", *names.values()]
     for one, other in pairs:
         heads += [f"{names[one]} − {names[other]}", "p"]
     cells = []
     for line in lines:
         of_line = values.get(line, {})
-        cell = [*line[:2], bounds_text(*line[2:]), *(_count(counts[line][count]) for count in ("rows", "users"))]
+        test = dict(line[2])
+        cell = [*line[:2], *(str(test.get(key, "–")) for key in apart), bounds_text(*line[3:])]
+        cell += [_count(counts[line][count]) for count in ("rows", "users")]
         cell += [spread(of_line.get(column)) for column in columns]
         for pair in pairs:
             comparison, p = found.get((line, pair), (None, math.nan))
@@ -97,10 +102,13 @@ def _column(one: Result) -> Column:
     return column_of(one), tuple(pair for pair in swept_pairs(one["sweep"]) if pair[0] not in TESTS_OF_THEIR_OWN)
 
 
-def _test(one: Result) -> str:
-    """The dataset, and the swept settings that make a test of their own, whose results are compared with no others."""
-    own = [f"{key} {value}" for key, value in swept_pairs(one["sweep"]) if key in TESTS_OF_THEIR_OWN]
-    return ", ".join([one["dataset"], *own])
+def _own_test(one: Result) -> Swept:
+    return tuple(pair for pair in swept_pairs(one["sweep"]) if pair[0] in TESTS_OF_THEIR_OWN)
+
+
+def _line_order(line):
+    dataset, model, test, low, high = line
+    return dataset, model, in_order(value for _, value in test), low, math.inf if high is None else high
 
 
 def _place(column, names):

@@ -105,7 +105,7 @@ def _without_modes(results, columns):
         sections.append(
             (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
         )
-    sections += strata_tables.strata_sections(results)
+    sections += strata_tables.strata_sections(results, columns)
     sections += _interests(results)
     beside = leaderboard.beside_paper(entries)
     if beside:

@@ -116,7 +116,8 @@ def vectors_of_items(model: Any) -> Tensor:
 
 
 def _found(model, part):
-    """Interests, which of them a user has, and couplings. Those of a click model do not score, so they may settle."""
+    """Interests, which of them a user has, and couplings. Those of a click model that
+    are shown are not those that score (if any do: ``iacn_relationship``), so they may settle."""
     if hasattr(model, "settled_interests"):
         return model.settled_interests(part)
     return *model.interests_and_items(part)[:2], model.couplings(part)

@@ -36,6 +36,7 @@ OF_ROUTING = "iacn_routing_iterations, iacn_logit_std, iacn_settling_iterations"
         ({"iacn_distillation_warmup": 2}, "iacn_distillation_warmup with iacn_target: label"),
         ({"iacn_target": "distilled", "iacn_distillation_warmup": 2}, None),
         ({"iacn_target": "distilled", "iacn_power": 2.0}, "iacn_power with iacn_target: distilled"),
+        ({"iacn_target": "distilled", "iacn_power": 2.0, "iacn_relationship": "detached"}, None),
         (
             {"iacn_target": "distilled", "iacn_extractor": "recurrent", "iacn_distillation_weight": 2.0},
             "iacn_distillation_weight with one interest",

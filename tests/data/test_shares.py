@@ -102,6 +102,17 @@ def test_a_share_of_the_training_rows_leaves_all_else(make, model, caplog):
     assert f"train_share 0.5 keeps {round(count / 2)} of {count} training rows; histories, validation" in caplog.text
 
 
+def test_a_test_of_recbole_keeps_its_candidates(make):
+    """RecBole leaves out of a user's candidates what the user has clicked in training: in all of it."""
+
+    def candidates(**changes):
+        made = make("BPR", **changes)
+        return [sorted(zip(*(part.tolist() for part in batch[1]))) for batch in made.test_data]
+
+    whole = candidates()
+    assert any(whole) and candidates(train_share=0.25) == whole
+
+
 def test_every_model_keeps_the_same_training_rows(make):
     """A user's first click, which has no history, is a row of models without one alone: nearly the same, then."""
     kept = {

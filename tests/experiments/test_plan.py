@@ -77,6 +77,8 @@ def test_a_runs_id_depends_on_all_that_may_change_its_result(file):
         ({"modes": "full"}, "modes: must be a list"),
         ({"search": 3}, "search: must be a dict"),
         ({"divergence": "all"}, "divergence: must be an int"),
+        ({"settings": {"model": "DIN"}}, "model: is not a setting of the runs; give the file's key models"),
+        ({"sweep": {"dataset": ["a"]}}, "dataset: is not a setting of the runs; give the file's key datasets"),
         ({"sweep": {"seed": [1]}}, "seed: is not a setting of the runs; give the file's key seeds"),
         ({"settings": {"iacn_mode": "full"}}, "iacn_mode: is not a setting of the runs; give the file's key modes"),
         ({"config_files": "a.yaml"}, "config_files: must be a list"),

@@ -89,6 +89,7 @@ def test_the_upper_files_columns_are_all_columns(file):
         ({"columns": {"a": [1]}}, "columns: a: must be a dict of settings, got [1]"),
         ({"columns": {"a": {"iacn_lamda": 1}}}, "iacn_lamda: no such setting"),
         ({"columns": {"a": {"seed": 1}}}, "columns: a: seed: is the same for all; give the file's key seeds"),
+        ({"columns": {"a": {"model": "DIEN"}}}, "columns: a: model: is the same for all; give the file's key models"),
         ({"columns": {"a": {"iacn_mode": "ful"}}}, "columns: a: iacn_mode: must be off, width or full, got 'ful'"),
         ({"columns": {"a": {}, "b": {}}}, "columns: a and b have the same settings for WideDeep on tiny; leave one"),
         ({"columns": COLUMNS, "models": ["SASRec"]}, "columns: SASRec has no columns; these models have: "),

@@ -157,6 +157,8 @@ def test_by_hand():
         {"at_least": 11, "at_most": None, "rows": 5, "clicks": 5, "users": 5, "auc": None, "gauc": None},
     ]
     nobody = replace(scored, users=np.arange(45))
+    few = Scored(np.arange(25.0), np.arange(25) >= 9, np.zeros(25), np.arange(25))
+    assert by_stratum(few, np.zeros(25), (5,))[0]["auc"] is None  # nine rows that are not clicks are too few as well
     assert [one["gauc"] for one in by_stratum(nobody, np.zeros(45), (5,))] == [None, None]
 
 

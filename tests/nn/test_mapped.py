@@ -194,3 +194,13 @@ def test_a_batch_of_empty_histories_has_a_gradient(kind):
 def test_a_wrong_rounding_is_rejected(kind):
     with pytest.raises(ValueError, match=r"rounding must be one of .* or None, got 'up'"):
         kind(D, K, L, rounding="up")
+
+
+def test_a_recurrent_start_sums_the_history():
+    """Of behaviours as small as embeddings each step back counts half, and the newest half of itself."""
+    torch.manual_seed(3)
+    behaviors = 1e-3 * torch.randn(4, 9, 16)
+    extract = MappedState(16, 1, 9)
+    found = extract(behaviors, torch.ones(4, 9, dtype=torch.bool))[0].squeeze(1)
+    wanted = 40 * (behaviors * 0.5 ** torch.arange(9, 0, -1).view(1, 9, 1)).sum(dim=1)
+    assert torch.allclose(found, wanted, atol=1e-3 * wanted.abs().max())

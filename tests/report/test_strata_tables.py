@@ -59,17 +59,20 @@ def test_swept_values_beside_each_other():
 
 
 def test_shares_of_the_users_are_tests_of_their_own():
-    """Each is in rows of its own, and no share is compared with another."""
+    """Their rows are not counted together, and none is compared with another."""
     some = [
-        by_history(result(seed=seed, sweep={"user_share": share}), 0.5, 0.5, 0.5)
+        by_history(result(seed=seed, mode=mode, sweep={"user_share": share}), auc, 0.5, 0.5, rows=int(80 * share))
         for share in (1, 0.5)
+        for mode, auc in (("off", 0.6), ("full", 0.5 + share / 5))
         for seed in (1, 2)
     ]
     heads, cells = strata_cells(some, "history", "auc")
-    assert (
-        heads[5:] == ["full"]
-        and [cell[0] for cell in cells] == ["Beauty, user_share 0.5"] * 3 + ["Beauty, user_share 1"] * 3
-    )
+    assert heads == ["data set", "model", "user_share", "history", "rows", "users", "off", "full", "full − off", "p"]
+    assert [line[2:5] for line in cells[::3]] == [["0.5", "≤ 5", "40"], ["1", "≤ 5", "80"]]
+    assert [line[8] for line in cells[::3]] == ["+.0000", "+.1000"]
+    alone = [one for one in some if one["mode"] == "full"]
+    heads, cells = strata_cells(alone, "history", "auc")
+    assert heads[6:] == ["full"] and [line[6] for line in cells[::3]] == [".6000 ± .0000", ".7000 ± .0000"]
 
 
 def test_the_pairs_of_a_file():
@@ -105,3 +108,17 @@ def test_both_kinds_of_report_have_them(tmp_path):
         write_report(tmp_path / place)
         text = (tmp_path / place / "report.md").read_text()
         assert "## Test AUC by history" in text and row in text
+
+
+def test_a_board_compares_the_pairs_of_the_file(tmp_path):
+    """Where a model without modes stands beside the columns, their order and pairs are still those of the file."""
+    some = [by_history(ranked("SASRec", seed, 0.1), 0.5, 0.5, 0.5) for seed in (1, 2)]
+    for name, auc in (("mean", 0.6), ("routing", 0.7), ("last", 0.8)):
+        of_name = [{**ranked("DIN", seed, 0.1), "mode": "full", "column": name} for seed in (1, 2)]
+        some += [by_history(one, auc, 0.5, 0.5) for one in of_name]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in some))
+    named = {name: {} for name in ("routing", "mean", "last")}
+    (tmp_path / "experiment.json").write_text(json.dumps({"columns": named, "compare": [["routing", "last"]]}))
+    write_report(tmp_path)
+    table = (tmp_path / "report.md").read_text().partition("## Test AUC by history")[2]
+    assert "| routing | mean | last | result | routing − last | p |" in table

@@ -74,8 +74,8 @@ class InterestAware(Part):
             raise ConfigError("iacn_relationship: needs the task iacn; add it to auxiliary_tasks")
         if not isinstance(getattr(self, "loss", None), nn.BCEWithLogitsLoss):
             raise ConfigError(
-                f"iacn_relationship: {self.backbone.__name__} returns probabilities, not logits to which a score "
-                "could be added; set iacn_relationship to none"
+                f"iacn_relationship: {self.backbone.__name__} has no self.loss = BCEWithLogitsLoss(), whose logits a "
+                "score could be added to; set iacn_relationship to none"
             )
         return RelationshipScore(joint=config["iacn_relationship"] == "joint")
 
@@ -145,9 +145,9 @@ class InterestAware(Part):
         with self._related(interaction):
             return super().predict(self.with_history(interaction)).flatten()  # KD_DAGFM's is (B, 1)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """The backbone's logits, with the relationship score added if the model has one."""
-        output = super().forward(*inputs)
+        output = super().forward(*inputs, **named)
         return output if self.relationship is None else self.relationship.added(self, output)
 
     @contextlib.contextmanager
@@ -195,8 +195,8 @@ class InterestAware(Part):
 
     def settled_interests(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
         """The interests to look at: of a routing that starts from behaviours that lie apart, and is carried on for
-        ``iacn_settling_iterations``, until they have found their interests. Scores do not read interests, so they are
-        the same.
+        ``iacn_settling_iterations``, until they have found their interests. Scores do not change by that: they read no
+        interests, or with ``iacn_relationship`` those of training's routing.
 
         Args:
             interaction (recbole.data.interaction.Interaction): rows with a history.

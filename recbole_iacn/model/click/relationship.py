@@ -41,6 +41,7 @@ class RelationshipScore(nn.Module):
         self.joint = joint
         self.weight = nn.Parameter(torch.ones(()))
         self._beside: Any = None  # while a backbone scores: its rows, or their finished scores
+        self._was_added = False
 
     def forward(self, model: InterestAware, rows: Interaction) -> Tensor:
         """The weighted score of each row's candidate, shape (B,).
@@ -72,15 +73,16 @@ class RelationshipScore(nn.Module):
 
     @contextlib.contextmanager
     def beside(self, rows: Interaction | Tensor) -> Iterator[None]:
-        """While active, :meth:`added` adds the score of these rows, or these scores.
+        """While active, :meth:`added` adds the score of these rows, or these scores, as often as the backbone scores
+        them: one that compares two dropouts does so twice.
 
         Raises:
             ConfigError: the backbone did not call its ``forward``, so that its logit stayed as it was.
         """
-        self._beside = rows
+        self._beside, self._was_added = rows, False
         try:
             yield
-            if self._beside is not None:
+            if not self._was_added:
                 raise ConfigError(
                     "iacn_relationship: the backbone does not score by its method forward, to whose logits the "
                     "relationship score is added; set iacn_relationship to none"
@@ -97,20 +99,24 @@ class RelationshipScore(nn.Module):
         """
         if self._beside is None:
             return output
-        beside, self._beside = self._beside, None
-        score = beside if isinstance(beside, Tensor) else self(model, beside)
+        if not isinstance(self._beside, Tensor):
+            self._beside = self(model, self._beside)
+        self._was_added = True
         logits = output[0] if isinstance(output, tuple) else output
-        logits = logits + score.view(logits.shape)
+        logits = logits + self._beside.view(logits.shape)
         return (logits, *output[1:]) if isinstance(output, tuple) else logits
 
     def _interests(self, model, rows):
-        """Interests (B, K, D) and their mask (B, K); what several rows have in common is read once."""
+        """Interests (B, K, D) and their mask (B, K), all False where the history is empty: the task has never seen what
+        a profile, or an extractor of the user's, makes of nothing. What several rows have in common is read once."""
         history, users, task = rows[model.ITEM_SEQ], rows[model.USER_ID], model.tasks["iacn"]
         kinds, place = distinct_rows(
             torch.cat([history, users.unsqueeze(1)], dim=1) if task.profile_fields else history
         )
         behaviors = self._mixed(model, model.item_tables.auxiliary(history[kinds]))
-        interests, active = task.network.interests(behaviors, history[kinds] != 0, task.profile(users[kinds]))
+        mask = history[kinds] != 0
+        interests, active = task.network.interests(behaviors, mask, task.profile(users[kinds]))
+        active = active & mask.any(dim=1, keepdim=True)
         return take(interests.flatten(1), place).view(-1, *interests.shape[1:]), active[place]
 
     def _mixed(self, model, vectors):

@@ -98,8 +98,11 @@ class ClickGraph(nn.Module):
         if self.auxiliary is None:
             return None
         network = self.model.tasks["iacn"].network
-        found = network.interests(embedding(history, self.auxiliary), history != 0)
-        added: Tensor = self.model.relationship.weight * network.relationship(*found, embedding(items, self.auxiliary))
+        real = history != 0
+        interests, active = network.interests(embedding(history, self.auxiliary), real)
+        active = active & real.any(dim=1, keepdim=True)
+        found = network.relationship(interests, active, embedding(items, self.auxiliary))
+        added: Tensor = self.model.relationship.weight * found
         return added
 
 

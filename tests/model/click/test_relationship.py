@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from helpers import BACKBONES, give_other_weights
+from recbole.model.context_aware_recommender.deepfm import DeepFM
 
+import recbole_iacn
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.interest_aware import InterestAware
 
@@ -98,8 +100,23 @@ def test_delta_shares_the_gradient_through_a_joint_score(build):
             assert bool(one is not None and one.any()) is reaches
 
 
-def test_an_empty_history_adds_nothing(build):
-    *_, test, model = build("DIN_IaCN", **DETACHED)
+@torch.no_grad()
+def test_users_of_one_history_have_profiles_of_their_own(build):
+    *_, test, model = build("WideDeep_IaCN", **DETACHED, iacn_user_profile=["age"])
+    give_other_weights(model.eval())
+    rows = test._dataset[np.arange(12)]
+    for name in ("item_id_list", "item_length", "item_id"):
+        rows[name][:] = rows[name][0]
+    found = model.relationship(model, rows).numpy()
+    np.testing.assert_allclose(found, by_numpy(model, rows), atol=2e-4)
+    assert np.ptp(found) > 1e-2
+
+
+@pytest.mark.parametrize("interests", [1, 4])
+@pytest.mark.parametrize("profile", [[], ["age"]])
+def test_an_empty_history_adds_nothing(build, profile, interests):
+    """Nor does a profile alone: the task is trained by rows with a history."""
+    *_, test, model = build("DIN_IaCN", **DETACHED, iacn_user_profile=profile, iacn_interests=interests)
     give_other_weights(model.eval())
     rows = test._dataset[np.arange(3)]
     rows["item_id_list"][:] = 0
@@ -119,7 +136,7 @@ def test_none_is_the_papers_model(build):
 
 @pytest.mark.parametrize("backbone", [name for name in WITHOUT_LOGITS if name in BACKBONES])
 def test_a_backbone_without_logits(build, backbone):
-    with pytest.raises(ConfigError, match=f"iacn_relationship: {backbone} returns probabilities"):
+    with pytest.raises(ConfigError, match=f"iacn_relationship: {backbone} has no self.loss = BCEWithLogitsLoss"):
         build(f"{backbone}_IaCN", **DETACHED)
 
 
@@ -128,6 +145,28 @@ def test_a_backbone_that_bypasses_forward(build, monkeypatch):
     monkeypatch.setattr(InterestAware, "forward", lambda self, rows: super(InterestAware, self).forward(rows))
     with pytest.raises(ConfigError, match="iacn_relationship: the backbone does not score by its method forward"):
         model.calculate_loss(next(iter(train)))
+
+
+class Twice(DeepFM):
+    """Scores a batch twice, once by a keyword, as a loss does that compares two dropouts."""
+
+    def forward(self, interaction, scale=1.0):
+        return super().forward(interaction) * scale
+
+    def calculate_loss(self, interaction):
+        self.logits = self.forward(interaction), self.forward(interaction, scale=1.0)
+        return self.loss(self.logits[1], interaction[self.LABEL])
+
+
+@pytest.mark.parametrize("how", ["none", "detached"])
+def test_a_backbone_that_scores_twice(build, how):
+    _, train, _, _, model = build(recbole_iacn.interest_aware(Twice), iacn_relationship=how, dropout_prob=0.0)
+    give_other_weights(model.eval())
+    rows = next(iter(train))
+    model.calculate_loss(rows)
+    first, second = model.logits
+    assert torch.equal(first, second)
+    assert torch.allclose(torch.sigmoid(second), model.predict(rows), atol=1e-6)
 
 
 def test_modes_without_a_task_have_no_score(build):
