@@ -38,7 +38,7 @@ _KINDS = {
 }
 _WHEN = ("dataset", "model", "mode", "column")
 # Settings that are keys of the file.
-_OWN_KEYS = {
+OWN_KEYS = {
     "seed": "seeds",
     "iacn_mode": "modes or columns",
     "data_path": "data_path",
@@ -73,8 +73,8 @@ def read_file(path: Path) -> dict[str, Any]:
     for where in (given["settings"], given["sweep"], *(rule["settings"] for rule in given["only"])):
         settings_checks.check_keys(where, str(path))
         for key in where:
-            if key in _OWN_KEYS:
-                raise ConfigError(f"{path}: {key}: is not a setting of the runs; give the file's key {_OWN_KEYS[key]}")
+            if key in OWN_KEYS:
+                raise ConfigError(f"{path}: {key}: is not a setting of the runs; give the file's key {OWN_KEYS[key]}")
     return given
 
 

@@ -9,6 +9,7 @@ from recbole_iacn.checks.same_test import DECIDE
 from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
 from recbole_iacn.experiments.plan_columns import in_words
+from recbole_iacn.experiments.plan_file import OWN_KEYS
 from recbole_iacn.experiments.trial_base import combination
 
 _TASK = "iacn_"
@@ -30,6 +31,8 @@ def check_space(space: dict[str, Any] | None, plan: Plan | None = None) -> None:
         raise ConfigError("search: the file has no settings to search; add the key search")
     settings_checks.check_keys(space, "search")
     for key, given in space.items():
+        if key in OWN_KEYS:
+            raise ConfigError(f"search: {key}: is what runs are told apart by, not a setting to search; leave it out")
         what = {part: value for part, value in given.items() if part != "columns"} if isinstance(given, dict) else given
         ranged = isinstance(what, dict) and {"low", "high"} <= set(what) <= {"low", "high", "log"}
         chosen = isinstance(what, dict) and set(what) == {"choices"} and isinstance(what["choices"], list)

@@ -140,16 +140,19 @@ class InterestAwareNetwork(nn.Module):
 
         Args:
             interests, active (torch.Tensor): as :meth:`interests` returns them.
-            candidates (torch.Tensor): auxiliary embeddings of each row's candidates, shape (B, N, D).
+            candidates (torch.Tensor): auxiliary embeddings of each row's candidates, shape (B, N, D), or of
+                candidates that all rows share, shape (N, D).
 
         Returns:
             torch.Tensor: shape (B, N).
         """
-        products = candidates @ interests.transpose(1, 2)
-        if interests.shape[1] == 1:  # the attention to one interest is that interest
-            return (products * active.unsqueeze(1)).squeeze(2) / self.temperature
-        weights = self.attention.weights(products, active.unsqueeze(1))
-        return (weights * products).sum(dim=2) / self.temperature
+        exact = torch.promote_types(interests.dtype, torch.float32)  # also under autocast: small numbers over .05
+        with torch.autocast(interests.device.type, enabled=False):
+            products = candidates.to(exact) @ interests.to(exact).transpose(1, 2)
+            if interests.shape[1] == 1:  # the attention to one interest is that interest
+                return (products * active.unsqueeze(1)).squeeze(2) / self.temperature
+            weights = self.attention.weights(products, active.unsqueeze(1))
+            return (weights * products).sum(dim=2) / self.temperature
 
     def foresee(
         self, history: Tensor, mask: Tensor, state: Tensor, profile: Tensor | None = None

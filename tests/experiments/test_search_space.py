@@ -112,6 +112,8 @@ def test_whole_numbers_and_words_on_the_edge(plan):
         ({"learning_rate": {"low": -1, "high": 1}}, "search: learning_rate: must be a number > 0, got -1"),
         ({"iacn_mode": {"choices": ["off", "ful"]}}, "search: iacn_mode: must be off, width or full, got 'ful'"),
         ({"eval_negatives": {"choices": [10, 100]}}, "search: eval_negatives: decides the test"),
+        ({"seed": {"choices": [1, 2]}}, "search: seed: is what runs are told apart by, not a setting to search; leave"),
+        ({"iacn_mode": {"choices": ["off", "full"]}}, "search: iacn_mode: is what runs are told apart by"),
         ({"learning_rate": {"low": 1, "high": 0.1}}, "low must be below high, got 1 and 0.1"),
     ],
 )

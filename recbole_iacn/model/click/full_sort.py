@@ -92,8 +92,8 @@ def score_pairs(
 
 
 def related_of(model: Any, rows: Interaction) -> Callable[[Tensor], Tensor] | None:
-    """From candidates (B, N) of rows to what is added to their logits (B, N), for a model that has a relationship
-    score; None for others.
+    """From candidates of rows, (B, N), or (N,) for all alike, to what is added to their logits (B, N), for a model that
+    has a relationship score; None for others.
 
     Args:
         model (InterestAware): the model.
@@ -164,7 +164,7 @@ class AttentionScorer:
     def __call__(self, items: Tensor) -> Tensor:
         table, place = self.model.embedding_layer.items_of(items)
         candidates = table[place]
-        return self._scores((candidates for _ in range(self.rows)), items.expand(self.rows, -1))
+        return self._scores((candidates for _ in range(self.rows)), items)
 
     def each(self, items: Tensor) -> Tensor:
         table, place = self.model.embedding_layer.items_of(items)

@@ -57,7 +57,8 @@ class RelationshipScore(nn.Module):
         return self.weight * score
 
     def reader(self, model: InterestAware, rows: Interaction) -> Any:
-        """A function from candidates (B, N) of rows to their weighted scores (B, N); histories are read once.
+        """A function from candidates of rows, (B, N) or (N,) for all rows alike, to their weighted scores (B, N);
+        histories are read once.
 
         Args:
             model: has the task ``iacn``.

@@ -63,6 +63,21 @@ def test_all_ways_to_score_agree(build, backbone, extractor):
     assert not torch.allclose(model.candidate_scores(rows, items), own, atol=1e-3)
 
 
+@pytest.mark.parametrize("extractor", ["routing", "mean"])
+@torch.no_grad()
+def test_autocast_leaves_the_score_in_float32(build, extractor):
+    """Products of a size of .01 over a temperature of .05, rounded to eight bits, would be another score."""
+    *_, test, model = build("WideDeep_IaCN", **DETACHED, iacn_extractor=extractor)
+    give_other_weights(model.eval())
+    rows, network = test._dataset[np.arange(8)], model.tasks["iacn"].network
+    interests, active = model.tasks["iacn"].interests(model, rows)
+    candidates = model.item_tables.auxiliary(torch.arange(model.n_items))
+    wanted = network.relationship(interests, active, candidates)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = network.relationship(interests, active, candidates)
+    assert found.dtype is torch.float32 and torch.equal(found, wanted) and wanted.shape == (8, model.n_items)
+
+
 def gradients(model, rows):
     """The gradients of the main loss alone."""
     model.zero_grad()
