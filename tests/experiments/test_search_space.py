@@ -110,7 +110,7 @@ def test_whole_numbers_and_words_on_the_edge(plan):
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: must be {low, high, log} or {choices"),
         ({"learning_rate": {"low": 1}}, "learning_rate: must be"),
         ({"learning_rate": {"low": -1, "high": 1}}, "search: learning_rate: must be a number > 0, got -1"),
-        ({"iacn_mode": {"choices": ["off", "ful"]}}, "search: iacn_mode: must be off, width or full, got 'ful'"),
+        ({"iacn_loss": {"choices": ["bpr", "bbr"]}}, "search: iacn_loss: must be sampled_softmax or bpr, got 'bbr'"),
         ({"eval_negatives": {"choices": [10, 100]}}, "search: eval_negatives: decides the test"),
         ({"seed": {"choices": [1, 2]}}, "search: seed: is what runs are told apart by, not a setting to search; leave"),
         ({"iacn_mode": {"choices": ["off", "full"]}}, "search: iacn_mode: is what runs are told apart by"),
