@@ -163,6 +163,8 @@ def _tests(rows):
     seeds = sorted({one.pairs for one in made})
     over = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''}"
     count = sum(one.pairs > 1 for one in made)
+    if not count:
+        return f"{_MEANS} Differences are of the same seed, which is the same test; one seed has no p."
     corrected = "the one comparison of this table" if count == 1 else f"all {count} comparisons of this table"
     return _TESTS.format("full" if rows[0].columns.moded else "the first column", over, corrected)
 

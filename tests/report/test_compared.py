@@ -59,6 +59,9 @@ def test_the_text_says_what_p_is_over():
     text = " ".join(sections["Test AUC, compared"].split())
     assert "p: that the first column is no better, one-sided, by Student's paired t over 3 seeds" in text
     assert "corrected after Holm for all 2 comparisons of this table" in text
+    alone = [one for one in results if one["seed"] == 1]
+    sections = {title: text for title, text, _ in sections_of(alone, tables.rows_of(alone))}
+    assert sections["Test AUC, compared"].endswith("which is the same test; one seed has no p.")
 
 
 def test_every_pair_has_its_verdict():
