@@ -248,13 +248,15 @@ def of(*bounds, category=None):
 
 def test_a_result_without_the_strata_is_repeated(file, tmp_path):
     run = read_plan(file(strata={"history": [5, 10]})).runs[0]
+    folder = tmp_path / "results" / "one"  # published runs are looked for beside it, too
+    folder.mkdir(parents=True)
     for found, lacking in ((None, True), (of(5, 10), False), (of(5, 10, 20), True), (of(5), True)):
         result = result_of(run, test_by=found)
-        store(tmp_path, result)
-        assert strata.lacks(run, result) == lacking == lacks_figures(tmp_path, run) != has_result(tmp_path, run)
-        assert has_result(tmp_path, replace(run, strata=None))
-        (tmp_path / "runs.jsonl").write_text(json.dumps(result) + "\n")
-        assert (run.id in published_runs(tmp_path, [run])) != lacking
+        store(folder, result)
+        assert strata.lacks(run, result) == lacking == lacks_figures(folder, run) != has_result(folder, run)
+        assert has_result(folder, replace(run, strata=None))
+        (folder / "runs.jsonl").write_text(json.dumps(result) + "\n")
+        assert (run.id in published_runs(folder, [run])) != lacking
     by_genre = read_plan(file(strata={"categories": [1], "category": "genre"})).runs[0]
     for name in ("genre", "tags"):
         found = {"categories": of(1)["history"], "category": name}
