@@ -18,19 +18,17 @@ if TYPE_CHECKING:
 
     from recbole_iacn.model.click.interest_aware import InterestAware
 
-_PACE = 10.0
-
 
 class RelationshipScore(nn.Module):
     """``R = c^T i_u``, the product of a candidate and the user vector that the task has for it, divided by the task's
     temperature. It is added to the backbone's logit with a learned weight.
 
     The weight starts at 1: the sampled softmax corrects for the candidates' frequency, so that its scores estimate, up
-    to a constant, the logit of a click against an item drawn uniformly, which is what the backbone's logit is. It is
-    ten times a parameter, and so moves ten times as fast as other parameters: all rows train this one number, and where
-    the start does not suit the data, as on ml-100k, it would take more epochs to leave it than the training has.
+    to a constant, the logit of a click against an item drawn uniformly, which is what the backbone's logit is.
 
-    ``detached`` (the default): the main loss trains the weight alone, and the task everything else in the score.
+    ``detached``: the main loss trains the weight alone, and the task everything else in the score. The weight moves ten
+    times as fast as other parameters: all rows train this one number, and where the start does not suit the data, as on
+    ml-100k, it would take more epochs to leave it than the training has.
     ``joint``: the main loss also trains the extractor, and, by δ, ``E_auxiliary`` through the score. With λ = 0 and
     δ = 1 that is the same model without a task, which tells what the product alone is worth.
 
@@ -43,14 +41,15 @@ class RelationshipScore(nn.Module):
     def __init__(self, joint: bool) -> None:
         super().__init__()
         self.joint = joint
-        self.tenth = nn.Parameter(torch.tensor(1 / _PACE))
+        self.pace = 1.0 if joint else 10.0
+        self.paced = nn.Parameter(torch.tensor(1 / self.pace))
         self._beside: Any = None  # while a backbone scores: its rows, or their finished scores
         self._was_added = False
 
     @property
     def weight(self) -> Tensor:
         """The weight of the score in the logit, a scalar."""
-        return self.tenth * _PACE
+        return self.paced * self.pace
 
     def forward(self, model: InterestAware, rows: Interaction) -> Tensor:
         """The weighted score of each row's candidate, shape (B,).

@@ -35,9 +35,9 @@ def test_the_score_is_added_to_the_logit(build, backbone):
     give_other_weights(model.eval())
     model.sigmoid = torch.nn.Identity()
     rows = test._dataset[np.arange(12)]
-    model.relationship.tenth.fill_(0.05)
+    model.relationship.paced.fill_(0.05)
     wanted, half = by_numpy(model, rows), model.predict(rows)
-    model.relationship.tenth.zero_()
+    model.relationship.paced.zero_()
     without = model.predict(rows)
     np.testing.assert_allclose((half - without).numpy(), wanted, atol=2e-4)
     assert np.abs(wanted).max() > 1e-2
@@ -59,7 +59,7 @@ def test_all_ways_to_score_agree(build, backbone, extractor):
     for column in range(5):
         rows.update(model.item_tables.item_feat[items[:, column]])
         assert torch.allclose(model.predict(rows), own[:, column], atol=1e-6)
-    model.relationship.tenth.zero_()
+    model.relationship.paced.zero_()
     assert not torch.allclose(model.candidate_scores(rows, items), own, atol=1e-3)
 
 
@@ -85,7 +85,7 @@ def gradients(model, rows):
     losses = model.calculate_loss(rows)
     losses[0].backward()
     of_map = model.tasks["iacn"].network.extractor.bilinear.grad
-    return model.relationship.tenth.grad, of_map
+    return model.relationship.paced.grad, of_map
 
 
 @pytest.mark.parametrize("backbone", ["DIN", "WideDeep"])
@@ -146,7 +146,7 @@ def test_none_is_the_papers_model(build):
     assert plain.relationship is None and not [name for name in plain.state_dict() if "relationship" in name]
     own = dict(plain.named_parameters())
     extra = [name for name, value in related.named_parameters() if name not in own or not torch.equal(value, own[name])]
-    assert extra == ["relationship.tenth"] and related.relationship.weight == 1
+    assert extra == ["relationship.paced"] and related.relationship.weight == 1
 
 
 @pytest.mark.parametrize("backbone", [name for name in WITHOUT_LOGITS if name in BACKBONES])
