@@ -56,8 +56,8 @@ class _TestBy(_Strict):
     category: str | None = None
 
 
-class _Result(_Strict):
-    """As :func:`recbole_iacn.experiments.one_run.train` returns it; earlier versions lack what has a default here."""
+class _OfRun(_Strict):
+    """What tells runs apart, and the version that made it."""
 
     dataset: str
     model: str
@@ -66,6 +66,12 @@ class _Result(_Strict):
     sweep: dict[str, Any]
     seed: int
     settings: dict[str, Any]
+    version: str
+
+
+class _Result(_OfRun):
+    """As :func:`recbole_iacn.experiments.one_run.train` returns it; earlier versions lack what has a default here."""
+
     best: float | None = None
     valid: dict[str, float]
     test: dict[str, float]
@@ -76,23 +82,14 @@ class _Result(_Strict):
     epochs: list[_Epoch] = Field(min_length=1)
     seconds: float
     peak_mb: float | None
-    version: str
 
 
-class _Pruned(_Strict):
+class _Pruned(_OfRun):
     """A trial that a search has ended early."""
 
-    dataset: str
-    model: str
-    mode: Literal["", "off", "width", "full"]
-    column: str = ""
-    sweep: dict[str, Any]
-    seed: int
-    settings: dict[str, Any]
     state: Literal["pruned"]
     study: str
     reported: list[float]
-    version: str
 
 
 class Unreadable(ValueError):
