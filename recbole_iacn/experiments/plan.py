@@ -48,6 +48,7 @@ from recbole_iacn.experiments.plan_columns import (
 from recbole_iacn.experiments.plan_file import check_known, read_file
 from recbole_iacn.experiments.strata import AskedStrata
 from recbole_iacn.names import OWN, SUFFIX, click_models, recbole_models
+from recbole_iacn.settings import table
 from recbole_iacn.settings.sources import DATA_PATH, read_config_file, with_dataset_yaml
 from recbole_iacn.system.plain_names import check_name
 
@@ -213,10 +214,13 @@ def _ruled(rules, dataset, model, column):
 
 
 def _check_apart(path, runs):
-    """Reject two columns that are one."""
-    first: dict[str, Run] = {}
+    """Reject two columns that are one, also where one of them spells out a default."""
+    first: dict[tuple, Run] = {}
+    defaults = table.defaults_of("IaCN")
     for run in runs:
-        other = first.setdefault(run.id, run)
+        settings = {key: value for key, value in run.settings.items() if key not in defaults or value != defaults[key]}
+        key = (run.dataset, run.model, run.mode, json.dumps(settings, sort_keys=True, default=str))
+        other = first.setdefault(key, run)
         if other.column != run.column:
             raise ConfigError(
                 f"{path}: columns: {other.column} and {run.column} have the same settings for {run.model} on "

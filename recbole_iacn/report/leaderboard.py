@@ -149,8 +149,9 @@ def pairs_of(entries: Sequence[Entry], columns: Sequence[tuple[str, str]] = ()) 
     """
     metric = main_metric(entries)
     pairs = []
-    for better in entries:
-        for other in entries:
+    measured = [entry for entry in entries if metric in entry.metrics]
+    for better in measured:
+        for other in measured:
             if better.dataset != other.dataset or not _ordered(better, other, columns):
                 continue
             comparison = compare(better.metrics[metric], other.metrics[metric])

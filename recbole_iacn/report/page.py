@@ -98,7 +98,9 @@ def board_figures_of(results: Sequence[Result], entries: Sequence[Entry]) -> Fig
     metric = main_metric(entries)
     figure = _figure(f"test {metric}")
     for dataset in dict.fromkeys(entry.dataset for entry in entries):
-        some = [entry for entry in entries if entry.dataset == dataset]
+        some = [entry for entry in entries if entry.dataset == dataset and metric in entry.metrics]
+        if not some:
+            continue
         means, deviations = zip(*(mean_and_deviation(entry.metrics[metric].values()) for entry in some))
         figure.add_scatter(
             x=means,

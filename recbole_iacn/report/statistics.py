@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from scipy import stats
 
+_EQUAL = 1e-9  # what float arithmetic may leave of a difference of equal results
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -15,11 +17,12 @@ class Comparison:
         pairs (int): the number of seeds with both results.
         gain (float): the mean of the differences.
         deviation (float): their standard deviation; nan for one pair.
-        effect (float): Cohen's d of paired differences, ``gain / deviation``; nan for one pair, infinite if the
-            deviation is 0.
+        effect (float): Cohen's d of paired differences, ``gain / deviation``; nan for one pair, and for equal
+            differences other than 0: results are rounded, so that they do not show that there is no spread.
         wilcoxon (float): one-sided p value of Wilcoxon's exact signed-rank test, for which 1/32 = .031 is the smallest
             value with five pairs; nan for one pair.
-        t_test (float): one-sided p value of Student's paired t-test; nan for one pair.
+        t_test (float): one-sided p value of Student's paired t-test; nan for one pair, and for equal
+            differences above 0.
     """
 
     pairs: int
@@ -48,9 +51,8 @@ def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Compa
     if len(differences) == 1:
         return Comparison(1, gain, missing, missing, missing, missing)
     deviation = statistics.stdev(differences)
-    if deviation == 0:
-        effect = 0.0 if gain == 0 else float("inf") * gain
-        t_test = 0.5 if gain == 0 else float(gain < 0)
+    if deviation < _EQUAL:
+        effect, t_test = (0.0, 0.5) if abs(gain) < _EQUAL else (missing, missing if gain > 0 else 1.0)
     else:
         effect = gain / deviation
         t_test = float(stats.ttest_1samp(differences, 0, alternative="greater").pvalue)

@@ -92,6 +92,7 @@ def test_the_upper_files_columns_are_all_columns(file):
         ({"columns": {"a": {"model": "DIEN"}}}, "columns: a: model: is the same for all; give the file's key models"),
         ({"columns": {"a": {"iacn_mode": "ful"}}}, "columns: a: iacn_mode: must be off, width or full, got 'ful'"),
         ({"columns": {"a": {}, "b": {}}}, "columns: a and b have the same settings for WideDeep on tiny; leave one"),
+        ({"columns": {"a": {}, "b": {"iacn_interests": 4}}}, "columns: a and b have the same settings for WideDeep on"),
         ({"columns": COLUMNS, "models": ["SASRec"]}, "columns: SASRec has no columns; these models have: "),
         (
             {"columns": COLUMNS, "sweep": {"iacn_interests": [1, 2]}},

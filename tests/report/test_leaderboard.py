@@ -78,3 +78,14 @@ def test_backbones_without_an_auc_are_ranked(tmp_path):
     (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
     write_report(tmp_path)
     assert "| Beauty | DIN off | 1 |" in (tmp_path / "report.md").read_text()
+
+
+def test_models_with_other_metrics_stand_in_one_report(tmp_path):
+    """A model measured by others than the main metric is in the table, and neither compared nor drawn."""
+    results = [ranked(model, seed, 0.1) for model in ("MIND", "ComiRec") for seed in (1, 2)]
+    results += [{**ranked("TiMiRec", seed, 0.1), "test": {"auc": 0.7}} for seed in (1, 2)]
+    pairs = leaderboard.pairs_of(leaderboard.entries_of(results))
+    assert [(better.name, other.name) for better, other, *_ in pairs] == [("ComiRec", "MIND")]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
+    write_report(tmp_path)
+    assert "| TiMiRec |" in (tmp_path / "report.md").read_text()
