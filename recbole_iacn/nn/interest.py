@@ -30,7 +30,7 @@ class InterestAwareNetwork(nn.Module):
         power (float): p of the attention. Defaults to 10.
         temperature (float): divides the scores of the loss. Defaults to 0.05: capsules are shorter
             than 1 and embeddings small, so that unscaled scores could not separate a thousand candidates.
-        rounding (str): ``ceil`` or ``floor``, see :func:`interest_count`.
+        rounding (str, optional): ``ceil``, ``floor`` or None, see :func:`interest_count`. Defaults to ``ceil``.
         logit_std (float): standard deviation of the initial routing logits.
         map_scale (float): initial scale of the bilinear map, see :class:`BehaviorToInterestRouting`.
         profile_size (int): width of the user profile; 0 (default) for none, and then no H-layer.
@@ -59,7 +59,7 @@ class InterestAwareNetwork(nn.Module):
         attention: str = "scale",
         power: float = 10.0,
         temperature: float = 0.05,
-        rounding: str = "ceil",
+        rounding: str | None = "ceil",
         logit_std: float = 0.3,
         map_scale: float = 40.0,
         profile_size: int = 0,
