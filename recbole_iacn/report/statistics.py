@@ -21,8 +21,7 @@ class Comparison:
             differences other than 0: results are rounded, so that they do not show that there is no spread.
         wilcoxon (float): one-sided p value of Wilcoxon's exact signed-rank test, for which 1/32 = .031 is the smallest
             value with five pairs; nan for one pair.
-        t_test (float): one-sided p value of Student's paired t-test; nan for one pair, and for equal
-            differences above 0.
+        t_test (float): one-sided p value of Student's paired t-test; nan where ``effect`` is.
     """
 
     pairs: int
@@ -52,7 +51,7 @@ def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Compa
         return Comparison(1, gain, missing, missing, missing, missing)
     deviation = statistics.stdev(differences)
     if deviation < _EQUAL:
-        effect, t_test = (0.0, 0.5) if abs(gain) < _EQUAL else (missing, missing if gain > 0 else 1.0)
+        effect, t_test = (0.0, 0.5) if abs(gain) < _EQUAL else (missing, missing)
     else:
         effect = gain / deviation
         t_test = float(stats.ttest_1samp(differences, 0, alternative="greater").pvalue)
