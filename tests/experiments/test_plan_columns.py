@@ -86,6 +86,7 @@ def test_the_upper_files_columns_are_all_columns(file):
         ({"columns": {True: {}}}, "with a letter or a digit, got True; put a number, and a word such as on or yes"),
         ({"columns": {"a:b": {}}}, "got 'a:b'"),
         ({"columns": {"-a": {}}}, "got '-a'"),
+        ({"columns": {"a" * 41: {}}}, "at most 40, and begin with a letter or a digit, got 'aaa"),
         ({"columns": {"a": [1]}}, "columns: a: must be a dict of settings, got [1]"),
         ({"columns": {"a": {"iacn_lamda": 1}}}, "iacn_lamda: no such setting"),
         ({"columns": {"a": {"seed": 1}}}, "columns: a: seed: is the same for all; give the file's key seeds"),

@@ -261,3 +261,5 @@ def test_a_result_without_the_strata_is_repeated(file, tmp_path):
     for name in ("genre", "tags"):
         found = {"categories": of(1)["history"], "category": name}
         assert strata.lacks(by_genre, result_of(by_genre, test_by=found)) == (name == "tags")
+    by_any = read_plan(file(strata={"categories": [1]})).runs[0]  # of the column that is found
+    assert not strata.lacks(by_any, result_of(by_any, test_by={"categories": of(1)["history"], "category": "genre"}))

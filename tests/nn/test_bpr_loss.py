@@ -72,6 +72,8 @@ def test_large_gaps_and_autocast_are_exact():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = bpr_loss(users, candidates, ids)
     assert loss.isfinite() and loss.dtype == torch.float32 and torch.equal(loss, exact)
+    users, candidates = users.bfloat16(), candidates.bfloat16()  # as a layer under autocast returns them
+    assert torch.equal(bpr_loss(users, candidates, ids), bpr_loss(users.float(), candidates.float(), ids))
 
 
 @pytest.mark.parametrize("state_size", [0, 3])

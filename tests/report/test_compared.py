@@ -34,6 +34,8 @@ def test_each_column_is_compared_with_the_first_by_default():
     moded = compared([result(mode=mode) for mode in ("full", "off")])
     assert moded.moded and moded.pairs == (("full", "off"), ("full", "width")) and moded.names == ("off", "full")
     assert not compared(results).moded
+    named = compared([result(mode=mode, column=mode) for mode in ("full", "off")])
+    assert named.names == ("off", "full") and named.pairs == (("full", "off"),)  # columns that are called as modes are
 
 
 def test_comparisons_by_hand():

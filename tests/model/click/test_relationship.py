@@ -9,6 +9,7 @@ from recbole.model.context_aware_recommender.deepfm import DeepFM
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.interest_aware import InterestAware
+from recbole_iacn.model.click.relationship import RelationshipScore
 
 DETACHED = {"iacn_relationship": "detached"}
 WITHOUT_LOGITS = ("DCNV2", "KD_DAGFM")
@@ -137,6 +138,15 @@ def test_an_empty_history_adds_nothing(build, profile, interests):
     rows["item_id_list"][:] = 0
     with torch.no_grad():
         assert not model.relationship(model, rows).any()
+
+
+@pytest.mark.parametrize(("joint", "times"), [(False, 10), (True, 1)])
+def test_a_detached_weight_moves_ten_times_as_fast(joint, times):
+    """A step of Adam has the size of the learning rate, whatever the gradient."""
+    score = RelationshipScore(joint)
+    (-score.weight).backward()
+    torch.optim.Adam(score.parameters(), lr=0.001).step()
+    assert score.weight.item() == pytest.approx(1 + times * 0.001, abs=1e-6)
 
 
 def test_none_is_the_papers_model(build):
