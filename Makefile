@@ -55,11 +55,13 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-results: install $(AMAZON:%=dataset/%) dataset/kuairand
-	$(call run,table1 tuned,$(AMAZON))
-	$(call run,delta length lambda interests target multi_interest floors positions timirec_variants,Beauty)
+results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
+	$(call run,table1 tuned honest_tuned,$(AMAZON))
+	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants,Beauty)
 	$(call run,tisasrec,ml-100k)
-	$(call run,impressions impressions_fields impressions_history,kuairand)
+	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
+	$(call run,growth,ml-1m)
+	$(call run,interests_by_length,ml-1m kuairand)
 
 # $(call run,experiments,datasets)
 define run

@@ -188,7 +188,7 @@ def read_plan(
             runs.append(
                 Run(dataset, model, column.mode, swept, seed, settings, *asked, asked_strata[dataset], column.name)
             )
-    _check_apart(path, runs)
+    _check_apart(path, runs, given.get("search") or {})
     named = {column.name: column.settings for some in columns.values() for column in some if column.name}
     keys = (given["settings"], given["sweep"], *named.values(), *(rule["settings"] for rule in given["only"]))
     own = frozenset(key for where in keys for key in where)
@@ -213,10 +213,10 @@ def _ruled(rules, dataset, model, column):
     return settings
 
 
-def _check_apart(path, runs):
-    """Reject two columns that are one, also where one of them spells out a default."""
+def _check_apart(path, runs, searched):
+    """Reject two columns that are one, also where one spells out a default that is not searched in the other."""
     first: dict[tuple, Run] = {}
-    defaults = table.defaults_of("IaCN")
+    defaults = {key: value for key, value in table.defaults_of("IaCN").items() if key not in searched}
     for run in runs:
         settings = {key: value for key, value in run.settings.items() if key not in defaults or value != defaults[key]}
         key = (run.dataset, run.model, run.mode, json.dumps(settings, sort_keys=True, default=str))
