@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from recbole_iacn.checks.loss_settings import loss_without_effect
 from recbole_iacn.checks.task_settings import without_effect
 from recbole_iacn.checks.unread import columns_in_use, unread
 
@@ -14,15 +15,17 @@ _NAMED_BY = ("selected_features", "item_attribute")
 
 
 def report_unread(config: Any, dataset: Any, model: Any) -> None:
-    """Log one line if columns are loaded that the model does not read, and one if settings of the auxiliary task are
-    given that have no effect beside the others.
+    """Log one line if columns are loaded that the model does not read, and one if settings of the auxiliary task or of
+    the loss are given that have no effect beside the others.
 
     Args:
         config (recbole.config.Config): final settings.
         dataset (recbole.data.dataset.Dataset): the data.
         model (recbole.model.abstract_recommender.AbstractRecommender): the model.
     """
-    idle = without_effect(config, config.external_config_dict) if "iacn" in getattr(model, "tasks", ()) else None
+    given = config.external_config_dict
+    of_task = "iacn" in getattr(model, "tasks", ())
+    idle = without_effect(config, given) if of_task else loss_without_effect(config, given)
     if idle:
         logging.getLogger(__name__).warning(idle)
     read = columns_read(config, model)

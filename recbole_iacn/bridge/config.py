@@ -2,7 +2,7 @@
 
 from recbole_iacn.bridge import float_columns
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.checks import evaluation, files, settings, together
+from recbole_iacn.checks import evaluation, files, loss_settings, settings, together
 from recbole_iacn.checks.extensions import check_extensions
 from recbole_iacn.data.protocol import PROTOCOLS, metric_defaults, protocol_settings
 from recbole_iacn.names import defaults_name, is_ours, recbole_folder, recbole_models, registered
@@ -55,6 +55,7 @@ def patch_config(module):
         if ours or model in registered or getattr(config, "checked", False):
             settings.check_readers(given, model_class, readers)
         _apply_protocol(config, model_class)
+        _apply_loss(config, model_class)
 
     @wrap(module.Config, "_init_device")
     def init_device(original, config):
@@ -83,6 +84,7 @@ def patch_config(module):
             check_extensions(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
+        loss_settings.check_loss(final, config.model_class, config.external_config_dict)
         together.check_history(config)
         if ours or checked:
             if vars(config).get("with_files", True):  # set by building.configure
@@ -113,6 +115,14 @@ def _apply_protocol(config, model_class):
     defaults.update(_for_labels(protocol, given, defaults, model_class))
     if protocol:
         _meet(protocol, defaults, given, model_class)
+
+
+def _apply_loss(config, model_class):
+    """Put what the run's ``loss`` stands for over the defaults."""
+    given, defaults = config.external_config_dict, config.internal_config_dict
+    if loss_settings.learns_to_rank(model_class):
+        keys = loss_settings.recbole_keys_for(given.get("loss", defaults.get("loss")), model_class)
+        defaults.update({key: value for key, value in keys.items() if key not in given})
 
 
 def _add_defaults(config, model_class):

@@ -46,12 +46,27 @@ def gru4rec(model, history, length):
         torch.Tensor: the last state, shape (B, D); of an empty history that of a GRU which has read nothing.
     """
     positions = TimeMajor(length, history.shape[1])
-    states = model.emb_dropout(look_up(positions.of(history), model.item_embedding))
+    states = gru_states(model, look_up(positions.of(history), model.item_embedding), positions.sizes)
+    return model.dense(positions.final(states))
+
+
+def gru_states(model, behaviors, sizes):
+    """The states of GRU4Rec's recurrences at all real positions, in order of time.
+
+    Args:
+        model (recbole.model.sequential_recommender.GRU4Rec): the model whose layers are used.
+        behaviors (torch.Tensor): embedded items in order of time, shape (positions, D).
+        sizes (list of int): see :class:`recbole_iacn.nn.recurrence.TimeMajor`.
+
+    Returns:
+        torch.Tensor: shape (positions, H).
+    """
+    states = model.emb_dropout(behaviors)
     one = states.new_ones(len(states), 1)
     for of_input, of_state in model.gru_layers.all_weights:
         x = nn.functional.linear(states, of_input)
-        states = recur(x, positions.sizes, of_state, of_state.new_zeros(len(of_state)), one, -one)
-    return model.dense(positions.final(states))
+        states = recur(x, sizes, of_state, of_state.new_zeros(len(of_state)), one, -one)
+    return states
 
 
 def sasrec(model, history, length):

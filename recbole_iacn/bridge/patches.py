@@ -326,6 +326,22 @@ PATCHES = (
         "last_state_only",
     ),
     Patch(
+        "recbole.model.sequential_recommender.gru4rec",
+        "causal_states.patch_loss",
+        "GRU4Rec learns to rank by the setting loss, from a row per click or from whole histories",
+        "it has BPR with one negative, or a softmax over the matrix of all scores, and a row per click",
+        SETTING,
+        "loss",
+    ),
+    Patch(
+        "recbole.model.sequential_recommender.sasrec",
+        "causal_states.patch_loss",
+        "SASRec learns to rank by the setting loss, from a row per click or from whole histories",
+        "it has BPR with one negative, or a softmax over the matrix of all scores, and a row per click",
+        SETTING,
+        "loss",
+    ),
+    Patch(
         "recbole.model.sequential_recommender.dien",
         "empty_histories.patch_empty_histories",
         "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",

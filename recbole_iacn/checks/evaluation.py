@@ -204,6 +204,8 @@ def _learns_from_pairs(config, model_class):
 
     if config["MODEL_INPUT_TYPE"] != InputType.PAIRWISE or config.get("benchmark_filename") is not None:
         return False
+    if config.get("loss") not in (None, "bpr"):  # of the family
+        return False
     if config.get("loss_type") == "CE" and not config.get("protocol"):  # SINE has both losses
         return False
     if config.get("protocol") or model_class is None:

@@ -5,6 +5,7 @@ Without labels it yields the same rows as RecBole's sequential dataset, in the s
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labe
 from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.vectorized import VectorizedDataset
+from recbole_iacn.data.whole_rows import asks_for_histories, keep_one_per_history, training_targets
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import reads_empty_histories
@@ -39,12 +41,14 @@ class HistoryDataset(VectorizedDataset):
         shown (tuple, optional): users, items and exact times of what was shown and not clicked; None without labels.
         times (numpy.ndarray): exact time of every interaction of the table behind the rows, see :meth:`row_times`.
         labelled (bool): whether the data have labels.
+        whole_rows (bool): whether each row is a history with many targets (``rows: histories``).
     """
 
     clicks: tuple[Tensor, Tensor]
     shown: tuple[Tensor, Tensor, Any] | None = None
     times: Any = None
     labelled = False
+    whole_rows = False
     # --- Labels and times ----------------------------------------------------------------------------------------
 
     def _fill_nan(self):
@@ -144,13 +148,26 @@ class HistoryDataset(VectorizedDataset):
             rows = parts[0].inter_feat
             has_history = rows.windows[0].length[rows.index] > 0
             parts[0].inter_feat = rows[(rows[self.label_field] > 0) & has_history]
+        if asks_for_histories(self.config):
+            keep_one_per_history(parts[0], self.max_item_list_len)
         return parts
 
+    @property
+    def item_counter(self) -> Counter:
+        """As in RecBole: how often each item is a row's; with ``rows: histories``, how often it is a target."""
+        return Counter(training_targets(self)[1].tolist()) if self.whole_rows else super().item_counter
+
+    @property
+    def user_counter(self) -> Counter:
+        """As in RecBole: how many rows each user has; with ``rows: histories``, how many targets."""
+        return Counter(training_targets(self)[0].tolist()) if self.whole_rows else super().user_counter
+
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
-        """As in RecBole, of all interactions of the rows and of each user's first one; with labels, of each user's
-        clicks up to the last row."""
+        """As in RecBole, of all interactions of the rows and of each user's first one; with labels, or where rows are
+        histories, of each user's clicks up to the last row."""
         names = (self.uid_field, self.iid_field, *([value_field] if value_field else []))
-        columns = self._clicks_so_far(names) if self.labelled else self._rows_and_firsts(names)
+        so_far = self.labelled or self.whole_rows
+        columns = self._clicks_so_far(names) if so_far else self._rows_and_firsts(names)
         return self._create_sparse_matrix(
             IndexedInteraction(columns), self.uid_field, self.iid_field, form, value_field
         )

@@ -27,6 +27,7 @@ from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.data.shown import ShownItems
+from recbole_iacn.data.whole_rows import asks_for_histories
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class _NegativeTable(_Part):
 
     negatives: Tensor | None
     shown: ShownItems | None = None
+    whole_rows = False  # each place of a history has a target, and a negative
 
     def excluded(self, phase: str) -> OwnItems:
         """Items that may not be negatives."""
@@ -95,7 +97,8 @@ class _NegativeTable(_Part):
         else:
             distribution = self.neg_sample_args["distribution"]
             random = stream(self.config, phase, epoch)
-            table = own.sample_others(users, self.neg_sample_num, random, distribution)
+            places = self.config["MAX_ITEM_LIST_LENGTH"] if self.whole_rows else 1
+            table = own.sample_others(users, self.neg_sample_num * places, random, distribution)
             if self.shown is not None:
                 has_some = self.shown.has_some(users)
                 table[has_some] = self.shown.sample(users[has_some], self.neg_sample_num, random)
@@ -105,6 +108,9 @@ class _NegativeTable(_Part):
         """The rows of ``index``, followed by one copy of them per negative."""
         rows = self.transform(self._dataset, self._dataset[index])
         if self.negatives is None:
+            return rows
+        if self.whole_rows:
+            rows.interaction[self.neg_item_id] = self.negatives[index]  # (B, L): one for each place
             return rows
         return self.sampling_func(rows, self.negatives[index].T.reshape(-1))
 
@@ -137,6 +143,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
             self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
         self.negatives = None
+        self.whole_rows = asks_for_histories(config)
         if config["shown_negatives"]:
             self.shown = self._find_shown()
 

@@ -54,6 +54,19 @@ class MeanInterest(nn.Module):
         found = _every(self.output(mean).unsqueeze(1))
         return (*found, real) if return_couplings else found
 
+    def states(self, behaviors: Tensor, mask: Tensor) -> Tensor:
+        """The interest after each place of a history: that of the behaviours up to it.
+
+        Args:
+            behaviors (torch.Tensor): shape (B, L, D).
+            mask (torch.BoolTensor): True where a behaviour is real, shape (B, L).
+
+        Returns:
+            torch.Tensor: shape (B, L, D).
+        """
+        real = mask.unsqueeze(2).to(behaviors.dtype)
+        return self.output((behaviors * real).cumsum(dim=1) / real.cumsum(dim=1).clamp_min(1))
+
 
 class SelfAttentiveInterests(nn.Module):
     """K interests, each a weighted mean of the behaviours: ``A = softmax_L(W2 tanh(W1 (X + P)))``, ``V = A^T X``.

@@ -3,8 +3,12 @@ those of the TiMiRec paper's Beauty runs (CIKM '22)."""
 
 from typing import Annotated, Literal
 
+from annotated_types import Ge
+
+from recbole_iacn.settings.general import Drawn, Loss, Rows
 from recbole_iacn.settings.group import Group
 from recbole_iacn.settings.kinds import (
+    Cap,
     Count,
     Decay,
     Dropout,
@@ -17,7 +21,6 @@ from recbole_iacn.settings.kinds import (
     Power,
     Rate,
     Repeats,
-    Rows,
     Text,
     TopK,
     Weight,
@@ -25,6 +28,7 @@ from recbole_iacn.settings.kinds import (
 )
 
 Positions = Literal["attention", "values", "none"]
+Span = Annotated[int, Ge(0), Cap(2**20)]
 
 
 class RankingProtocol(Group):
@@ -46,11 +50,45 @@ class RankingProtocol(Group):
     """History length L."""
 
 
+class RankingLoss(Group):
+    """Loss"""
+
+    loss: Loss = "sampled_softmax"
+    """bpr: the clicked item above one other, as in the TiMiRec paper; sampled_softmax: above train_negatives that the
+    batch shares; softmax: above all items, in blocks, never all scores at once."""
+
+    rows: Rows = "prefixes"
+    """prefixes: a row is a click, with what stands before it; histories: a row is a history of up to L clicks, each the
+    target of those before it (models whose states are causal)."""
+
+    train_negatives: Count = 256
+    """sampled_softmax: number of items that all rows of a batch are ranked against."""
+
+    train_negatives_from: Drawn = "uniform"
+    """sampled_softmax: uniform, all items equally; popularity, in proportion to the number of times that each is a
+    training target; batch, the batch's own targets."""
+
+    logq_correction: bool = True
+    """sampled_softmax: subtract from each score the logarithm of the item's probability to be among those drawn, which
+    changes nothing where all items are drawn equally."""
+
+    softmax_temperature: Positive = 1.0
+    """sampled_softmax, softmax: what scores are divided by."""
+
+    hard_negatives: Weight = 0.0
+    """sampled_softmax: weigh each negative by exp(this times its score), so that those near the user's interest count
+    more (REMI's interest-aware hard negatives); 0 for equal weights."""
+
+    item_dropout_prob: Dropout = 0.0
+    """Dropout of the items' table itself, in histories and among what they are ranked against; an item has the same one
+    in all places of a batch."""
+
+
 class Training(Group):
     """Training"""
 
     train_batch_size: Count = 256
-    """Clicks per batch, each with one negative."""
+    """Rows per batch: clicks, or histories; of loss bpr each with one negative."""
 
     eval_batch_size: Count = 1024
     """Users per batch, at most; each is scored against all items. With many items a batch has fewer."""
@@ -77,7 +115,7 @@ class Training(Group):
         "dynamic": False,
         "candidate_num": 0,
     }
-    """BPR: one uniform negative per click, from outside the user's training items, drawn again in every epoch."""
+    """bpr: one uniform negative per click, from outside the user's training items, drawn again in every epoch."""
 
 
 class Counting(Group):
@@ -194,8 +232,9 @@ class TiMiRec(Group):
 
 
 class TiSASRec(Group):
-    time_span: Rows = 256
-    """Longer intervals are clipped to this value, in units of a history's shortest interval."""
+    time_span: Span = 256
+    """Longer intervals are clipped to this value, in units of a history's shortest interval; 0 makes all of them 0, the
+    model's own control."""
 
     n_layers: Repeats = 1
     """Number of blocks."""

@@ -5,11 +5,29 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from recbole_iacn.settings.group import Group
-from recbole_iacn.settings.kinds import Cap, Flag, Null, Number, Path, Rule, SomeOf, Text
+from recbole_iacn.settings.kinds import (
+    Cap,
+    Count,
+    Dropout,
+    Flag,
+    Null,
+    Number,
+    Path,
+    Positive,
+    Rule,
+    SomeOf,
+    Text,
+    Weight,
+)
 
 
 def _are_shares(given: list[float]) -> bool:
     return len(given) == 3 and min(given) > 0 and abs(sum(given) - 1) < 1e-9
+
+
+Loss = Literal["bpr", "sampled_softmax", "softmax"]
+Rows = Literal["prefixes", "histories"]
+Drawn = Literal["uniform", "popularity", "batch"]
 
 
 class General(Group):
@@ -43,6 +61,36 @@ class General(Group):
 
     last_state_only: Flag = None
     """Skip what the last state of GRU4Rec or SASRec does not depend on."""
+
+    loss: Annotated[Loss | None, Null("for RecBole's loss_type")] = None
+    """How the multi-interest family, and RecBole's GRU4Rec and SASRec, learn to rank: bpr, the clicked item above one
+    other; sampled_softmax, above train_negatives that the batch shares; softmax, above all items, in blocks."""
+
+    rows: Annotated[Rows | None, Null("for prefixes")] = None
+    """What a training row is: prefixes, what stands before a click; histories, up to L clicks of a user, each the
+    target of those before it (models whose states are causal: GRU4Rec, SASRec, and of the family YouTubeDNN and
+    TiSASRec). The targets are the same, the rows up to L times fewer."""
+
+    train_negatives: Annotated[Count | None, Null("")] = None
+    """Number of items that all rows of a batch are ranked against (loss sampled_softmax)."""
+
+    train_negatives_from: Annotated[Drawn | None, Null("")] = None
+    """Where they are drawn from: uniform, all items equally; popularity, in proportion to the number of times that each
+    is a training target; batch, the batch's own targets."""
+
+    logq_correction: Flag = None
+    """Subtract from each score the logarithm of the item's probability to be among those drawn."""
+
+    softmax_temperature: Annotated[Positive | None, Null("")] = None
+    """What scores are divided by in a softmax."""
+
+    hard_negatives: Annotated[Weight | None, Null("")] = None
+    """Weigh each negative by exp(this times its score), so that those near the user's interest count more
+    (REMI's interest-aware hard negatives); 0 for equal weights (loss sampled_softmax)."""
+
+    item_dropout_prob: Annotated[Dropout | None, Null("")] = None
+    """With loss: dropout of the items' table itself, in histories and among what they are ranked against; an item has
+    the same one in all places of a batch."""
 
     eval_negatives: Annotated[Annotated[int, Ge(1), Cap(2**20)] | None, Null("")] = None
     """Candidates per test case in addition to the clicked item (protocol leave_one_out_sampled); ~ is 1,000."""

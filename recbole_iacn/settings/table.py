@@ -15,7 +15,7 @@ OWNER = "recbole_iacn's"
 # A file of defaults in properties/ -> its groups. A later group overrides an earlier one.
 FILES: dict[str, tuple[type[Group], ...]] = {
     "IaCN": (iacn.TaskProtocol, iacn.Task, iacn.Fields, iacn.Speed),
-    "MultiInterest": (family.RankingProtocol, family.Training, family.MultiInterest),
+    "MultiInterest": (family.RankingProtocol, family.RankingLoss, family.Training, family.MultiInterest),
     "YouTubeDNN": (),
     "MIND": (family.MIND,),
     "ComiRec": (family.ComiRec,),

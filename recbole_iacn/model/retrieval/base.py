@@ -1,4 +1,4 @@
-"""What the multi-interest family shares: items scored by the best of a user's interest vectors, trained by BPR."""
+"""What the multi-interest family shares: items are scored by the best of a user's interest vectors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import Tensor, nn
 
-from recbole_iacn import parallel
+from recbole_iacn.data.whole_rows import asks_for_histories
 from recbole_iacn.model.extractors import check_attention, couplings_of, with_attention
+from recbole_iacn.model.retrieval.ranking_loss import Others, RankingLoss, of_whole
 from recbole_iacn.nn.diversity import cosine_penalty, routing_penalty
 from recbole_iacn.nn.lookup import look_up
 
@@ -30,7 +31,9 @@ class InterestRecommender(SequentialRecommender):
 
     One table embeds the items of histories and the candidates; items have no bias. A subclass defines where the
     interests come from (:meth:`make_extractor`), and may define the vector that training scores with (:meth:`reader`)
-    and those that serving scores with (:meth:`users`).
+    and those that serving scores with (:meth:`users`). The setting ``loss`` says how the vector learns
+    (:class:`recbole_iacn.model.retrieval.ranking_loss.RankingLoss`). A causal model also defines :meth:`states`, and
+    can learn from all places of a history at once (``rows: histories``).
 
     Settings: ``properties/MultiInterest.yaml``.
     """
@@ -40,12 +43,15 @@ class InterestRecommender(SequentialRecommender):
     input_type = InputType.PAIRWISE
     full_sort_is_fast = True  # products of all items take no longer than looking candidates up
     gives_probabilities = False  # a larger score is a better item, no more
+    causal = False  # whether the state at a place of a history depends on nothing behind it
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
         self.embedding_size = config["embedding_size"]
         self.item_embedding = nn.Embedding(self.n_items, self.embedding_size, padding_idx=0)
         self.extractor = self.make_extractor(config)
+        self.ranking_loss = RankingLoss(config, dataset)
+        self.whole_rows = asks_for_histories(config)
         self.diversity_weight = config["interest_diversity_weight"] or 0.0
         self.diversity = config["interest_diversity"] if self.diversity_weight else None
         if self.diversity == "none":
@@ -129,11 +135,38 @@ class InterestRecommender(SequentialRecommender):
         return best_interest(interests, active, target)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
-        """BPR of the clicked item and a negative; with ``interest_diversity`` the tuple ``(BPR, weight * penalty)``."""
-        behaviors, clicked, other = self.embedded(interaction)
+        """The loss by which the clicked item is ranked; with ``interest_diversity`` the tuple
+        ``(loss, weight * penalty)``."""
+        if self.whole_rows:
+            return self._loss_of_histories(interaction)
+        behaviors, clicked, candidates, others = self.embedded(interaction)
         interests, active, diversity = self.extract_diverse(interaction, behaviors)
-        main = self.of_whole(bpr(self.reader(interests, active, clicked), clicked, other), interaction)
+        user = self.reader(interests, active, clicked)
+        main = self.of_whole(self.ranking_loss(user, clicked, candidates, others), interaction)
         return (main, *diversity) if diversity else main
+
+    def _loss_of_histories(self, interaction: Interaction) -> Tensor:
+        """The mean over all targets of all rows, each a place of a history."""
+        return self.ranking_loss.of_histories(
+            self.item_embedding,
+            interaction[self.ITEM_SEQ],
+            interaction[self.POS_ITEM_ID],
+            interaction[self.NEG_ITEM_ID] if self.ranking_loss.name == "bpr" else None,
+            lambda behaviors: self.states(behaviors, interaction),
+        )
+
+    def states(self, behaviors: Tensor, interaction: Interaction) -> Tensor:
+        """The user vector after each place of a history, of a causal model.
+
+        Args:
+            behaviors (torch.Tensor): embedded histories, shape (B, L, D); L may be less than that of the rows' columns,
+                if none is longer.
+            interaction (recbole.data.interaction.Interaction): the rows.
+
+        Returns:
+            torch.Tensor: shape (B, L, D).
+        """
+        raise NotImplementedError
 
     def extract_diverse(
         self, interaction: Interaction, behaviors: Tensor
@@ -150,20 +183,19 @@ class InterestRecommender(SequentialRecommender):
             penalty = routing_penalty(attention, active, mask)
         return interests, active, (self.of_whole(self.diversity_weight * penalty, interaction),)
 
-    def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings of each row's history (B, L, D), of its clicked item and of its negative, (B, D) each.
-
-        They are read in one look-up, since each look-up has a gradient of the table's size.
-        """
-        history, pair = interaction[self.ITEM_SEQ], (interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID])
-        vectors = self.embed(torch.cat([history, torch.stack(pair, dim=1)], dim=1))
-        behaviors, clicked, other = vectors.split([history.shape[1], 1, 1], dim=1)
-        return behaviors, clicked.squeeze(1), other.squeeze(1)
+    def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor, Others]:
+        """Embeddings of each row's history (B, L, D) and clicked item (B, D), and of what the clicked items are ranked
+        against, with its ids."""
+        clicked = interaction[self.POS_ITEM_ID]
+        drawn = interaction[self.NEG_ITEM_ID] if self.ranking_loss.name == "bpr" else None
+        others = self.ranking_loss.others(clicked, drawn)
+        history = interaction[self.ITEM_SEQ]
+        behaviors, own, candidates = self.ranking_loss.embed(self.item_embedding, others, history, clicked)
+        return behaviors, own, candidates, others
 
     def of_whole(self, loss: Tensor, interaction: Interaction) -> Tensor:
         """A mean over rows, weighted so that its mean over processes is the mean over all their rows."""
-        rows = len(interaction)
-        return loss * parallel.share(rows, parallel.total(rows, loss.device))
+        return of_whole(loss, len(interaction))
 
     def predict(self, interaction: Interaction) -> Tensor:
         """The score of each row's item, shape (B,)."""
@@ -245,15 +277,3 @@ def best_interest(interests: Tensor, active: Tensor, target: Tensor) -> Tensor:
     """
     scores = (interests @ target.unsqueeze(2)).squeeze(2).masked_fill(~active, -torch.inf)
     return interests[torch.arange(len(interests), device=interests.device), scores.argmax(dim=1)]
-
-
-def bpr(users: Tensor, clicked: Tensor, others: Tensor) -> Tensor:
-    """``-log sigmoid(v . e+ - v . e-)``, averaged over the rows. Source: Rendle et al., UAI '09.
-
-    Args:
-        users, clicked, others (torch.Tensor): shape (B, D) each.
-
-    Returns:
-        torch.Tensor: scalar.
-    """
-    return -nn.functional.logsigmoid((users * (clicked - others)).sum(dim=1)).mean()

@@ -15,16 +15,23 @@ from recbole_iacn.nn.transformer import TransformerBlock
 if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
+    from recbole.data.interaction import Interaction
 
 
 class YouTubeDNN(InterestRecommender):
     """One vector per user: an affine map of the mean of the history.
 
-    Source: Covington et al., RecSys '16, as a retrieval model with BPR (TiMiRec paper, table 2).
+    Source: Covington et al., RecSys '16, as a retrieval model (TiMiRec paper, table 2).
     """
+
+    causal = True
+    extractor: MeanInterest
 
     def make_extractor(self, config: Config) -> nn.Module:
         return MeanInterest(config["embedding_size"])
+
+    def states(self, behaviors: Tensor, interaction: Interaction) -> Tensor:
+        return self.extractor.states(behaviors, interaction[self.ITEM_SEQ][:, : behaviors.shape[1]] != 0)
 
 
 class MIND(InterestRecommender):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from recbole_iacn.model.retrieval.base import InterestRecommender, bpr, start_small
+from recbole_iacn.model.retrieval.base import InterestRecommender, start_small
 from recbole_iacn.model.retrieval.multi_interest import self_attentive
 from recbole_iacn.nn.distillation import distillation_loss, target_interest
 from recbole_iacn.nn.predictor import InterestPredictor
@@ -78,17 +78,18 @@ class TiMiRec(InterestRecommender):
         return (logits.masked_fill(~active, -torch.inf).softmax(dim=1).unsqueeze(1) @ interests).squeeze(1), logits
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
-        """BPR; with the predictor the tuple ``(L_rec, weight * T^2 KL)``; ``interest_diversity`` adds a last term."""
+        """``L_rec``, by the setting ``loss``; with the predictor the tuple ``(L_rec, weight * T^2 KL)``;
+        ``interest_diversity`` adds a last term."""
         if not self.predicts:
             return super().calculate_loss(interaction)
-        behaviors, clicked, other = self.embedded(interaction)
+        behaviors, clicked, candidates, others = self.embedded(interaction)
         interests, active, diversity = self.extract_diverse(interaction, behaviors)
         user, logits = self._foreseen(interests, active, interaction)
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()
         distillation = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
-        losses = (bpr(user, clicked, other), distillation)
+        losses = (self.ranking_loss(user, clicked, candidates, others), distillation)
         return *(self.of_whole(loss, interaction) for loss in losses), *diversity
 
 

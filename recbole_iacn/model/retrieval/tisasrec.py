@@ -26,6 +26,8 @@ class TiSASRec(InterestRecommender):
     """
 
     dataset_class = "recbole_iacn.data.history.TimedHistoryDataset"
+    causal = True
+    extractor: _LastState
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__(config, dataset)
@@ -51,9 +53,19 @@ class TiSASRec(InterestRecommender):
         intervals = personal_intervals(interaction[self.ELAPSED], mask, self.time_span)
         return self.extractor(behaviors, mask, intervals)
 
+    def states(self, behaviors: Tensor, interaction: Interaction) -> Tensor:
+        length = behaviors.shape[1]
+        mask = interaction[self.ITEM_SEQ][:, :length] != 0
+        intervals = personal_intervals(interaction[self.ELAPSED][:, :length], mask, self.time_span)
+        return self.extractor.states(behaviors, mask, intervals)
+
 
 class _LastState(nn.Module):
-    """Blocks, then the state of the newest behaviour, normalised."""
+    """Blocks, then the state of the newest behaviour, normalised.
+
+    Positions and intervals are those of the whole history: with ``rows: histories`` a state of an earlier place counts
+    positions from the history's end, as the paper's slots do.
+    """
 
     def __init__(
         self, embedding_size: int, max_length: int, span: int, layers: int, heads: int, dropout: float
@@ -66,9 +78,17 @@ class _LastState(nn.Module):
         self.norm = nn.LayerNorm(embedding_size, eps=1e-8)
 
     def forward(self, behaviors: Tensor, mask: Tensor, intervals: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.dropout(behaviors * behaviors.shape[2] ** 0.5)
-        for block in self.blocks:
-            states = block(states, mask, intervals)
+        states = self._before_norm(behaviors, mask, intervals)
         last = (mask.sum(dim=1) - 1).clamp_min(0)
         state = self.norm(states[torch.arange(len(states), device=states.device), last])
         return state.unsqueeze(1), mask.new_ones(len(mask), 1)
+
+    def states(self, behaviors: Tensor, mask: Tensor, intervals: Tensor) -> Tensor:
+        """The state after each place, shape (B, L, D)."""
+        return self.norm(self._before_norm(behaviors, mask, intervals))
+
+    def _before_norm(self, behaviors, mask, intervals):
+        states = self.dropout(behaviors * behaviors.shape[2] ** 0.5)
+        for block in self.blocks:
+            states = block(states, mask, intervals)
+        return states

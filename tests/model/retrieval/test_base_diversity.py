@@ -13,7 +13,7 @@ SEVERAL = ["MIND", "ComiRec", "ComiRecPlus", "TiMiRec", "TiMiRecPlus"]
 @pytest.fixture
 def network(build):
     def make(name, **changes):
-        _, train, _, _, model = build(name, **{**SHORT_RANKING, **changes})
+        _, train, _, _, model = build(name, **{**SHORT_RANKING, "loss": "bpr", **changes})
         torch.manual_seed(0)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.5)

@@ -8,7 +8,8 @@ from recbole.utils import get_trainer
 from recbole_iacn.data.synthetic import PlantedInterests
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.divergence import interest_divergence
-from recbole_iacn.model.retrieval.base import best_interest, bpr, largest_products
+from recbole_iacn.model.retrieval.base import best_interest, largest_products
+from recbole_iacn.model.retrieval.ranking_loss import bpr
 from recbole_iacn.names import FAMILY
 from recbole_iacn.nn.interval_attention import personal_intervals
 

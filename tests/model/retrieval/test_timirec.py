@@ -7,7 +7,7 @@ from helpers import SHORT_RANKING
 
 
 def test_the_loss_by_numpy(build):
-    _, training, _, _, model = build("TiMiRec", **SHORT_RANKING, stages="joint", distillation_weight=0.7)
+    _, training, _, _, model = build("TiMiRec", **SHORT_RANKING, stages="joint", distillation_weight=0.7, loss="bpr")
     torch.manual_seed(0)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)

@@ -1,0 +1,153 @@
+"""Checks of how a ranking is learned: ``loss`` and its settings, and ``rows``."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from recbole_iacn.data.protocol import one_row_per_user
+from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import is_ours
+from recbole_iacn.settings import family
+
+CAUSAL_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that learn to rank as the family does, if asked
+_SETTINGS = (
+    *("loss", "rows", "train_negatives", "train_negatives_from", "logq_correction", "softmax_temperature"),
+    *("hard_negatives", "item_dropout_prob"),
+)
+_READ_BY = {
+    "bpr": ("train_neg_sample_args",),
+    "softmax": ("softmax_temperature",),
+    "sampled_softmax": _SETTINGS[2:-1],
+}
+
+
+def learns_to_rank(model_class: type) -> bool:
+    """Whether a model reads ``loss`` and ``rows``: one of the family, or RecBole's GRU4Rec and SASRec.
+
+    Args:
+        model_class (type): the model.
+    """
+    return hasattr(model_class, "causal") or any(
+        base.__name__ in CAUSAL_MODELS and base.__module__.startswith("recbole.") for base in model_class.__mro__
+    )
+
+
+def is_causal(model_class: type) -> bool:
+    """Whether a model's state at a place depends on nothing behind it, so that a history may be one row.
+
+    Args:
+        model_class (type): a model that :func:`learns_to_rank`.
+    """
+    return getattr(model_class, "causal", True)
+
+
+def recbole_keys_for(loss: str | None, model_class: type) -> dict[str, Any]:
+    """The keys of RecBole's that a loss stands for.
+
+    Args:
+        loss (str or None): the setting; None leaves all as it is.
+        model_class (type): a model that :func:`learns_to_rank`.
+
+    Returns:
+        dict: settings.
+    """
+    if loss is None:
+        return {}
+    if loss != "bpr":
+        keys: dict[str, Any] = {"train_neg_sample_args": None}
+    else:
+        keys = {"train_neg_sample_args": family.Training.model_fields["train_neg_sample_args"].default}
+    if not is_ours(model_class.__name__):
+        keys["loss_type"] = "BPR" if loss == "bpr" else "CE"
+    return copy.deepcopy(keys)
+
+
+def check_loss(config: Mapping[str, Any], model_class: type, given: Collection[str]) -> None:
+    """Reject settings of a loss for a model without one, and what does not fit together.
+
+    Args:
+        config (Mapping): final settings.
+        model_class (type): the model.
+        given (collection of str): the settings that the user gave.
+
+    Raises:
+        ConfigError: names the key and the mend.
+    """
+    name = model_class.__name__
+    if not learns_to_rank(model_class):
+        asked = [key for key in _SETTINGS if config.get(key) is not None]
+        if asked:
+            raise ConfigError(
+                f"{asked[0]}: is for the multi-interest family, {' and '.join(CAUSAL_MODELS)}, not for {name}; leave "
+                "it out"
+            )
+        return
+    loss = config.get("loss")
+    if loss is None:
+        asked = [key for key in _SETTINGS if config.get(key) is not None]
+        if is_ours(name):
+            raise ConfigError(f"loss: {name} has no loss_type of RecBole's; set bpr, sampled_softmax or softmax")
+        if asked:
+            raise ConfigError(f"{asked[0]}: needs loss, which {name} learns by; set loss, or leave {asked[0]} out")
+        return
+    _check_negatives(config, loss, given)
+    _check_rows(config, model_class)
+
+
+def _check_negatives(config, loss, given):
+    if loss != "bpr" and "train_neg_sample_args" in given and config.get("train_neg_sample_args") is not None:
+        raise ConfigError(
+            f"train_neg_sample_args: loss {loss} draws no negative per row; leave it out"
+            + (", and set train_negatives" if loss == "sampled_softmax" else "")
+        )
+    if loss == "bpr" and (config.get("train_neg_sample_args") or {}).get("sample_num", 1) != 1:
+        raise ConfigError(
+            "train_neg_sample_args: loss bpr takes one negative; set sample_num: 1, or loss: sampled_softmax"
+        )
+    wanted = {"bpr": "BPR"}.get(loss, "CE")
+    if "loss_type" in given and config.get("loss_type") != wanted:
+        raise ConfigError(f"loss_type: {config['loss_type']} contradicts loss {loss}; leave loss_type out")
+
+
+def _check_rows(config, model_class):
+    if config.get("rows") != "histories":
+        return
+    if not is_causal(model_class):
+        raise ConfigError(
+            f"rows: histories need states that depend on nothing behind them, and the interests of "
+            f"{model_class.__name__} are of a whole history; set rows: prefixes"
+        )
+    if config.get("benchmark_filename") is not None:
+        raise ConfigError(
+            "rows: histories are made from interactions, and benchmark_filename gives ready rows; set rows: prefixes"
+        )
+    if not config.get("protocol"):
+        raise ConfigError("rows: histories need a protocol; set protocol: leave_one_out_full, or rows: prefixes")
+    if one_row_per_user(config):
+        raise ConfigError(f"rows: protocol {config['protocol']!r} has one target per user; set rows: prefixes")
+    if (config.get("train_share") or 1) != 1:
+        raise ConfigError("train_share: leaves targets out, and rows: histories has all; set rows: prefixes")
+    if config.get("transform"):
+        raise ConfigError("transform: changes a history, and with rows: histories the targets; leave it out")
+
+
+def loss_without_effect(config: Any, given: Collection[str]) -> str | None:
+    """What to say of settings that the run's loss does not read.
+
+    Args:
+        config (recbole.config.Config): final settings.
+        given (collection of str): the settings that the user gave.
+
+    Returns:
+        str or None: one line; None if all of them have an effect.
+    """
+    loss = config["loss"]
+    if loss is None:
+        return None
+    idle = [key for key in _SETTINGS[2:] if key in given and key not in (*_READ_BY[loss], "item_dropout_prob")]
+    reason = f"loss: {loss}"
+    if loss == "sampled_softmax" and "logq_correction" in given and (config["train_negatives_from"] or "") == "uniform":
+        idle, reason = ["logq_correction"], "train_negatives_from: uniform, which draws all items equally"
+    return f"Settings without effect: {', '.join(idle)} with {reason}" if idle else None
