@@ -16,7 +16,9 @@ FAMILY = {
     "MIND": "recbole_iacn.model.retrieval.multi_interest",
     "ComiRec": "recbole_iacn.model.retrieval.multi_interest",
     "ComiRecPlus": "recbole_iacn.model.retrieval.multi_interest",
+    "REMI": "recbole_iacn.model.retrieval.multi_interest",
     "TiSASRec": "recbole_iacn.model.retrieval.tisasrec",
+    "ESASRec": "recbole_iacn.model.retrieval.esasrec",
     "TiMiRec": "recbole_iacn.model.retrieval.timirec",
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }

@@ -15,12 +15,13 @@ from recbole_iacn.system import disk
 # The number of heads, and the width that it must divide.
 _HEADS = {
     "TiSASRec": ("n_heads", "embedding_size"),
+    "ESASRec": ("n_heads", "embedding_size"),
     "SASRec": ("n_heads", "hidden_size"),
     "AutoInt": ("num_heads", "attention_size"),
     "FiGNN": ("num_heads", "attention_size"),
 }
 
-_ONE_INTEREST = {"YouTubeDNN", "TiSASRec"}  # whatever num_interests is
+_ONE_INTEREST = {"YouTubeDNN", "TiSASRec", "ESASRec"}  # whatever num_interests is
 
 _READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
 

@@ -14,8 +14,8 @@ _HEADS = {
         " Paper: Jaiswal & Xiong, RecSys '23."
     ),
     "MultiInterest": (
-        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, TiSASRec, TiMiRec, TiMiRecPlus): overrides "
-        "RecBole's defaults, and is overridden by the model's own file. The values are those of the TiMiRec paper's "
+        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, REMI, TiSASRec, ESASRec, TiMiRec, "
+        "TiMiRecPlus): overrides RecBole's defaults, and is overridden by the model's own file. The values are those of the TiMiRec paper's "
         "Beauty runs (CIKM '22)."
     ),
     "Floors": "Popularity and ItemNeighbours, which count and learn nothing: overrides RecBole's defaults.",

@@ -187,6 +187,22 @@ class ComiRec(Group):
     """dr: iterations of dynamic routing."""
 
 
+class REMI(Group):
+    """ComiRec with harder negatives, and a penalty on interests that read few clicks"""
+
+    loss: Loss = "sampled_softmax"
+    """The one loss that has hard negatives."""
+
+    hard_negatives: Weight = 1.0
+    """β: each negative weighs by exp(β times its score)."""
+
+    interest_diversity: Literal["none", "routing", "cosine"] = "routing"
+    """Routing regularization."""
+
+    interest_diversity_weight: Weight = 0.1
+    """Weight of the penalty."""
+
+
 class Plus(Group):
     attention_size: Width = 8
     """Width of the attention's hidden layer."""
@@ -247,3 +263,29 @@ class TiSASRec(Group):
 
     learning_rate: Rate = 0.0001
     """Learning rate of Adam."""
+
+
+class ESASRec(Group):
+    rows: Rows = "histories"
+    """Each click of a history is a target of the state before it."""
+
+    train_batch_size: Count = 128
+    """Histories per batch."""
+
+    n_layers: Repeats = 1
+    """Number of blocks."""
+
+    n_heads: Width = 1
+    """Number of attention heads; must divide embedding_size."""
+
+    inner_widening: Annotated[int, Ge(1), Cap(64)] = 4
+    """Width of the feed-forward network, in multiples of embedding_size."""
+
+    dropout_prob: Dropout = 0.2
+    """Dropout of behaviours, attention weights and both branches of a block."""
+
+    item_dropout_prob: Dropout = 0.2
+    """Dropout of the items' table itself, in histories and among what they are ranked against."""
+
+    weight_decay: Decay = 0.0
+    """None, as in the paper: dropout takes its place."""

@@ -26,6 +26,17 @@ _VECTORS = 1 << 18  # of candidates that are looked up at once
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
 
 
+def start_small(module: nn.Module) -> None:
+    """Initialise embeddings and linear layers; a padding row stays zero."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=_START)
+        bias = getattr(module, "bias", None)
+        if bias is not None:
+            nn.init.normal_(bias, std=_START)
+    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+        nn.init.zeros_(module.weight[module.padding_idx].detach())
+
+
 class InterestRecommender(SequentialRecommender):
     """A sequential recommender with K vectors per user: an item's score is the largest ``v_k . e``.
 
@@ -43,6 +54,7 @@ class InterestRecommender(SequentialRecommender):
     input_type = InputType.PAIRWISE
     full_sort_is_fast = True  # products of all items take no longer than looking candidates up
     gives_probabilities = False  # a larger score is a better item, no more
+    start = staticmethod(start_small)  # how a module's weights are drawn
     causal = False  # whether the state at a place of a history depends on nothing behind it
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
@@ -58,7 +70,7 @@ class InterestRecommender(SequentialRecommender):
             self.diversity = None
         if self.diversity == "routing":
             check_attention(self.extractor)
-        self.apply(start_small)
+        self.apply(self.start)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -251,17 +263,6 @@ def largest_products(users: Tensor, items: Tensor) -> Tensor:
             for other in others:
                 torch.maximum(part, other @ transposed, out=part)
     return best
-
-
-def start_small(module: nn.Module) -> None:
-    """Initialise embeddings and linear layers; a padding row stays zero."""
-    if isinstance(module, nn.Linear | nn.Embedding):
-        nn.init.normal_(module.weight, std=_START)
-        bias = getattr(module, "bias", None)
-        if bias is not None:
-            nn.init.normal_(bias, std=_START)
-    if isinstance(module, nn.Embedding) and module.padding_idx is not None:
-        nn.init.zeros_(module.weight[module.padding_idx].detach())
 
 
 def best_interest(interests: Tensor, active: Tensor, target: Tensor) -> Tensor:

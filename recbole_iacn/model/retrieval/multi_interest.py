@@ -95,6 +95,14 @@ class ComiRec(InterestRecommender):
         return extractors[name](size, count, self.max_seq_length)
 
 
+class REMI(ComiRec):
+    """ComiRec with interest-aware hard negatives (``hard_negatives``) and routing regularization
+    (``interest_diversity: routing``).
+
+    Source: Xie et al., RecSys '23.
+    """
+
+
 class ComiRecPlus(InterestRecommender):
     """ComiRec with a transformer block before its attention.
 

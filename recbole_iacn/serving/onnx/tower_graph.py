@@ -10,6 +10,7 @@ from torch.nn.functional import embedding
 
 from recbole_iacn.model.retrieval.base import InterestRecommender
 from recbole_iacn.nn.adoption import adopt
+from recbole_iacn.nn.gated_blocks import GatedStates
 from recbole_iacn.nn.interval_attention import IntervalBlock
 from recbole_iacn.nn.predictor import InterestPredictor
 from recbole_iacn.nn.transformer import TransformerBlock
@@ -31,7 +32,7 @@ class TowerGraph(nn.Module):
             parts["predicts"] = model.predicts  # a value of a buffer, which a graph fixes
         adopt(self.model, type(f"Plain{cls.__name__}", (cls,), {"__module__": __name__, **parts}))
         for module in self.model.modules():
-            if isinstance(module, TransformerBlock | IntervalBlock):
+            if isinstance(module, TransformerBlock | IntervalBlock | GatedStates):
                 module.positions = EveryPosition
             if type(module) is InterestPredictor:
                 adopt(module, PlainPredictor)
