@@ -15,8 +15,8 @@ _HEADS = {
     ),
     "MultiInterest": (
         "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, REMI, TiSASRec, ESASRec, TiMiRec, "
-        "TiMiRecPlus): overrides RecBole's defaults, and is overridden by the model's own file. The values are those of the TiMiRec paper's "
-        "Beauty runs (CIKM '22)."
+        "TiMiRecPlus): overrides RecBole's defaults, and is overridden by the model's own file. Those values that "
+        "no text explains are of the TiMiRec paper's Beauty runs (CIKM '22)."
     ),
     "Floors": "Popularity and ItemNeighbours, which count and learn nothing: overrides RecBole's defaults.",
     "YouTubeDNN": "Nothing beyond MultiInterest.yaml. The model has one interest, whatever num_interests is.",
