@@ -30,7 +30,7 @@ from pathlib import Path
 from recbole_iacn.cli import (
     bundle,
     data,
-    diversity,
+    diversity_curve,
     doctor,
     experiments,
     explain,
@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
             "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
         )
     )
-    diversity.diversity_parser(
+    diversity_curve.diversity_parser(
         commands.add_parser(
             "diversity", help="what different categories in lists cost, for several lambdas", allow_abbrev=False
         )

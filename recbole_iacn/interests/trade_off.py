@@ -165,10 +165,9 @@ def _tests(recommender: Recommender, loader: Any, ks: Sequence[int]) -> Iterator
         scores = recommender.scores(Rows(part, np.arange(len(part)), nothing[:0], nothing))
         if among.left_out is not None:
             scores[among.left_out] = -torch.inf
-        # As the trainer orders them: of equal scores the clicked item takes the middle place.
+        # As the trainer orders them: of equal scores the clicked item takes the middle place, and of what the run never
+        # ranks (negative_items: clicked) the order is -inf.
         order = among.ranked(scores.clone(), torch.arange(len(part)), clicked)[0]
-        if among.never is not None:
-            scores[:, among.never.to(scores.device)] = -torch.inf
         interests = interest_vectors(model, part)
         found = {k: candidates(model, scores, k, interests, order=order) for k in ks}
         yield clicked, {k: (ids.int().cpu(), some.cpu()) for k, (ids, some) in found.items()}

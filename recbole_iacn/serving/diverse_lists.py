@@ -149,7 +149,8 @@ def candidates(
         count: N.
         interests: of :func:`interest_vectors`.
         columns: the ids of these items; by default all.
-        order: orders the items in place of the scores, as if it were their scores; shape (B, I).
+        order: orders the items in place of the scores, as if it were their scores, -inf for one that may not be chosen;
+            shape (B, I).
 
     Returns:
         Places among the I items, best first, of equal ones the smaller place first, shape (B, C), and their scores,
@@ -159,7 +160,7 @@ def candidates(
     most = min(count if interests is not None else _LISTS * count, scores.shape[1])
     found = [order.topk(most, dim=1).indices]
     if interests is not None:
-        hidden = scores == -torch.inf
+        hidden = order == -torch.inf
         table = model.item_embedding.weight
         items = (table if columns is None else table[columns]).T
         for vectors in interests.unbind(1):
@@ -167,7 +168,7 @@ def candidates(
     place = torch.cat(found, dim=1).sort(dim=1).values
     twice = torch.zeros_like(place, dtype=torch.bool)
     twice[:, 1:] = place[:, 1:] == place[:, :-1]
-    lost = twice | (scores.gather(1, place) == -torch.inf)
+    lost = twice | (order.gather(1, place) == -torch.inf)
     by = order.gather(1, place).masked_fill(lost, -torch.inf).argsort(dim=1, descending=True, stable=True)
     by = by[:, : int((~lost).sum(dim=1).max())]
     place = place.gather(1, by)

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from helpers import give_other_weights
+from helpers import give_other_weights, write_atomic
 
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
@@ -60,6 +60,21 @@ def test_without_a_weight_the_figures_are_the_trainers_own(trained, data_path, m
     for point in curve.points[:2]:
         assert point.recall == pytest.approx(wanted[f"hit@{point.k}"], abs=1e-9) and 0 < point.recall < 1
         assert point.ndcg == pytest.approx(wanted[f"ndcg@{point.k}"], abs=1e-9)
+
+
+@pytest.mark.parametrize("model", ["ComiRec", "YouTubeDNN"])
+def test_items_that_nobody_clicked_are_left_out_as_the_run_does(settings, tmp_path, model):
+    write_atomic(tmp_path, "few", users=6)
+    changes = {**FULL, "data_path": str(tmp_path), "negative_items": "clicked", "topk": [3, 20]}
+    training = recbole_iacn.build(model, "few", config_dict=settings(**changes))
+    give_other_weights(training.model)
+    (batch,) = training.test_data
+    scores = training.model.full_sort_predict(batch[0])
+    assert (scores[:, training.test_data.never] > scores.gather(1, batch[3].unsqueeze(1))).any()
+    wanted = training.trainer.evaluate(training.test_data, load_best_model=False)
+    recommender = recbole_iacn.load(training.save(str(tmp_path / "bundle")))
+    curve = trade_off_of(recommender, tmp_path, recommender.diversity(0).values, (20,), (0,), progress=False)
+    assert curve.points[0].ndcg == pytest.approx(wanted["ndcg@20"], abs=1e-9) and curve.points[0].ndcg > 0
 
 
 def test_with_a_weight_the_lists_are_those_of_recommend(trained, data_path):

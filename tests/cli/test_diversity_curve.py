@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import give_other_weights
 
 import recbole_iacn
 from recbole_iacn import cli
@@ -16,6 +17,7 @@ def trained(settings_of, tmp_path_factory):
     """A bundle, and a checkpoint of the same model."""
     folder = tmp_path_factory.mktemp("trained")
     training = recbole_iacn.build("ComiRec", "tiny", config_dict=settings_of(**RUN))
+    give_other_weights(training.model)  # those of the start are alike, and so are the interests' candidates
     training.trainer.saved_model_file = str(folder / "model.pth")
     training.trainer._save_checkpoint(0, verbose=False)
     return {"BUNDLE": training.save(str(folder / "bundle")), "CHECKPOINT": str(folder / "model.pth")}
