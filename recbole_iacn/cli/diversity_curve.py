@@ -56,6 +56,8 @@ def _diversity(given: Namespace) -> None:
     from recbole_iacn.report.trade_off_table import trade_off_text
     from recbole_iacn.settings.sources import DATA_PATH
 
+    if given.item_key and not given.items:
+        raise ConfigError("item-key: is the column of the item in the table of items; give that by --items, or omit it")
     files, data_path = _files(given), given.data_path or DATA_PATH
     said = interrupts.leaving(given.out) if given.out else interrupts.saying("nothing is written")
     with said, _recommender(given, data_path) as recommender:

@@ -72,6 +72,10 @@ def test_the_curve_is_drawn(trained, data_path, capsys, monkeypatch):
         (["CHECKPOINT", "--k", "3"], "data_path: there is no folder dataset/tiny; name the one that contains tiny/"),
         (["BUNDLE", "--k", "3", "--lambdas", "-1"], "lambdas: must be a finite number, 0 or more (λ, in the unit of"),
         (["BUNDLE", "--diversity-by=category"], "diversity_by: the bundle has no column 'category' of items. Did you"),
+        (
+            ["BUNDLE", "--item-key=id"],
+            "item-key: is the column of the item in the table of items; give that by --items",
+        ),
         (["BUNDLE", "--items=none.item"], "none.item: No such file"),
     ],
 )
