@@ -82,7 +82,7 @@ def list_diversity(categories: Tensor) -> Tensor:
     """Diversity@N: the mean :func:`difference` of all pairs of a list.
 
     With one category per item it is the share of the pairs whose categories differ. Source: Cen et al. (ComiRec),
-    KDD '20, section 4.4.
+    KDD '20, its Diversity@N; the published ``compute_diversity``.
 
     Args:
         categories (torch.Tensor): ids of each item's categories, each once, 0 for padding, shape (B, N, M).
