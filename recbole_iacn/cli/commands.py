@@ -14,6 +14,7 @@
     recbole-iacn search experiments/table1.yaml --trials 8
     recbole-iacn report results/table1
     recbole-iacn interests results/table1/bundles/* --data_path dataset
+    recbole-iacn diversity BUNDLE --data_path dataset --out curve.md
     recbole-iacn serve BUNDLE --port 8000
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
@@ -26,7 +27,19 @@ import os
 import sys
 from pathlib import Path
 
-from recbole_iacn.cli import bundle, data, doctor, experiments, explain, export, interest_sheet, recommend, score, serve
+from recbole_iacn.cli import (
+    bundle,
+    data,
+    diversity_curve,
+    doctor,
+    experiments,
+    explain,
+    export,
+    interest_sheet,
+    recommend,
+    score,
+    serve,
+)
 from recbole_iacn.cli.parser import Parser
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
@@ -114,6 +127,11 @@ def _parser() -> argparse.ArgumentParser:
     interest_sheet.interests_parser(
         commands.add_parser(
             "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
+        )
+    )
+    diversity_curve.diversity_parser(
+        commands.add_parser(
+            "diversity", help="what different categories in lists cost, for several lambdas", allow_abbrev=False
         )
     )
     serve.serve_parser(

@@ -19,10 +19,25 @@ def recommend_parser(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--among", metavar="FILE", help="choose from these items alone, one row each")
     parser.add_argument("--include_seen", action="store_true", help="also recommend what is in the user's history")
+    parser.add_argument(
+        "--diversity",
+        type=float,
+        metavar="λ",
+        help="trade scores for different categories: how much lower the score of an item may be that differs from one "
+        "more item of the list (ComiRec's controllable aggregation)",
+    )
+    parser.add_argument(
+        "--diversity-by",
+        metavar="COLUMN",
+        help="column of items whose values are to differ (default: the only one that there is)",
+    )
+    parser.add_argument(
+        "--items", metavar="FILE", help="table of items with that column (default: the columns that the bundle has)"
+    )
     output_arguments(parser)
     columns = column_arguments(parser, "events")
     columns.add_argument("--user-key", metavar="COLUMN", help="column of the user in the table of users")
-    columns.add_argument("--item-key", metavar="COLUMN", help="column of the item in the table of items to choose from")
+    columns.add_argument("--item-key", metavar="COLUMN", help="column of the item in the tables of items")
     cell_arguments(parser)
 
 
@@ -33,10 +48,11 @@ def _recommend(given: Namespace) -> None:
     answer(
         recommend_table,
         given,
-        (*options, "user_key", "item_key"),
+        (*options, "user_key", "item_key", "diversity", "diversity_by"),
         events=given.events,
         k=given.k,
         users=given.users,
         among=given.among,
         exclude_seen=not given.include_seen,
+        items=given.items,
     )

@@ -319,7 +319,8 @@ def distinct_categories(data: Dataset, main: np.ndarray) -> np.ndarray:
 def _categories(data, wanted):
     """Name of the column, and one category per item, as the measures of interests choose it."""
     from recbole_iacn.data.catalogue import Catalogue
-    from recbole_iacn.interests.item_categories import categories_of, token_columns
+    from recbole_iacn.interests.item_categories import categories_of
+    from recbole_iacn.serving.item_values import token_columns
 
     catalogue = Catalogue.of(data)
     known = token_columns(catalogue)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.item_values import distinct_values
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,3 @@ def main_categories(values: np.ndarray, tokens: np.ndarray, share: float = 0.01)
         rare=int((present.any(axis=1) & ~frequent.any(axis=1)).sum()),
         empty=int((~present.any(axis=1)).sum()),
     )
-
-
-def distinct_values(values: np.ndarray) -> np.ndarray:
-    """The values of each item, each once, in ascending order, with zeros for repetitions and padding.
-
-    Args:
-        values: ids, shape (N + 1,) or (N + 1, M); 0 is padding.
-
-    Returns:
-        int64, shape (N + 1, M), at least one column.
-    """
-    values = np.asarray(values, np.int64)
-    ordered = np.sort(values.reshape(len(values), -1), axis=1)
-    ordered[:, 1:][ordered[:, 1:] == ordered[:, :-1]] = 0
-    return ordered

@@ -7,9 +7,9 @@ from scipy.sparse import csr_array
 from scipy.special import rel_entr
 
 from recbole_iacn.data.score_blocks import rows_at_once
-from recbole_iacn.interests.categories import distinct_values
 from recbole_iacn.interests.collapse import pairwise_cosine
 from recbole_iacn.interests.grouping import Grouping
+from recbole_iacn.serving.item_values import distinct_values
 
 
 def interest_coverage(grouping: Grouping, items: np.ndarray) -> np.ndarray:

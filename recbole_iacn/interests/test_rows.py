@@ -7,6 +7,7 @@ import contextlib
 import copy
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
 
     from recbole_iacn.serving.recommender import Recommender
+
+
+_OR_EVENTS = "a table of events (--events FILE)"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def of_settings(recommender: Recommender, data_path: str | os.PathLike, most: in
     Raises:
         ConfigError: there are no such data, or they number the tokens otherwise than those of the training did.
     """
-    return of_dataset(recommender, _test_data(recommender, data_path), most)
+    return of_dataset(recommender, loader_of_settings(recommender, data_path, or_else=_OR_EVENTS)._dataset, most)
 
 
 def of_dataset(recommender: Recommender, test: Dataset, most: int = 1000) -> TestRows:
@@ -103,17 +107,32 @@ def of_dataset(recommender: Recommender, test: Dataset, most: int = 1000) -> Tes
     return TestRows(rows, history, part[catalogue.item].cpu().numpy(), tuple(notes))
 
 
-def _test_data(recommender, data_path):
+def loader_of_settings(
+    recommender: Recommender,
+    data_path: str | os.PathLike,
+    changes: Mapping[str, Any] | None = None,
+    or_else: str = "",
+) -> Any:
+    """The loader of the test that the run of a bundle had: its data are read once more, by its own settings.
+
+    Args:
+        recommender: of the bundle.
+        data_path: the folder that contains the dataset's folder.
+        changes: settings in place of the run's own.
+        or_else: what else may be given, for messages.
+
+    Raises:
+        ConfigError: there are no such data, or they number the tokens otherwise than those of the training did.
+    """
     from recbole.data import create_dataset, data_preparation
     from recbole.utils import get_model, init_seed
 
     config, name = copy.copy(recommender.config), recommender.config["dataset"]
     folder = Path(data_path, name)
     if not folder.is_dir():
-        raise ConfigError(
-            f"data_path: there is no folder {folder}; name the one that contains {name}/, or give --events"
-        )
-    config.final_config_dict = dict(config.final_config_dict)
+        other = f", or give {or_else}" if or_else else ""
+        raise ConfigError(f"data_path: there is no folder {folder}; name the one that contains {name}/{other}")
+    config.final_config_dict = {**config.final_config_dict, **(changes or {})}
     config["data_path"], config["worker"], config.checked = str(folder), 0, True
     config.model_class = get_model(config["model"])
     check_files(config)
@@ -121,19 +140,19 @@ def _test_data(recommender, data_path):
     with tempfile.TemporaryDirectory() as nothing:
         config["checkpoint_dir"] = nothing  # where datasets of earlier runs would be looked for
         dataset = create_dataset(config)
-        test = data_preparation(config, dataset)[2]._dataset
-    _check_numbering(recommender.catalogue, Catalogue.of(dataset), folder)
+        test = data_preparation(config, dataset)[2]
+    _check_numbering(recommender.catalogue, Catalogue.of(dataset), folder, or_else)
     return test
 
 
-def _check_numbering(own, found, folder):
+def _check_numbering(own, found, folder, or_else):
     """Reject data in which ids mean other tokens: every figure would be of other items."""
-    here = found.digests()
+    here, other = found.digests(), f", or {or_else}" if or_else else ""
     for name, digest in own.digests().items():
         if here.get(name) != digest:
             raise ConfigError(
                 f"data_path: {folder} numbers {name} otherwise than the data that the bundle was trained on "
-                f"({own.count(name) - 1:,} tokens there); give those data, or a table of events (--events FILE)"
+                f"({own.count(name) - 1:,} tokens there); give those data{other}"
             )
 
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from recbole_iacn.bundle.folder import Bundle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.serving import newcomers
+from recbole_iacn.serving.diverse_lists import WORDS, Diversity, check_weight, diverse_best, say_without
 from recbole_iacn.serving.given import tokens_of
 from recbole_iacn.serving.interests import user_vectors_of
 from recbole_iacn.serving.item_scores import ItemScores
+from recbole_iacn.serving.item_values import ItemValues, values_of, values_of_table
 from recbole_iacn.serving.model_rows import Rows
 from recbole_iacn.serving.queries import Queries
 
@@ -31,6 +33,7 @@ class ById:
         self.items = self.catalogue.tokens[self.catalogue.item][1:]
         self.queries = Queries(self.config, self.catalogue, self.model)
         self._item_scores = ItemScores(self.model, self.config, self.catalogue)
+        self._values: dict[str | None, ItemValues] = {}
 
     def rows(self, histories: Any, times: Any = None, users: Any = None) -> Rows:
         """Histories as the model reads them; see the class and :class:`Rows`."""
@@ -61,7 +64,12 @@ class ById:
         return self._item_scores.of_each(rows, ids)
 
     def best(
-        self, rows: Rows, k: int, exclude_seen: bool = True, among: np.ndarray | None = None
+        self,
+        rows: Rows,
+        k: int,
+        exclude_seen: bool = True,
+        among: np.ndarray | None = None,
+        diversity: Diversity | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The k best items of each row.
 
@@ -70,11 +78,68 @@ class ById:
             k: up to the number of items.
             exclude_seen: leave out what the histories have.
             among: ids of the items to choose from, without 0; by default all.
+            diversity: of :meth:`diversity`; by default the items are those with the highest scores.
 
         Returns:
             Ids (B, k), 0 where there are fewer, and their scores (B, k), -inf there.
         """
-        return self._item_scores.best(rows, k, exclude_seen, among)
+        if diversity is None or diversity.weight == 0:
+            return self._item_scores.best(rows, k, exclude_seen, among)
+        return diverse_best(self._item_scores, rows, k, exclude_seen, among, diversity)
+
+    def diversity(self, weight: Any, by: Any = None) -> Diversity | None:
+        """What :meth:`best` trades scores for.
+
+        Args:
+            weight: lambda; None for lists by the scores alone.
+            by: as ``diversity_by`` of :meth:`recbole_iacn.serving.recommender.Recommender.recommend`.
+
+        Raises:
+            ConfigError: the weight is not a finite number of 0 or more; there is no such column, or it is not named.
+        """
+        if weight is None:
+            if by is not None:
+                raise ConfigError(
+                    "diversity_by: is what lists are to differ in, and diversity (--diversity λ) says how much; give "
+                    "diversity, or leave diversity_by out"
+                )
+            return None
+        weight = check_weight(weight)
+        if not isinstance(by, ItemValues):
+            by = self._values_of(by)
+        return Diversity(weight, by)
+
+    def item_values(self, items: Any, column: str | None = None, item_key: str | None = None) -> ItemValues:
+        """The values of a column of a table of items, such as their categories, for ``diversity_by``.
+
+        Args:
+            items: the path of a table (RecBole's ``.item``, CSV, Parquet or JSON lines), or a data frame.
+            column: the column; by default the only one that has tokens, besides the item's and a title's.
+            item_key: the column of the item; by default recognised.
+
+        Raises:
+            ConfigError: the table cannot be read, lacks the column, or knows none of the model's items.
+        """
+        found = values_of_table(self.catalogue, items, column, item_key, WORDS)
+        say_without(found)
+        return found
+
+    def _values_of(self, column: Any) -> ItemValues:
+        if column is not None and not isinstance(column, str):
+            raise ConfigError(
+                "diversity_by: must be the name of a column of items, or what Recommender.item_values(TABLE) returns, "
+                f"got {column!r:.60}"
+            )
+        if column not in self._values:
+            found = values_of(self.catalogue, column, WORDS)
+            if found is None:
+                raise ConfigError(
+                    "diversity: the bundle has no column of items with tokens, such as categories; give a table of "
+                    f"items ({WORDS.table}), or train with the column in load_col.item"
+                )
+            say_without(found)
+            self._values[column] = found
+        return self._values[column]
 
     def vectors(self, rows: Rows) -> tuple[Tensor, Tensor]:
         """As :meth:`user_vectors`, of rows, as tensors."""

@@ -68,16 +68,32 @@ class ItemScores:
         """The k best items of each row; see :meth:`Recommender.best`."""
         ids = torch.zeros(len(rows), k, dtype=torch.int64, device=self.device)
         best = torch.full((len(rows), k), -torch.inf, device=self.device)
-        columns = None if among is None else torch.from_numpy(np.unique(among)).to(self.device)
-        for begin, some in self._parts(rows):
-            scores = self._all(some) if columns is None else self._among(some, columns)
-            if exclude_seen and len(some.seen) and scores.shape[1]:
-                _leave_out(scores, some, columns)
+        for begin, some, scores, columns in self.allowed(rows, exclude_seen, among):
             values, place = scores.topk(min(k, scores.shape[1]), dim=1)
             found = place if columns is None else columns[place]
             ids[begin : begin + len(some), : values.shape[1]] = found.masked_fill(values == -torch.inf, 0)
             best[begin : begin + len(some), : values.shape[1]] = values
         return ids, best
+
+    @torch.no_grad()
+    def allowed(
+        self, rows: Rows, exclude_seen: bool, among: np.ndarray | None
+    ) -> Iterator[tuple[int, Rows, Tensor, Tensor | None]]:
+        """The scores of all items that may be recommended, a block of rows at a time.
+
+        Args:
+            rows, exclude_seen, among: as for :meth:`best`.
+
+        Yields:
+            The number of a block's first row; its rows, b of them; scores (b, I), -inf for what may not; and the ids of
+            the I items, None for all.
+        """
+        columns = None if among is None else torch.from_numpy(np.unique(among)).to(self.device)
+        for begin, some in self._parts(rows):
+            scores = self._all(some) if columns is None else self._among(some, columns)
+            if exclude_seen and len(some.seen) and scores.shape[1]:
+                _leave_out(scores, some, columns)
+            yield begin, some, scores, columns
 
     def _parts(self, rows: Rows, at_once: int | None = None) -> Iterator[tuple[int, Rows]]:
         at_once = at_once or self.rows_at_once

@@ -20,6 +20,7 @@ from recbole_iacn.serving.interests import Interests, interests_of, vectors_of_i
 if TYPE_CHECKING:
     from recbole_iacn.serving.explain.explanation import Explanation
     from recbole_iacn.serving.explain.item_names import ItemNames
+    from recbole_iacn.serving.item_values import ItemValues
     from recbole_iacn.serving.pipeline import Pipeline
 
 
@@ -100,27 +101,40 @@ class Recommender(ById):
         among: Any = None,
         times: Any = None,
         users: Any = None,
+        diversity: float | None = None,
+        diversity_by: str | ItemValues | None = None,
     ) -> pd.DataFrame:
         """The best items for each history.
+
+        With ``diversity``, the list trades scores for different categories: ComiRec's controllable aggregation (Cen et
+        al., KDD '20, section 3.3) for any model, see :func:`recbole_iacn.nn.aggregation.select`. Its candidates are the
+        best k of each interest, and the best 4 k of a model without several.
 
         Args:
             histories, times, users: see the class.
             k: how many, at most as many as there are items. Defaults to 10.
             exclude_seen: leave out the items of the history, however old. Defaults to True.
             among: item tokens to choose from; by default all.
+            diversity: lambda, 0 or more, in the unit of the scores: an item that differs from one more item of the list
+                may have a score that is lower by as much. Defaults to None, and 0 is the same list.
+            diversity_by: the column of items whose values are to differ, by default the only one that the bundle has;
+                or what :meth:`item_values` returns, of a table.
 
         Returns:
             A table with up to k rows per history, best first; columns: the user (its token, or the number of the
-            history), the item, ``score`` and ``rank`` from 1. ``attrs["unknown"]`` counts unknown tokens.
+            history), the item, ``score`` and ``rank`` from 1. ``attrs["unknown"]`` counts unknown tokens. With
+            ``diversity`` the rank is the order of the choice, and the scores, the model's own, need not fall.
 
         Raises:
-            ConfigError: k is not from 1 to the number of items, or as for :meth:`score`.
+            ConfigError: k is not from 1 to the number of items; ``diversity`` is below 0, or there is no column for it;
+                or as for :meth:`score`.
         """
         chosen = self.chosen(k, among)
+        wanted = self.diversity(diversity, diversity_by)
         rows = self.rows(histories, times, users)
         ids = None if chosen is None else self.known_among(chosen, rows)
         self.queries.say(rows)
-        return answer_table(self.catalogue, rows, *self.best(rows, k, exclude_seen, ids))
+        return answer_table(self.catalogue, rows, *self.best(rows, k, exclude_seen, ids, wanted))
 
     def rank(self, histories: Any, candidates: Any, times: Any = None, users: Any = None) -> pd.DataFrame:
         """Each history's own candidates, best first.

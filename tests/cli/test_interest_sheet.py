@@ -54,7 +54,11 @@ def test_rows_may_be_of_events(bundle, capsys):
         ),
         (["BUNDLE", "--device=tpu"], "device: 'tpu' is not a device of this machine"),
         (["BUNDLE", "--items=none.item"], "none.item: No such file"),
-        (["BUNDLE"], "data_path: there is no folder dataset/tiny; name the one that contains tiny/, or give --events"),
+        (
+            ["BUNDLE"],
+            "data_path: there is no folder dataset/tiny; name the one that contains tiny/, or give a table of events "
+            "(--events FILE)",
+        ),
     ],
 )
 def test_wrong_input_is_one_line(bundle, capsys, arguments, message):

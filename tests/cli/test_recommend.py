@@ -44,6 +44,20 @@ def test_the_outcome_is_printed(bundle, files, capsys):
     )
 
 
+def test_lists_may_trade_scores_for_categories(bundle, files):
+    """Those of Recommender.recommend; the column is the bundle's, or of a table."""
+    recommender = recbole_iacn.load(bundle)
+    Path("shelves.csv").write_text("sku,shelf\n" + "".join(f"i{n},s{n // 8}\n" for n in range(40)))
+    asked = ["recommend", bundle, "--events=events.csv", "--k=4", "--diversity=0.5"]
+    cli.main([*asked, "--diversity-by=categories", "--out=own.csv"])
+    cli.main([*asked, "--items=shelves.csv", "--item-key=sku", "--out=shelves_out.csv"])
+    histories = [["i1", "i3"], ["i2"]]
+    shelves = recommender.item_values("shelves.csv", item_key="sku")
+    for name, by in (("own", "categories"), ("shelves_out", shelves)):
+        wanted = recommender.recommend(histories, k=4, diversity=0.5, diversity_by=by)
+        assert pd.read_csv(f"{name}.csv")["item_id"].tolist() == wanted["item_id"].tolist()
+
+
 @pytest.mark.parametrize(
     "command, message",
     [
@@ -63,6 +77,22 @@ def test_the_outcome_is_printed(bundle, files, capsys):
             "k: must be a whole number from 1 to 40",
         ),
         (["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--device=abacus"], "device: 'abacus'"),
+        (
+            ["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--diversity=-1"],
+            "diversity: must be a finite number, 0 or more",
+        ),
+        (
+            ["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--diversity-by=categories"],
+            "diversity_by: is what lists are to differ in, and diversity (--diversity λ) says how much",
+        ),
+        (
+            ["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--diversity=1", "--diversity-by=genre"],
+            "diversity_by: the bundle has no column 'genre' of items.",
+        ),
+        (
+            ["recommend", "BUNDLE", "--events=events.csv", "--out=o.csv", "--items=rows.csv"],
+            "items: is the table of what lists are to differ in; give diversity (--diversity λ), too",
+        ),
         (
             ["score", "BUNDLE", "--rows=rows.csv", "--out=o.csv"],
             "rows.csv: has no column 'item_id_list', and MIND reads",

@@ -55,6 +55,7 @@ def _lines(folder, source):
         ("prepare", "amazon"): [("--year", 2014), ("--reviews", reviews), ("--meta", meta), *prepared, ("--core", 1)],
         ("prepare", "rows"): [("--dataset", "tiny"), ("--data_path", folder)],
         ("recommend",): [(bundle,), ("--events", events), ("--out", "a.csv"), ("--k", 2), ("--threads", 1)],
+        ("diversity",): [(bundle,), ("--data_path", place), ("--k", 2), ("--out", "a.csv")],
         ("score",): [(bundle,), ("--rows", rows), ("--events", events), ("--out", "a.csv"), ("--threads", 1)],
         ("export",): [(bundle,), ("--out", "graph")],
         ("serve",): [(bundle,), ("--port", 0)],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.interests.categories import distinct_values, main_categories
+from recbole_iacn.interests.categories import main_categories
 
 TOKENS = np.array(["[PAD]", "Comedy", "Animation", "Brand", "Drama"])
 # Comedy 5 of 10 items, Animation 3, Drama 3, Brand 1; item 10 has nothing, item 9 only the brand.
@@ -48,8 +48,3 @@ def test_nothing_is_frequent_enough():
 def test_a_share_is_a_share():
     with pytest.raises(ConfigError, match=r"^share: must lie in \[0, 1\], got 5$"):
         main_categories(FILMS, TOKENS, share=5)
-
-
-def test_values_count_once():
-    assert distinct_values(np.array([[0, 0, 0], [4, 1, 4]])).tolist() == [[0, 0, 0], [1, 4, 0]]
-    assert distinct_values(np.array([0, 3])).tolist() == [[0], [3]]

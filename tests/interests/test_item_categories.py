@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.interests.item_categories import categories_of, categories_of_table, token_columns
+from recbole_iacn.interests.item_categories import categories_of, categories_of_table
+from recbole_iacn.serving.item_values import token_columns
 from recbole_iacn.serving.recommender import load
 
 

@@ -14,6 +14,7 @@ from recbole_iacn.data.tables import cell_text as cells
 from recbole_iacn.data.tables.options import Options, make_options
 from recbole_iacn.data.tables.roles import find_key
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.diverse_lists import check_weight
 from recbole_iacn.serving.tables import asked_columns
 from recbole_iacn.serving.tables.event_base import EventBase
 from recbole_iacn.serving.tables.history_files import HistoryFiles
@@ -23,6 +24,7 @@ from recbole_iacn.serving.tables.table_account import TableAccount
 from recbole_iacn.system import disk
 
 if TYPE_CHECKING:
+    from recbole_iacn.serving.diverse_lists import Diversity
     from recbole_iacn.serving.recommender import Recommender
 
 _EVENTS = ("user", "item", "time", "label", "label_from", "time_unit", "time_format", "max_bad_rows")
@@ -37,6 +39,9 @@ def recommend_table(
     among: str | Path | None = None,
     exclude_seen: bool = True,
     limits: Limits | None = None,
+    diversity: float | None = None,
+    diversity_by: str | None = None,
+    items: str | Path | None = None,
     **options: Any,
 ) -> TableAccount:
     """Write the best items of every user, best first: a table with the columns user, item, score and rank.
@@ -55,6 +60,8 @@ def recommend_table(
         among: a table with the items to choose from; by default all that the model knows.
         exclude_seen: leave out all items of a user's history, however old.
         limits: of memory, and whether ``out`` may be replaced.
+        diversity, diversity_by: as for :meth:`recbole_iacn.serving.recommender.Recommender.recommend`.
+        items: a table of items that has the column ``diversity_by``; by default the bundle has it.
         **options: see :class:`~recbole_iacn.data.tables.options.Options`: ``user``, ``item``, ``time``, ``label``,
             ``label_from``, ``time_unit``, ``time_format``, ``max_bad_rows``, ``user_key``, ``item_key``.
 
@@ -66,11 +73,12 @@ def recommend_table(
     """
     limits, chosen = limits or Limits(), make_options(options)
     limits.check()
-    given = [one for one in (events, users, among) if one is not None]
+    given = [one for one in (events, users, among, items) if one is not None]
     for path in given:
         disk.check_file(path)
     path = check_output(out, limits.overwrite, given)
     catalogue = recommender.catalogue
+    wanted = _diversity(recommender, diversity, diversity_by, items, chosen.item_key)
     with limits.working(path) as folder, limits.base(EventBase, folder, catalogue.tokens[catalogue.item]) as base:
         work = _Work(recommender, base, chosen)
         ids = work.candidates(among, k)
@@ -78,11 +86,20 @@ def recommend_table(
         histories = work.histories(events, folder)
         schema = _schema(catalogue)
         with writing(path, schema) as file, tqdm(total=work.people, unit="user", disable=limits.quiet) as bar:
-            for columns, answered in work.batches(histories, k, exclude_seen, ids, limits.batch_size):
+            for columns, answered in work.batches(histories, k, exclude_seen, ids, limits.batch_size, wanted):
                 file.write(columns)
                 bar.update(answered)
         work.account.out = str(path)
         return work.account
+
+
+def _diversity(recommender, weight, by, items, item_key):
+    if items is None:
+        return recommender.diversity(weight, by)
+    if weight is None:
+        raise ConfigError("items: is the table of what lists are to differ in; give diversity (--diversity λ), too")
+    check_weight(weight)
+    return recommender.diversity(weight, recommender.item_values(items, by, item_key))
 
 
 class _Work:
@@ -151,7 +168,13 @@ class _Work:
         return files
 
     def batches(
-        self, histories: HistoryFiles, k: int, exclude_seen: bool, among: np.ndarray | None, rows: int
+        self,
+        histories: HistoryFiles,
+        k: int,
+        exclude_seen: bool,
+        among: np.ndarray | None,
+        rows: int,
+        diversity: Diversity | None,
     ) -> Iterator[tuple[list[Any], int]]:
         """The columns of the result in batches, each with the number of users in it."""
         import pyarrow as pa
@@ -171,7 +194,8 @@ class _Work:
                 ids, stops.to_numpy() - starts.to_numpy(), times=times, columns=columns
             )
             self.account.count_unknown(asked.unknown, self.catalogue)
-            best, scores = (one.cpu().numpy() for one in self.recommender.best(asked, k, exclude_seen, among))
+            found = self.recommender.best(asked, k, exclude_seen, among, diversity)
+            best, scores = (one.cpu().numpy() for one in found)
             row, place = np.nonzero(best)
             self.account.written += len(row)
             self.account.count("recommendations fewer, since there are no more items", best.size - len(row))
