@@ -6,8 +6,7 @@ import torch
 
 from recbole_iacn.bridge.last_state import gru_states
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.checks.loss_settings import CAUSAL_MODELS
-from recbole_iacn.data.whole_rows import asks_for_histories
+from recbole_iacn.data.whole_rows import CAUSAL_MODELS
 from recbole_iacn.nn.recurrence import TimeMajor
 from recbole_iacn.nn.transformer import RealPositions, attention_weights, split_heads
 
@@ -28,7 +27,8 @@ def patch_loss(module):
         if config["loss"]:
             from recbole_iacn.model.retrieval.ranking_loss import RankingLoss
 
-            model.ranking_loss, model.whole_rows = RankingLoss(config, dataset), asks_for_histories(config)
+            model.ranking_loss = RankingLoss(config, dataset)
+            model.whole_rows = getattr(dataset, "whole_rows", False)
 
     @wrap(model_class, "calculate_loss")
     def calculate_loss(original, model, interaction):

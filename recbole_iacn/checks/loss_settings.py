@@ -6,12 +6,11 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from recbole_iacn.data.protocol import one_row_per_user
+from recbole_iacn.data.whole_rows import CAUSAL_MODELS, learns_to_rank, obstacle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 from recbole_iacn.settings import family
 
-CAUSAL_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that learn to rank as the family does, if asked
 _SETTINGS = (
     *("loss", "rows", "train_negatives", "train_negatives_from", "logq_correction", "softmax_temperature"),
     *("hard_negatives", "item_dropout_prob"),
@@ -21,26 +20,6 @@ _READ_BY = {
     "softmax": ("softmax_temperature",),
     "sampled_softmax": _SETTINGS[2:-1],
 }
-
-
-def learns_to_rank(model_class: type) -> bool:
-    """Whether a model reads ``loss`` and ``rows``: one of the family, or RecBole's GRU4Rec and SASRec.
-
-    Args:
-        model_class (type): the model.
-    """
-    return hasattr(model_class, "causal") or any(
-        base.__name__ in CAUSAL_MODELS and base.__module__.startswith("recbole.") for base in model_class.__mro__
-    )
-
-
-def is_causal(model_class: type) -> bool:
-    """Whether a model's state at a place depends on nothing behind it, so that a history may be one row.
-
-    Args:
-        model_class (type): a model that :func:`learns_to_rank`.
-    """
-    return getattr(model_class, "causal", True)
 
 
 def recbole_keys_for(loss: str | None, model_class: type) -> dict[str, Any]:
@@ -114,23 +93,9 @@ def _check_negatives(config, loss, given):
 def _check_rows(config, model_class):
     if config.get("rows") != "histories":
         return
-    if not is_causal(model_class):
-        raise ConfigError(
-            f"rows: histories need states that depend on nothing behind them, and the interests of "
-            f"{model_class.__name__} are of a whole history; set rows: prefixes"
-        )
-    if config.get("benchmark_filename") is not None:
-        raise ConfigError(
-            "rows: histories are made from interactions, and benchmark_filename gives ready rows; set rows: prefixes"
-        )
-    if not config.get("protocol"):
-        raise ConfigError("rows: histories need a protocol; set protocol: leave_one_out_full, or rows: prefixes")
-    if one_row_per_user(config):
-        raise ConfigError(f"rows: protocol {config['protocol']!r} has one target per user; set rows: prefixes")
-    if (config.get("train_share") or 1) != 1:
-        raise ConfigError("train_share: leaves targets out, and rows: histories has all; set rows: prefixes")
-    if config.get("transform"):
-        raise ConfigError("transform: changes a history, and with rows: histories the targets; leave it out")
+    reason = obstacle(config, model_class)
+    if reason:
+        raise ConfigError(reason)
 
 
 def loss_without_effect(config: Any, given: Collection[str]) -> str | None:

@@ -16,7 +16,7 @@ from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labe
 from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.vectorized import VectorizedDataset
-from recbole_iacn.data.whole_rows import asks_for_histories, keep_one_per_history, training_targets
+from recbole_iacn.data.whole_rows import keep_one_per_history, training_targets, wants_histories
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import reads_empty_histories
@@ -148,7 +148,7 @@ class HistoryDataset(VectorizedDataset):
             rows = parts[0].inter_feat
             has_history = rows.windows[0].length[rows.index] > 0
             parts[0].inter_feat = rows[(rows[self.label_field] > 0) & has_history]
-        if asks_for_histories(self.config):
+        if wants_histories(self.config, self.labelled):
             keep_one_per_history(parts[0], self.max_item_list_len)
         return parts
 

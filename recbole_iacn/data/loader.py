@@ -27,7 +27,6 @@ from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.data.sampling import OwnItems
 from recbole_iacn.data.shown import ShownItems
-from recbole_iacn.data.whole_rows import asks_for_histories
 from recbole_iacn.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
             self.batch_sampler.sampler = _ShuffledRows(self)
         self.epoch = 0
         self.negatives = None
-        self.whole_rows = asks_for_histories(config)
+        self.whole_rows = getattr(dataset, "whole_rows", False)
         if config["shown_negatives"]:
             self.shown = self._find_shown()
 

@@ -12,11 +12,13 @@ on. A row has a window of up to L clicks and its own click behind it, so togethe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from recbole_iacn.data.protocol import one_row_per_user
 from recbole_iacn.data.windows import HistoryInteraction
 from recbole_iacn.errors import ConfigError
 
@@ -24,14 +26,60 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
+CAUSAL_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that learn to rank as the family does, if asked
 
-def asks_for_histories(config: Config) -> bool:
-    """Whether a training row is a history.
+
+def learns_to_rank(model_class: type) -> bool:
+    """Whether a model reads ``loss`` and ``rows``: one of the family, or RecBole's GRU4Rec and SASRec.
+
+    Args:
+        model_class (type): the model.
+    """
+    return hasattr(model_class, "causal") or any(
+        base.__name__ in CAUSAL_MODELS and base.__module__.startswith("recbole.") for base in model_class.__mro__
+    )
+
+
+def obstacle(config: Any, model_class: type) -> str | None:
+    """Why settings do not allow rows that are histories.
+
+    Args:
+        config (Mapping): final settings.
+        model_class (type): a model that :func:`learns_to_rank`.
+
+    Returns:
+        str or None: the reason and the mend; None if they do.
+    """
+    mend = "set rows: prefixes"
+    if not getattr(model_class, "causal", True):
+        name = model_class.__name__
+        return f"rows: histories need states that depend on nothing behind them, and {name} reads whole ones; {mend}"
+    if config["benchmark_filename"] is not None:
+        return f"rows: histories are made from interactions, and benchmark_filename gives ready rows; {mend}"
+    if not config["protocol"]:
+        return "rows: histories need a protocol; set protocol: leave_one_out_full, or rows: prefixes"
+    if one_row_per_user(config):
+        return f"rows: protocol {config['protocol']!r} has one target per user; {mend}"
+    if (config["train_share"] or 1) != 1:
+        return f"train_share: leaves targets out, and rows: histories has all; {mend}"
+    if config["transform"]:
+        return f"transform: changes a history, and with rows: histories the targets; leave it out, or {mend}"
+    return None
+
+
+def wants_histories(config: Config, labelled: bool) -> bool:
+    """Whether training rows are to be histories: where that is asked for, or nothing is asked for and they can be.
 
     Args:
         config (recbole.config.Config): final settings.
+        labelled (bool): whether the data have labels.
     """
-    return config["rows"] == "histories"
+    if config["rows"] is not None:
+        return config["rows"] == "histories"
+    model_class = getattr(config, "model_class", None)
+    if config["loss"] is None or labelled or model_class is None or not learns_to_rank(model_class):
+        return False
+    return obstacle(config, model_class) is None
 
 
 def keep_one_per_history(part: Dataset, max_length: int) -> None:
@@ -58,6 +106,9 @@ def keep_one_per_history(part: Dataset, max_length: int) -> None:
     from_end = np.flatnonzero(last)[np.cumsum(np.r_[0, last[:-1]])[: len(users)]] - np.arange(len(users))
     part.inter_feat = rows[np.flatnonzero(from_end % max_length == 0)]
     part.whole_rows = True
+    logging.getLogger(__name__).info(
+        "rows: the %s training rows are %s histories, each click a target", f"{len(rows):,}", f"{len(part):,}"
+    )
 
 
 def training_targets(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -63,7 +63,7 @@ class GatedBlock(nn.Module):
     def _attend(self, x: Tensor, real: RealPositions, seen: Tensor) -> Tensor:
         query, key, value = (split_heads(part, self.heads) for part in real.pad(self.projection(x)).chunk(3, dim=2))
         place = torch.arange(query.shape[2], device=x.device)
-        behind = (place.unsqueeze(1) - place).clamp_min(0)
+        behind = (place.unsqueeze(1) - place).clamp(0, self.distance.shape[1] - 1)
         products = query @ key.transpose(2, 3) / query.shape[3] ** 0.5 + self.distance[:, behind]
         weights = self.dropout(attention_weights(products, seen))
         return real.pack((weights @ value).transpose(1, 2).flatten(2))

@@ -57,9 +57,9 @@ class RankingLoss(Group):
     """bpr: the clicked item above one other, as in the TiMiRec paper; sampled_softmax: above train_negatives that the
     batch shares; softmax: above all items, in blocks, never all scores at once."""
 
-    rows: Rows = "prefixes"
+    rows: Annotated[Rows | None, Null("for histories where they can be")] = None
     """prefixes: a row is a click, with what stands before it; histories: a row is a history of up to L clicks, each the
-    target of those before it (models whose states are causal)."""
+    target of those before it, for models whose states are causal, on data without labels."""
 
     train_negatives: Count = 256
     """sampled_softmax: number of items that all rows of a batch are ranked against."""
@@ -266,9 +266,6 @@ class TiSASRec(Group):
 
 
 class ESASRec(Group):
-    rows: Rows = "histories"
-    """Each click of a history is a target of the state before it."""
-
     train_batch_size: Count = 128
     """Histories per batch."""
 

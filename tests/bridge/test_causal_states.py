@@ -33,7 +33,7 @@ def test_a_loss_that_recbole_has_is_recboles(network, model, layers, loss):
     if loss == "bpr":
         as_in_recbole = {"loss_type": "BPR", "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
     stock, batch = network(model, **layers, **as_in_recbole)
-    ours, _ = network(model, **layers, loss=loss)
+    ours, _ = network(model, **layers, loss=loss, rows="prefixes")
     give_same_weights(ours, stock)
     with torch.no_grad():
         if loss == "softmax":

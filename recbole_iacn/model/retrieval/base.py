@@ -10,7 +10,6 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.utils import InputType
 from torch import Tensor, nn
 
-from recbole_iacn.data.whole_rows import asks_for_histories
 from recbole_iacn.model.extractors import check_attention, couplings_of, with_attention
 from recbole_iacn.model.retrieval.ranking_loss import Others, RankingLoss, of_whole
 from recbole_iacn.nn.diversity import cosine_penalty, routing_penalty
@@ -63,7 +62,7 @@ class InterestRecommender(SequentialRecommender):
         self.item_embedding = nn.Embedding(self.n_items, self.embedding_size, padding_idx=0)
         self.extractor = self.make_extractor(config)
         self.ranking_loss = RankingLoss(config, dataset)
-        self.whole_rows = asks_for_histories(config)
+        self.whole_rows = getattr(dataset, "whole_rows", False)
         self.diversity_weight = config["interest_diversity_weight"] or 0.0
         self.diversity = config["interest_diversity"] if self.diversity_weight else None
         if self.diversity == "none":

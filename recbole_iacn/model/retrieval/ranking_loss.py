@@ -69,7 +69,7 @@ class RankingLoss(nn.Module):
         self.draws = config["train_negatives"] or _DRAWS
         self.source = config["train_negatives_from"] or UNIFORM
         self.temperature = config["softmax_temperature"] or 1.0
-        self.hardness = config["hard_negatives"] or 0.0
+        self.hardness = (config["hard_negatives"] or 0.0) if self.name == "sampled_softmax" else 0.0
         self.dropout = nn.Dropout(config["item_dropout_prob"] or 0.0)
         corrects = config["logq_correction"] is not False and self.source != UNIFORM
         share = None

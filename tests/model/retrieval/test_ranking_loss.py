@@ -46,7 +46,7 @@ def cross_entropy(scores, place):
 def test_the_full_softmax_of_every_model_by_numpy(network, name):
     """Padding is no item. TiMiRec's two stages have the same loss; here is the second's."""
     joint = {"stages": "joint"} if name.startswith("TiMiRec") else {}
-    model, batch = network(name, loss="softmax", softmax_temperature=0.7, **joint)
+    model, batch = network(name, loss="softmax", softmax_temperature=0.7, rows="prefixes", **joint)
     users, items = readers(model, batch)
     with torch.no_grad():
         found = model.calculate_loss(batch)
