@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import recbole_iacn
+from recbole_iacn.errors import ConfigError
 
 OLD = Path(__file__).parent / "version_0_5_0"
 EXPECTED = json.loads((OLD / "scores.json").read_text())
@@ -39,7 +40,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, nam
     """The state includes the optimizer's moments, which refer to parameters by their order alone."""
     given = settings(epochs=4, embedding_size=4, data_path="data")
     if name == "MIND":
-        given.update(topk=[5], eval_negatives=9, valid_metric="NDCG@5")
+        given.update(topk=[5], eval_negatives=9, valid_metric="NDCG@5", loss="bpr")
         del given["mlp_hidden_size"]
     else:
         given.update(mlp_hidden_size=[8], iacn_user_profile=["age"] if name == "DIN_IaCN" else [])
@@ -54,6 +55,14 @@ def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, nam
     )
     for one, other in zip(resumed.model.parameters(), whole.model.parameters()):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_training_by_the_loss_of_its_time_alone_is_resumed(old_place, settings):
+    given = settings(epochs=4, embedding_size=4, data_path="data", topk=[5], eval_negatives=9, valid_metric="NDCG@5")
+    del given["mlp_hidden_size"]
+    shutil.copy(OLD / "MIND.pth", "old.pth")
+    with pytest.raises(ConfigError, match="old.pth: was trained by BPR, before loss was a setting; set loss: bpr"):
+        recbole_iacn.run("MIND", "tiny", config_dict=given, resume="old.pth")
 
 
 def test_a_saved_dataset_is_read(old_place, settings):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.names import FAMILY
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.trust import trusting
 from recbole_iacn.training import checkpoint_file
@@ -65,8 +66,16 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
     if model != config["model"]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
     check_state(state, path)
+    _check_loss(state["config"], config, path)
     claims.check_free(_of_both_stages(path), _WAIT)
     return state
+
+
+def _check_loss(there, config, path):
+    """Before there was a choice the family learned by BPR, from a row per click."""
+    if config["model"] in FAMILY and "loss" not in there and config["loss"] != "bpr":
+        rows = " and rows: prefixes" if config["rows"] is None else ""
+        raise ConfigError(f"{path}: was trained by BPR, before loss was a setting; set loss: bpr{rows} to resume it")
 
 
 def alone(path: str) -> contextlib.AbstractContextManager[None]:
