@@ -61,7 +61,7 @@ def test_a_training_by_the_loss_of_its_time_alone_is_resumed(old_place, settings
     given = settings(epochs=4, embedding_size=4, data_path="data", topk=[5], eval_negatives=9, valid_metric="NDCG@5")
     del given["mlp_hidden_size"]
     shutil.copy(OLD / "MIND.pth", "old.pth")
-    with pytest.raises(ConfigError, match="old.pth: was trained by BPR, before loss was a setting; set loss: bpr"):
+    with pytest.raises(ConfigError, match=r"old\.pth: was trained by BPR, before loss was a setting; set loss: bpr"):
         recbole_iacn.run("MIND", "tiny", config_dict=given, resume="old.pth")
 
 

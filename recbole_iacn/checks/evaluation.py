@@ -233,6 +233,8 @@ def _check_drawn(config, draws_for_training):
             raise ConfigError(f"{key}: is for the negatives of a protocol; set protocol, or leave it out")
         if "labeled" in str(protocol.settings.get("eval_args", {}).get("mode")):
             raise ConfigError(f"{key}: protocol {config['protocol']!r} has labels and draws no negatives; leave it out")
+    if config.get("shown_negatives") and config.get("loss") not in (None, "bpr"):
+        raise ConfigError(f"shown_negatives: a batch shares the negatives of loss {config['loss']}; set loss: bpr")
     if config.get("shown_negatives") and not draws_for_training:
         raise ConfigError(
             "shown_negatives: train_neg_sample_args draws no negatives for the training; leave one of the two out"

@@ -72,6 +72,9 @@ def check_loss(config: Mapping[str, Any], model_class: type, given: Collection[s
             raise ConfigError(f"{asked[0]}: needs loss, which {name} learns by; set loss, or leave {asked[0]} out")
         return
     _check_negatives(config, loss, given)
+    wanted = {"bpr": "BPR"}.get(loss, "CE")
+    if "loss_type" in given and config.get("loss_type") != wanted and not is_ours(name):
+        raise ConfigError(f"loss_type: {config['loss_type']} contradicts loss {loss}; leave loss_type out")
     _check_rows(config, model_class)
 
 
@@ -85,9 +88,6 @@ def _check_negatives(config, loss, given):
         raise ConfigError(
             "train_neg_sample_args: loss bpr takes one negative; set sample_num: 1, or loss: sampled_softmax"
         )
-    wanted = {"bpr": "BPR"}.get(loss, "CE")
-    if "loss_type" in given and config.get("loss_type") != wanted:
-        raise ConfigError(f"loss_type: {config['loss_type']} contradicts loss {loss}; leave loss_type out")
 
 
 def _check_rows(config, model_class):

@@ -87,6 +87,8 @@ class _Part:
         data, batch = self.data, self.data[[row]]
         when = self._when(row, at_places)
         item = self._names(batch[data.iid_field])
+        if getattr(data, "whole_rows", False):
+            return f"{self._whole(batch)}{item}{when}, each after those before it"
         if data.label_field in batch and scores_labels(data.config):
             label = float(batch[data.label_field][0])
             return f"{self._after(batch)}shown {item}{when}, {'clicked' if label else 'not clicked'} (label {label:g})"
@@ -98,6 +100,12 @@ class _Part:
             return ""  # of a model that reads no history
         history = batch[name][0, : int(batch[self.data.item_list_length_field][0])]
         return f"after {self._names(history) or 'nothing'}: "
+
+    def _whole(self, batch):
+        """Of a history whose clicks are all targets but the first: up to its last."""
+        first, *others = batch[self.data.iid_field + self.data.config["LIST_SUFFIX"]][0].unsqueeze(1)
+        between = "".join(f"{self._names(one)}, " for one in others if one)
+        return f"after {self._names(first)}: clicked {between}"
 
     def _when(self, row, at_places):
         if self.times is None:

@@ -61,8 +61,8 @@ class RankingLoss(Group):
     """prefixes: a row is a click, with what stands before it; histories: a row is a history of up to L clicks, each the
     target of those before it, for models whose states are causal, on data without labels."""
 
-    train_negatives: Count = 256
-    """sampled_softmax: number of items that all rows of a batch are ranked against."""
+    train_negatives: Count = 2048
+    """sampled_softmax: number of items that all rows of a batch are ranked against, drawn with replacement."""
 
     train_negatives_from: Drawn = "uniform"
     """sampled_softmax: uniform, all items equally; popularity, in proportion to the number of times that each is a
@@ -162,6 +162,10 @@ class MIND(Group):
 
     routing_map_scale: Positive = 40.0
     """The bilinear map of the routing starts as this multiple of the identity."""
+
+    softmax_temperature: Positive = 0.1
+    """sampled_softmax, softmax: what scores are divided by. Routing squashes interests to a length below 1, so that
+    undivided scores tell items apart only once their vectors are long."""
 
     label_attention: Literal["pow", "scale", "hard"] = "scale"
     """Label-aware attention in training: pow (of the scores), scale (softmax of p·x) or hard (best interest only)."""

@@ -35,8 +35,9 @@ def test_the_own_yaml_file_is_named_and_places_are_places(rows):
 
 def test_ranked_among_fixed_candidates(rows):
     lines = rows("--protocol=leave_one_out_sampled")
-    assert "i2: clicked i3 at place 3, ranked among 1,000 others: " in lines[6] and lines[6].endswith(" and 990 more")
-    others = lines[6].partition("others: ")[2].removesuffix(" and 990 more").split(", ")
+    assert lines[4] == "  train    after i0: clicked i1, i2 at place 2, each after those before it"
+    assert "i2: clicked i3 at place 3, ranked among 1,000 others: " in lines[5] and lines[5].endswith(" and 990 more")
+    others = lines[5].partition("others: ")[2].removesuffix(" and 990 more").split(", ")
     assert len(others) == 10 and set(others) <= {"i5", "i6", "i7", "i8"}
 
 

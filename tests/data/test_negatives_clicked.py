@@ -39,7 +39,7 @@ def notices(caplog):
 CASES = [
     ("DIN_IaCN", CTR),
     ("DIN", {**CTR, "protocol": "leave_one_out_ctr"}),
-    ("MIND", {**RANKED, "eval_negatives": 30}),
+    ("MIND", {**RANKED, "eval_negatives": 30, "loss": "bpr"}),
 ]
 CASES += [("SASRec", {**RANKED, "protocol": "leave_one_out_sampled", "loss_type": "BPR", "valid_metric": "MRR@5"})]
 
@@ -59,6 +59,22 @@ def test_negatives_are_items_that_somebody_clicked(build, large, caplog, model, 
         clicked, every = (tokens(one, getattr(one, name)) for one in (loader, of_all))
         assert clicked <= {f"i{item}" for item in range(40)}
         assert any(item.startswith("x") for item in every)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
+def test_what_a_softmax_ranks_against_is_clicked(build, large, loss):
+    """All 40 items that somebody clicked, or those drawn among them; by default some of the other 60."""
+    changes = {**RANKED, "eval_negatives": 30, "loss": loss, "train_negatives": 2000}
+    for asked in ("clicked", "catalogue"):
+        _, train, _, _, model = build("MIND", "large", **large, **changes, negative_items=asked)
+        others = model.ranking_loss.others(torch.tensor([1, 100]))
+        every = {f"i{item}" for item in range(40)} | (
+            {f"x{item}" for item in range(60)} if asked == "catalogue" else set()
+        )
+        assert tokens(train, others.ids) == every
+        assert [others.ids[place].item() if place >= 0 else None for place in others.column] == [
+            item if item in others.ids else None for item in (1, 100)
+        ]
 
 
 def test_each_clicked_item_is_drawn_as_often(build, large):

@@ -154,7 +154,7 @@ def test_candidates_are_fixed_and_outside_the_users_own_items(build):
 
 def test_training_negatives_may_be_test_items(build):
     """But none of the user's training items, including the first one, which is not a target."""
-    _, train, valid, test, _ = build("ComiRec", **SAMPLED)
+    _, train, valid, test, _ = build("ComiRec", **SAMPLED, loss="bpr")
     training, later = {}, {}
     for part, into in ((train, training), (valid, later), (test, later)):
         feat = part._dataset.inter_feat
@@ -229,12 +229,16 @@ def test_the_users_own_candidates(build, tmp_path):
         ("ComiRec", {"valid_metric": "NDCG@10"}, "valid_metric: 'NDCG@10' is not measured; .* NDCG@3, NDCG@5"),
         ("ComiRec", {"valid_metric": "NDCG"}, "valid_metric: 'NDCG' is not measured"),
         ("ComiRec", {"metrics": ["GAUC"], "valid_metric": "GAUC@3"}, "valid_metric: GAUC takes no cutoff"),
-        ("ComiRec", {"train_neg_sample_args": None}, "train_neg_sample_args: ComiRec learns from pairs"),
+        ("ComiRec", {"loss": "bpr", "train_neg_sample_args": None}, "train_neg_sample_args: ComiRec learns from pairs"),
         ("SASRec", {**STOCK, "train_neg_sample_args": None}, "train_neg_sample_args: SASRec learns from pairs"),
-        ("ComiRec", {"train_neg_sample_args": {**DRAWN, "dynamic": True}}, "train_neg_sample_args: dynamic"),
         (
             "ComiRec",
-            {"train_neg_sample_args": {**DRAWN, "distribution": "popularity", "alpha": 0.5}},
+            {"loss": "bpr", "train_neg_sample_args": {**DRAWN, "dynamic": True}},
+            "train_neg_sample_args: dynamic",
+        ),
+        (
+            "ComiRec",
+            {"loss": "bpr", "train_neg_sample_args": {**DRAWN, "distribution": "popularity", "alpha": 0.5}},
             "train_neg_sample_args: alpha: .* in proportion to popularity, got 0.5",
         ),
         ("BPR", {}, "'leave_one_out_sampled' is for sequential models, and BPR is not one"),

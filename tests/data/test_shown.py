@@ -110,7 +110,7 @@ def shown(monkeypatch):
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIN", "MIND"])
 def test_training_negatives_are_what_was_shown_and_not_clicked(build, shown, caplog, model):
     """Those of users without any are drawn as before; evaluation negatives stay as they are; each epoch draws anew."""
-    changes = RANKING if model == "MIND" else {"protocol": "leave_one_out_ctr"}
+    changes = {**RANKING, "loss": "bpr"} if model == "MIND" else {"protocol": "leave_one_out_ctr"}
     with caplog.at_level(logging.WARNING):
         _, train, valid, test, _ = build(model, **changes, shown_negatives=True)
         plain, clicks = build(model, **changes)[1:], {}
@@ -155,6 +155,11 @@ def test_shown_negatives_without_labels_are_one_line(build, monkeypatch):
 @pytest.mark.parametrize(
     ("model", "changes", "message"),
     [
+        (
+            "MIND",
+            {**RANKING, "shown_negatives": True},
+            "shown_negatives: a batch shares the negatives of loss sampled_",
+        ),
         ("DIN", {"shown_negatives": True}, "shown_negatives: is for the negatives of a protocol; set protocol, or"),
         ("DIN", {"negative_items": "clicked"}, "negative_items: is for the negatives of a protocol; set protocol, or"),
         (

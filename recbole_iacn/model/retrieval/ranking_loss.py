@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from recbole_iacn import parallel
+from recbole_iacn.data.loader import clicked_items
 from recbole_iacn.data.whole_rows import training_targets
 from recbole_iacn.nn.lookup import look_up, take
 from recbole_iacn.nn.shared_softmax import shared_softmax_loss
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from recbole.data.dataset import Dataset
 
 UNIFORM, POPULARITY, BATCH = "uniform", "popularity", "batch"
-_DRAWS = 256  # where the setting is absent, as for RecBole's models
+_DRAWS = 2048  # where the setting is absent, as for RecBole's models
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class RankingLoss(nn.Module):
     """
 
     share: Tensor | None
+    drawable: Tensor | None  # with negative_items: clicked, the items that anybody clicked
 
     def __init__(self, config: Config, dataset: Dataset) -> None:
         super().__init__()
@@ -78,6 +80,10 @@ class RankingLoss(nn.Module):
             share = (count / count.sum()).float()
         self.register_buffer("share", share, persistent=False)
         self.corrects = corrects
+        drawable = None
+        if config["negative_items"] == "clicked" and self.name != "bpr":
+            drawable = torch.from_numpy(clicked_items(dataset))
+        self.register_buffer("drawable", drawable, persistent=False)
 
     def others(self, targets: Tensor, drawn: Tensor | None = None) -> Others:
         """What a batch is ranked against; in several processes all have the same candidates.
@@ -90,10 +96,10 @@ class RankingLoss(nn.Module):
             assert drawn is not None
             return Others(drawn)
         if self.name == "softmax":
-            return Others(torch.arange(1, self.items, device=targets.device), targets - 1)
+            every = torch.arange(1, self.items, device=targets.device) if self.drawable is None else self.drawable
+            return Others(every, _column(every, targets))
         ids = self._draw(targets).unique()
-        place = torch.searchsorted(ids, targets).clamp_max(len(ids) - 1)
-        column = torch.where(ids[place] == targets, place, -1)
+        column = _column(ids, targets)
         if not self.corrects:
             return Others(ids, column)
         return Others(ids, column, self._correction(targets), self._correction(ids))
@@ -107,6 +113,8 @@ class RankingLoss(nn.Module):
         if self.source == POPULARITY:
             assert self.share is not None
             return parallel.of_first(torch.multinomial(self.share, self.draws, replacement=True))
+        if self.drawable is not None:
+            return parallel.of_first(self.drawable[torch.randint(len(self.drawable), size, device=targets.device)])
         return parallel.of_first(torch.randint(1, self.items, size, device=targets.device))
 
     def _correction(self, ids: Tensor) -> Tensor:
@@ -199,6 +207,12 @@ class RankingLoss(nn.Module):
         if self.temperature != 1:
             users = users / self.temperature
         return shared_softmax_loss(users, own, candidates, others.column, others.own_bias, others.bias, self.hardness)
+
+
+def _column(ids: Tensor, targets: Tensor) -> Tensor:
+    """Where each target stands among rising ids; -1 where it does not."""
+    place = torch.searchsorted(ids, targets).clamp_max(len(ids) - 1)
+    return torch.where(ids[place] == targets, place, -1)
 
 
 def of_whole(loss: Tensor, rows: int) -> Tensor:

@@ -82,7 +82,13 @@ def made_loss(**changes):
 
     settings = {
         **{"loss": "sampled_softmax", "train_negatives": 5, "train_negatives_from": "popularity"},
-        **{"logq_correction": True, "softmax_temperature": 1.0, "hard_negatives": 0.0, "item_dropout_prob": 0.0},
+        **{
+            "logq_correction": True,
+            "softmax_temperature": 1.0,
+            "hard_negatives": 0.0,
+            "item_dropout_prob": 0.0,
+            "negative_items": "catalogue",
+        },
         **changes,
     }
     rows = {"user_id": torch.ones(8, dtype=torch.long), "item_id": torch.tensor([1, 1, 2, 1, 3, 2, 1, 2])}

@@ -28,4 +28,4 @@ def test_vectors(opened, name, changes):
     wanted, wanted_active = recommender.vectors(rows)
     torch.testing.assert_close(found, wanted, atol=2e-6, rtol=2e-6)
     assert torch.equal(active, wanted_active) and wanted.std() > 1e-4
-    assert found.shape[1] == (1 if name in ("YouTubeDNN", "TiSASRec") or "stages" in changes else 4)
+    assert found.shape[1] == (1 if name in ("YouTubeDNN", "TiSASRec", "ESASRec") or "stages" in changes else 4)
