@@ -159,12 +159,13 @@ def test_planted_interests_are_found(build, planted, name):
     its first ten in .95 * 10 / 16 = .6 of all cases, one that knows nothing in .2."""
     epochs = {"TiMiRec": 12, "TiMiRecPlus": 12, "YouTubeDNN": 50}.get(name, 25)  # of each of two stages; a slow start
     changes = {**SHORT, "data_path": planted, "eval_negatives": 50, "epochs": epochs, "stopping_step": 20}
+    rows = 24 if name in ("YouTubeDNN", "TiSASRec", "ESASRec") else 256  # of histories with 11 targets, or of clicks
     config, train, valid, test, model = build(
-        name, "planted", **changes, learning_rate=0.01, MAX_ITEM_LIST_LENGTH=12, embedding_size=16, train_batch_size=256
+        name, "planted", **changes, learning_rate=0.01, MAX_ITEM_LIST_LENGTH=12, embedding_size=16, train_batch_size=rows
     )
     trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
     trainer.fit(train, valid, verbose=False)
-    assert 0.4 < trainer.evaluate(test)["hit@10"] < 0.75  # seen: .51 to .58
+    assert 0.4 < trainer.evaluate(test)["hit@10"] < 0.75  # seen: .43 to .61
 
 
 @pytest.mark.slow
