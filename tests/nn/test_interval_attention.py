@@ -20,6 +20,12 @@ def test_intervals_by_hand():
     assert personal_intervals(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 3, dtype=torch.bool), 5).eq(0).all()
 
 
+def test_a_span_of_0_is_a_model_without_times():
+    """The control: all intervals are 0, of whole times and of fractions."""
+    for seconds in (SECONDS, SECONDS.double() + 0.5):
+        assert personal_intervals(seconds, MASK, 0).eq(0).all()
+
+
 @pytest.mark.parametrize("start", [0.0, 18_500.79877])
 def test_fractions_give_the_intervals_of_the_same_times_in_whole_numbers(start):
     """Days with five decimals, and the same times in units of 1e-5 days, which are whole."""

@@ -161,7 +161,13 @@ def test_planted_interests_are_found(build, planted, name):
     changes = {**SHORT, "data_path": planted, "eval_negatives": 50, "epochs": epochs, "stopping_step": 20}
     rows = 24 if name in ("YouTubeDNN", "TiSASRec", "ESASRec") else 256  # of histories with 11 targets, or of clicks
     config, train, valid, test, model = build(
-        name, "planted", **changes, learning_rate=0.01, MAX_ITEM_LIST_LENGTH=12, embedding_size=16, train_batch_size=rows
+        name,
+        "planted",
+        **changes,
+        learning_rate=0.01,
+        MAX_ITEM_LIST_LENGTH=12,
+        embedding_size=16,
+        train_batch_size=rows,
     )
     trainer = get_trainer(config["MODEL_TYPE"], name)(config, model)
     trainer.fit(train, valid, verbose=False)

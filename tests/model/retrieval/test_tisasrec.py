@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from helpers import SHORT_RANKING
 
 import recbole_iacn
 
@@ -32,3 +34,17 @@ def test_elapsed_times_are_those_of_the_file(tmp_path, unit):
         own = np.sort(seconds[6 * place : 6 * place + 6]) * unit
         assert np.allclose(found[user].numpy(), (own - own[0])[:5], atol=1e-9)
         assert found[user].is_floating_point() == (unit != 1)
+
+
+@pytest.mark.parametrize(("span", "reads"), [(256, True), (0, False)])
+def test_without_intervals_times_change_nothing(build, span, reads):
+    """``time_span: 0``, the model's own control."""
+    _, train, _, _, model = build("TiSASRec", **SHORT_RANKING, time_span=span)
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    batch = next(iter(train))
+    with torch.no_grad():
+        before = model.eval().full_sort_predict(batch)
+        batch[model.ELAPSED] = batch[model.ELAPSED] ** 2
+        assert torch.equal(model.full_sort_predict(batch), before) != reads
