@@ -49,6 +49,11 @@ def exchange(rank, folder, port):
     torch.distributed.destroy_process_group()
 
 
+def as_tuple(losses):
+    """Of a model with one loss, that loss and a constant."""
+    return losses if isinstance(losses, tuple) else (losses, losses.detach())
+
+
 def gradients(rank, folder, port, cases):
     """Losses and gradients of this process's rows of the whole batch, for each case."""
     import torch
@@ -67,7 +72,7 @@ def gradients(rank, folder, port, cases):
         parallel.same_state(model)
         rows = given["batch"][torch.arange(rank, len(given["batch"]), 2)]
         torch.manual_seed(3 + rank)
-        losses = model.calculate_loss(rows)
+        losses = as_tuple(model.calculate_loss(rows))
         sum(losses).backward()
         trainer._share_and_clip(torch.amp.GradScaler("cpu", enabled=False))
         found = {n: p.grad.to_dense() for n, p in model.named_parameters() if p.grad is not None}

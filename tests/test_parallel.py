@@ -69,6 +69,7 @@ def test_one_process_exchanges_nothing():
     assert parallel.share(3, 7) == 1 and parallel.total(3) == 3 and parallel.rank() == 0 and parallel.size() == 1
 
 
+RANKED = {"topk": [5], "eval_negatives": 20, "mlp_hidden_size": ..., "dropout_prob": ...}
 # name -> (model, settings): both losses, the mixing by delta, batch normalisation, sparse tables, uniform negatives
 CASES = {
     "din": ("DIN_IaCN", {"iacn_negatives": 5}),
@@ -77,6 +78,14 @@ CASES = {
     "bpr": ("WideDeep_IaCN", {"iacn_loss": "bpr", "iacn_extractor": "recurrent"}),
     "bpr drawn": ("WideDeep_IaCN", {"iacn_loss": "bpr", "iacn_negatives": 5, "iacn_extractor": "block"}),
     "wide and deep": ("WideDeep_IaCN", {"iacn_user_profile": ["age"], "iacn_delta": 0.0}),
+    "softmax": ("TiMiRec", {**RANKED, "stages": "joint", "loss": "softmax"}),
+    "uniform": ("TiMiRec", {**RANKED, "stages": "joint", "train_negatives": 9}),
+    "popularity": (
+        "TiMiRec",
+        {**RANKED, "stages": "joint", "train_negatives_from": "popularity", "train_negatives": 9},
+    ),
+    "batch": ("TiMiRec", {**RANKED, "stages": "joint", "train_negatives_from": "batch", "train_negatives": 200}),
+    "histories": ("ESASRec", {**RANKED, "item_dropout_prob": 0.0, "dropout_prob": 0.0}),
     "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01, "sparse_embedding_rows": 0}),
 }
 
@@ -87,16 +96,17 @@ def halves(tmp_path_factory, data_path, settings_of):
     folder = tmp_path_factory.mktemp("halves")
     cases, expected = {}, {}
     for name, (model_name, changes) in CASES.items():
-        given = settings_of(checkpoint_dir=str(folder), dropout_prob=0.0, **changes)
+        given = settings_of(**{"checkpoint_dir": str(folder), "dropout_prob": 0.0, **changes})
         made = recbole_iacn.build(model_name, "tiny", config_dict=given)
         model, train_data = made.model, made.train_data
         give_other_weights(model)
-        batch = next(iter(train_data))[torch.arange(61)]
+        batch = next(iter(train_data))
+        batch = batch[torch.arange(min(len(batch), 61))]
         if model_name == "DIEN" + SUFFIX:
             batch = model.with_history(batch)
         torch.save({"state": model.state_dict(), "batch": batch}, folder / f"{name}-whole.pt")
         torch.manual_seed(3)
-        losses = model.calculate_loss(batch)
+        losses = processes.as_tuple(model.calculate_loss(batch))
         sum(losses).backward()
         gradients = {n: p.grad.to_dense() for n, p in model.named_parameters() if p.grad is not None}
         cases[name], expected[name] = (model_name, given), (torch.stack(losses).detach(), gradients)
