@@ -26,18 +26,45 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
+_OF_STATES = frozenset(("make_extractor", "extract", "users", "states"))
 CAUSAL_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that learn to rank as the family does, if asked
 
 
 def learns_to_rank(model_class: type) -> bool:
-    """Whether a model reads ``loss`` and ``rows``: one of the family, or RecBole's GRU4Rec and SASRec.
+    """Whether a model reads ``loss`` and ``rows``: one of the family, or RecBole's GRU4Rec and SASRec; a class derived
+    from the latter does if it leaves the loss to them.
 
     Args:
         model_class (type): the model.
     """
-    return hasattr(model_class, "causal") or any(
-        base.__name__ in CAUSAL_MODELS and base.__module__.startswith("recbole.") for base in model_class.__mro__
-    )
+    return hasattr(model_class, "causal") or _leaves_to_recbole(model_class, {"calculate_loss"})
+
+
+def is_causal(model_class: type) -> bool:
+    """Whether a model's states depend on nothing behind them.
+
+    A class of the family says so (``causal``); one that defines where its interests come from, and does not say, counts
+    as one whose states do.
+
+    Args:
+        model_class (type): a model that :func:`learns_to_rank`.
+    """
+    for base in model_class.__mro__:
+        if "causal" in vars(base):
+            return bool(vars(base)["causal"])
+        if not _OF_STATES.isdisjoint(vars(base)):
+            break
+    return _leaves_to_recbole(model_class, {"calculate_loss", "forward"})
+
+
+def _leaves_to_recbole(model_class, methods):
+    """Whether a class is RecBole's GRU4Rec or SASRec, or derived from it without methods of its own among these."""
+    for base in model_class.__mro__:
+        if base.__name__ in CAUSAL_MODELS and base.__module__.startswith("recbole."):
+            return True
+        if not methods.isdisjoint(vars(base)):
+            break
+    return False
 
 
 def obstacle(config: Any, model_class: type) -> str | None:
@@ -51,7 +78,7 @@ def obstacle(config: Any, model_class: type) -> str | None:
         str or None: the reason and the mend; None if they do.
     """
     mend = "set rows: prefixes"
-    if not getattr(model_class, "causal", True):
+    if not is_causal(model_class):
         name = model_class.__name__
         return f"rows: histories need states that depend on nothing behind them, and {name} reads whole ones; {mend}"
     if config["benchmark_filename"] is not None:

@@ -85,3 +85,12 @@ def test_without_the_setting_they_are_recboles(network):
 def test_what_contradicts_it(build, changes, message):
     with pytest.raises(ConfigError, match=message):
         build("SASRec", **{**FULL, **changes})
+
+
+def test_a_run_without_a_protocol_has_a_row_per_click(build):
+    """RecBole's own rows, loaders and evaluation; whole histories are asked for in vain, in one line."""
+    given = {"protocol": ..., "eval_negatives": ..., "loss": "sampled_softmax"}
+    _, train, _, _, model = build("SASRec", **{**FULL, **given})
+    batch = next(iter(train))
+    assert not model.whole_rows and "neg_item_id" not in batch and len(batch["item_id"]) == len(train._dataset)
+    assert model.calculate_loss(batch).item() > 0

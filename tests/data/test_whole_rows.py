@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import SHORT_RANKING
 
-from recbole_iacn.data.whole_rows import training_targets
+from recbole_iacn.data.whole_rows import is_causal, learns_to_rank, training_targets
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.ranking_loss import next_items
 
@@ -121,3 +121,24 @@ def test_next_items_by_hand():
 def test_rows_that_cannot_be_histories(build, model, changes, message):
     with pytest.raises(ConfigError, match=message):
         build(model, **{**SHORT_RANKING, "rows": "histories", **changes})
+
+
+def test_which_models_have_states_for_whole_histories():
+    """A class of one's own that finds interests in its own way counts as one that reads whole histories."""
+    from recbole.model.sequential_recommender import NARM, GRU4Rec, SASRec
+
+    from recbole_iacn.model.retrieval.multi_interest import ComiRec, YouTubeDNN
+
+    own = {"make_extractor": lambda model, config: None}
+    derived = {
+        "Same": (type("Same", (YouTubeDNN,), {}), True, True),
+        "Other": (type("Other", (YouTubeDNN,), own), True, False),
+        "Says": (type("Says", (YouTubeDNN,), {**own, "causal": True}), True, True),
+        "OfComiRec": (type("OfComiRec", (ComiRec,), {}), True, False),
+        "Plain": (type("Plain", (SASRec,), {}), True, True),
+        "Forward": (type("Forward", (SASRec,), {"forward": None}), True, False),
+        "Loss": (type("Loss", (GRU4Rec,), {"calculate_loss": None}), False, False),
+        "NARM": (NARM, False, False),
+    }
+    found = {name: (one, learns_to_rank(one), is_causal(one)) for name, (one, *_) in derived.items()}
+    assert found == derived
