@@ -57,8 +57,10 @@ def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, nam
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
-def test_a_training_by_the_loss_of_its_time_alone_is_resumed(old_place, settings):
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
+def test_a_training_by_the_loss_of_its_time_alone_is_resumed(old_place, settings, loss):
     given = settings(epochs=4, embedding_size=4, data_path="data", topk=[5], eval_negatives=9, valid_metric="NDCG@5")
+    given["loss"] = loss
     del given["mlp_hidden_size"]
     shutil.copy(OLD / "MIND.pth", "old.pth")
     with pytest.raises(ConfigError, match=r"old\.pth: was trained by BPR, before loss was a setting; set loss: bpr"):

@@ -37,10 +37,18 @@ def patch_loss(module):
             return original(model, interaction)
         history, clicked = interaction[model.ITEM_SEQ], interaction[model.POS_ITEM_ID]
         drawn = interaction[model.NEG_ITEM_ID] if loss.name == "bpr" else None
-        if not model.whole_rows:
-            users = model.forward(history, interaction[model.ITEM_SEQ_LEN])
-            return loss.of_rows(model.item_embedding, clicked, drawn, users)
         lengths = (history != 0).sum(dim=1)
+        if not model.whole_rows:
+            if not loss.drops:
+                users = model.forward(history, interaction[model.ITEM_SEQ_LEN])
+                return loss.of_rows(model.item_embedding, clicked, drawn, users)
+            return loss.of_rows_with(
+                model.item_embedding,
+                history,
+                clicked,
+                drawn,
+                lambda behaviors: last_of(_STATES[name](model, behaviors, lengths), lengths),
+            )
         return loss.of_histories(
             model.item_embedding,
             history,
@@ -48,6 +56,11 @@ def patch_loss(module):
             drawn,
             lambda behaviors: _STATES[name](model, behaviors, lengths),
         )
+
+
+def last_of(states, lengths):
+    """The state after each history, (B, L, D) to (B, D)."""
+    return states[torch.arange(len(states), device=states.device), (lengths - 1).clamp_min(0)]
 
 
 def gru4rec_states(model, behaviors, lengths):

@@ -73,6 +73,8 @@ def patch_config(module):
         checked = getattr(config, "checked", False)  # set by building.configure
         if ours or checked:
             settings.check_values(final, config.model_class)
+        loss_settings.check_loss(final, config.model_class, config.external_config_dict)
+        if ours or checked:
             together.check_together(final, config.model_class)
         gauc = _take_gauc(final)
         original(config)
@@ -84,7 +86,6 @@ def patch_config(module):
             check_extensions(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
-        loss_settings.check_loss(final, config.model_class, config.external_config_dict)
         together.check_history(config)
         if ours or checked:
             if vars(config).get("with_files", True):  # set by building.configure

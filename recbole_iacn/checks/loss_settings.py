@@ -6,20 +6,15 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from recbole_iacn.data.whole_rows import CAUSAL_MODELS, learns_to_rank, obstacle
+from recbole_iacn.data.whole_rows import CAUSAL_MODELS, is_causal, learns_to_rank, obstacle
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 from recbole_iacn.settings import family
 
-_SETTINGS = (
-    *("loss", "rows", "train_negatives", "train_negatives_from", "logq_correction", "softmax_temperature"),
-    *("hard_negatives", "item_dropout_prob"),
-)
-_READ_BY = {
-    "bpr": ("train_neg_sample_args",),
-    "softmax": ("softmax_temperature",),
-    "sampled_softmax": _SETTINGS[2:-1],
-}
+_OF_SAMPLES = ("train_negatives", "train_negatives_from", "logq_correction", "hard_negatives")
+_OF_SOFTMAX = (*_OF_SAMPLES, "softmax_temperature")
+_SETTINGS = ("loss", "rows", *_OF_SOFTMAX, "item_dropout_prob")
+_READ_BY: dict[str, tuple[str, ...]] = {"bpr": (), "softmax": ("softmax_temperature",), "sampled_softmax": _OF_SOFTMAX}
 
 
 def recbole_keys_for(loss: str | None, model_class: type) -> dict[str, Any]:
@@ -72,6 +67,8 @@ def check_loss(config: Mapping[str, Any], model_class: type, given: Collection[s
             raise ConfigError(f"{asked[0]}: needs loss, which {name} learns by; set loss, or leave {asked[0]} out")
         return
     _check_negatives(config, loss, given)
+    if config.get("item_dropout_prob") and not is_ours(name) and not is_causal(model_class):
+        raise ConfigError(f"item_dropout_prob: {name} may embed histories in its own way; leave it out")
     wanted = {"bpr": "BPR"}.get(loss, "CE")
     if "loss_type" in given and config.get("loss_type") != wanted and not is_ours(name):
         raise ConfigError(f"loss_type: {config['loss_type']} contradicts loss {loss}; leave loss_type out")
@@ -111,8 +108,14 @@ def loss_without_effect(config: Any, given: Collection[str]) -> str | None:
     loss = config["loss"]
     if loss is None:
         return None
-    idle = [key for key in _SETTINGS[2:] if key in given and key not in (*_READ_BY[loss], "item_dropout_prob")]
+    idle = [key for key in _OF_SOFTMAX if key in given and key not in _READ_BY[loss]]
+    if config["hard_negatives"] and loss != "sampled_softmax" and "hard_negatives" not in idle:
+        idle.append("hard_negatives")  # of REMI, which has them unless told otherwise
     reason = f"loss: {loss}"
-    if loss == "sampled_softmax" and "logq_correction" in given and (config["train_negatives_from"] or "") == "uniform":
+    if (
+        loss == "sampled_softmax"
+        and "logq_correction" in given
+        and (config["train_negatives_from"] or "uniform") == "uniform"
+    ):
         idle, reason = ["logq_correction"], "train_negatives_from: uniform, which draws all items equally"
     return f"Settings without effect: {', '.join(idle)} with {reason}" if idle else None

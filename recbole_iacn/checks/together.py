@@ -97,7 +97,7 @@ def _check_diversity(config, model_class):
         raise ConfigError(f"interest_diversity: {names[0]} has one interest; leave it out")
     if config["num_interests"] == 1:
         raise ConfigError(
-            "interest_diversity: needs several interests; set num_interests to 2 or more, or leave it out"
+            "interest_diversity: needs several interests; set num_interests to 2 or more, or interest_diversity to none"
         )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recbole.config import Config
     from recbole.data.dataset import Dataset
 
-_OF_STATES = frozenset(("make_extractor", "extract", "users", "states"))
+_OF_STATES = frozenset(("make_extractor", "extract", "interests", "reader", "users", "calculate_loss", "embedded"))
 CAUSAL_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that learn to rank as the family does, if asked
 
 
@@ -43,8 +43,8 @@ def learns_to_rank(model_class: type) -> bool:
 def is_causal(model_class: type) -> bool:
     """Whether a model's states depend on nothing behind them.
 
-    A class of the family says so (``causal``); one that defines where its interests come from, and does not say, counts
-    as one whose states do.
+    A class of the family says so (``causal``); one that defines where its interests come from or how it learns, and
+    does not say, counts as one whose states do. So does a class derived from RecBole's, which may change any layer.
 
     Args:
         model_class (type): a model that :func:`learns_to_rank`.
@@ -54,7 +54,7 @@ def is_causal(model_class: type) -> bool:
             return bool(vars(base)["causal"])
         if not _OF_STATES.isdisjoint(vars(base)):
             break
-    return _leaves_to_recbole(model_class, {"calculate_loss", "forward"})
+    return model_class.__name__ in CAUSAL_MODELS and model_class.__module__.startswith("recbole.")
 
 
 def _leaves_to_recbole(model_class, methods):
@@ -81,6 +81,10 @@ def obstacle(config: Any, model_class: type) -> str | None:
     if not is_causal(model_class):
         name = model_class.__name__
         return f"rows: histories need states that depend on nothing behind them, and {name} reads whole ones; {mend}"
+    if config["history_dataset"] is False:
+        return (
+            f"history_dataset: False keeps copies of histories, of which rows cannot be made; leave it out, or {mend}"
+        )
     if config["benchmark_filename"] is not None:
         return f"rows: histories are made from interactions, and benchmark_filename gives ready rows; {mend}"
     if not config["protocol"]:

@@ -29,13 +29,14 @@ def shared_softmax_loss(
     """``-log(exp(s+) / (exp(s+) + sum_c exp(s_c)))``, averaged over the rows, with ``s+ = v . e+`` and
     ``s_c = v . e_c``.
 
-    With a hardness β the sum over the candidates becomes ``N sum_c exp((1 + β) s_c) / sum_c exp(β s_c)``: each of a
-    row's N candidates weighs by how much the user vector is drawn to it.
+    With a hardness β each of a row's N candidates weighs by how much the user vector is drawn to it: the sum becomes
+    ``N sum_c exp((1 + β) s_c) / sum_c exp(β s_c)``. A bias ``b = -log Q`` stands for 1 / Q items: ``sum_c exp(b_c)``
+    takes the place of N, and both sums have the factor ``exp(b_c)``; β changes nothing where all scores are equal.
 
     With all items but the row's own target as candidates, and β = 0, this is the full softmax.
 
-    Source: Bengio and Senécal, 2008 (sampled softmax; the biases are its ``-log Q``); Xie et al. (REMI), RecSys '23,
-    equation 8 (hardness: interest-aware hard negatives).
+    Source: Jean et al., ACL '15, section 3 (the biases are ``-log Q``); Xie et al. (REMI), RecSys '23, section 3.2
+    (hardness: interest-aware hard negatives, there without biases).
 
     Args:
         users (torch.Tensor): user vectors v, shape (P, D).
@@ -56,7 +57,8 @@ def shared_softmax_loss(
         users, own, candidates = (vectors.to(exact) for vectors in (users, own, candidates))
         own_scores = (users * own).sum(dim=1)
         if own_bias is not None:
-            own_scores = own_scores + own_bias
+            own_scores = own_scores + own_bias.to(exact)
+        bias = None if bias is None else bias.to(exact)
         return _AboveCandidates.apply(users, own_scores, candidates, column, bias, hardness)
 
 
@@ -79,9 +81,9 @@ class _AboveCandidates(torch.autograd.Function):
         transposed = candidates.T
         for begin in range(0, len(users), block):
             now = slice(begin, begin + block)
-            scores = users[now] @ transposed if bias is None else torch.addmm(bias, users[now], transposed)
+            scores = users[now] @ transposed
             _leave_out(scores, column[now])
-            loss, of_own[now], of_scores = _block(scores, own_scores[now], hardness)
+            loss, of_own[now], of_scores = _block(scores, own_scores[now], bias, hardness)
             total += loss
             torch.mm(of_scores, candidates, out=of_users[now])
             of_candidates.addmm_(of_scores.T, users[now])
@@ -103,11 +105,13 @@ def _leave_out(scores: Tensor, column: Tensor) -> None:
     scores[row, column[row]] = -torch.inf
 
 
-def _block(scores: Tensor, own: Tensor, hardness: float) -> tuple[Tensor, Tensor, Tensor]:
+def _block(scores: Tensor, own: Tensor, bias: Tensor | None, hardness: float) -> tuple[Tensor, Tensor, Tensor]:
     """The sum of the losses of some rows, and its gradients: of s+ (R,), and of the scores (R, C), in their place."""
     if hardness:
-        others, of_others = _hard(scores, hardness)
+        others, of_others = _hard(scores, bias, hardness)
     else:
+        if bias is not None:
+            scores += bias
         others = scores.logsumexp(dim=1)
         of_others = scores.sub_(_finite(others).unsqueeze(1)).clamp_(min=_LEAST).exp_()
     loss = torch.nn.functional.softplus(others - own)
@@ -115,13 +119,14 @@ def _block(scores: Tensor, own: Tensor, hardness: float) -> tuple[Tensor, Tensor
     return loss.sum(), -wrong, of_others.mul_(wrong.unsqueeze(1))
 
 
-def _hard(scores: Tensor, hardness: float) -> tuple[Tensor, Tensor]:
-    """``log(N sum exp((1 + β) s) / sum exp(β s))`` of each row, and its gradient."""
-    number = (scores > -torch.inf).sum(dim=1).to(scores.dtype).log()
-    sharp, soft = ((factor * scores).logsumexp(dim=1) for factor in (1 + hardness, hardness))
+def _hard(scores: Tensor, bias: Tensor | None, hardness: float) -> tuple[Tensor, Tensor]:
+    """``log(sum exp(b) * sum exp((1 + β) s + b) / sum exp(β s + b))`` of each row, and its gradient."""
+    weight = scores.new_zeros(scores.shape[1]) if bias is None else bias
+    number = weight.expand_as(scores).masked_fill(scores == -torch.inf, -torch.inf).logsumexp(dim=1)
+    parts = [factor * scores + weight for factor in (1 + hardness, hardness)]
+    sharp, soft = (part.logsumexp(dim=1) for part in parts)
     shares = [
-        (factor * scores - _finite(total).unsqueeze(1)).clamp_(min=_LEAST).exp_()
-        for factor, total in ((1 + hardness, sharp), (hardness, soft))
+        part.sub_(_finite(total).unsqueeze(1)).clamp_(min=_LEAST).exp_() for part, total in zip(parts, (sharp, soft))
     ]
     value = torch.where(number.isfinite(), number + sharp - soft, -torch.inf)
     return value, shares[0].mul_(1 + hardness).sub_(shares[1], alpha=hardness)

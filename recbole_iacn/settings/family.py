@@ -1,5 +1,5 @@
-"""Settings of the multi-interest family: the shared ones, and each model's own; and those of the floors. The values are
-those of the TiMiRec paper's Beauty runs (CIKM '22)."""
+"""Settings of the multi-interest family: the shared ones, and each model's own; and those of the floors. Values that no
+text explains are those of the TiMiRec paper's Beauty runs (CIKM '22)."""
 
 from typing import Annotated, Literal
 
@@ -59,7 +59,7 @@ class RankingLoss(Group):
 
     rows: Annotated[Rows | None, Null("for histories where they can be")] = None
     """prefixes: a row is a click, with what stands before it; histories: a row is a history of up to L clicks, each the
-    target of those before it, for models whose states are causal, on data without labels."""
+    target of those before it in the row, for models whose states look back only, on data without labels."""
 
     train_negatives: Count = 2048
     """sampled_softmax: number of items that all rows of a batch are ranked against, drawn with replacement."""
@@ -81,7 +81,7 @@ class RankingLoss(Group):
 
     item_dropout_prob: Dropout = 0.0
     """Dropout of the items' table itself, in histories and among what they are ranked against; an item has the same one
-    in all places of a batch."""
+    in all places of a batch. TiMiRec's predictor has a table of its own, which keeps all."""
 
 
 class Training(Group):
@@ -192,8 +192,6 @@ class ComiRec(Group):
 
 
 class REMI(Group):
-    """ComiRec with harder negatives, and a penalty on interests that read few clicks"""
-
     loss: Loss = "sampled_softmax"
     """The one loss that has hard negatives."""
 
@@ -230,7 +228,7 @@ class Distilled(Group):
     """T, temperature of teacher and student."""
 
     distillation_weight: Weight = 1.0
-    """Weight of T²·KL beside BPR; 0 for no distillation."""
+    """Weight of T²·KL beside the loss; 0 for no distillation."""
 
     stop_gradient: bool = True
     """Keep the teacher from learning from its student."""
@@ -271,7 +269,7 @@ class TiSASRec(Group):
 
 class ESASRec(Group):
     train_batch_size: Count = 128
-    """Histories per batch."""
+    """Rows per batch: histories, or clicks with rows: prefixes."""
 
     n_layers: Repeats = 1
     """Number of blocks."""

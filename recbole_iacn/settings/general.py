@@ -68,8 +68,8 @@ class General(Group):
 
     rows: Annotated[Rows | None, Null("for histories where they can be")] = None
     """What a training row is: prefixes, what stands before a click; histories, up to L clicks of a user, each the
-    target of those before it (models whose states are causal: GRU4Rec, SASRec, and of the family YouTubeDNN,
-    TiSASRec and ESASRec). The targets are the same, the rows up to L times fewer."""
+    target of those before it in the row (models whose states look back only: GRU4Rec, SASRec, and of the family
+    YouTubeDNN, TiSASRec and ESASRec). The targets are the same, the rows up to L times fewer."""
 
     train_negatives: Annotated[Count | None, Null("")] = None
     """Number of items that all rows of a batch are ranked against (loss sampled_softmax)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.data.protocol import NEGATIVES
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import FAMILY
+from recbole_iacn.names import is_ours
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.trust import trusting
 from recbole_iacn.training import checkpoint_file
@@ -72,10 +72,14 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
 
 
 def _check_loss(there, config, path):
-    """Before there was a choice the family learned by BPR, from a row per click."""
-    if config["model"] in FAMILY and "loss" not in there and config["loss"] != "bpr":
-        rows = " and rows: prefixes" if config["rows"] is None else ""
-        raise ConfigError(f"{path}: was trained by BPR, before loss was a setting; set loss: bpr{rows} to resume it")
+    """Before there was a choice the family learned by BPR, and RecBole's models by their loss_type, from a row per
+    click."""
+    if "loss" in there or config["loss"] is None or (config["loss"] == "bpr" and is_ours(config["model"])):
+        return
+    if not is_ours(config["model"]):
+        raise ConfigError(f"{path}: was trained by loss_type, before loss was a setting; leave loss out to resume it")
+    rows = " and rows: prefixes" if config["rows"] is None else ""
+    raise ConfigError(f"{path}: was trained by BPR, before loss was a setting; set loss: bpr{rows} to resume it")
 
 
 def alone(path: str) -> contextlib.AbstractContextManager[None]:

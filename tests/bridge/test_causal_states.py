@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import SHORT_RANKING, give_same_weights
 
+from recbole_iacn.bridge.causal_states import _STATES
 from recbole_iacn.errors import ConfigError
 
 FULL = {**SHORT_RANKING, "protocol": "leave_one_out_full", "eval_negatives": ..., "metrics": ["NDCG"]}
@@ -74,10 +75,15 @@ def test_without_the_setting_they_are_recboles(network):
     [
         ({"loss": "hinge"}, "loss: must be bpr, sampled_softmax, softmax, or ~ for RecBole's loss_type, got 'hinge'"),
         ({"loss": "softmax", "loss_type": "BPR"}, "loss_type: BPR contradicts loss softmax; leave loss_type out"),
+        ({"loss": "bpr", "loss_type": "CE"}, "loss_type: CE contradicts loss bpr; leave loss_type out"),
+        (
+            {"loss": "softmax", "rows": "histories", "history_dataset": False},
+            "history_dataset: False keeps copies of histories, of which rows cannot be made; leave it out",
+        ),
         ({"train_negatives": 5}, "train_negatives: needs loss, which SASRec learns by"),
         (
             {"loss": "softmax", "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}},
-            "train_neg_sample_args: loss(_type CE| softmax)",
+            "train_neg_sample_args: loss softmax draws no negative per row; leave it out",
         ),
         ({"loss": "softmax", "rows": "histories", "protocol": ..., "valid_metric": "NDCG@5"}, "rows: histories need a"),
     ],
@@ -88,9 +94,64 @@ def test_what_contradicts_it(build, changes, message):
 
 
 def test_a_run_without_a_protocol_has_a_row_per_click(build):
-    """RecBole's own rows, loaders and evaluation; whole histories are asked for in vain, in one line."""
+    """RecBole's own rows, loaders and evaluation."""
     given = {"protocol": ..., "eval_negatives": ..., "loss": "sampled_softmax"}
     _, train, _, _, model = build("SASRec", **{**FULL, **given})
     batch = next(iter(train))
     assert not model.whole_rows and "neg_item_id" not in batch and len(batch["item_id"]) == len(train._dataset)
     assert model.calculate_loss(batch).item() > 0
+
+
+@pytest.mark.parametrize("model", ["GRU4Rec", "SASRec"])
+def test_whole_histories_drop_what_recbole_drops(build, model):
+    """As many values, of as many modules, of histories without padding."""
+    given = {
+        "dropout_prob": 0.4,
+        "hidden_dropout_prob": 0.4,
+        "attn_dropout_prob": 0.4,
+        "loss": "softmax",
+        "n_layers": 2,
+    }
+    *_, made = build(model, **{**FULL, **given})
+    items, lengths = torch.randint(1, made.n_items, (3, 6)), torch.full((3,), 6)
+    behaviors = made.item_embedding(items)
+    dropped = []
+    for name, part in made.named_modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.register_forward_hook(lambda _, given, __, name=name: dropped.append((name, given[0].numel())))
+    made.forward(items, lengths)
+    wanted, dropped[:] = sorted(dropped), []
+    _STATES[model](made, behaviors, lengths)
+    assert sorted(dropped) == wanted and wanted
+
+
+@pytest.mark.parametrize("rows", ["prefixes", "histories"])
+@pytest.mark.parametrize("model", ["GRU4Rec", "SASRec"])
+def test_items_are_dropped_in_histories_too(network, monkeypatch, model, rows):
+    """Nine entries in ten of what is read, whatever a row is; none in evaluation."""
+    made, batch = network(model, loss="softmax", rows=rows, item_dropout_prob=0.9)
+    read, states = [], _STATES[model]
+
+    def note(network, behaviors, lengths):
+        read.append((behaviors[:, 0] == 0).float().mean().item())
+        return states(network, behaviors, lengths)
+
+    monkeypatch.setitem(_STATES, model, note)
+    made.calculate_loss(batch)
+    made.eval().calculate_loss(batch)
+    assert read[0] == pytest.approx(0.9, abs=0.05) and not any(read[1:])
+
+
+def test_a_class_of_ones_own_keeps_its_ways(build):
+    """Its layers may be others, so it has a row per click, and no dropout of items that would miss its histories."""
+    from recbole.model.sequential_recommender import SASRec
+
+    class OwnSASRec(SASRec):
+        pass
+
+    _, train, _, _, made = build(OwnSASRec, **{**FULL, "loss": "softmax"})
+    assert not made.whole_rows and made.calculate_loss(next(iter(train))).item() > 0
+    with pytest.raises(
+        ConfigError, match="item_dropout_prob: OwnSASRec may embed histories in its own way; leave it out"
+    ):
+        build(OwnSASRec, **{**FULL, "loss": "softmax", "item_dropout_prob": 0.1})

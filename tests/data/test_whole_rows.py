@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import SHORT_RANKING
 
-from recbole_iacn.data.whole_rows import is_causal, learns_to_rank, training_targets
+from recbole_iacn.data.whole_rows import is_causal, keep_one_per_history, learns_to_rank, training_targets
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.ranking_loss import next_items
 
@@ -99,6 +99,11 @@ def test_next_items_by_hand():
             {},
             "rows: histories need states that depend on nothing behind them, and ComiRec reads whole ones; set rows",
         ),
+        (
+            "YouTubeDNN",
+            {"benchmark_filename": ["a", "b", "c"]},
+            "rows: histories are made from inter.*set rows: prefixes",
+        ),
         ("YouTubeDNN", {"train_share": 0.5}, "train_share: leaves targets out.*set rows: prefixes"),
         (
             "YouTubeDNN",
@@ -135,10 +140,23 @@ def test_which_models_have_states_for_whole_histories():
         "Other": (type("Other", (YouTubeDNN,), own), True, False),
         "Says": (type("Says", (YouTubeDNN,), {**own, "causal": True}), True, True),
         "OfComiRec": (type("OfComiRec", (ComiRec,), {}), True, False),
-        "Plain": (type("Plain", (SASRec,), {}), True, True),
+        "Stock": (SASRec, True, True),
+        "Plain": (type("Plain", (SASRec,), {}), True, False),
+        "Learns": (type("Learns", (YouTubeDNN,), {"calculate_loss": None}), True, False),
         "Forward": (type("Forward", (SASRec,), {"forward": None}), True, False),
         "Loss": (type("Loss", (GRU4Rec,), {"calculate_loss": None}), False, False),
         "NARM": (NARM, False, False),
     }
     found = {name: (one, learns_to_rank(one), is_causal(one)) for name, (one, *_) in derived.items()}
     assert found == derived
+
+
+def test_rows_with_gaps_are_no_histories(made):
+    """A click of a user's that is no row would be a target all the same."""
+    train, _ = made("prefixes")
+    data = train._dataset
+    index = data.inter_feat.index.numpy()
+    gap = np.flatnonzero((index[2:] == index[1:-1] + 1) & (index[1:-1] == index[:-2] + 1))[0] + 1
+    data.inter_feat = data.inter_feat[np.delete(np.arange(len(index)), gap)]
+    with pytest.raises(ConfigError, match="rows: histories need every click of tiny as a row; set rows: prefixes"):
+        keep_one_per_history(data, 6)

@@ -98,3 +98,14 @@ def test_an_empty_history_has_a_state():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="embedding_size must be a multiple of heads, got 4 and 3"):
         GatedBlock(4, L, heads=3)
+
+
+def test_what_is_dropped():
+    """Behaviours once; in each block the attention's weights, the unit, and both branches."""
+    module = GatedStates(D, L, 2, 1, widening=3, dropout=0.5)
+    sizes = []
+    for part in (module, *module.blocks):
+        part.dropout.register_forward_hook(lambda _, given, __: sizes.append(tuple(given[0].shape)))
+    module(torch.randn(B, L, D), torch.ones(B, L, dtype=torch.bool))
+    of_block = [(B, 1, L, L), (B * L, D), (B * L, 3 * D), (B * L, D)]
+    assert sizes == [(B * L, D), *of_block, *of_block]

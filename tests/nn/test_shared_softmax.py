@@ -15,10 +15,10 @@ def oracle(users, own, candidates, column, own_bias, bias, hardness):
     losses = []
     for v, e, place, shift in zip(users, own, column, own_bias):
         kept = [c for c in range(len(candidates)) if c != place]
-        scores = np.array([v @ candidates[c] + bias[c] for c in kept])
-        weights = np.exp(hardness * scores) / np.mean(np.exp(hardness * scores)) if kept else np.ones(0)
+        scores, items = np.array([v @ candidates[c] for c in kept]), np.exp([bias[c] for c in kept])
+        weights = np.exp(hardness * scores) / np.average(np.exp(hardness * scores), weights=items)
         target = np.exp(v @ e + shift)
-        losses.append(-np.log(target / (target + np.sum(weights * np.exp(scores)))))
+        losses.append(-np.log(target / (target + np.sum(items * weights * np.exp(scores)))))
     return np.mean(losses)
 
 
@@ -100,3 +100,33 @@ def test_it_is_exact_under_autocast():
     with torch.autocast("cpu", torch.bfloat16):
         found = shared_softmax_loss(users, own, candidates, torch.tensor(COLUMN), own_bias, bias)
     assert torch.equal(found, exact)
+
+
+def test_hardness_changes_nothing_where_all_scores_are_equal():
+    """Whatever the biases."""
+    bias = torch.tensor([0.0, 3.0, 6.0])
+    losses = [
+        shared_softmax_loss(
+            torch.ones(1, 2), torch.ones(1, 2), torch.ones(3, 2), torch.tensor([-1]), None, bias, hardness
+        )
+        for hardness in (0.0, 1.0, 4.0)
+    ]
+    assert losses[0].item() == pytest.approx(np.log(1 + np.exp([0, 3, 6]).sum()), abs=1e-5)
+    assert [one.item() for one in losses[1:]] == pytest.approx([losses[0].item()] * 2, abs=1e-5)
+
+
+def test_half_precision_is_summed_in_single():
+    """Vectors of bfloat16, as autocast makes them: the loss is that of their values, to float32."""
+    users, own, candidates, own_bias, bias = (torch.from_numpy(part).bfloat16() for part in example())
+    wanted = shared_softmax_loss(
+        users.double(), own.double(), candidates.double(), torch.tensor(COLUMN), own_bias.double(), bias.double()
+    )
+    found = shared_softmax_loss(users, own, candidates, torch.tensor(COLUMN), own_bias, bias)
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(wanted.item(), abs=1e-6)
+
+
+def test_biases_may_be_less_precise_than_vectors():
+    users, own, candidates, own_bias, bias = (torch.from_numpy(part) for part in example())
+    found = shared_softmax_loss(users, own, candidates, torch.tensor(COLUMN), own_bias.float(), bias.float())
+    wanted = shared_softmax_loss(users, own, candidates, torch.tensor(COLUMN), own_bias, bias)
+    assert found.item() == pytest.approx(wanted.item(), abs=1e-6)

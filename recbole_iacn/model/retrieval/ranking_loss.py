@@ -48,13 +48,16 @@ class Others:
 
 class RankingLoss(nn.Module):
     """The loss of user vectors, by the settings ``loss``, ``train_negatives``, ``train_negatives_from``,
-    ``logq_correction``, ``softmax_temperature`` and ``hard_negatives``.
+    ``logq_correction``, ``softmax_temperature``, ``hard_negatives``, ``item_dropout_prob`` and ``negative_items``;
+    of the family, and of RecBole's GRU4Rec and SASRec.
 
-    ``sampled_softmax`` draws with replacement and keeps each item once, so an item of share q is among the candidates
-    of N draws with probability ``Q = 1 - (1 - q)^N``; with ``logq_correction`` scores are corrected by ``-log Q``. A
-    row's own target is never a candidate of its own.
+    ``sampled_softmax`` keeps each drawn item once, so an item of share q is among the candidates of N draws with
+    probability ``Q = 1 - (1 - q)^N``; with ``logq_correction`` scores, the target's too, are corrected by ``-log Q``.
+    The batch's own targets are draws by that share, as many as there are. A row's own target is never a candidate of
+    its own.
 
-    Source: Rendle et al. (BPR), UAI '09; Bengio and Senécal, 2008 (sampled softmax); Yi et al., RecSys '19 (logQ).
+    Source: Rendle et al. (BPR), UAI '09; Jean et al., ACL '15, section 3 (sampled softmax with correction); Yi et al.,
+    RecSys '19 (logQ within a batch).
 
     Args:
         config (recbole.config.Config): final settings.
@@ -98,18 +101,19 @@ class RankingLoss(nn.Module):
         if self.name == "softmax":
             every = torch.arange(1, self.items, device=targets.device) if self.drawable is None else self.drawable
             return Others(every, _column(every, targets))
-        ids = self._draw(targets).unique()
+        drawn = self._draw(targets)
+        ids = drawn.unique()
         column = _column(ids, targets)
         if not self.corrects:
             return Others(ids, column)
-        return Others(ids, column, self._correction(targets), self._correction(ids))
+        return Others(ids, column, self._correction(targets, len(drawn)), self._correction(ids, len(drawn)))
 
     def _draw(self, targets: Tensor) -> Tensor:
-        """N items, with replacement."""
+        """N items, with replacement; of the batch's targets, which are draws already, N at most and each once."""
         size = (self.draws,)
         if self.source == BATCH:
             every = parallel.own_first(targets)
-            return parallel.of_first(every[torch.randint(len(every), size, device=targets.device)])
+            return parallel.of_first(every[torch.randperm(len(every), device=targets.device)[: self.draws]])
         if self.source == POPULARITY:
             assert self.share is not None
             return parallel.of_first(torch.multinomial(self.share, self.draws, replacement=True))
@@ -117,11 +121,11 @@ class RankingLoss(nn.Module):
             return parallel.of_first(self.drawable[torch.randint(len(self.drawable), size, device=targets.device)])
         return parallel.of_first(torch.randint(1, self.items, size, device=targets.device))
 
-    def _correction(self, ids: Tensor) -> Tensor:
-        """``-log Q``."""
+    def _correction(self, ids: Tensor, draws: int) -> Tensor:
+        """``-log Q`` of items, for so many draws by their share of the targets."""
         assert self.share is not None
         q = self.share[ids].double()
-        return -(-torch.expm1(self.draws * torch.log1p(-q))).log().float()
+        return -(-torch.expm1(draws * torch.log1p(-q))).log().float()
 
     def embed(self, table: nn.Embedding, others: Others, *ids: Tensor) -> tuple[Tensor, ...]:
         """Embeddings of several tensors of ids and, as the last, of ``others.ids``.
@@ -137,14 +141,13 @@ class RankingLoss(nn.Module):
         Returns:
             tuple of torch.Tensor: shape (\\*ids.shape, D) each.
         """
-        drops = self.training and self.dropout.p > 0
         all_items = others.column is not None and len(others.ids) == self.items - 1 and not table.sparse
         if all_items:
             every = self.dropout(table.weight)
             return (*(take(every, part) for part in ids), every[1:])
         parts = [*ids, others.ids]
         joined = torch.cat([part.flatten() for part in parts])
-        if drops:
+        if self.drops:
             distinct, place = joined.unique(return_inverse=True)
             vectors = take(self.dropout(look_up(distinct, table)), place)
         else:
@@ -163,6 +166,30 @@ class RankingLoss(nn.Module):
         """
         others = self.others(clicked, drawn)
         return of_whole(self(users, *self.embed(table, others, clicked), others), len(clicked))
+
+    def of_rows_with(
+        self,
+        table: nn.Embedding,
+        history: Tensor,
+        clicked: Tensor,
+        drawn: Tensor | None,
+        reads: Callable[[Tensor], Tensor],
+    ) -> Tensor:
+        """As :meth:`of_rows`, of user vectors that are made of the embeddings that this loss has looked up.
+
+        Args:
+            table, clicked, drawn: as in :meth:`of_rows`.
+            history (torch.LongTensor): ids, shape (B, L).
+            reads (callable): from embedded histories (B, L, D) to user vectors (B, D).
+        """
+        others = self.others(clicked, drawn)
+        behaviors, own, candidates = self.embed(table, others, history, clicked)
+        return of_whole(self(reads(behaviors), own, candidates, others), len(clicked))
+
+    @property
+    def drops(self) -> bool:
+        """Whether items are dropped now."""
+        return self.training and self.dropout.p > 0
 
     def of_histories(
         self,

@@ -60,6 +60,9 @@ def test_the_full_softmax_of_every_model_by_numpy(network, name):
 def test_the_sampled_softmax_by_numpy(network, monkeypatch, source, corrected):
     model, batch = network("ComiRec", train_negatives=9, train_negatives_from=source, logq_correction=corrected)
     drawn = torch.tensor([4, 2, 2, 7, 1, 9, 7, 7, 3])
+    if source == "batch":  # its targets are draws: as many as it has
+        drawn = batch["item_id"][torch.randperm(len(batch["item_id"]))]
+        model.ranking_loss.draws = 1000
     monkeypatch.setattr(RankingLoss, "_draw", lambda loss, targets: drawn)
     users, items = readers(model, batch)
     ids, own = np.unique(drawn), batch["item_id"].numpy()
@@ -69,8 +72,9 @@ def test_the_sampled_softmax_by_numpy(network, monkeypatch, source, corrected):
         scores = items[candidates] @ user
         if corrected and source != "uniform":
             q = model.ranking_loss.share.double().numpy()[candidates]
+            draws = 9 if source == "popularity" else len(own)
             with np.errstate(divide="ignore"):
-                scores = scores - np.log(1 - (1 - q) ** 9)
+                scores = scores - np.log(1 - (1 - q) ** draws)
         losses.append(np.log(np.exp(scores).sum()) - scores[0])
     with torch.no_grad():
         assert model.calculate_loss(batch).item() == pytest.approx(np.mean(losses), abs=1e-4)
@@ -103,7 +107,7 @@ def test_where_negatives_are_drawn_from(source, expected):
     """The mean of many draws is within four standard errors of the shares."""
     loss = made_loss(train_negatives=4000, train_negatives_from=source)
     torch.manual_seed(0)
-    drawn = loss._draw(torch.tensor([6, 4, 6, 6]))
+    drawn = loss._draw(torch.tensor([6, 4, 6, 6]).repeat(2000))
     share = np.bincount(drawn.numpy(), minlength=7)[1:] / 4000
     assert np.allclose(share, expected, atol=4 * np.sqrt(0.25 / 4000))
 
@@ -111,7 +115,7 @@ def test_where_negatives_are_drawn_from(source, expected):
 def test_logq_by_hand():
     """Item 2 is among 5 draws with probability 1 - (5/8)^5; without the correction, and where all items are drawn
     equally, there is none."""
-    others = made_loss()._correction(torch.tensor([2, 1]))
+    others = made_loss(logq_correction=None)._correction(torch.tensor([2, 1]), 5)  # None: of RecBole's models
     assert others.tolist() == pytest.approx([-np.log(1 - (5 / 8) ** 5), -np.log(1 - (4 / 8) ** 5)], rel=1e-6)
     for changes in ({"logq_correction": False}, {"train_negatives_from": "uniform"}):
         found = made_loss(**changes).others(torch.tensor([2, 1, 1]))
@@ -136,7 +140,9 @@ def test_the_loss_learns_the_same_by_a_sparse_table(sparse, name):
     others = loss.others(targets)
     own, candidates = loss.embed(table, others, targets)
     loss(torch.ones(3, 3), own, candidates, others).backward()
-    gradient = table.weight.grad.to_dense() if sparse else table.weight.grad
+    gradient = table.weight.grad
+    assert gradient.is_sparse == sparse
+    gradient = gradient.to_dense()
     weight = table.weight.detach().double().requires_grad_()
     kept = others.ids
     scores = torch.ones(3, 3).double() @ weight[kept].T
@@ -235,3 +241,38 @@ def test_an_item_has_one_mask_wherever_it_stands(name):
     assert abs(kept.float().mean().item() - 0.75) < 4 * (0.25 * 0.75 / 2400) ** 0.5
     behaviors, own, candidates = loss.eval().embed(table, others, history, targets)
     assert torch.equal(candidates, table.weight[1:]) and torch.equal(behaviors, table.weight[history])
+
+
+def test_what_a_batch_holds_is_drawn_once_and_corrected_by_how_likely_it_was_there():
+    """4,000 batches of 8 targets by the shares 4/8, 3/8 and 1/8, and 3 of each drawn: an item is among the candidates
+    as often as exp(-correction) says, within four standard errors."""
+    loss = made_loss(train_negatives=3, train_negatives_from="batch")
+    torch.manual_seed(0)
+    found = np.zeros(4)
+    for _ in range(4000):
+        targets = 1 + torch.multinomial(torch.tensor([4.0, 3.0, 1.0]), 8, replacement=True)
+        others = loss.others(targets)
+        found[others.ids.numpy()] += 1
+    expected = np.exp(-loss._correction(torch.tensor([1, 2, 3]), 3).numpy())
+    assert np.allclose(found[1:] / 4000, expected, atol=4 * np.sqrt(0.25 / 4000))
+    assert len(loss._draw(torch.tensor([5, 5]))) == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "line"),
+    [
+        ("REMI", {"loss": "softmax"}, "Settings without effect: hard_negatives with loss: softmax"),
+        ("ComiRec", {"loss": "bpr", "train_negatives": 5}, "Settings without effect: train_negatives with loss: bpr"),
+        (
+            "ComiRec",
+            {"logq_correction": True},
+            "Settings without effect: logq_correction with train_negatives_from: uniform, which draws all items "
+            "equally",
+        ),
+        ("ComiRec", {"hard_negatives": 1.0}, None),
+    ],
+)
+def test_settings_that_a_loss_does_not_read_are_said(build, caplog, model, changes, line):
+    build(model, **{**FULL, **changes})
+    said = [record.getMessage() for record in caplog.records if "without effect" in record.getMessage()]
+    assert said == ([line] if line else [])
