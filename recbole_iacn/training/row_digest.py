@@ -77,10 +77,11 @@ def check(there: Mapping[str, Any] | None, trainer: Any, path: str) -> bool:
             now = here[split]["count"]
             if not isinstance(before, int):
                 raise ConfigError(f"{path}: is damaged, its record of rows is none; name another checkpoint")
+            own = " and with its own rows (prefixes or histories)" if trainer.config["loss"] else ""
             what = f"{before:,} there, {now:,} here" if before != now else f"as many, {now:,}, with other content"
             raise ConfigError(
                 f"{path}: has other {split} rows than these data ({what}), so it cannot be resumed here; resume it "
-                f"over its own data, or start from it on these (recbole-iacn train --from {path}, or build(..., "
+                f"over its own data{own}, or start from it on these (recbole-iacn train --from {path}, or build(..., "
                 f"start_from={str(path)!r}))"
             )
     return True

@@ -1,11 +1,13 @@
 """Rows that are histories: the targets of a row per click, each once."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import SHORT_RANKING
 
+import recbole_iacn
 from recbole_iacn.data.whole_rows import is_causal, keep_one_per_history, learns_to_rank, training_targets
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.ranking_loss import next_items
@@ -160,3 +162,14 @@ def test_rows_with_gaps_are_no_histories(made):
     data.inter_feat = data.inter_feat[np.delete(np.arange(len(index)), gap)]
     with pytest.raises(ConfigError, match="rows: histories need every click of tiny as a row; set rows: prefixes"):
         keep_one_per_history(data, 6)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_with_the_rows_that_it_had(settings):
+    given = {key: value for key, value in settings(**SHORT_RANKING, epochs=1).items() if value is not ...}
+    recbole_iacn.run("YouTubeDNN", "tiny", config_dict={**given, "checkpoint_dir": "saved"})
+    [path] = Path("saved").iterdir()
+    with pytest.raises(
+        ConfigError, match=r"over its own data and with its own rows \(prefixes or histories\), or start"
+    ):
+        recbole_iacn.run("YouTubeDNN", "tiny", config_dict={**given, "epochs": 2, "rows": "prefixes"}, resume=str(path))
