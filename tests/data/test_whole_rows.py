@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,6 +118,11 @@ def test_next_items_by_hand():
             {"protocol": "dien_books", "eval_negatives": ..., "MAX_ITEM_LIST_LENGTH": 20},
             "rows: protocol 'dien_books'",
         ),
+        (
+            "YouTubeDNN",
+            {"loss": None},
+            "loss: YouTubeDNN has no loss_type of RecBole's; set bpr, sampled_softmax or softmax",
+        ),
         ("SASRec", {**FULL}, "rows: needs loss, which SASRec"),
         (
             "NARM",
@@ -173,3 +179,11 @@ def test_a_training_goes_on_with_the_rows_that_it_had(settings):
         ConfigError, match=r"over its own data and with its own rows \(prefixes or histories\), or start"
     ):
         recbole_iacn.run("YouTubeDNN", "tiny", config_dict={**given, "epochs": 2, "rows": "prefixes"}, resume=str(path))
+
+
+def test_labelled_rows_are_no_histories():
+    """Their clicks would be targets of clicks at the same time."""
+    with pytest.raises(
+        ConfigError, match=r"rows: histories of shop would have .* set rows: prefixes, or leave the label"
+    ):
+        keep_one_per_history(SimpleNamespace(labelled=True, dataset_name="shop"), 6)
