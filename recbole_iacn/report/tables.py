@@ -259,9 +259,11 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
         columns (Compared): as for :func:`rows_of`.
     """
     names = (compared(results) if columns is None else columns).names
+    settings = sorted({name for one in results for name in one["sweep"]})  # runs of several experiments may differ
     groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
-        swept = tuple(value for _, value in swept_pairs(one["sweep"]))
+        pairs = dict(swept_pairs(one["sweep"]))
+        swept = tuple(pairs.get(name, "–") for name in settings)
         groups.setdefault((one["dataset"], one["model"], column_of(one), swept), []).append(one)
     order = sorted(groups, key=lambda key: (key[0], key[1], names.index(key[2]) if key[2] else 0, in_order(key[3])))
     moded = any(name for *_, name, _ in order)
@@ -284,7 +286,7 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
         )
     kind = "column" if any(one.get("column") for one in results) else "mode"
     which = ["data set", "backbone", kind] if moded else ["data set", "model"]
-    return [*which, *sorted(results[0]["sweep"]), "seconds", "epochs", "seconds an epoch", "peak MB"], cells
+    return [*which, *settings, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 
 def _pace(one):

@@ -44,6 +44,13 @@ def test_costs_are_grouped_by_swept_values():
     assert [line[:4] for line in cells] == [["Beauty", "DIN", "full", delta] for delta in ("0.5", "1.0")]
 
 
+def test_costs_of_runs_with_different_swept_settings():
+    heads, cells = tables.costs_of([result(sweep={"iacn_delta": 0.5}), result(sweep={"iacn_lambda": 2, "epochs": 3})])
+    assert heads[3:6] == ["epochs", "iacn_delta", "iacn_lambda"]
+    assert [line[3:6] for line in cells] == [["3", "–", "2"], ["–", "0.5", "–"]]
+    assert {len(line) for line in cells} == {len(heads)}
+
+
 def test_latex_is_escaped():
     text = tables.latex(["a_b", "c"], [["1 ± 2", "− & –"]])
     assert r"a\_b & c \\" in text and r"1 $\pm$ 2 & $-$ \& -- \\" in text
