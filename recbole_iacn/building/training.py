@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.system.kept_memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,7 @@ class Training:
         if self._finished:
             return self.trainer.best_valid_score, self.trainer.best_valid_result or {}
         self._begin()
+        keep_freed_memory()
         progress = self.config["show_progress"] if show_progress is None else show_progress
         with self._alone():
             best, metrics = self.trainer.fit(

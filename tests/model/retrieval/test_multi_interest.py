@@ -49,7 +49,7 @@ def test_bpr_and_the_hard_readout_by_hand():
 def test_largest_products_by_numpy():
     """More users and items than a block has, with a rest; and fewer."""
     torch.manual_seed(0)
-    for count, catalogue in ((300, 520), (7, 5)):
+    for count, catalogue in ((600, 1100), (7, 5)):
         users, items = torch.randn(count, 3, 4), torch.randn(catalogue, 4)
         wanted = np.einsum("bkd,id->bki", users.numpy(), items.numpy()).max(axis=1)
         assert np.allclose(largest_products(users, items).numpy(), wanted, atol=1e-5)
