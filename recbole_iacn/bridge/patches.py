@@ -342,6 +342,14 @@ PATCHES = (
         "loss",
     ),
     Patch(
+        _TRAINER,
+        "averages.patch_epochs",
+        "a moving average of the weights is measured and saved in place of those of the last step",
+        "RecBole has no averages",
+        SETTING,
+        "ema_decay",
+    ),
+    Patch(
         "recbole.model.sequential_recommender.dien",
         "empty_histories.patch_empty_histories",
         "DIEN takes rows with an empty history: their states are zeros, and its auxiliary loss leaves them out",

@@ -49,6 +49,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_transform(config)
     _check_phase(config, model_class)
     _check_paths(config)
+    _check_average(config, model_class)
     if config["learner"].lower() == "sparse_adam":
         if not is_ours(model_class.__name__):
             raise ConfigError(
@@ -58,6 +59,28 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
             raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure; set adam")
     if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
+
+
+def _check_average(config, model_class):
+    """The epochs of the trainers that have their own, or none, are not those that are averaged."""
+    if config.get("ema_decay") is None:
+        return
+    from recbole.trainer import Trainer
+    from recbole.trainer.trainer import PretrainTrainer, TraditionalTrainer
+    from recbole.utils import get_trainer
+
+    from recbole_iacn.training.trainer import IaCNTrainer
+
+    trainer = get_trainer(config["MODEL_TYPE"], model_class.__name__)
+    epochs = (getattr(base, "_train_epoch", None) for base in (Trainer, IaCNTrainer))
+    if getattr(trainer, "_train_epoch", None) not in epochs or issubclass(
+        trainer, PretrainTrainer | TraditionalTrainer
+    ):
+        raise ConfigError(
+            f"ema_decay: {model_class.__name__} is trained by {trainer.__name__}, in its own way; leave it out"
+        )
+    if config["learner"].lower() == "sparse_adam":
+        raise ConfigError("ema_decay: averages every row, and learner sparse_adam leaves most as they are; set adam")
 
 
 def _check_modes(config):

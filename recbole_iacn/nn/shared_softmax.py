@@ -102,7 +102,7 @@ class _AboveCandidates(torch.autograd.Function):
 
 
 def _room(like: Tensor, rows: int, columns: int) -> Tensor:
-    """Memory for a block of scores, whose rows begin at multiples of 64 bytes: else MKL multiplies at half the speed."""
+    """Memory for a block of scores. Rows begin at multiples of 64 bytes, since MKL is half as fast elsewhere."""
     return like.new_empty(rows, -(-columns // _ALIGNED) * _ALIGNED)[:, :columns]
 
 

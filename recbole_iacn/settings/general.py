@@ -10,6 +10,7 @@ from recbole_iacn.settings.kinds import (
     Count,
     Dropout,
     Flag,
+    Forgetting,
     Null,
     Number,
     Path,
@@ -91,6 +92,10 @@ class General(Group):
     item_dropout_prob: Annotated[Dropout | None, Null("")] = None
     """With loss: dropout of the items' table itself, in histories and among what they are ranked against; an item has
     the same one in all places of a batch."""
+
+    ema_decay: Annotated[Forgetting | None, Null("for the weights of the last step")] = None
+    """Measure, save and serve an exponential moving average of the weights, over about 1 / (1 - this) steps; 0.999 is
+    usual. Every row of every table is averaged at each step."""
 
     eval_negatives: Annotated[Annotated[int, Ge(1), Cap(2**20)] | None, Null("")] = None
     """Candidates per test case in addition to the clicked item (protocol leave_one_out_sampled); ~ is 1,000."""

@@ -92,6 +92,7 @@ Decay = Annotated[Number, Ge(0), Cap(1000)]
 Share = Annotated[Number, Ge(0), Le(1)]
 SomeOf = Annotated[Number, Gt(0), Le(1)]  # a share that leaves something
 Dropout = Annotated[Number, Ge(0), Lt(1)]
+Forgetting = Annotated[Number, Gt(0), Lt(1)]  # of a moving average
 
 # Text
 Text = Annotated[str, Rule(lambda text: text != "" and text.isprintable(), "a name")]

@@ -20,6 +20,7 @@ from recbole_iacn.model.click.compiled import compile_parts
 from recbole_iacn.training import checkpoint, optimizer, row_digest, vocabulary
 from recbole_iacn.training.effective_interests import InterestLog, Spread
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
+from recbole_iacn.training.weight_average import averaged_weights
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -68,7 +69,7 @@ class IaCNTrainer(Trainer):
             kwargs.setdefault("params", self.model.parameter_groups())
         stock = super()._build_optimizer(**kwargs)
         sparse_rows = self.config["sparse_embedding_rows"]
-        if self.clip_grad_norm:  # which can't measure sparse gradients
+        if self.clip_grad_norm or self.config["ema_decay"]:  # which measure, or average, all rows
             sparse_rows = None
         return optimizer.build(self.model, stock, sparse_rows)
 
@@ -88,6 +89,14 @@ class IaCNTrainer(Trainer):
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
         """Train one epoch, as in RecBole, but return the mean of each loss over the batches: unlike RecBole's sum, it
         is comparable between datasets and batch sizes."""
+        with averaged_weights(self):
+            means, several = self._train_steps(train_data, epoch_idx, loss_func, show_progress)
+        self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
+        self.epoch_interests.append(self.interest_log.of(train_data._dataset))
+        return tuple(means) if several else means[0]
+
+    def _train_steps(self, train_data, epoch_idx, loss_func, show_progress):
+        """The mean of each loss, and whether the model returned a tuple."""
         self._start_epoch(train_data, epoch_idx)
         loss_func = loss_func or self.model.calculate_loss
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
@@ -110,10 +119,7 @@ class IaCNTrainer(Trainer):
             scaler.step(self.optimizer)
             scaler.update()
         self._check_nan(total.sum())
-        means = (parallel.mean(total) / len(train_data)).tolist()
-        self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
-        self.epoch_interests.append(self.interest_log.of(train_data._dataset))
-        return tuple(means) if several else means[0]
+        return (parallel.mean(total) / len(train_data)).tolist(), several
 
     def _share_and_clip(self, scaler):
         if parallel.active():
