@@ -56,11 +56,11 @@ lint: install
 	$(BIN)/mypy
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
-	$(call run,table1 tuned honest_tuned full_ranking,$(AMAZON))
-	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants collapse,Beauty)
+	$(call run,table1 tuned honest_tuned full_ranking last_weights,$(AMAZON))
+	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants timirec_softmax collapse,Beauty)
 	$(call run,tisasrec,ml-100k)
 	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
-	$(call run,growth timirec_movielens tisasrec_control,ml-1m)
+	$(call run,growth timirec_movielens tisasrec_control full_ranking_movielens,ml-1m)
 	$(call run,interests_by_length,ml-1m kuairand)
 
 # $(call run,experiments,datasets)
