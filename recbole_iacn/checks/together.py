@@ -65,17 +65,13 @@ def _check_average(config, model_class):
     """The epochs of the trainers that have their own, or none, are not those that are averaged."""
     if config.get("ema_decay") is None:
         return
-    from recbole.trainer import Trainer
     from recbole.trainer.trainer import PretrainTrainer, TraditionalTrainer
     from recbole.utils import get_trainer
 
-    from recbole_iacn.training.trainer import IaCNTrainer
-
     trainer = get_trainer(config["MODEL_TYPE"], model_class.__name__)
-    epochs = (getattr(base, "_train_epoch", None) for base in (Trainer, IaCNTrainer))
-    if getattr(trainer, "_train_epoch", None) not in epochs or issubclass(
-        trainer, PretrainTrainer | TraditionalTrainer
-    ):
+    owner = next((base.__name__ for base in inspect.getmro(trainer) if "_train_epoch" in vars(base)), None)
+    own_way = issubclass(trainer, PretrainTrainer | TraditionalTrainer)
+    if own_way or owner not in ("Trainer", "IaCNTrainer"):
         raise ConfigError(
             f"ema_decay: {model_class.__name__} is trained by {trainer.__name__}, in its own way; leave it out"
         )
