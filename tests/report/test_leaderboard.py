@@ -39,7 +39,7 @@ def test_models_without_modes_are_compared(tmp_path):
     for other in ({"protocol": "leave_one_out_full"}, {"eval_negatives": 100}):
         changed = [{**one, "settings": {**one["settings"], **other}} for one in results]
         assert leaderboard.beside_paper(leaderboard.entries_of(changed)) is None
-    assert tables.costs_of(results)[0][:3] == ["data set", "model", "seconds"]
+    assert tables.costs_of(results)[0][:4] == ["data set", "model", "stages", "seconds"]
     (tmp_path / "ranks").mkdir()
     (tmp_path / "ranks" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
     write_report(tmp_path / "ranks")
