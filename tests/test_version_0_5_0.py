@@ -34,6 +34,11 @@ def test_a_checkpoint_gives_the_same_scores(old_place, name):
     torch.testing.assert_close(scores, torch.tensor(EXPECTED[name]["scores"]), rtol=1e-5, atol=1e-6)
 
 
+# A bias before a batch normalisation: its gradient is 0 but for rounding, which Adam makes a step of full length, and
+# which differs between the machine that wrote the file and this one.
+_WITHOUT_EFFECT = "dnn_mlp_layers.mlp_layers.1.bias"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["DIN_IaCN", "WideDeep_IaCN", "MIND"])
 def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, name):
@@ -53,8 +58,9 @@ def test_a_resumed_training_equals_an_uninterrupted_one(old_place, settings, nam
     assert {k: float(v) for k, v in resumed.test().items()} == pytest.approx(
         {k: float(v) for k, v in whole.test().items()}, abs=1e-4
     )
-    for one, other in zip(resumed.model.parameters(), whole.model.parameters()):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    for (key, one), other in zip(resumed.model.named_parameters(), whole.model.parameters()):
+        if key != _WITHOUT_EFFECT:
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
 
 
 @pytest.mark.parametrize("loss", ["softmax", "sampled_softmax"])
