@@ -66,7 +66,9 @@ def first_of_each(plan: Plan) -> list[Run]:
     """The run of the first seed for every combination, limited to one epoch."""
     first: dict[tuple[Any, ...], Run] = {}
     for run in plan.runs:
-        short = dataclasses.replace(run, settings={**run.settings, "epochs": 1}, divergence=0, interests=None)
+        short = dataclasses.replace(
+            run, settings={**run.settings, "epochs": 1, "eval_step": 1}, divergence=0, interests=None
+        )
         first.setdefault(_kind(vars(run)), short)
     return list(first.values())
 

@@ -10,7 +10,7 @@ from scipy import stats
 from recbole_iacn.experiments.results import column_of
 from recbole_iacn.report.compared import Compared, compared
 from recbole_iacn.report.leaderboard import Entry, main_metric
-from recbole_iacn.report.tables import Result, Row, Table, in_order, mean_and_deviation
+from recbole_iacn.report.tables import Result, Row, Table, epochs_apart, in_order, mean_and_deviation
 
 Figures = dict[str, tuple[str, go.Figure]]  # name -> (title, figure)
 
@@ -193,9 +193,9 @@ def training(results: Sequence[Result], columns: Compared | None = None) -> list
                 if not steps or None in steps[0]:
                     continue
                 means, deviations = zip(*(mean_and_deviation(step) for step in steps))
-                x = list(range(1, len(steps) + 1))
+                x = [epochs_apart(runs[0]) * step for step in range(1, len(steps) + 1)]
                 _band(figure, x, means, deviations, name or model, of.get(name, COLOURS["full"]))
-            figure.update_xaxes(tickformat="d", dtick=1 if len(figure.data) and len(figure.data[0].x) < 16 else 5)
+            figure.update_xaxes(tickformat="d", dtick=1 if len(figure.data) and figure.data[0].x[-1] < 16 else 5)
             if figure.data:
                 figures.append((f"{model} on {dataset}: {title}", figure))
     return figures

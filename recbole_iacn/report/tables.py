@@ -270,7 +270,7 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
     cells = []
     for key in order:
         runs = groups[key]
-        epochs = statistics.median(len(one["epochs"]) for one in runs)
+        epochs = statistics.median(len(one["epochs"]) * epochs_apart(one) for one in runs)
         seconds = statistics.median(one["seconds"] for one in runs)
         pace = statistics.median(map(_pace, runs))
         peaks = [one["peak_mb"] for one in runs if one["peak_mb"] is not None]  # Windows does not say
@@ -292,4 +292,10 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
 def _pace(one):
     """Seconds per epoch, training and validation, without the first, which includes the loading."""
     seconds = [epoch["seconds"] for epoch in one["epochs"]]
-    return (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1) if len(seconds) > 1 else seconds[0]
+    several = len(seconds) > 1
+    return ((seconds[-1] - seconds[0]) / (len(seconds) - 1) if several else seconds[0]) / epochs_apart(one)
+
+
+def epochs_apart(one: Result) -> int:
+    """The epochs from one validation of a run to the next; its result has an entry per validation."""
+    return one["settings"].get("eval_step", 1)

@@ -28,11 +28,11 @@ def test_the_estimate_of_a_rehearsal_by_hand(file, monkeypatch):
     record = {"loading": 10.0, "epochs": [{"seconds": 40.0}], "peak_mb": 500.0}
     monkeypatch.setattr(rehearsal, "run_all", run_all)
     monkeypatch.setattr(rehearsal, "read_results", lambda folder: [{**vars(run), **record} for run in seen])
-    plan = read_plan(file(modes=["full"], settings={"epochs": 5}, sweep={"iacn_delta": [0]}))
+    plan = read_plan(file(modes=["full"], settings={"epochs": 5, "eval_step": 2}, sweep={"iacn_delta": [0]}))
     (heads, cells), estimate = rehearsal.rehearse(plan, jobs=2)
     assert dict(zip(heads, cells[0]))["epoch s"] == "30" and dict(zip(heads, cells[0]))["runs"] == "2"
     assert "10 s of loading, 30 s per epoch of all runs" in estimate and "at most 3 min" in estimate  # 10 + 5 x 30 s
-    assert [(run.seed, run.settings["epochs"]) for run in seen] == [(1, 1)]
+    assert [(run.seed, run.settings["epochs"], run.settings["eval_step"]) for run in seen] == [(1, 1, 1)]
     record["peak_mb"] = None  # as on Windows
     seen.clear()
     assert rehearsal.rehearse(plan, jobs=2)[0][1][0][-1] == "–"

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from made_runs import ranked
+from made_runs import ranked, result
 
 from recbole_iacn.report.page import training
 from recbole_iacn.report.writing import write_report
@@ -50,3 +50,9 @@ def test_the_effective_number_of_interests_has_a_curve_where_it_was_stored():
     title, figure = training(runs)[-1]
     assert title == "ComiRec on Beauty: effective number of interests"
     assert list(figure.data[-1].y) == [3.5, 2.5, 1.5]
+
+
+def test_curves_are_over_epochs_and_not_over_validations():
+    runs = [result(seed=seed, settings={"eval_step": 2}) for seed in (1, 2)]
+    figure = dict(training(runs))["DIN on Beauty: validation"]
+    assert list(figure.data[-1].x) == [2, 4, 6]

@@ -37,6 +37,12 @@ def test_costs_exclude_the_loading(results):
     assert dict(zip(heads, cells[-1]))["seconds an epoch"] == "2.0" and dict(zip(heads, cells[-1]))["epochs"] == "3"
 
 
+def test_costs_count_the_epochs_between_validations(results):
+    every = [{**one, "settings": {**one["settings"], "eval_step": 2}} for one in results]
+    heads, cells = tables.costs_of(every)
+    assert dict(zip(heads, cells[-1]))["seconds an epoch"] == "1.0" and dict(zip(heads, cells[-1]))["epochs"] == "6"
+
+
 def test_costs_are_grouped_by_swept_values():
     swept = [result(sweep={"iacn_delta": delta}) for delta in (1.0, 0.5)]
     heads, cells = tables.costs_of(swept)
