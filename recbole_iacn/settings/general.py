@@ -95,7 +95,8 @@ class General(Group):
 
     ema_decay: Annotated[Forgetting | None, Null("for the weights of the last step")] = None
     """Measure, save and serve an exponential moving average of the weights, over about 1 / (1 - this) steps; 0.999 is
-    usual. Every row of every table is averaged at each step."""
+    usual. Every row of every table is averaged at each step, so no table is updated by lazy Adam
+    (sparse_embedding_rows); statistics of batch normalisations are not averaged."""
 
     eval_negatives: Annotated[Annotated[int, Ge(1), Cap(2**20)] | None, Null("")] = None
     """Candidates per test case in addition to the clicked item (protocol leave_one_out_sampled); ~ is 1,000."""

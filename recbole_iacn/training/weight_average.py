@@ -3,7 +3,8 @@
 At a constant learning rate the weights of the last steps lie around a better place than any of them. Within an epoch
 the model has the weights that learn; between epochs, when it is measured and saved, their average. The other one of the
 two lies in the optimizer's state, so a checkpoint has both: its model is the average, and a resumed training goes on
-with the weights that learn.
+with the weights that learn. Statistics of batch normalisations are no weights: they stay those of the weights that
+learn.
 """
 
 from __future__ import annotations

@@ -44,10 +44,12 @@ def interrupt(epoch):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("decay", [None, 0.9])
 @pytest.mark.parametrize("name", ["WideDeep_IaCN", "TiMiRec", "DIN", "SASRec", "BPR", "MultiVAE"])
-def test_an_interrupted_training_ends_as_it_would_have(settings, name):
-    """RecBole's own models, too: its DIN keeps its embeddings, MultiVAE the count of its steps."""
-    given = settings(epochs=4, stopping_step=9, **OF_MODEL[name])
+def test_an_interrupted_training_ends_as_it_would_have(settings, name, decay):
+    """RecBole's own models, too: its DIN keeps its embeddings, MultiVAE the count of its steps. With an average of the
+    weights a checkpoint has both."""
+    given = settings(epochs=4, stopping_step=9, ema_decay=decay, **OF_MODEL[name])
     whole = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "whole"})
     best, tested = whole.fit(verbose=False), whole.test()  # drawn negatives are the next random numbers
     part = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "part"})
@@ -58,6 +60,20 @@ def test_an_interrupted_training_ends_as_it_would_have(settings, name):
     assert on.fit(verbose=False) == best and on.test() == tested
     for key, value in whole.model.state_dict().items():
         assert torch.equal(value, on.model.state_dict()[key]), key
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["DIN_IaCN", "DIN"])
+@pytest.mark.parametrize("before, after", [(0.9, None), (None, 0.9)])
+def test_an_average_is_set_as_it_was(settings, name, before, after):
+    given = settings(epochs=2, stopping_step=9)
+    part = recbole_iacn.build(name, "tiny", config_dict={**given, "ema_decay": before})
+    with pytest.raises(Interruption):
+        part.fit(verbose=False, callback_fn=interrupt(0))
+    on = recbole_iacn.build(name, "tiny", config_dict={**given, "ema_decay": after})
+    with pytest.raises(ConfigError, match="ema_decay: this training began with"):
+        on.resume(part.trainer.saved_model_file)
+        on.fit(verbose=False)
 
 
 @pytest.mark.slow

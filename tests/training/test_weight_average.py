@@ -1,4 +1,5 @@
-"""The moving average of weights: by hand, exact after an interruption, for this package's trainers and RecBole's."""
+"""The moving average of weights: by hand, for this package's trainers and RecBole's. Its interruptions are in
+test_resuming.py."""
 
 import copy
 
@@ -21,18 +22,6 @@ OF_MODEL = {
     "DIN": {},
 }
 every_kind = pytest.mark.parametrize("name", OF_MODEL)
-
-
-class Interruption(Exception):
-    pass
-
-
-def stop_after(epoch):
-    def stop(number, _):
-        if number == epoch:
-            raise Interruption
-
-    return stop
 
 
 @pytest.mark.parametrize("learner", [torch.optim.Adam, torch.optim.SGD, torch.optim.Adagrad])
@@ -82,36 +71,6 @@ def test_the_weights_that_learn_are_those_of_a_training_without(settings, name):
     assert any(not torch.equal(value, learned[key]) for key, value in average.items())
     for key, value in plain.model.state_dict().items():
         assert torch.equal(value, learned[key]), key
-
-
-@pytest.mark.slow
-@every_kind
-def test_an_interrupted_training_ends_as_it_would_have(settings, name):
-    given = settings(epochs=4, stopping_step=9, ema_decay=0.9, **{"learning_rate": 0.01, **OF_MODEL[name]})
-    whole = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "whole"})
-    best, tested = whole.fit(verbose=False), whole.test()
-    part = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "part"})
-    with pytest.raises(Interruption):
-        part.fit(verbose=False, callback_fn=stop_after(2))
-    on = recbole_iacn.build(name, "tiny", config_dict={**given, "checkpoint_dir": "on"})
-    assert on.resume(part.trainer.saved_model_file)
-    assert on.fit(verbose=False) == best and on.test() == tested
-    for key, value in whole.model.state_dict().items():
-        assert torch.equal(value, on.model.state_dict()[key]), key
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["DIN_IaCN", "DIN"])
-@pytest.mark.parametrize("before, after", [(0.9, None), (None, 0.9)])
-def test_it_is_set_as_it_was(settings, name, before, after):
-    given = settings(epochs=2, stopping_step=9)
-    part = recbole_iacn.build(name, "tiny", config_dict={**given, "ema_decay": before})
-    with pytest.raises(Interruption):
-        part.fit(verbose=False, callback_fn=stop_after(0))
-    on = recbole_iacn.build(name, "tiny", config_dict={**given, "ema_decay": after})
-    with pytest.raises(ConfigError, match="ema_decay: this training began with"):
-        on.resume(part.trainer.saved_model_file)
-        on.fit(verbose=False)
 
 
 @pytest.mark.parametrize("name", ["KGAT", "MKR", "RecVAE", "NCL", "S3Rec", "Pop", "Popularity"])
