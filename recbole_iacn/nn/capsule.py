@@ -102,6 +102,7 @@ class BehaviorToInterestRouting(nn.Module):
             where squash is flat (``|u| ~ |s|^2``): with a start of 1 the task hardly learns in its first epochs.
     """
 
+    by_row = True
     initial_logits: Tensor
 
     def __init__(

@@ -3,7 +3,8 @@
 Every extractor is called with embedded behaviours (B, L, D) and their mask (B, L), histories oldest first and padded on
 the right, and returns interests (B, K, D) and the mask of those that the user has (B, K). With
 ``return_couplings=True`` it also returns how much each behaviour belongs to each interest, (B, L, K): this adds up to 1
-over K at each real position, and is 0 at padding. The same holds for
+over K at each real position, and is 0 at padding. Where ``by_row`` is True nothing of a row depends on the other rows
+of the batch (:mod:`recbole_iacn.nn.by_length`). The same holds for
 :class:`recbole_iacn.nn.capsule.BehaviorToInterestRouting`.
 """
 
@@ -92,6 +93,8 @@ class SelfAttentiveInterests(nn.Module):
         ValueError: ``positions`` is not one of these.
     """
 
+    by_row = True
+
     def __init__(
         self,
         embedding_size: int,
@@ -162,6 +165,8 @@ class PositionalRouting(nn.Module):
         iterations (int): routing iterations. Defaults to 3.
         rounding (str, optional): as for :class:`SelfAttentiveInterests`. Defaults to None.
     """
+
+    by_row = True
 
     def __init__(
         self,

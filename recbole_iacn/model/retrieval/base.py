@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from recbole_iacn.model.extractors import check_attention, couplings_of, with_attention
 from recbole_iacn.model.retrieval.ranking_loss import Others, RankingLoss, of_whole
+from recbole_iacn.nn.by_length import extract_by_length
 from recbole_iacn.nn.diversity import cosine_penalty, routing_penalty
 from recbole_iacn.nn.lookup import look_up
 
@@ -94,7 +96,11 @@ class InterestRecommender(SequentialRecommender):
 
     def extract(self, interaction: Interaction, behaviors: Tensor) -> tuple[Tensor, Tensor]:
         """:meth:`interests` of histories that are embedded already, shape (B, L, D)."""
-        return self.extractor(behaviors, interaction[self.ITEM_SEQ] != 0)
+        mask = interaction[self.ITEM_SEQ] != 0
+        if not self.training:  # an exported graph has one path
+            return self.extractor(behaviors, mask)
+        interests, active = extract_by_length(self.extractor, self.extractor, behaviors, mask)
+        return interests, active
 
     def embed(self, items: Tensor) -> Tensor:
         """Embeddings of items, shape (\\*items.shape, D)."""
@@ -190,7 +196,8 @@ class InterestRecommender(SequentialRecommender):
             penalty = cosine_penalty(interests, active)
         else:
             mask = interaction[self.ITEM_SEQ] != 0
-            interests, active, attention = with_attention(self.extractor, behaviors, mask)
+            call = partial(with_attention, self.extractor)
+            interests, active, attention = extract_by_length(self.extractor, call, behaviors, mask)
             penalty = routing_penalty(attention, active, mask)
         return interests, active, (self.of_whole(self.diversity_weight * penalty, interaction),)
 

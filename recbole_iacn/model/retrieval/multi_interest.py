@@ -67,6 +67,8 @@ class MIND(InterestRecommender):
 class _Widened(nn.Module):
     """Capsules through a hidden layer of four times their width."""
 
+    by_row = True
+
     def __init__(self, routing: nn.Module, size: int) -> None:
         super().__init__()
         self.routing = routing

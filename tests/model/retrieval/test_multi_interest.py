@@ -36,6 +36,22 @@ def network(build):
     return make
 
 
+@pytest.mark.parametrize("name", [name for name in FAMILY if name != "TiSASRec"])  # which has intervals, and packs
+def test_interests_in_training_are_those_in_use(build, name):
+    """Training takes short and long histories apart (``nn/by_length.py``)."""
+    *_, model = build(name, **SHORT, dropout_prob=0.0, rows="prefixes")
+    torch.manual_seed(0)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    history = torch.randint(1, model.n_items, (200, model.max_seq_length))
+    history[100:, 1:] = 0
+    found = []
+    for mode in (model.eval(), model.train()):
+        interests, active = mode.interests({mode.ITEM_SEQ: history})
+        found.append(interests.detach() * active.unsqueeze(2))
+    assert torch.allclose(*found, atol=1e-5)
+
+
 def test_bpr_and_the_hard_readout_by_hand():
     interests = torch.tensor([[[1.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [9.0, 9.0]]])
     active = torch.tensor([[True, True], [True, False]])
