@@ -42,7 +42,7 @@ def train(
         of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
         validation score, seconds since the start and, for a model with several interests, how far apart they are;
         ``loading``, the seconds before the first epoch; ``seconds``, the total time; ``peak_mb``, the peak memory of
-        the process in MB; and ``version``.
+        the process in MB; ``device``, "cpu" or the name of a GPU; and ``version``.
     """
     import torch
 
@@ -102,6 +102,7 @@ def train(
         "epochs": epochs,
         "seconds": time.perf_counter() - start,
         "peak_mb": _peak_mb(),
+        "device": _name_of(training.config["device"]),
         "version": __version__,
     }
 
@@ -125,6 +126,13 @@ def _keep_memory():
     if mallopt:
         mallopt(_MMAP_MAX, 0)
         mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def _name_of(device):
+    """What a time depends on: which GPU it was, or that it was a CPU."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _peak_mb():

@@ -82,6 +82,7 @@ class _Result(_OfRun):
     epochs: list[_Epoch] = Field(min_length=1)
     seconds: float
     peak_mb: float | None
+    device: str | None = None
 
 
 class _Pruned(_OfRun):

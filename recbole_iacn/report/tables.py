@@ -252,7 +252,8 @@ def _table(heads: Sequence[str], cells: Sequence[Sequence[str]], layout: TableFo
 
 
 def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Table:
-    """Heads and cells of the table of costs: medians over the runs per dataset, model, column and swept values.
+    """Heads and cells of the table of costs: medians over the runs per dataset, model, column and swept values; and per
+    device, if one of the runs had a GPU.
 
     Args:
         results (list of dict): the results of the runs.
@@ -260,10 +261,12 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
     """
     names = (compared(results) if columns is None else columns).names
     settings = sorted({name for one in results for name in one["sweep"]})  # runs of several experiments may differ
+    on_gpu = any(one.get("device") not in (None, "cpu") for one in results)
     groups: dict[tuple[str, str, str, tuple[Any, ...]], list[Result]] = {}
     for one in results:
         pairs = dict(swept_pairs(one["sweep"]))
         swept = tuple(pairs.get(name, "–") for name in settings)
+        swept += (one.get("device") or "–",) if on_gpu else ()  # earlier versions do not say
         groups.setdefault((one["dataset"], one["model"], column_of(one), swept), []).append(one)
     order = sorted(groups, key=lambda key: (key[0], key[1], names.index(key[2]) if key[2] else 0, in_order(key[3])))
     moded = any(name for *_, name, _ in order)
@@ -286,7 +289,8 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
         )
     kind = "column" if any(one.get("column") for one in results) else "mode"
     which = ["data set", "backbone", kind] if moded else ["data set", "model"]
-    return [*which, *settings, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
+    where = ["device"] if on_gpu else []
+    return [*which, *settings, *where, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 
 
 def _pace(one):

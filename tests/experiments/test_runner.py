@@ -61,6 +61,7 @@ def test_results_have_what_a_report_needs_and_runs_are_not_repeated(small, tmp_p
         assert set(one["epochs"][0]["losses"]) == ({"main", "iacn"} if one["mode"] == "full" else {"main"})
         assert max(epoch["valid"] for epoch in one["epochs"]) == one["valid"]["auc"]
         assert "data_path" not in one["settings"] and one["peak_mb"] > 50
+        assert one["device"] == "cpu"
         assert (one["divergence"] is None) == (one["mode"] == "off")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "runs").iterdir()}
     result_path(tmp_path / "out", plan.runs[0]).unlink()

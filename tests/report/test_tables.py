@@ -57,6 +57,14 @@ def test_costs_of_runs_with_different_swept_settings():
     assert {len(line) for line in cells} == {len(heads)}
 
 
+def test_costs_name_the_device_where_one_was_a_gpu():
+    heads, cells = tables.costs_of([{**result(seed=seed), "device": "cpu"} for seed in (1, 2)])
+    assert "device" not in heads and len(cells) == 1
+    heads, cells = tables.costs_of([result(), *({**result(), "device": name} for name in ("cpu", "GPU A", "GPU A"))])
+    assert heads[3:5] == ["device", "seconds"]
+    assert [line[3] for line in cells] == ["GPU A", "cpu", "–"]  # one of an earlier version does not say
+
+
 def test_latex_is_escaped():
     text = tables.latex(["a_b", "c"], [["1 ± 2", "− & –"]])
     assert r"a\_b & c \\" in text and r"1 $\pm$ 2 & $-$ \& -- \\" in text
