@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from recbole_iacn.checks.loss_settings import loss_without_effect
+from recbole_iacn.checks.loss_settings import draws_all_items, loss_without_effect
 from recbole_iacn.checks.task_settings import without_effect
 from recbole_iacn.checks.unread import columns_in_use, unread
 
@@ -16,7 +16,7 @@ _NAMED_BY = ("selected_features", "item_attribute")
 
 def report_unread(config: Any, dataset: Any, model: Any) -> None:
     """Log one line if columns are loaded that the model does not read, and one if settings of the auxiliary task or of
-    the loss are given that have no effect beside the others.
+    the loss are given that have no effect beside the others, or that cost much for none.
 
     Args:
         config (recbole.config.Config): final settings.
@@ -26,8 +26,9 @@ def report_unread(config: Any, dataset: Any, model: Any) -> None:
     given = config.external_config_dict
     of_task = "iacn" in getattr(model, "tasks", ())
     idle = without_effect(config, given) if of_task else loss_without_effect(config, given)
-    if idle:
-        logging.getLogger(__name__).warning(idle)
+    for line in (idle, draws_all_items(config, given, dataset.item_num - 1)):
+        if line:
+            logging.getLogger(__name__).warning(line)
     read = columns_read(config, model)
     if read is None:
         return

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_FEWEST = 32  # rows for which a call of its own pays
-_SHORTEST = 4  # positions, likewise
+_A_CALL = 512  # positions that take about as long as one more call
+_WORTH = 0.75  # of the positions: the rest must be saved, or rows are copied for too little
 
 
 def extract_by_length(
     extractor: nn.Module, call: Callable[..., tuple[Tensor, ...]], behaviors: Tensor, mask: Tensor
 ) -> tuple[Tensor, ...]:
-    """Call an extractor on short and long histories apart, each padded to twice its length at most.
+    """Call an extractor on short and long histories apart, on a CPU, where the work grows with the positions.
 
-    Equal to one call on all of them but for the order in which floating-point numbers are added; on a CPU, where the
-    work grows with the positions. An extractor whose ``by_row`` is not True, because a row may depend on the others of
+    Without dropout it is equal to one call on all of them but for the order in which floating-point numbers are added;
+    dropout draws other numbers. An extractor whose ``by_row`` is not True, because a row may depend on the others of
     the batch, is called once.
 
     Args:
@@ -42,7 +42,10 @@ def extract_by_length(
 
 
 def groups_by_length(mask: Tensor) -> list[tuple[Tensor, int]]:
-    """Rows by the length of their histories, the longest first; lengths halve from group to group.
+    """Rows by the length of their histories: those longer than a half, a quarter, and so on, of the longest one.
+
+    A group that would save less padding than its call costs stays with the next longer ones; and all are one group if
+    together they would not save a quarter of the positions.
 
     Args:
         mask (torch.BoolTensor): True where a behaviour is real, padded on the right, shape (B, L).
@@ -53,13 +56,15 @@ def groups_by_length(mask: Tensor) -> list[tuple[Tensor, int]]:
     lengths, order = mask.sum(dim=1).sort(descending=True, stable=True)
     counted = lengths.tolist()
     shorter, begun, groups = max(counted, default=0) // 2, 0, []
-    while len(counted) - begun >= 2 * _FEWEST and shorter >= _SHORTEST:
+    while shorter:
         end = int((lengths > shorter).sum())
-        if end - begun >= _FEWEST and len(counted) - end >= _FEWEST:
+        if end < len(counted) and (len(counted) - end) * (counted[begun] - counted[end]) >= _A_CALL:
             groups.append((order[begun:end], counted[begun]))
             begun = end
         shorter //= 2
-    return [*groups, (order[begun:], max(counted[begun:], default=0))]
+    groups.append((order[begun:], max(counted[begun:], default=0)))
+    computed = sum(len(rows) * length for rows, length in groups)
+    return groups if computed <= _WORTH * mask.numel() else [(order, mask.shape[1])]
 
 
 class _Crops(torch.autograd.Function):

@@ -64,7 +64,7 @@ def shared_softmax_loss(
 
 
 class _AboveCandidates(torch.autograd.Function):
-    """Mean over the rows of ``log(exp(s+) + N) - s+``, where N sums over the candidates; s+ is given."""
+    """Mean over the rows of ``log(exp(s+) + Z) - s+``, where Z is the sum over the candidates; s+ is given."""
 
     @staticmethod
     def forward(

@@ -76,8 +76,8 @@ class RankingLoss(Group):
     """sampled_softmax, softmax: what scores are divided by."""
 
     hard_negatives: Weight = 0.0
-    """sampled_softmax: weigh each negative by exp(this times its score), so that those near the user's interest count
-    more (REMI's interest-aware hard negatives); 0 for equal weights."""
+    """sampled_softmax: weigh each negative by exp(this times its score, divided by the temperature), so that those near
+    the user's interest count more (REMI's interest-aware hard negatives); 0 for equal weights."""
 
     item_dropout_prob: Dropout = 0.0
     """Dropout of the items' table itself, in histories and among what they are ranked against; an item has the same one
@@ -196,7 +196,7 @@ class REMI(Group):
     """The one loss that has hard negatives."""
 
     hard_negatives: Weight = 1.0
-    """β: each negative weighs by exp(β times its score)."""
+    """β: each negative weighs by exp(β times its score, divided by the temperature)."""
 
     interest_diversity: Literal["none", "routing", "cosine"] = "routing"
     """Routing regularization."""

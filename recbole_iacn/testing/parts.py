@@ -58,6 +58,13 @@ class ExtractorChecks:
         order = torch.tensor([3, 0, 5, 1, 4, 2])
         torch.testing.assert_close(made(behaviors[order], mask[order])[0], interests[order], atol=1e-6, rtol=1e-5)
 
+    def test_by_row_holds_in_training(self, made: nn.Module, history: tuple[torch.Tensor, torch.Tensor]) -> None:
+        behaviors, mask = history
+        if getattr(made, "by_row", False):
+            behaviors.requires_grad_()
+            made.train()(behaviors, mask)[0][0].square().sum().backward()
+            assert behaviors.grad is not None and not behaviors.grad[1:].any(), "rows are not apart: set by_row = False"
+
     def test_an_empty_history_is_finite(self, made: nn.Module) -> None:
         behaviors = torch.randn(2, L, D, requires_grad=True)
         interests, _ = made(behaviors, torch.zeros(2, L, dtype=torch.bool))

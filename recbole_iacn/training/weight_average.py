@@ -46,9 +46,9 @@ def averaged_weights(trainer: Trainer) -> Iterator[None]:
     average = getattr(trainer, "weight_average", None)
     if average is None or average.optimizer is not trainer.optimizer:  # each stage of TiMiRec has its own
         average = trainer.weight_average = WeightAverage(trainer.optimizer, decay)
-    average.show(False)
-    yield
-    average.show(True)
+    average.show_learning()
+    yield  # an epoch that is cut short leaves the weights that learn, and the state says so
+    average.show_average()
 
 
 class WeightAverage:
@@ -69,17 +69,24 @@ class WeightAverage:
         group.setdefault(_HAS_AVERAGE, False)
         optimizer.register_step_post_hook(self._step)
 
-    def show(self, average: bool) -> None:
-        """Put the average, or the weights that learn, into the model's parameters; the other goes to the state."""
+    def show_average(self) -> None:
+        """Put the average into the model's parameters; the weights that learn go to the optimizer's state."""
+        if not self.optimizer.param_groups[0][_HAS_AVERAGE]:
+            self._swap()
+
+    def show_learning(self) -> None:
+        """Put the weights that learn into the model's parameters; their average goes to the optimizer's state."""
+        if self.optimizer.param_groups[0][_HAS_AVERAGE]:
+            self._swap()
+
+    def _swap(self):
         group = self.optimizer.param_groups[0]
-        if group[_HAS_AVERAGE] == average:
-            return
         with torch.no_grad():
             for weight, other in self._pairs():
                 kept = weight.clone()
                 weight.copy_(other)
                 other.copy_(kept)
-        group[_HAS_AVERAGE] = average
+        group[_HAS_AVERAGE] = not group[_HAS_AVERAGE]
 
     def _step(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         group = optimizer.param_groups[0]

@@ -81,10 +81,15 @@ def test_groups_hold_each_row_once_and_waste_little():
     "lengths, sizes",
     [
         ([20] * 100, [100]),  # all alike
-        ([20] * 50 + [3] * 50, [50, 50]),
-        ([20] * 31 + [3] * 69, [100]),  # the long ones are too few for a call of their own
-        ([20] * 69 + [3] * 31, [100]),
-        ([20] * 10 + [9] * 50 + [2] * 60, [60, 60]),  # they then go with the next shorter ones
+        ([20] * 99 + [11], [100]),
+        ([30] + [4] * 200, [1, 200]),  # one long history is not the padding of all others
+        ([30] * 20 + [4] * 20, [20, 20]),  # 20 * (30 - 4) = 520 positions of padding
+        ([30] * 19 + [4] * 19, [38]),  # fewer than a call costs
+        ([30] * 100 + [4] * 41, [100, 41]),  # 3,164 of 4,230 positions are computed: less than three quarters
+        ([30] * 100 + [4] * 40, [140]),  # 3,160 of 4,200: more
+        ([30] * 100 + [10] * 100 + [5] * 110 + [1] * 200, [100, 100, 110, 200]),
+        ([30] * 100 + [10] * 100 + [5] * 10 + [1] * 20, [100, 130]),
+        ([30] * 10 + [0] * 100, [10, 100]),
         ([0] * 100, [100]),
         ([], [0]),
     ],
@@ -95,7 +100,9 @@ def test_sizes_of_groups(lengths, sizes):
 
 def test_an_extractor_that_does_not_say_that_its_rows_are_apart_is_called_once():
     mask = mostly_short()
-    extractor = Counted(EXTRACTORS["routing"]())
-    extractor.by_row = False
-    extract_by_length(extractor, extractor, torch.zeros(*mask.shape, SIZE), mask)
-    assert extractor.shapes == [tuple(mask.shape)]
+    silent, no = Counted(EXTRACTORS["routing"]()), Counted(EXTRACTORS["routing"]())
+    del silent.by_row
+    no.by_row = False
+    for extractor in (silent, no):
+        extract_by_length(extractor, extractor, torch.zeros(*mask.shape, SIZE), mask)
+        assert extractor.shapes == [tuple(mask.shape)]

@@ -44,13 +44,13 @@ def test_the_average_by_hand(learner):
             now = weight.detach().numpy().astype(np.float64)
             wanted[id(weight)] = decay * wanted[id(weight)] + (1 - decay) * now if id(weight) in wanted else now
     seen = [weight.detach().clone() for weight in weights]
-    average.show(True)
-    average.show(True)  # there already
+    average.show_average()
+    average.show_average()  # there already
     for weight in (learned, late):
         np.testing.assert_allclose(weight.detach().numpy(), wanted[id(weight)], rtol=1e-5)
         assert not torch.equal(weight, seen[0]) and not torch.equal(weight, seen[1])
     assert torch.equal(never, start)
-    average.show(False)
+    average.show_learning()
     assert all(torch.equal(weight, before) for weight, before in zip(weights, seen))
 
 
@@ -66,7 +66,7 @@ def test_the_weights_that_learn_are_those_of_a_training_without(settings, name):
     averaged = recbole_iacn.build(name, "tiny", config_dict={**given, "ema_decay": 0.9})
     averaged.fit(saved=False, verbose=False)
     average = copy.deepcopy(averaged.model.state_dict())
-    averaged.trainer.weight_average.show(False)
+    averaged.trainer.weight_average.show_learning()
     learned = averaged.model.state_dict()
     assert any(not torch.equal(value, learned[key]) for key, value in average.items())
     for key, value in plain.model.state_dict().items():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import SHORT_RANKING
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.retrieval.ranking_loss import RankingLoss
 from recbole_iacn.names import FAMILY
 
@@ -270,9 +271,50 @@ def test_what_a_batch_holds_is_drawn_once_and_corrected_by_how_likely_it_was_the
             "equally",
         ),
         ("ComiRec", {"hard_negatives": 1.0}, None),
+        (
+            "ComiRec",
+            {"interest_diversity_weight": 0.5},
+            "Settings without effect: interest_diversity_weight without interest_diversity",
+        ),
+        (
+            "REMI",
+            {"interest_diversity": "none", "interest_diversity_weight": 0.5, "loss": "bpr", "hard_negatives": 0.0},
+            "Settings without effect: hard_negatives with loss: bpr; interest_diversity_weight without "
+            "interest_diversity",
+        ),
+        (
+            "ComiRec",
+            {"interest_diversity": "cosine", "interest_diversity_weight": 0.0},
+            "Settings without effect: interest_diversity with interest_diversity_weight: 0",
+        ),
+        ("ComiRec", {"interest_diversity": "cosine", "interest_diversity_weight": 0.5}, None),
     ],
 )
 def test_settings_that_a_loss_does_not_read_are_said(build, caplog, model, changes, line):
     build(model, **{**FULL, **changes})
     said = [record.getMessage() for record in caplog.records if "without effect" in record.getMessage()]
     assert said == ([line] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"train_negatives": 1000}, True),
+        ({"train_negatives": 200}, False),
+        ({"train_negatives": 1000, "train_negatives_from": "popularity"}, False),
+        ({}, False),
+    ],
+)
+def test_more_draws_than_a_full_softmax_are_said(build, caplog, changes, said):
+    *_, model = build("ComiRec", **{**FULL, **changes})
+    wanted = f"train_negatives: 1000 draws have nearly all of the {model.n_items - 1} items; loss: softmax has them in "
+    assert any(record.getMessage() == wanted + "less time" for record in caplog.records) == said
+
+
+def test_a_batch_of_one_row_has_no_other_target(build):
+    given = {**FULL, "train_negatives_from": "batch", "train_batch_size": 1}
+    with pytest.raises(
+        ConfigError, match="train_negatives_from: batch: the only item of a batch of one row is its own"
+    ):
+        build("ComiRec", **given)
+    build("YouTubeDNN", **given)  # a row is a history of several items

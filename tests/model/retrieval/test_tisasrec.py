@@ -48,3 +48,14 @@ def test_without_intervals_times_change_nothing(build, span, reads):
         before = model.eval().full_sort_predict(batch)
         batch[model.ELAPSED] = batch[model.ELAPSED] ** 2
         assert torch.equal(model.full_sort_predict(batch), before) != reads
+
+
+def test_what_blocks_receive_is_scaled_by_the_root_of_the_width(build):
+    """The paper's code multiplies embeddings by the root of D before it adds positions."""
+    *_, model = build("TiSASRec", **SHORT_RANKING, dropout_prob=0.5)
+    received = []
+    model.eval().extractor.blocks[0].register_forward_pre_hook(lambda _, given: received.append(given[0]))
+    behaviors = torch.randn(2, 3, model.embedding_size)
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    model.extractor(behaviors, mask, torch.zeros(2, 3, 3, dtype=torch.long))
+    torch.testing.assert_close(received[0], behaviors * model.embedding_size**0.5)
