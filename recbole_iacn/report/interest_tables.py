@@ -26,7 +26,7 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
         results: of runs.
 
     Returns:
-        None where no run has measured its interests.
+        None where no run has measured its interests, or none has several.
     """
     from recbole_iacn.interests.measure_table import MEASURES
     from recbole_iacn.interests.sheet import title_of
@@ -53,6 +53,8 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
             if any(by_seed):
                 seeds = str(max(map(len, by_seed)))
                 cells.append([dataset, title, title_of(control), seeds, *map(spread, by_seed)])
+    if not cells:
+        return None
     signs = {"higher": " ↑", "lower": " ↓"}
     return ["data set", "model", "of", "seeds", *(one.name + signs.get(one.better, "") for one in chosen)], cells
 

@@ -61,3 +61,8 @@ def test_both_kinds_of_report_have_it(tmp_path):
         text = (folder / "report.md").read_text()
         assert "## Interests\n\nMeasures of the interests on test rows, beside two controls" in text
         assert row in text and "<h2>Interests</h2>" in (folder / "report.html").read_text()
+
+
+def test_models_without_several_interests_leave_no_empty_table():
+    undefined = {"cosine": measured(None, None), "effective": measured(None, None)}
+    assert interest_cells([{**ranked("ESASRec", 1, 0.1), "interests": undefined}]) is None
