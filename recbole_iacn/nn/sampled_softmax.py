@@ -1,9 +1,10 @@
 """Sampled softmax over the batch's own targets and a few uniform negatives."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
+
+from recbole_iacn.nn.lookup import take
+from recbole_iacn.nn.shared_softmax import shared_softmax_loss
 
 
 def expected_log_count(frequency: Tensor, ids: Tensor, num_targets: int, num_negatives: int = 0) -> Tensor:
@@ -37,45 +38,17 @@ def sampled_softmax_loss(users: Tensor, candidates: Tensor, candidate_ids: Tenso
 
     Args:
         users (torch.Tensor): user vectors ``i_u``, shape (P, D).
-        candidates (torch.Tensor): embedded items, the first P of them the rows' targets, shape (C, D), C >= P.
+        candidates (torch.Tensor): embedded items, the first P of them the rows' targets, shape (C, D), C >= P; the
+            same vector wherever the same id stands.
         candidate_ids (torch.LongTensor): their ids, shape (C,).
         log_q (torch.Tensor): see :func:`expected_log_count`, shape (C,).
 
     Returns:
         torch.Tensor: scalar; 0 (and differentiable) for P = 0.
     """
-    if len(users) == 0:
-        return (users.sum() + candidates.sum()) * 0.0
-    duplicate = candidate_ids[: len(users)].unsqueeze(1) == candidate_ids
-    duplicate.fill_diagonal_(False)
-    exact = torch.promote_types(users.dtype, torch.float32)  # also under autocast: a thousand terms are summed
-    with torch.autocast(users.device.type, enabled=False):
-        return _OwnCandidate.apply(users.to(exact), candidates.to(exact), -log_q.to(exact), duplicate)
-
-
-class _OwnCandidate(torch.autograd.Function):
-    """Mean over the rows of ``-log softmax(users @ candidates.T + bias)`` at candidate i of row i.
-
-    The matrix of scores is the largest tensor of the task. It becomes its own softmax in place, and the backward pass
-    is two products; composed of PyTorch's functions, it would keep three such matrices.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, users: Tensor, candidates: Tensor, bias: Tensor, masked: Tensor) -> Tensor:
-        scores = torch.addmm(bias, users, candidates.T).masked_fill_(masked, -torch.inf)
-        own = scores.diagonal().clone()
-        top = scores.amax(dim=1, keepdim=True)
-        # Shares below e^-80 have no effect, but on a CPU subnormal numbers are many times slower.
-        shares = scores.sub_(top).clamp_(min=-80).exp_()
-        total = shares.sum(dim=1, keepdim=True)
-        ctx.save_for_backward(users, candidates, shares.div_(total))
-        return ((total.log() + top).squeeze(1) - own).mean()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        users, candidates, shares = ctx.saved_tensors
-        scale = gradient / len(users)
-        of_users = shares @ candidates - candidates[: len(users)]
-        of_candidates = shares.T @ users
-        of_candidates[: len(users)] -= users
-        return of_users * scale, of_candidates * scale, None, None
+    rows = len(users)
+    distinct, place, counts = candidate_ids.unique(return_inverse=True, return_counts=True)
+    first = torch.empty_like(distinct).scatter_(0, place, torch.arange(len(place), device=place.device))
+    # An item that is n of the candidates is one, with n times its share: fewer scores, and one column to leave out.
+    bias = counts.to(log_q.dtype).log() - log_q[first]
+    return shared_softmax_loss(users, candidates[:rows], take(candidates, first), place[:rows], -log_q[:rows], bias)

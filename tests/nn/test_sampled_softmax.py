@@ -14,9 +14,9 @@ from recbole_iacn.nn import (
 @pytest.mark.parametrize("count", [0, N])
 def test_sampled_softmax_equals_numpy(count):
     rng = np.random.default_rng(0)
-    users, targets = rng.normal(size=(2, B, D))
-    ids = np.array([1, 2, 2, 5, 1])
-    negatives, negative_ids = rng.normal(size=(count, D)), np.array([2, 6, 5])[:count]
+    users, table = rng.normal(size=(B, D)), rng.normal(size=(7, D))
+    ids, negative_ids = np.array([1, 2, 2, 5, 1]), np.array([2, 6, 5])[:count]
+    targets, negatives = table[ids], table[negative_ids]
     frequency = np.array([0, 4, 3, 0, 1, 1, 2.0])
     t = torch.from_numpy
     candidate_ids = t(np.concatenate([ids, negative_ids]))
@@ -28,24 +28,25 @@ def test_sampled_softmax_equals_numpy(count):
 
 @pytest.mark.parametrize("spread", [1, 100])
 def test_sampled_softmax_has_the_gradients_of_its_parts(spread):
-    """Against PyTorch's own cross entropy, also where most shares are far too small to have an effect."""
+    """Against PyTorch's own cross entropy, also where most shares are far too small to have an effect. The 47 candidates
+    are 22 items."""
     torch.manual_seed(0)
-    users, targets = (torch.randn(40, D, dtype=torch.float64) * spread**0.5 for _ in range(2))
-    others, ids = torch.randn(7, D, dtype=torch.float64), torch.randint(1, 20, (40,))
-    log_q = torch.randn(47, dtype=torch.float64)
-    candidate_ids = torch.cat([ids, torch.arange(20, 27)])
+    users, table = (torch.randn(count, D, dtype=torch.float64) * spread**0.5 for count in (40, 27))
+    candidates = torch.cat([torch.randint(1, 20, (40,)), torch.arange(18, 25)])
+    log_q = torch.randn(27, dtype=torch.float64)[candidates]
 
-    def parts(users, targets, others):
-        scores = users @ torch.cat([targets, others]).T - log_q
-        same = (ids[:, None] == candidate_ids) & ~torch.eye(40, 47, dtype=torch.bool)
-        return torch.nn.functional.cross_entropy(scores.masked_fill(same, -torch.inf), torch.arange(40))
+    def parts(users, table):
+        same = (candidates[:40, None] == candidates) & ~torch.eye(40, 47, dtype=torch.bool)
+        scores = (users @ table[candidates].T - log_q).masked_fill(same, -torch.inf)
+        return torch.nn.functional.cross_entropy(scores, torch.arange(40))
 
     found = []
-    for loss in (parts, lambda u, t, o: sampled_softmax_loss(u, torch.cat([t, o]), candidate_ids, log_q)):
-        leaves = [part.clone().requires_grad_() for part in (users, targets, others)]
+    for loss in (parts, lambda u, t: sampled_softmax_loss(u, t[candidates], candidates, log_q)):
+        leaves = [part.clone().requires_grad_() for part in (users, table)]
         value = loss(*leaves)
         (3 * value).backward()
         found.append([value, *(leaf.grad for leaf in leaves)])
+    assert len(candidates.unique()) == 22
     assert all(torch.allclose(one, other, atol=1e-12) for one, other in zip(*found))
 
 
