@@ -14,7 +14,7 @@ import pytest
 from helpers import train_on_few_films, write_few_films
 
 from recbole_iacn.cli import main
-from recbole_iacn.cli.commands import _parser
+from recbole_iacn.cli.commands import parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/recommender.md")
@@ -101,7 +101,7 @@ def run(command):
         if not begins:
             main(arguments)
         elif arguments[0] != "train":
-            _parser().parse_args(arguments)
+            parser().parse_args(arguments)
     else:
         assert begins, f"{command}: say in NOT_RUN why it is not run, or let it run"
 

@@ -116,6 +116,24 @@ PATCHES = (
         "two runs that start in the same second share a file, and one reports the other's figures",
     ),
     Patch(
+        "recbole.evaluator.metrics",
+        "compat.late.patch_metrics",
+        "scikit-learn is imported when one of its three metrics is first calculated",
+        "every start waits for it and for SciPy's statistics; the evaluation of this package needs neither",
+    ),
+    Patch(
+        "recbole.utils.utils",
+        "compat.late.patch_writer",
+        "TensorBoard is imported with log_tensorboard: True",
+        "every start waits for it",
+    ),
+    Patch(
+        "recbole.utils.utils",
+        "compat.late.patch_look_up",
+        "a model's look-up imports the models of its own folder",
+        "it imports those of the folders before as well, and scikit-learn for them",
+    ),
+    Patch(
         "recbole.utils.utils",
         "run_names.patch_time",
         "the time in names of files is followed by something unique",

@@ -15,7 +15,8 @@ from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.names import OWN, SUFFIX, check_name, click_models, is_ours, recbole_models, registered, remember
 
 _Model = TypeVar("_Model", bound=Any)
-_KIND = "recbole.model.sequential_recommender"
+SEQUENTIAL = "sequential_recommender"  # the folder of RecBole's models in which it finds these
+_KIND = f"recbole.model.{SEQUENTIAL}"
 
 
 class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -35,6 +36,11 @@ class _ModelFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module):
         module.__getattr__ = own_class
+
+
+def is_registered_file(file_name):
+    """Whether RecBole finds one of this package's models, or a registered one, by this name of a file."""
+    return file_name in _names_by_file()
 
 
 def own_class(name):

@@ -19,7 +19,7 @@
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
 
-Each command imports the modules that it needs.
+Each command imports its own module, and this one imports none of them: help and errors are there at once.
 """
 
 import argparse
@@ -27,22 +27,57 @@ import os
 import sys
 from pathlib import Path
 
-from recbole_iacn.cli import (
-    bundle,
-    data,
-    diversity_curve,
-    doctor,
-    experiments,
-    explain,
-    export,
-    interest_sheet,
-    recommend,
-    score,
-    serve,
-)
-from recbole_iacn.cli.parser import Parser
+from recbole_iacn.cli.parser import Command, Parser, add_commands
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
+
+COMMANDS = (
+    Command("train", "", "", "train a model with RecBole's flags, see recbole-iacn train --help"),
+    Command("download", "data", "download_parser", "download Amazon's raw files"),
+    Command(
+        "prepare",
+        "data",
+        "prepare_parser",
+        "convert tables or raw files to atomic files; show a dataset's rows",
+        (
+            Command(
+                "table",
+                "prepare_table",
+                "table_parser",
+                "plain tables: CSV, Parquet or JSON lines of events, items and users",
+            ),
+            Command("amazon", "prepare_amazon", "amazon_parser", "Amazon's dumps of reviews and metadata"),
+            Command(
+                "sequences",
+                "prepare_sequences",
+                "sequences_parser",
+                "files with one line per user: the user, then the items",
+            ),
+            Command(
+                "rows", "prepare_rows", "rows_parser", "print the first users' rows in words, e.g. to check for leakage"
+            ),
+        ),
+    ),
+    Command("bundle", "bundle", "bundle_parser", "turn a checkpoint into a bundle, which needs no data"),
+    Command("recommend", "recommend", "recommend_parser", "the best items for every user of a table"),
+    Command("explain", "explain", "explain_parser", "write a page of users' interests, to look at and change"),
+    Command("score", "score", "score_parser", "the score of every row of a table"),
+    Command("experiment", "experiments", "experiment_parser", "carry out many runs described by one file"),
+    Command("search", "experiments", "search_parser", "search hyperparameters, on validation data"),
+    Command("report", "experiments", "report_parser", "write an experiment's tables and curves"),
+    Command(
+        "interests", "interest_sheet", "interests_parser", "do the interests of bundles' models mean anything? measures"
+    ),
+    Command(
+        "diversity",
+        "diversity_curve",
+        "diversity_parser",
+        "what different categories in lists cost, for several lambdas",
+    ),
+    Command("serve", "serve", "serve_parser", "answer requests over HTTP with a bundle's model"),
+    Command("export", "export", "export_parser", "write a bundle's model as an ONNX graph"),
+    Command("doctor", "doctor", "doctor_parser", "print versions, devices and patches, for a bug report"),
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -83,64 +118,35 @@ def _run(arguments):
 
         train(arguments[1:])
         return
-    given = _parser().parse_args(data.with_command(arguments))
+    arguments = with_command(arguments)
+    given = parser(arguments).parse_args(arguments)
     sys.argv[1:] = []  # these have been read; build would warn about those that are named like settings
     given.run(given)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
+def with_command(arguments: list[str]) -> list[str]:
+    """The earlier spelling ``prepare --show-rows …`` as ``prepare rows …``; other arguments as they are.
+
+    Args:
+        arguments (list of str): the command line without the program's name.
+    """
+    if arguments[:1] == ["prepare"] and "--show-rows" in arguments and arguments[1].startswith("-"):
+        return ["prepare", "rows", *(one for one in arguments[1:] if one != "--show-rows")]
+    return arguments
+
+
+def parser(arguments: list[str] | None = None) -> argparse.ArgumentParser:
+    """The parser of a command line.
+
+    Args:
+        arguments (list of str, optional): the command line; only the commands that it names have their arguments, since
+            the others' modules need not be imported. Defaults to None: all have them.
+    """
+    whole = Parser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    commands.add_parser("train", help="train a model with RecBole's flags, see recbole-iacn train --help")
-    data.download_parser(commands.add_parser("download", help="download Amazon's raw files", allow_abbrev=False))
-    data.prepare_parser(
-        commands.add_parser(
-            "prepare", help="convert tables or raw files to atomic files; show a dataset's rows", allow_abbrev=False
-        )
-    )
-    bundle.bundle_parser(
-        commands.add_parser("bundle", help="turn a checkpoint into a bundle, which needs no data", allow_abbrev=False)
-    )
-    recommend.recommend_parser(
-        commands.add_parser("recommend", help="the best items for every user of a table", allow_abbrev=False)
-    )
-    explain.explain_parser(
-        commands.add_parser(
-            "explain", help="write a page of users' interests, to look at and change", allow_abbrev=False
-        )
-    )
-    score.score_parser(commands.add_parser("score", help="the score of every row of a table", allow_abbrev=False))
-    experiments.experiment_parser(
-        commands.add_parser("experiment", help="carry out many runs described by one file", allow_abbrev=False)
-    )
-    experiments.search_parser(
-        commands.add_parser("search", help="search hyperparameters, on validation data", allow_abbrev=False)
-    )
-    experiments.report_parser(
-        commands.add_parser("report", help="write an experiment's tables and curves", allow_abbrev=False)
-    )
-    interest_sheet.interests_parser(
-        commands.add_parser(
-            "interests", help="do the interests of bundles' models mean anything? measures", allow_abbrev=False
-        )
-    )
-    diversity_curve.diversity_parser(
-        commands.add_parser(
-            "diversity", help="what different categories in lists cost, for several lambdas", allow_abbrev=False
-        )
-    )
-    serve.serve_parser(
-        commands.add_parser("serve", help="answer requests over HTTP with a bundle's model", allow_abbrev=False)
-    )
-    export.export_parser(
-        commands.add_parser("export", help="write a bundle's model as an ONNX graph", allow_abbrev=False)
-    )
-    doctor.doctor_parser(
-        commands.add_parser("doctor", help="print versions, devices and patches, for a bug report", allow_abbrev=False)
-    )
-    return parser
+    add_commands(whole.add_subparsers(title="commands", metavar="COMMAND", required=True), COMMANDS, arguments)
+    return whole

@@ -2,10 +2,6 @@
 
 from argparse import ArgumentParser
 
-from recbole_iacn.cli.prepare_amazon import amazon_parser
-from recbole_iacn.cli.prepare_rows import rows_parser
-from recbole_iacn.cli.prepare_sequences import sequences_parser
-from recbole_iacn.cli.prepare_table import table_parser
 from recbole_iacn.errors import ConfigError
 
 
@@ -39,28 +35,9 @@ def _download(given):
 
 
 def prepare_parser(parser: ArgumentParser) -> None:
-    """Add the commands of ``recbole-iacn prepare``."""
+    """Say, where ``recbole-iacn prepare`` is without a command, that it needs one."""
     parser.set_defaults(run=_no_command)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, add_arguments, meaning in (
-        ("table", table_parser, "plain tables: CSV, Parquet or JSON lines of events, items and users"),
-        ("amazon", amazon_parser, "Amazon's dumps of reviews and metadata"),
-        ("sequences", sequences_parser, "files with one line per user: the user, then the items"),
-        ("rows", rows_parser, "print the first users' rows in words, e.g. to check for leakage"),
-    ):
-        add_arguments(commands.add_parser(name, help=meaning, description=f"{meaning}.", allow_abbrev=False))
 
 
 def _no_command(given):
     raise ConfigError("prepare: give a command (table, amazon, sequences or rows); see recbole-iacn prepare --help")
-
-
-def with_command(arguments: list[str]) -> list[str]:
-    """The earlier spelling ``prepare --show-rows …`` as ``prepare rows …``; other arguments as they are.
-
-    Args:
-        arguments (list of str): the command line without the program's name.
-    """
-    if arguments[:1] == ["prepare"] and "--show-rows" in arguments and arguments[1].startswith("-"):
-        return ["prepare", "rows", *(one for one in arguments[1:] if one != "--show-rows")]
-    return arguments

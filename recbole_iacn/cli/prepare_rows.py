@@ -6,7 +6,6 @@ from pathlib import Path
 
 from recbole_iacn.cli.prepared import need
 from recbole_iacn.errors import ConfigError, did_you_mean
-from recbole_iacn.settings.sources import BUILT_IN
 
 
 def rows_parser(parser: ArgumentParser) -> None:
@@ -49,6 +48,7 @@ def check_shown_rows(given: Namespace) -> None:
         ConfigError: names the option.
     """
     from recbole_iacn.data.protocol import PROTOCOLS
+    from recbole_iacn.settings.sources import BUILT_IN
 
     if not given.show_rows:
         unread = next((name for name in ("dataset", "protocol") if getattr(given, name)), None)

@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from tqdm import tqdm
-
 from recbole_iacn.system.hearing import Hearing, Terminated, kill_children
 
 __all__ = [
@@ -190,6 +188,8 @@ def begin_child() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    from tqdm import tqdm  # a fifth of a second that most commands need not wait for
+
     # By default tqdm shares a semaphore with other processes, and Python warns of one whose process was ended.
     tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()

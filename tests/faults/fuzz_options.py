@@ -69,9 +69,9 @@ def _lines(folder, source):
 
 def _options_of(words):
     """The option strings of a command, with whether each takes a value."""
-    from recbole_iacn.cli.commands import _parser
+    from recbole_iacn.cli import commands
 
-    parser = _parser()
+    parser = commands.parser()
     for word in words:
         actions = next(one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
         parser = actions.choices[word]

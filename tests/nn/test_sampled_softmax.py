@@ -28,8 +28,8 @@ def test_sampled_softmax_equals_numpy(count):
 
 @pytest.mark.parametrize("spread", [1, 100])
 def test_sampled_softmax_has_the_gradients_of_its_parts(spread):
-    """Against PyTorch's own cross entropy, also where most shares are far too small to have an effect. The 47 candidates
-    are 22 items."""
+    """Against PyTorch's own cross entropy, also where most shares are far too small to have an effect. The 47
+    candidates are 22 items."""
     torch.manual_seed(0)
     users, table = (torch.randn(count, D, dtype=torch.float64) * spread**0.5 for count in (40, 27))
     candidates = torch.cat([torch.randint(1, 20, (40,)), torch.arange(18, 25)])

@@ -8,6 +8,7 @@ import types
 import warnings
 
 from recbole_iacn.bridge.compat.arrays import restore_numpy_names
+from recbole_iacn.bridge.compat.late import standing_in
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.recbole_models import EXTRAS, check_model_runs
 from recbole_iacn.errors import ConfigError, did_you_mean
@@ -43,17 +44,9 @@ def patch_ray():
     ray, tune = types.ModuleType("ray"), types.ModuleType("ray.tune")
     vars(ray)["tune"] = tune
     vars(tune)["report"] = _report_to_ray
-    names = ("ray", "ray.tune")
-    kept = {name: sys.modules[name] for name in names if name in sys.modules}
-    sys.modules.update(zip(names, (ray, tune)))
-    try:
+    with standing_in({"ray": ray, "ray.tune": tune}):  # a process of Ray must get its own modules again
         module = yield
         module.tune = tune  # RecBole may have been imported before this package
-    finally:
-        # Other code that tries to import ray must get the real one, and a process of Ray its own modules.
-        for name in names:
-            del sys.modules[name]
-        sys.modules.update(kept)
 
 
 def _report_to_ray(**metrics):
