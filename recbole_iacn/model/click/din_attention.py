@@ -10,6 +10,7 @@ from recbole.model.layers import SequenceAttLayer
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from recbole_iacn.nn.activation_unit import hidden_of_pairs, weighted_sum
 from recbole_iacn.nn.lookup import take
 from recbole_iacn.nn.recurrence import TimeMajor
 
@@ -54,9 +55,8 @@ class PackedSequenceAttention(SequenceAttLayer):
             return (result @ keys if self.return_seq_weight else result).squeeze(1)
         real = torch.arange(place.shape[1], device=place.device) < lengths.unsqueeze(1)
         row, item = real.nonzero()[:, 0], place[real]
-        key = take(table, item)
-        scores = self._scores(queries, key, row, table, item)
-        return torch.zeros_like(queries).index_add(0, row, scores.unsqueeze(1) * key)
+        scores = self._scores(queries, table, row, item)
+        return weighted_sum(scores, table, row, item, len(queries))
 
     def weights_at(self, queries: Tensor, key: Tensor, positions: TimeMajor) -> Tensor:
         """Weights where the keys are real, adding up to 1 in each row.
@@ -112,13 +112,24 @@ class PackedSequenceAttention(SequenceAttLayer):
         of_query, of_key, of_difference, of_product = first.weight.split(width, dim=1)
         return first, rest, of_query + of_difference, of_key - of_difference, of_product
 
-    def _scores(self, queries, key, row, table=None, item=None):
-        """The scaled output for each position, (positions,); ``key`` is ``table[item]``, if there is a table."""
+    def _scores(self, queries, keys, row, item=None):
+        """The scaled output for each position, (positions,), whose key is ``keys[item]``; without ``item`` each has its
+        own."""
         first, rest, of_query, of_key, of_product = self.split(queries.shape[1])
-        hidden = take(linear(queries, of_query, first.bias), row)
-        of_keys = (key if table is None else table) @ of_key.T
-        hidden = hidden + (of_keys if table is None else take(of_keys, item))
-        hidden = torch.addmm(hidden, take(queries, row) * key, of_product.T)
-        for layer in rest:
-            hidden = layer(hidden)
+        item = torch.arange(len(keys), device=keys.device) if item is None else item
+        fixed, of_keys = linear(queries, of_query, first.bias), keys @ of_key.T
+        if _has_two_sigmoids(rest):
+            last: Any = rest[2]
+            hidden = hidden_of_pairs(fixed, of_keys, queries, keys, row, item, of_product, last.weight, last.bias)
+        else:
+            products = take(queries, row) * take(keys, item)
+            hidden = torch.addmm(take(fixed, row) + take(of_keys, item), products, of_product.T)
+            for layer in rest:
+                hidden = layer(hidden)
         return self.dense(hidden).squeeze(-1) / queries.shape[1] ** 0.5
+
+
+def _has_two_sigmoids(layers):
+    """Whether these follow the first layer in RecBole's DIN and DIEN: an activation, and one layer more."""
+    kinds = (nn.Sigmoid, nn.Dropout, nn.Linear, nn.Sigmoid)
+    return tuple(map(type, layers)) == kinds and layers[1].p == 0

@@ -292,3 +292,17 @@ def test_few_items_are_read_from_what_is_kept_of_all(build, monkeypatch):
     assert not embedded
     torch.testing.assert_close(with_kept, before)
     torch.testing.assert_close(with_kept, everything.gather(1, items))
+
+
+def test_recboles_layers_are_those_that_are_computed_in_blocks(build):
+    """A change of their order or kind would silently cost the speed; other activations take the layers as they are."""
+    from recbole_iacn.model.click.din_attention import PackedSequenceAttention, _has_two_sigmoids
+
+    def layers_of(attention):
+        return list(attention.att_mlp_layers.mlp_layers)[2:]
+
+    for name in ("DIN_IaCN", "DIEN_IaCN"):
+        found = [one for one in build(name)[-1].modules() if isinstance(one, PackedSequenceAttention)]
+        assert found and all(_has_two_sigmoids(layers_of(one)) for one in found)
+    other = PackedSequenceAttention(torch.arange(3).view(1, -1), [16, 8, 4], "relu", False, False)
+    assert not _has_two_sigmoids(layers_of(other))
