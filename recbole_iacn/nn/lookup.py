@@ -113,7 +113,7 @@ class _Mean(torch.autograd.Function):
         ids, lengths = ctx.saved_tensors
         shares = gradient / lengths.clamp_min(1).unsqueeze(1)
         result = gradient.new_zeros(ctx.count, gradient.shape[1])
-        return result.index_add_(0, ids, shares.repeat_interleave(lengths, dim=0)), None, None
+        return result.index_add_(0, ids, shares.repeat_interleave(lengths, dim=0, output_size=len(ids))), None, None
 
 
 class Lists:

@@ -33,7 +33,7 @@ class TimeMajor:
         step, rank = real.nonzero(as_tuple=True)
         self.place = order[rank] * steps + step
         sizes = real.sum(dim=1)
-        self.sizes = sizes[sizes > 0].tolist()
+        self.sizes = [size for size in sizes.tolist() if size]
         self.lengths, self.shape = lengths, (len(lengths), steps)
         self._rows = order[: sum(self.sizes[:1])]  # those with a position
         self._last = (sizes.cumsum(0) - sizes)[lengths[self._rows] - 1] + torch.arange(

@@ -108,8 +108,8 @@ def _room(like: Tensor, rows: int, columns: int) -> Tensor:
 
 def _leave_out(scores: Tensor, column: Tensor) -> None:
     """Set each row's own column to minus infinity."""
-    row = (column >= 0).nonzero().squeeze(1)
-    scores[row, column[row]] = -torch.inf
+    place = column.clamp_min(0).unsqueeze(1)
+    scores.scatter_(1, place, scores.gather(1, place).masked_fill_((column >= 0).unsqueeze(1), -torch.inf))
 
 
 def _block(scores: Tensor, own: Tensor, bias: Tensor | None, hardness: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -38,11 +38,29 @@ def small_training(model: str | type, folder: Path, **changes: Any) -> Training:
     """
     from recbole_iacn.building import build
 
+    planted_data(folder)
+    return build(model, "planted", config_dict=settings_of(folder, **changes))
+
+
+def planted_data(folder: Path) -> None:
+    """Write the dataset ``planted``, unless it is there.
+
+    Args:
+        folder: receives it.
+    """
     if not (folder / "planted").is_dir():
         data = PlantedInterests(users=120, clusters=4, items_per_cluster=12, events=9, noise=0.05)
         data.write(folder, categories=True)
-    given = {**SMALL, "data_path": str(folder), "checkpoint_dir": str(folder / "saved"), **changes}
-    return build(model, "planted", config_dict=given)
+
+
+def settings_of(folder: Path, **changes: Any) -> dict[str, Any]:
+    """The settings of a training on it.
+
+    Args:
+        folder: where the data are, and the checkpoints go.
+        **changes: settings that override those of :data:`SMALL`.
+    """
+    return {**SMALL, "data_path": str(folder), "checkpoint_dir": str(folder / "saved"), **changes}
 
 
 def some_rows(training: Training, count: int = 12) -> Interaction:

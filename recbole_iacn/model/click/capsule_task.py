@@ -79,20 +79,21 @@ class CapsuleTask(AuxiliaryTask):
     def losses(self, model: InterestAware, batch: Interaction, clicked: Tensor) -> Tensor | tuple[Tensor, ...]:
         """``λ·L_IaCN`` over the clicked rows of a batch, whichever processes hold them; with ``iacn_target: distilled``
         also the distillation loss, after its epochs of warm-up."""
-        history = batch[model.ITEM_SEQ][clicked]
-        own = batch[model.POS_ITEM_ID][clicked]
+        rows = clicked.nonzero().squeeze(1)
+        history = batch[model.ITEM_SEQ][rows]
+        own = batch[model.POS_ITEM_ID][rows]
         targets = parallel.own_first(own)
         negatives = parallel.of_first(torch.randint(1, model.n_items, (self.negatives,), device=own.device))
         candidates = torch.cat([targets, negatives])
         behaviors, mask = model.auxiliary_embedding(history), history != 0
-        state = _user_state(model, batch, behaviors, mask, clicked) if self.foresees else None
+        state = _user_state(model, batch, behaviors, mask, rows) if self.foresees else None
         loss = self.network.loss(
             behaviors,
             mask,
             model.auxiliary_embedding(candidates),
             candidates,
             self._log_count(candidates, len(targets)),
-            self.profile(batch[model.USER_ID][clicked]),
+            self.profile(batch[model.USER_ID][rows]),
             state,
             drawn=len(negatives),
         )

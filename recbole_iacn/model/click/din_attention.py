@@ -54,7 +54,8 @@ class PackedSequenceAttention(SequenceAttLayer):
             result = self(queries, keys, lengths)
             return (result @ keys if self.return_seq_weight else result).squeeze(1)
         real = torch.arange(place.shape[1], device=place.device) < lengths.unsqueeze(1)
-        row, item = real.nonzero()[:, 0], place[real]
+        at = real.flatten().nonzero().squeeze(1)
+        row, item = at // place.shape[1], place.flatten()[at]
         scores = self._scores(queries, table, row, item)
         return weighted_sum(scores, table, row, item, len(queries))
 
