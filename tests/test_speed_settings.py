@@ -47,6 +47,22 @@ def test_pinned_memory_changes_nothing(run, recwarn):
     assert run("DIN_IaCN", pin_memory=True) == run("DIN_IaCN")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["DIN_IaCN", "WideDeep_IaCN", "MIND", "ESASRec"])
+def test_data_on_the_device_change_nothing(run, model):
+    """To the last value, for rows with negatives beside them, and of whole histories."""
+    more = {} if model.endswith("_IaCN") else {"topk": [5], "valid_metric": "NDCG@5", "eval_negatives": 9}
+    if model == "MIND":
+        more["loss"] = "bpr"
+    assert run(model, data_on_device=True, **more) == run(model, **more)
+
+
+@pytest.mark.parametrize(("more", "message"), [({"pin_memory": True}, "pin_memory"), ({"worker": 2}, "worker: 0")])
+def test_data_on_the_device_are_neither_pinned_nor_sent(build, more, message):
+    with pytest.raises(ConfigError, match=f"data_on_device: .*{message}"):
+        build(data_on_device=True, **more)
+
+
 def test_batches_have_the_method_pin_memory(build, monkeypatch):
     """PyTorch's loaders pin every object with this method. Pinning itself needs a GPU and is replaced by a copy."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 0)
@@ -113,6 +129,7 @@ def test_tf32_is_off_by_default(build, setting):
         ("amp_dtype", "bf16", "bfloat16 or float16"),
         ("pin_memory", "yes", "True, False, or ~"),
         ("tf32", 1, "True or False"),
+        ("data_on_device", "yes", "True or False"),
         ("torch_compile", 3, "name of a backend"),
         ("sparse_embedding_rows", -1, "an integer >= 0"),
     ],

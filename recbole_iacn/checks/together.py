@@ -50,6 +50,7 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
     _check_phase(config, model_class)
     _check_paths(config)
     _check_average(config, model_class)
+    _check_held(config)
     if config["learner"].lower() == "sparse_adam":
         if not is_ours(model_class.__name__):
             raise ConfigError(
@@ -59,6 +60,16 @@ def check_together(config: Mapping[str, Any], model_class: type) -> None:
             raise ConfigError("learner: sparse_adam has sparse gradients, which clip_grad_norm can't measure; set adam")
     if config.get("log_wandb") and importlib.util.find_spec("wandb") is None:
         raise ConfigError("log_wandb: the package wandb is not installed; pip install wandb, or leave log_wandb out")
+
+
+def _check_held(config):
+    """What is on the device already is neither pinned nor sent by other processes."""
+    if not config.get("data_on_device"):
+        return
+    if config.get("pin_memory"):
+        raise ConfigError("data_on_device: training batches are on the device already; leave out pin_memory")
+    if config.get("worker"):
+        raise ConfigError("data_on_device: batches are gathered on the device, by one process; set worker: 0")
 
 
 def _check_average(config, model_class):

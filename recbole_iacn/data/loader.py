@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.utils.data import RandomSampler
 
 from recbole_iacn import parallel
+from recbole_iacn.data.held import held_on
 from recbole_iacn.data.negatives import notice_unclicked, read_negatives
 from recbole_iacn.data.protocol import is_labelled, ranks_items
 from recbole_iacn.data.sampling import OwnItems
@@ -81,6 +82,8 @@ class _NegativeTable(_Part):
     negatives: Tensor | None
     shown: ShownItems | None = None
     whole_rows = False  # each place of a history has a target, and a negative
+    _dataset: Any
+    held: Any = None  # the dataset on the device that trains, for data_on_device
 
     def excluded(self, phase: str) -> OwnItems:
         """Items that may not be negatives."""
@@ -102,9 +105,20 @@ class _NegativeTable(_Part):
                 has_some = self.shown.has_some(users)
                 table[has_some] = self.shown.sample(users[has_some], self.neg_sample_num, random)
         self.negatives = torch.from_numpy(table)
+        if self.held is not None:
+            self.negatives = self.negatives.to(self.config["device"])
 
     def _rows(self, index):
         """The rows of ``index``, followed by one copy of them per negative."""
+        if self.held is None:
+            return self._rows_of(index)
+        whole, self._dataset = self._dataset, self.held  # which RecBole's own parts read, too
+        try:
+            return self._rows_of(torch.from_numpy(index).to(self.config["device"]))
+        finally:
+            self._dataset = whole
+
+    def _rows_of(self, index):
         rows = self.transform(self._dataset, self._dataset[index])
         if self.negatives is None:
             return rows
@@ -174,6 +188,8 @@ class ProtocolTrainDataLoader(_NegativeTable, TrainDataLoader):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Any]:
+        if self.config["data_on_device"] and self.held is None:
+            self.held = held_on(self._dataset, self.config["device"])
         if self.neg_sample_args["distribution"] != "none":
             self.draw("train", self.epoch)
         # A new generator: RecBole takes the old one away when it saves its loaders.

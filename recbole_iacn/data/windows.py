@@ -48,9 +48,8 @@ class Windows:
         Returns:
             dict of str to torch.Tensor: each of shape (rows, L, …), oldest entry first, zeros behind the last.
         """
-        step, length = torch.arange(self.width), self.length[index][:, None]
-        place = self.stop[index][:, None] - length + step
-        place[step >= length] = 0
+        step, length = torch.arange(self.width, device=index.device), self.length[index][:, None]
+        place = (self.stop[index][:, None] - length + step).masked_fill_(step >= length, 0)
         return {name: self.columns[name][place] for name in names or self.columns}
 
     def without(self, name: str) -> "Windows":

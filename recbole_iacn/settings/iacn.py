@@ -149,6 +149,10 @@ class Speed(Group):
     pin_memory: Annotated[bool | None, Null("for True on a GPU")] = None
     """Keep batches in pinned memory, from which a GPU copies without waiting."""
 
+    data_on_device: bool | None = False
+    """Keep training rows, histories and negatives on the device that trains, where batches are gathered: for a GPU that
+    has room for them; the log says how much they take."""
+
     tf32: bool | None = False
     """Let a GPU round the factors of float32 products to 10 bits."""
 

@@ -30,7 +30,7 @@ from recbole_iacn.version import __version__
 SAME = 1e-4  # two scores differ by at most so much, or by this share of the larger
 _RECBOLE = ("SASRec", "GRU4Rec")  # on this package's data, by its loss
 _WITHOUT_TASK = ("LR",)  # it embeds no items
-_NOT_ON_STAND_IN = {"FiGNN_IaCN": "its GRU cell is one operation of a GPU, which a CPU lacks"}
+_NOT_ON_STAND_IN = dict.fromkeys(("FiGNN_IaCN", "GRU4Rec"), "its GRU cell is one operation of a GPU, which a CPU lacks")
 _STEPS = 3  # of which the last is counted: the first one fills what is kept
 
 
@@ -44,7 +44,7 @@ class Examined:
             of 1 and the score.
         resumed (float): the same, between two epochs in one run and an epoch that another one is added to.
         served (float): the same, between a bundle that is opened on the device and on the CPU.
-        half (float): the mean loss of an epoch in bfloat16, over that of the same epoch in float32.
+        half (float): the mean loss of an epoch in 16 bits (``enable_amp``), over that of the same epoch in float32.
         waits (dict): how often one training step waits for the device, by line.
         error (str or None): what went wrong.
     """
@@ -118,7 +118,7 @@ def examine_all(names: Sequence[str], say: Callable[[str], object]) -> dict[str,
         stand_in.register()
     device = torch.cuda.get_device_name() if kind == "cuda" else "a stand-in: PyTorch sees no GPU"
     say(f"Device: {device}. Largest differences from the CPU, which may be {SAME:g}; and waits of a training step.\n")
-    say(f"{'':18}{'scores':>9}{'resumed':>9}{'served':>9}{'bf16 loss':>11}{'waits':>7}")
+    say(f"{'':18}{'scores':>9}{'resumed':>9}{'served':>9}{'16-bit loss':>13}{'waits':>7}")
     found = []
     with _deterministic():
         for name in names:
@@ -128,9 +128,10 @@ def examine_all(names: Sequence[str], say: Callable[[str], object]) -> dict[str,
             one = examine(name, kind)
             found.append(one.plain())
             gaps = "".join(f"{gap:9.0e}" if gap else f"{0:9d}" for gap in (one.scores, one.resumed, one.served))
-            say(f"{name:18}{gaps}{one.half:10.3f}x{sum(one.waits.values()):7d}{'' if one.passes else '  ' + one.why}")
+            say(f"{name:18}{gaps}{one.half:12.3f}x{sum(one.waits.values()):7d}{'' if one.passes else '  ' + one.why}")
     failed = [one["model"] for one in found if not one["passes"]]
-    say(f"\n{len(found) - len(failed)} of {len(found)} models passed" + (f"; not {', '.join(failed)}" if failed else ""))
+    not_all = f"; not {', '.join(failed)}" if failed else ""
+    say(f"\n{len(found) - len(failed)} of {len(found)} models passed{not_all}")
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda, "recbole_iacn": __version__}
     return {"device": device, "versions": versions, "models": found}
 
@@ -163,7 +164,8 @@ def examine(model: str, kind: str) -> Examined:
         try:
             _Examination(model, kind, Path(folder)).fill(found)
         except Exception as error:  # any error in it is the result
-            found.error = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:300]
+            first = (str(error).strip().splitlines() or [""])[0]
+            found.error = f"{type(error).__name__}: {first}"[:300]
     return found
 
 
@@ -201,7 +203,9 @@ class _Examination:
         ranking: dict[str, Any] = {"topk": [5], "valid_metric": "NDCG@5"}
         if self.model in _RECBOLE:
             return {**ranking, "loss": "sampled_softmax", "train_neg_sample_args": None}
-        return {**ranking, "eval_negatives": 9}
+        # Two stages, each as long as is asked for, have no epoch at which they could be parted.
+        joint = {"stages": "joint"} if self.model.startswith("TiMiRec") else {}
+        return {**ranking, "eval_negatives": 9, **joint}
 
     def twice(self, device: torch.device) -> tuple[Any, Any]:
         """Two epochs in one run; and one that is resumed for the second."""
@@ -220,10 +224,12 @@ class _Examination:
         here, there = load(bundle), load(bundle, device)
         items = list(here.items[:20])
         histories = [items[:8], items[3:5], []]
-        return _gap(torch.from_numpy(here.score(histories, items)), torch.from_numpy(there.score(histories, items)))
+        times = [list(range(len(one))) for one in histories] if here.queries.reads_times else None
+        scores = [torch.from_numpy(each.score(histories, items, times)) for each in (here, there)]
+        return _gap(*scores)
 
     def half(self, device: torch.device) -> float:
-        made = self.made(device, epochs=1, enable_amp=True, amp_dtype="bfloat16")
+        made = self.made(device, epochs=1, enable_amp=True)
         made.fit(saved=False, verbose=False)
         return made.trainer.train_loss_dict[0]
 
@@ -250,7 +256,7 @@ def _waits_of_a_step(training: Any, waits: Callable[[], dict[str, int]]) -> dict
         waits()
         losses = model.calculate_loss(to_device(batch, training.config["device"]))
         trainer.optimizer.zero_grad()
-        (sum(losses) if isinstance(losses, tuple) else losses).backward()
+        torch.stack(losses if isinstance(losses, tuple) else (losses,)).sum().backward()
         trainer.optimizer.step()
     return waits()
 
@@ -273,7 +279,7 @@ def _counted_by_cuda() -> Iterator[Counter[str]]:
 
     with warnings.catch_warnings():
         warnings.filterwarnings("always", message=".*synchroniz.*")
-        warnings.showwarning = note
+        warnings.showwarning = note  # type: ignore[assignment]
         torch.cuda.set_sync_debug_mode("warn")
         try:
             yield counter

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import types
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ class StandIn(TorchDispatchMode):
         _active, lifted = self._before
         torch._C._set_only_lift_cpu_tensors(lifted)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(self, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(func, args, kwargs or {})
 
     def count(self, name: str, args: Any, kwargs: Any) -> None:
@@ -101,7 +102,7 @@ def register() -> None:
         raise RuntimeError("StandIn: needs PyTorch 2.10 or later, and no other device in the place of privateuseone")
     from torch.utils import backend_registration
 
-    class Module(backend_registration._DummyBackendModule):  # type: ignore[name-defined]
+    class Module(backend_registration._DummyBackendModule):
         def get_amp_supported_dtype(self) -> list[torch.dtype]:
             return [torch.bfloat16, torch.float16]
 
@@ -111,33 +112,38 @@ def register() -> None:
 
 
 class _OnStandIn(torch.Tensor):
-    """A tensor that is said to be on the device; its values are in ``inner``, on the CPU."""
+    """A tensor that is said to be on the device; its values are in ``on_cpu``, on the CPU."""
 
-    inner: torch.Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    on_cpu: torch.Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
     @staticmethod
     def __new__(cls, inner: torch.Tensor) -> _OnStandIn:
-        place = {"strides": inner.stride(), "storage_offset": inner.storage_offset()}
-        device = torch.device(NAME, 0)
-        return torch.Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=device, **place)
+        return torch.Tensor._make_wrapper_subclass(
+            cls,
+            inner.shape,
+            strides=inner.stride(),
+            storage_offset=inner.storage_offset(),
+            dtype=inner.dtype,
+            device=torch.device(NAME, 0),
+        )
 
     def __init__(self, inner: torch.Tensor) -> None:
-        self.inner = inner
+        self.on_cpu = inner
 
     def __repr__(self, **_: Any) -> str:  # type: ignore[override]
-        return f"{self.inner!r}, on {NAME}"
+        return f"{self.on_cpu!r}, on {NAME}"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.inner.__reduce_ex__(protocol)  # a checkpoint holds it as a tensor of the CPU
+        return self.on_cpu.__reduce_ex__(protocol)  # a checkpoint holds it as a tensor of the CPU
 
     def tolist(self) -> Any:  # PyTorch's own refuses subclasses
         if _active is not None:
             _active.count("_local_scalar_dense", (self,), {})
-        return self.inner.tolist()
+        return self.on_cpu.tolist()
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         return _run(func, args, kwargs or {})
 
 
@@ -195,7 +201,7 @@ def _each(change, value):
 
 def _tensors(args, kwargs):
     """The tensors among an operation's arguments, and in lists among them."""
-    found = []
+    found: list[torch.Tensor] = []
     for one in (*args, *kwargs.values()):
         found += _tensors(one, {}) if isinstance(one, list | tuple) else [one] if isinstance(one, torch.Tensor) else []
     return found
@@ -211,7 +217,7 @@ def _refuse_mixed(name, tensors):
 def _on_cpu(value):
     if isinstance(value, torch.device):
         return torch.device("cpu")
-    return value.inner if isinstance(value, _OnStandIn) else value
+    return value.on_cpu if isinstance(value, _OnStandIn) else value
 
 
 def _on_device(value):
@@ -220,7 +226,8 @@ def _on_device(value):
 
 def _line():
     """The line of this package, or else of RecBole, that asked for the running operation."""
-    frame, other = sys._getframe(2), ""
+    frame: types.FrameType | None = sys._getframe(2)
+    other = ""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if _HERE in path.parents and path.name != Path(__file__).name:

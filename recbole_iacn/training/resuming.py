@@ -25,6 +25,7 @@ _NO_MATTER = frozenset(
     (
         *("epochs", "stopping_step", "trust", "data_path", "checkpoint_dir", "gpu_id", "use_gpu", "device", "state"),
         *("show_progress", "log_wandb", "wandb_project", "log_tensorboard", "worker", "pin_memory", "save_step"),
+        "data_on_device",
         *("nproc", "world_size", "ip", "port", "offset", "local_rank", "single_spec", "config_files", "made_from"),
         *("save_dataset", "save_dataloaders", "dataset_save_path", "dataloaders_save_path", "loss_decimal_place"),
         *("metrics", "topk", "metric_decimal_place", "eval_batch_size", "valid_negatives_file", "test_negatives_file"),

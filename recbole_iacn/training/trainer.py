@@ -82,7 +82,7 @@ class IaCNTrainer(Trainer):
             train_data.generator.manual_seed(epoch_seed)
         if parallel.active():  # the same rows in all processes, but different dropout in each
             torch.manual_seed(epoch_seed + parallel.rank())
-        train_data.pin_memory = self._pins_memory()
+        train_data.pin_memory = self._pins_memory() and not self.config["data_on_device"]
         self.model.epoch = epoch_idx
         self.model.train()
 

@@ -10,7 +10,7 @@ from recbole_iacn.system.kept_memory import keep_freed_memory
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own thresholds")
 
-# How many bytes stay resident of 160 MB that were filled and freed. Resident memory rather than page faults: one fault may bring a huge page.
+# How many bytes stay resident of 160 MB that were filled and freed. A count of page faults would hang on their size.
 _RESIDENT = """
 import resource, sys
 from recbole_iacn.system.kept_memory import keep_freed_memory
@@ -28,7 +28,9 @@ print(resident() - before)
 
 
 def _kept(way):
-    return int(subprocess.run([sys.executable, "-c", _RESIDENT, way], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run([sys.executable, "-c", _RESIDENT, way], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def test_freed_memory_stays_with_the_process():
