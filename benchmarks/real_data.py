@@ -1,13 +1,16 @@
 """Training on real data: RecBole's DIN and DIEN with and without anomaly detection, ours without and with the task.
 
     python benchmarks/real_data.py --data_path dataset --datasets Beauty Sports_and_Outdoors ml-1m kuairand
+    python benchmarks/real_data.py --data_path dataset --datasets ml-1m --variants full --lengths 10 20 50 100 200
 
 The variants take turns, step by step, on the same rows, all on this package's loaders; a ratio is the median of the
-turns' ratios, and an epoch is the median step times the number of batches. Prints a row per model and dataset and
-writes real_data.json after each.
+turns' ratios, and an epoch is the median step times the number of batches. A step's time over the clicks in the
+histories of its rows says how it grows with them. Prints a row per model, dataset and length and writes real_data.json
+after each.
 """
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -26,6 +29,7 @@ DATA = {
     },
 }
 VARIANTS = ("stock as it comes", "stock", "off", "full")
+RATIOS = (("stock as it comes", "full"), ("stock", "full"), ("stock", "off"), ("full", "off"))
 
 
 def settings_of(name, data_path, length):
@@ -61,12 +65,12 @@ def describe(run):
     }
 
 
-def compare(model, settings, steps):
+def compare(model, settings, steps, variants):
     """The result of one model over one dataset."""
     from train import Run
 
-    runs = {name: Run(name, model, settings) for name in VARIANTS}
-    about = describe(runs["full"])
+    runs = {name: Run(name, model, settings) for name in variants}
+    about = describe(runs[variants[-1]])
     for count in range(steps + 2):
         for run in runs.values():
             run.step()
@@ -76,9 +80,12 @@ def compare(model, settings, steps):
     epochs = {name: statistics.median(steps) * about["batches"] for name, steps in taken.items()}
     ratios = {
         f"{slow} / {fast}": statistics.median(one / other for one, other in zip(taken[slow], taken[fast]))
-        for slow, fast in (("stock as it comes", "full"), ("stock", "full"), ("stock", "off"), ("full", "off"))
+        for slow, fast in RATIOS
+        if slow in runs and fast in runs
     }
-    return {**about, "epoch_s": epochs, "ratios": ratios}
+    clicks = settings["train_batch_size"] * about["history"]
+    each = {name: 1e6 * statistics.median(steps) / clicks for name, steps in taken.items()}
+    return {**about, "epoch_s": epochs, "microseconds_per_click": each, "ratios": ratios}
 
 
 def main():
@@ -86,7 +93,8 @@ def main():
     parser.add_argument("--data_path", default="dataset", help="folder with the datasets (default: %(default)s)")
     parser.add_argument("--datasets", nargs="+", default=list(DATA), choices=list(DATA))
     parser.add_argument("--models", nargs="+", default=["DIN", "DIEN"])
-    parser.add_argument("--length", type=int, default=20, help="history length L (default: %(default)s)")
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[20], help="history lengths L (default: 20)")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=1, help="number of PyTorch's threads (default: 1)")
     parser.add_argument("--out", default=HERE / "real_data.json", help="where the figures go (default: %(default)s)")
@@ -100,19 +108,20 @@ def main():
     torch.set_num_threads(given.threads)
     keep_freed_memory()  # as in a training of this package; without it stock is slower still
     results = json.loads(Path(given.out).read_text()) if Path(given.out).exists() else {}
-    for model in given.models:
-        for name in given.datasets:
-            found = compare(model, settings_of(name, given.data_path, given.length), given.steps)
-            results[f"{model}, {name}, L = {given.length}, {given.threads} threads"] = found
-            print(
-                f"{model:5}{name:20} history {found['history']:5.1f}, lists {found['list_mean']:4.1f} of "
-                f"{found['list_longest']:3d}  "
-                + "  ".join(f"{key} {ratio:.2f}" for key, ratio in found["ratios"].items())
-                + "  epoch, s: "
-                + ", ".join(f"{variant} {seconds:.0f}" for variant, seconds in found["epoch_s"].items()),
-                flush=True,
-            )
-            Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
+    for model, name, length in itertools.product(given.models, given.datasets, given.lengths):
+        found = compare(model, settings_of(name, given.data_path, length), given.steps, given.variants)
+        results[f"{model}, {name}, L = {length}, {given.threads} threads"] = found
+        print(
+            f"{model:5}{name:20} L = {length:3} history {found['history']:5.1f}, lists {found['list_mean']:4.1f} of "
+            f"{found['list_longest']:3d}  "
+            + "  ".join(f"{key} {ratio:.2f}" for key, ratio in found["ratios"].items())
+            + "  epoch, s: "
+            + ", ".join(f"{variant} {seconds:.0f}" for variant, seconds in found["epoch_s"].items())
+            + "  us per click: "
+            + ", ".join(f"{variant} {time:.2f}" for variant, time in found["microseconds_per_click"].items()),
+            flush=True,
+        )
+        Path(given.out).write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
