@@ -1,12 +1,14 @@
 """Gated recurrences over histories of different lengths, without their padding."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from recbole_iacn.nn.lookup import take
+from recbole_iacn.nn.lookup import distinct_rows, take
 
 aten = torch.ops.aten
 
@@ -63,6 +65,47 @@ class TimeMajor:
     def of(self, values: Tensor) -> Tensor:
         """One value per position: (B, T) to (positions,)."""
         return values.flatten()[self.place]
+
+
+class Once(NamedTuple):
+    """The histories of a batch, each once: a training batch has a click's history for the click and again for each of
+    its negatives, an evaluation for each candidate, and what depends on nothing else is the same for all of them.
+
+    Attributes:
+        row (torch.LongTensor): a row of each history, shape (U,).
+        positions (TimeMajor): of these rows.
+        batch (TimeMajor): of all rows.
+        number (torch.LongTensor, optional): which of the former each of the latter's positions is, time-major, shape
+            (positions of the batch,); None where all rows are taken.
+    """
+
+    row: Tensor
+    positions: TimeMajor
+    batch: TimeMajor
+    number: Tensor | None
+
+    @classmethod
+    def of(cls, history: Tensor, batch: TimeMajor) -> Once:
+        """Find them; where that does not save a quarter of the rows, all are taken.
+
+        Args:
+            history (torch.LongTensor): items, with the same one at padding, shape (B, T).
+            batch (TimeMajor): the real positions.
+        """
+        row, place = distinct_rows(history)
+        if 4 * len(row) > 3 * len(history):
+            return cls.all_of(batch)
+        few = TimeMajor(batch.lengths[row], history.shape[1])
+        return cls(row, few, batch, batch.of(few.numbers()[place]))
+
+    @classmethod
+    def all_of(cls, batch: TimeMajor) -> Once:
+        """All rows, whether they differ or not."""
+        return cls(torch.arange(len(batch.lengths), device=batch.lengths.device), batch, batch, None)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """From these positions to those of the batch, (…, H)."""
+        return values if self.number is None else take(values, self.number)
 
 
 def recur(x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Tensor, factor: Tensor) -> Tensor:

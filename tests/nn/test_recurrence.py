@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recbole_iacn.nn.recurrence import TimeMajor, recur
+from recbole_iacn.nn.recurrence import Once, TimeMajor, recur
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -53,3 +53,14 @@ def test_gradients_of_the_recurrence_against_finite_differences():
     shapes = [(8, 3 * width), (3 * width, width), (3 * width,), (8, 1), (8, 1)]
     given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(lambda x, *others: recur(x, sizes, *others), given)
+
+
+@pytest.mark.parametrize(("rows", "distinct"), [([0, 1, 2, 0, 1, 2], 3), ([3, 0, 3, 1, 3, 0], 3), ([0, 1, 2, 0, 3], 5)])
+def test_each_history_once_and_its_values_where_it_stands(rows, distinct):
+    """Four different ones of five are no reason to look for them. An empty history has no positions."""
+    lengths = torch.tensor([3, 1, 2, 0])[rows]
+    history = torch.tensor([[5, 6, 7], [5, 0, 0], [6, 5, 0], [0, 0, 0]])[rows]
+    once = Once.of(history, TimeMajor(lengths, 3))
+    assert len(once.row) == distinct and (once.number is None) == (distinct == len(rows))
+    values = once.positions.pack(history[once.row].unsqueeze(2)).float()
+    assert once.batch.pad(once.spread(values)).squeeze(2).tolist() == history.tolist()

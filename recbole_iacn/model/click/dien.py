@@ -15,7 +15,7 @@ from recbole_iacn.model.click.full_sort import AttentionScorer
 from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
-from recbole_iacn.nn.recurrence import TimeMajor, recur
+from recbole_iacn.nn.recurrence import Once, TimeMajor, recur
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -54,7 +54,7 @@ class EvolvingItems(SequenceItems):
         history, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         _, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
         positions = TimeMajor(lengths, history.shape[1])
-        return positions.final(self.interset_extractor.over(table, place, place, positions)[0])
+        return positions.final(self.interset_extractor.states(table, place, positions))
 
     def with_history(self, interaction: Interaction) -> Interaction:
         """The rows, with a negative history if they have none."""
@@ -85,28 +85,15 @@ class PackedEvolution(Part):
         users, table, place = self.embedding_layer.tables_of(user, items)
         history, negatives, candidate = place.split([steps, steps, 1], dim=1)
         candidate = take(table, candidate.squeeze(1))
-        positions = TimeMajor(item_seq_len, steps)
-        if self.training:
-            states, auxiliary = self.interset_extractor.over(table, history, negatives, positions)
-            if self.item_tables.left is not None and any(task.reads_state for task in self.tasks.values()):
-                self.item_tables.left["state"] = positions.final(states)
-        else:
-            states, auxiliary = self._states_once(user, table, history, positions), table.new_zeros(())
-        evolved = self.interest_evolution.over(candidate, states, positions)
+        once = Once.of(history, TimeMajor(item_seq_len, steps))
+        states = self.interset_extractor.states(table, history[once.row], once.positions)
+        auxiliary = self.interset_extractor.auxiliary(states, table, history, negatives, once)
+        left = self.item_tables.left if self.training else None
+        if left is not None and any(task.reads_state for task in self.tasks.values()):
+            left["state"] = once.batch.final(once.spread(states))
+        evolved = self.interest_evolution.over(candidate, states, once)
         joint = torch.cat([evolved, candidate, users], dim=-1)
         return self.dnn_predict_layer(self.dnn_mlp_layers(joint)).squeeze(1), auxiliary
-
-    def _states_once(self, user, table, history, positions):
-        """The extractor's states of all rows: in evaluation a history comes with several candidates, and is read
-        once."""
-        order = user.argsort()
-        ordered = history[order]
-        new = torch.cat([order.new_ones(1).bool(), (ordered[1:] != ordered[:-1]).any(dim=1)])
-        first = order[new]
-        which = torch.empty_like(order).index_copy_(0, order, new.cumsum(0) - 1)
-        few = TimeMajor(positions.lengths[first], history.shape[1])
-        states, _ = self.interset_extractor.over(table, history[first], history[first], few)
-        return take(states, positions.of(few.numbers()[which]))
 
     def scorer(self, interaction: Interaction) -> Any:
         """See :mod:`recbole_iacn.model.click.full_sort`."""
@@ -115,7 +102,7 @@ class PackedEvolution(Part):
         lengths, history = interaction[self.ITEM_SEQ_LEN], interaction[self.ITEM_SEQ]
         users, table, place = self.embedding_layer.tables_of(interaction[self.USER_ID], history)
         positions = TimeMajor(lengths, history.shape[1])
-        padded = positions.pad(self.interset_extractor.over(table, place, place, positions)[0])
+        padded = positions.pad(self.interset_extractor.states(table, place, positions))
         states = [of_row[:length] for of_row, length in zip(padded, lengths.tolist())]
 
         def read(row, candidates):
@@ -137,39 +124,51 @@ class LeanExtractor(InterestExtractorNetwork):
             torch.arange(rows * steps, device=keys.device).view(rows, steps),
         )
         both = keys if neg_keys is None else torch.cat([keys, neg_keys])
-        states, auxiliary = self.over(both.flatten(0, 1), place, place + rows * steps, positions)
-        return positions.pad(states), auxiliary
+        table, once = both.flatten(0, 1), Once.all_of(positions)
+        states = self.states(table, place, positions)
+        return positions.pad(states), self.auxiliary(states, table, place, place + rows * steps, once)
 
-    def over(self, table: Tensor, history: Tensor, negatives: Tensor, positions: TimeMajor) -> tuple[Tensor, Tensor]:
-        """The same from a table.
+    def states(self, table: Tensor, history: Tensor, positions: TimeMajor) -> Tensor:
+        """The states from a table.
 
         Args:
             table (torch.Tensor): vectors of items, shape (U, H).
-            history, negatives (torch.LongTensor): index of the item at each position, shape (B, T).
+            history (torch.LongTensor): index of the item at each position, shape (B, T).
             positions (TimeMajor): the real ones.
 
         Returns:
-            tuple: states (positions, H), time-major, and the auxiliary loss.
+            torch.Tensor: time-major, shape (positions, H).
         """
         gru = self.gru
         inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
         one = inputs.new_ones(len(inputs), 1)
-        states = recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+        return recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+
+    def auxiliary(self, states: Tensor, table: Tensor, history: Tensor, negatives: Tensor, once: Once) -> Tensor:
+        """The auxiliary loss.
+
+        Args:
+            states (torch.Tensor): those of each history once, as :meth:`states` gives them.
+            table (torch.Tensor): vectors of items, shape (U, H).
+            history, negatives (torch.LongTensor): index of the item at each position, shape (B, T).
+            once (Once): which of the states the real ones have.
+        """
         if not self.training:
-            return states, states.new_zeros(())
+            return states.new_zeros(())
+        positions = once.batch
         row, step = positions.place // history.shape[1], positions.place % history.shape[1]
         now = (step + 1 < positions.lengths[row]).nonzero().squeeze(1)
         share = self._share(len(now), len(history), states.device)  # all processes must reach this line
         if not len(now):  # RecBole's would be 0/0
-            return states, states.new_zeros(())
+            return states.new_zeros(())
         weight, bias = _affine(self.auxiliary_net)
         of_state, of_item = weight.split(states.shape[1], dim=1)
         reached, items = linear(states, of_state, bias), linear(table, of_item)
         following = positions.place[now] + 1
         followers = torch.stack([history.flatten()[following], negatives.flatten()[following]])
-        scores = take(reached, now) + take(items, followers)
+        scores = take(reached, now if once.number is None else once.number[now]) + take(items, followers)
         clicked = scores.new_tensor([1.0, 0.0]).view(2, 1, 1).expand_as(scores)
-        return states, binary_cross_entropy_with_logits(scores, clicked) * share
+        return binary_cross_entropy_with_logits(scores, clicked) * share
 
     @staticmethod
     def _share(pairs, rows, device):
@@ -201,21 +200,21 @@ class LeanEvolution(InterestEvolvingLayer):
 
     LEAN = ("AGRU", "AUGRU")
 
-    def over(self, queries: Tensor, states: Tensor, positions: TimeMajor) -> Tensor:
+    def over(self, queries: Tensor, states: Tensor, once: Once) -> Tensor:
         """The last state of each row.
 
         Args:
             queries (torch.Tensor): shape (B, H).
-            states (torch.Tensor): the extractor's, time-major, shape (positions, H).
-            positions (TimeMajor): their positions.
+            states (torch.Tensor): the extractor's, those of each history once, time-major.
+            once (Once): which of them the batch's positions have.
 
         Returns:
             torch.Tensor: shape (B, H); zeros for an empty history.
         """
         if self.gru not in self.LEAN:
-            return self(queries, positions.pad(states), positions.lengths)
-        attention = self.attention_layer.weights_at(queries, states, positions).unsqueeze(1)
-        return positions.final(self._evolve(self._project(states), positions.sizes, attention))
+            return self(queries, once.batch.pad(once.spread(states)), once.batch.lengths)
+        attention = self.attention_layer.weights_at(queries, states, once.batch, once.number).unsqueeze(1)
+        return once.batch.final(self._evolve(once.spread(self._project(states)), once.batch.sizes, attention))
 
     def _project(self, states):
         return linear(states, self.dynamic_rnn.rnn.weight_ih, self.dynamic_rnn.rnn.bias_ih)
@@ -248,4 +247,4 @@ class LeanEvolution(InterestEvolvingLayer):
         if self.gru not in self.LEAN:
             return super().forward(queries, keys, keys_length)
         positions = TimeMajor(keys_length, keys.shape[1])
-        return self.over(queries, positions.pack(keys), positions)
+        return self.over(queries, positions.pack(keys), Once.all_of(positions))

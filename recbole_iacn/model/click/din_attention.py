@@ -59,19 +59,21 @@ class PackedSequenceAttention(SequenceAttLayer):
         scores = self._scores(queries, table, row, item)
         return weighted_sum(scores, table, row, item, len(queries))
 
-    def weights_at(self, queries: Tensor, key: Tensor, positions: TimeMajor) -> Tensor:
+    def weights_at(self, queries: Tensor, keys: Tensor, positions: TimeMajor, number: Tensor | None = None) -> Tensor:
         """Weights where the keys are real, adding up to 1 in each row.
 
         Args:
             queries (torch.Tensor): shape (B, H).
-            key (torch.Tensor): time-major, shape (positions, H).
-            positions (TimeMajor): their positions.
+            keys (torch.Tensor): shape (U, H).
+            positions (TimeMajor): the real ones.
+            number (torch.LongTensor, optional): which key is at each of them, shape (positions,); None where each has
+                its own, time-major.
 
         Returns:
             torch.Tensor: shape (positions,).
         """
         rows, steps = positions.shape
-        scores = self._scores(queries, key, positions.place // steps)
+        scores = self._scores(queries, keys, positions.place // steps, number)
         lowest = torch.finfo(scores.dtype).min  # -inf would leave a row without positions without weights
         padded = scores.new_full((rows * steps,), lowest).index_put((positions.place,), scores)
         return padded.view(rows, steps).softmax(dim=1).flatten().index_select(0, positions.place)

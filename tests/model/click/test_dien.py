@@ -107,3 +107,27 @@ def test_a_repeated_history_changes_no_score(build, rows):
     batch["item_id_list"] = batch["item_id_list"] * (torch.arange(6) < batch["item_length"].unsqueeze(1))
     alone = torch.cat([model.predict(batch[torch.tensor([row])]) for row in range(len(rows))])
     torch.testing.assert_close(model.predict(batch), alone, atol=1e-6, rtol=1e-5)
+
+
+def test_training_reads_the_history_of_a_click_and_of_its_negatives_once(build):
+    """Loss and gradients are those of reading all rows."""
+    from recbole_iacn.nn.recurrence import Once
+
+    _, train, _, _, model = build("DIEN_IaCN")
+    batch = model.with_history(next(iter(train)))
+    read, states = [], model.interset_extractor.states
+    model.interset_extractor.states = lambda *given: read.append(len(given[1])) or states(*given)
+    results = []
+    for find in (Once.of, lambda history, positions: Once.all_of(positions)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("recbole_iacn.model.click.dien.Once.of", find)
+            torch.manual_seed(0)
+            model.zero_grad()
+            loss = sum(model.calculate_loss(batch))
+            loss.backward()
+        results.append(
+            [loss.detach(), *(weight.grad.clone() for weight in model.parameters() if weight.grad is not None)]
+        )
+    assert read[0] <= len(batch) // 2 and read[1] == len(batch)
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
