@@ -62,10 +62,9 @@ def gru_states(model, behaviors, sizes):
         torch.Tensor: shape (positions, H).
     """
     states = model.emb_dropout(behaviors)
-    one = states.new_ones(len(states), 1)
     for of_input, of_state in model.gru_layers.all_weights:
         x = nn.functional.linear(states, of_input)
-        states = recur(x, sizes, of_state, of_state.new_zeros(len(of_state)), one, -one)
+        states = recur(x, sizes, of_state, of_state.new_zeros(len(of_state)), 1.0, -1.0)
     return states
 
 

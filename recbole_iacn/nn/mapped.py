@@ -99,8 +99,7 @@ class MappedState(MappedInterest):
         positions = TimeMajor(mask.sum(dim=1), mask.shape[1])
         of_input, of_state, input_bias, state_bias = self.gru.all_weights[0]
         x = nn.functional.linear(positions.pack(behaviors), of_input, input_bias)
-        one = x.new_ones(len(x), 1)
-        return positions.final(recur(x, positions.sizes, of_state, state_bias, one, -one))
+        return positions.final(recur(x, positions.sizes, of_state, state_bias, 1.0, -1.0))
 
 
 class MappedAttention(nn.Module):

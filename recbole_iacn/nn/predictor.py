@@ -41,6 +41,5 @@ class InterestPredictor(nn.Module):
         items = look_up(positions.of(history), self.item_embedding)
         of_input, of_state, input_bias, state_bias = self.gru.all_weights[0]
         x = nn.functional.linear(items, of_input, input_bias)
-        one = x.new_ones(len(x), 1)
-        states = recur(x, positions.sizes, of_state, state_bias, one, -one)
+        states = recur(x, positions.sizes, of_state, state_bias, 1.0, -1.0)
         return self.output(positions.final(states))

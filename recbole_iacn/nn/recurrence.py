@@ -108,7 +108,9 @@ class Once(NamedTuple):
         return values if self.number is None else take(values, self.number)
 
 
-def recur(x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Tensor, factor: Tensor) -> Tensor:
+def recur(
+    x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Tensor | float, factor: Tensor | float
+) -> Tensor:
     """Run a gated recurrence: ``h <- h + u * (n - h)`` with the candidate ``n = tanh(x_n + r * h_n)``, the reset gate
     ``r = sigmoid(x_r + h_r)`` and the share ``u = offset + factor * sigmoid(x_u + h_u)``, where ``h_r, h_u, h_n`` is
     the projected state.
@@ -119,13 +121,24 @@ def recur(x: Tensor, sizes: list[int], weight: Tensor, bias: Tensor, offset: Ten
         x (torch.Tensor): the projected inputs, time-major, shape (positions, 3H), gates in the order r, u, n.
         sizes (list of int): rows that take part in each step, not increasing.
         weight, bias (torch.Tensor): of the state's projection, (3H, H) and (3H,).
-        offset, factor (torch.Tensor): shape (positions, 1).
+        offset, factor (torch.Tensor or float): shape (positions, 1), or a number for all positions.
 
     Returns:
         torch.Tensor: the state after each position, time-major, shape (positions, H).
     """
     with torch.autocast(x.device.type, enabled=False):  # rounding errors would accumulate over the steps
-        return _Recurrence.apply(*(part.to(weight.dtype) for part in (x, weight, bias, offset, factor)), sizes)
+        parts = (part.to(weight.dtype) if torch.is_tensor(part) else part for part in (x, weight, bias, offset, factor))
+        return _Recurrence.apply(*parts, sizes)
+
+
+def _share(gate: Tensor, offset: Tensor | float, factor: Tensor | float) -> Tensor:
+    """``offset + factor * gate``; ``addcmul`` is several times slower where its parts have different strides."""
+    share = gate * factor
+    return share if isinstance(offset, float) and not offset else share.add_(offset)
+
+
+def _at(part: Tensor | float, now: slice) -> Tensor | float:
+    return part[now] if isinstance(part, Tensor) else part
 
 
 class _Recurrence(torch.autograd.Function):
@@ -138,7 +151,13 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, offset: Tensor, factor: Tensor, sizes: list[int]
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        offset: Tensor | float,
+        factor: Tensor | float,
+        sizes: list[int],
     ) -> Tensor:
         width = weight.shape[1]
         projected, candidates = torch.empty_like(x), x.new_empty(len(x), width)
@@ -149,21 +168,26 @@ class _Recurrence(torch.autograd.Function):
             h = before[now].copy_(hidden[:rows])
             p = torch.addmm(bias, h, weight.T, out=projected[now])
             gates = p[:, : 2 * width].add_(x[now, : 2 * width]).sigmoid_()
-            torch.addcmul(x[now, 2 * width :], gates[:, :width], p[:, 2 * width :], out=candidates[now]).tanh_()
-            share = torch.addcmul(offset[now], factor[now], gates[:, width:])
+            torch.mul(gates[:, :width], p[:, 2 * width :], out=candidates[now]).add_(x[now, 2 * width :]).tanh_()
+            share = _share(gates[:, width:], _at(offset, now), _at(factor, now))
             hidden = torch.lerp(h, candidates[now], share, out=states[now])
-        ctx.save_for_backward(weight, offset, factor, projected, candidates, before)
-        ctx.sizes = sizes
+        tensors = (part if isinstance(part, Tensor) else None for part in (offset, factor))
+        ctx.save_for_backward(weight, projected, candidates, before, *tensors)
+        ctx.sizes, ctx.given = sizes, [None if isinstance(part, Tensor) else part for part in (offset, factor)]
         return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weight, offset, factor, projected, candidates, before = ctx.saved_tensors
+        weight, projected, candidates, before, *tensors = ctx.saved_tensors
+        offset, factor = (tensor if number is None else number for tensor, number in zip(tensors, ctx.given))
         width = weight.shape[1]
         # Of h_n, r, u, x_n: the first three are the projected state's, the last three the projected input's.
         gates_gradient = gradient.new_empty(len(gradient), 4 * width)
-        of_offset, of_factor = torch.empty_like(offset), torch.empty_like(factor)
+        of_offset, of_factor = (
+            torch.empty_like(part) if needed else None
+            for part, needed in zip((offset, factor), ctx.needs_input_grad[3:5])
+        )
         n_first = weight.roll(width, dims=0)
         begin, carried = len(gradient), gradient[:0]
         for rows in reversed(ctx.sizes):
@@ -172,14 +196,16 @@ class _Recurrence(torch.autograd.Function):
             d[: len(carried)] += carried
             reset, gate, h_n = projected[now].chunk(3, dim=1)
             of_h_n, of_reset, of_gate, of_x_n = gates_gradient[now].chunk(4, dim=1)
-            of_candidate = d * torch.addcmul(offset[now], factor[now], gate)
+            of_candidate = _share(gate, _at(offset, now), _at(factor, now)).mul_(d)
             aten.tanh_backward.grad_input(of_candidate, candidates[now], grad_input=of_x_n)
             torch.mul(of_x_n, reset, out=of_h_n)
             aten.sigmoid_backward.grad_input(of_x_n * h_n, reset, grad_input=of_reset)
             of_share = (candidates[now] - before[now]).mul_(d)
-            torch.sum(of_share, dim=1, keepdim=True, out=of_offset[now])
-            torch.sum(of_share * gate, dim=1, keepdim=True, out=of_factor[now])
-            aten.sigmoid_backward.grad_input(of_share.mul_(factor[now]), gate, grad_input=of_gate)
+            if of_offset is not None:
+                torch.sum(of_share, dim=1, keepdim=True, out=of_offset[now])
+            if of_factor is not None:
+                torch.sum(of_share * gate, dim=1, keepdim=True, out=of_factor[now])
+            aten.sigmoid_backward.grad_input(of_share.mul_(_at(factor, now)), gate, grad_input=of_gate)
             carried = torch.addmm(d.sub_(of_candidate), gates_gradient[now, : 3 * width], n_first)
         of_state = gates_gradient[:, : 3 * width]
         of_weight, of_bias = (of_state.T @ before).roll(-width, dims=0), of_state.sum(dim=0).roll(-width)

@@ -55,6 +55,23 @@ def test_gradients_of_the_recurrence_against_finite_differences():
     assert torch.autograd.gradcheck(lambda x, *others: recur(x, sizes, *others), given)
 
 
+@pytest.mark.parametrize(("offset", "factor"), [(1.0, -1.0), (0.0, None), (None, 0.0)])
+def test_numbers_stand_for_all_positions(offset, factor):
+    """A GRU's, AUGRU's and AGRU's; outputs and gradients are those of tensors that contain them."""
+    torch.manual_seed(0)
+    sizes, width = [4, 3, 1], 2
+    shapes = [(8, 3 * width), (3 * width, width), (3 * width,), (8, 1)]
+    *given, attention = (torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes)
+    results = []
+    for number in (lambda value: value, lambda value: torch.full((8, 1), value, dtype=torch.float64)):
+        parts = [attention if part is None else number(part) for part in (offset, factor)]
+        states = recur(given[0], sizes, *given[1:], *parts)
+        reads = given if offset is not None and factor is not None else [*given, attention]
+        results.append([states.detach(), *torch.autograd.grad(states.square().sum(), reads)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize(("rows", "distinct"), [([0, 1, 2, 0, 1, 2], 3), ([3, 0, 3, 1, 3, 0], 3), ([0, 1, 2, 0, 3], 5)])
 def test_each_history_once_and_its_values_where_it_stands(rows, distinct):
     """Four different ones of five are no reason to look for them. An empty history has no positions."""

@@ -141,8 +141,7 @@ class LeanExtractor(InterestExtractorNetwork):
         """
         gru = self.gru
         inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
-        one = inputs.new_ones(len(inputs), 1)
-        return recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, one, -one)
+        return recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, 1.0, -1.0)
 
     def auxiliary(self, states: Tensor, table: Tensor, history: Tensor, negatives: Tensor, once: Once) -> Tensor:
         """The auxiliary loss.
@@ -221,8 +220,8 @@ class LeanEvolution(InterestEvolvingLayer):
 
     def _evolve(self, x, sizes, attention):
         """All states of the recurrence, time-major, from the projected inputs; attention of shape (positions, 1)."""
-        cell, nothing = self.dynamic_rnn.rnn, torch.zeros_like(attention)
-        offset, factor = (nothing, attention) if self.gru == "AUGRU" else (attention, nothing)
+        cell = self.dynamic_rnn.rnn
+        offset, factor = (0.0, attention) if self.gru == "AUGRU" else (attention, 0.0)
         return recur(x, sizes, cell.weight_hh, cell.bias_hh, offset, factor)
 
     def of_one(self, states: Tensor, queries: Tensor) -> Tensor:
