@@ -79,7 +79,9 @@ class _Tokens(_Reader):
                 np.array([cell for part in self.parts for cell in byte_strings(part)], object)
             )
         else:
-            numbers, distinct = numbered(concatenate(self.parts))
+            cells = concatenate(self.parts)
+            self.parts.clear()  # as large once more
+            numbers, distinct = numbered(cells)
         return self._categorical(numbers.astype(np.int32), distinct)
 
     def _categorical(self, numbers, distinct):

@@ -105,10 +105,10 @@ class VectorizedDataset(SequentialDataset):
 
     def _split_index_by_leave_one_out(self, grouped_index, leave_one_num):
         """The last rows of each group, one to each of the last parts; a group's first row always trains."""
-        size = np.repeat(grouped_index.sizes, grouped_index.sizes)
-        begin = np.repeat(grouped_index.ends - grouped_index.sizes, grouped_index.sizes)
-        rows, from_end = grouped_index.rows, size - (np.arange(len(size)) - begin)
-        left_out = np.minimum(leave_one_num, size - 1)
+        rows, sizes = grouped_index.rows, grouped_index.sizes
+        from_end = np.repeat(grouped_index.ends, sizes)
+        from_end -= np.arange(len(rows))
+        left_out = np.repeat(np.minimum(leave_one_num, sizes - 1).astype(np.int8), sizes)
         parts = [rows[(from_end == place) & (place <= left_out)] for place in range(leave_one_num, 0, -1)]
         return [rows[from_end > left_out], *parts]
 

@@ -75,9 +75,12 @@ def byte_strings(part: np.ndarray | list[bytes]) -> list[bytes]:
 def concatenate(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Cells as integers, of several blocks."""
     width = max((part.shape[1] for part in parts), default=1)
-    return np.concatenate(
-        [np.zeros((0, width), WORD), *(np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts)]
-    )
+    cells = np.zeros((sum(map(len, parts)), width), WORD)
+    begin = 0
+    for part in parts:
+        cells[begin : begin + len(part), : part.shape[1]] = part
+        begin += len(part)
+    return cells
 
 
 def numbered(cells: np.ndarray) -> tuple[np.ndarray, list[bytes]]:
