@@ -267,10 +267,10 @@ class TableBase(Database):
         )
 
 
-# Seconds with what is left of the microseconds, exactly.
+# Seconds with what is left of the microseconds, exactly; printf takes twice as long.
 _SECONDS = (
-    "case when time % 1000000 = 0 then (time // 1000000)::varchar else rtrim(printf('%s%d.%06d', "
-    "case when time < 0 then '-' else '' end, abs(time) // 1000000, abs(time) % 1000000), '0') end"
+    "case when time % 1000000 = 0 then (time // 1000000)::varchar else case when time < 0 then '-' else '' end "
+    "|| (abs(time) // 1000000)::varchar || '.' || rtrim(substr((1000000 + abs(time) % 1000000)::varchar, 2), '0') end"
 )
 
 
