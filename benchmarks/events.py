@@ -20,13 +20,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def write_events(path, count):
+def write_events(path, count, users=1_000_000, items=200_000):
     """Write ``count`` events; every cell is a function of the row's number."""
     import duckdb
 
+    steps = 5 * items  # of popularity, so that no item is left out
     duckdb.connect().execute(
-        "copy (select 'user' || hash(i * 7) % 1000000 as user_id, "
-        "'item' || (pow(hash(i * 13) % 1000000 / 1000000.0, 2) * 200000)::int as product_id, "
+        f"copy (select 'user' || hash(i * 7) % {users} as user_id, "
+        f"'item' || (pow(hash(i * 13) % {steps} / {steps}.0, 2) * {items})::int as product_id, "
         "strftime(make_timestamp(1546300800000000 + (hash(i * 17) % 7776000000)::bigint * 1000), "
         "'%Y-%m-%dT%H:%M:%S.%gZ') as event_time, hash(i * 19) % 5 + 1 as stars "
         f"from range({count}) as t(i)) to '{path}' (header)"
