@@ -10,6 +10,8 @@ from torch import Tensor
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.score_blocks import rows_at_once
 
+_TIMES = 32  # as many items as candidates: from there on looking candidates up is faster than any product of all items
+
 
 def patch_batches(module):
     """Let a batch of evaluation have no more rows than a budget of scores allows, whatever ``eval_batch_size`` is.
@@ -134,9 +136,10 @@ def _has_full_sort(model):
 
 def _candidate_scores(trainer, rows, drawn, clicked):
     """Scores of each row's candidates and, last, of its clicked item, (B, N + 1); None if scoring all items at once is
-    as fast, or all that the model can do."""
+    as fast, which depends on how many there are, or all that the model can do."""
     model = trainer.model
-    by_candidate = hasattr(model, "candidate_scores") and not getattr(model, "full_sort_is_fast", False)
+    all_at_once = getattr(model, "full_sort_is_fast", False) and trainer.tot_item_num <= _TIMES * (drawn.shape[1] + 1)
+    by_candidate = hasattr(model, "candidate_scores") and not all_at_once
     has_full_sort = _has_full_sort(model)
     if has_full_sort and not by_candidate:
         return None

@@ -138,6 +138,16 @@ def test_metrics_by_numpy(build, model):
                 assert found[f"{name}@{k}"] == pytest.approx(wanted, abs=6e-5)  # RecBole rounds to four places
 
 
+def test_candidates_of_many_items_are_looked_up(build, monkeypatch):
+    from recbole_iacn.bridge import score_tables
+
+    *_, test, network, trainer = trained(build, "ComiRec", **SAMPLED)
+    among_all = trainer.evaluate(test, load_best_model=False)
+    monkeypatch.setattr(score_tables, "_TIMES", 0)
+    monkeypatch.setattr(network, "full_sort_predict", None)
+    assert trainer.evaluate(test, load_best_model=False) == among_all
+
+
 def test_candidates_are_fixed_and_outside_the_users_own_items(build):
     """They are the same for every model and pass; other seeds and validation have others."""
     _, _, valid, test, *_ = build("ComiRec", **SAMPLED)

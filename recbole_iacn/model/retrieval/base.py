@@ -53,7 +53,7 @@ class InterestRecommender(SequentialRecommender):
     dataset_class = "recbole_iacn.data.history.HistoryDataset"
     trainer_class = "recbole_iacn.training.trainer.IaCNTrainer"
     input_type = InputType.PAIRWISE
-    full_sort_is_fast = True  # products of all items take no longer than looking candidates up
+    full_sort_is_fast = True  # products of all items take no longer than looking candidates up, unless these are few
     gives_probabilities = False  # a larger score is a better item, no more
     start = staticmethod(start_small)  # how a module's weights are drawn
     causal = False  # whether the state at a place of a history depends on nothing behind it
