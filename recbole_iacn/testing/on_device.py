@@ -64,9 +64,9 @@ class Examined:
         return self.error is None and same and math.isfinite(self.half)
 
     def plain(self) -> dict[str, Any]:
-        """The attributes, and ``passes``; None for what was not reached."""
-        values = {name: None if value != value else value for name, value in asdict(self).items()}
-        return {**values, "passes": self.passes}
+        """The attributes, and ``passes``; None for a number that was not reached, or is none."""
+        unknown = {name for name, value in asdict(self).items() if isinstance(value, float) and not math.isfinite(value)}
+        return {**asdict(self), **dict.fromkeys(unknown), "passes": self.passes}
 
     @property
     def why(self) -> str:
