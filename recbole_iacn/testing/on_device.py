@@ -65,7 +65,9 @@ class Examined:
 
     def plain(self) -> dict[str, Any]:
         """The attributes, and ``passes``; None for a number that was not reached, or is none."""
-        unknown = {name for name, value in asdict(self).items() if isinstance(value, float) and not math.isfinite(value)}
+        unknown = {
+            name for name, value in asdict(self).items() if isinstance(value, float) and not math.isfinite(value)
+        }
         return {**asdict(self), **dict.fromkeys(unknown), "passes": self.passes}
 
     @property
