@@ -62,7 +62,7 @@ def test_models_are_the_same_to_the_bit(examined):
 
 def test_a_step_waits_only_where_sizes_hang_on_values(examined):
     """At most so often; a wait that is new belongs in the benchmark page, with its reason."""
-    most = {"DIN_IaCN": 10, "DIEN_IaCN": 12, "WideDeep_IaCN": 10, "TiMiRec": 4, "SASRec": 1}
+    most = {"DIN_IaCN": 10, "DIEN_IaCN": 16, "WideDeep_IaCN": 10, "TiMiRec": 4, "SASRec": 1}
     waits = {one["model"]: one["waits"] for one in examined["models"]}
     for name, most_waits in most.items():
         assert 0 < sum(waits[name].values()) <= most_waits, waits[name]
