@@ -131,11 +131,12 @@ def compare(cases, settings, device, blocks, steps, rate):
 
     runs, memory = {}, {}
     for name, (model, own) in cases.items():
+        before = torch.cuda.memory_allocated(device) if device.type == "cuda" else 0  # of the cases before, which stay
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         runs[name] = run = Run(model, {**settings, **own}, device)
         run.block(WARM_UP)
-        memory[name] = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+        memory[name] = (torch.cuda.max_memory_allocated(device) - before) / 1e6 if device.type == "cuda" else None
     turns = [{name: run.block(steps) for name, run in runs.items()} for _ in range(blocks)]
     first, found = next(iter(cases)), {}
     for name, run in runs.items():
@@ -203,6 +204,7 @@ def main():
     found = {"device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"}
     if not given.without_examination:
         found = on_device.examine_all(on_device.models(), print)
+        Path(given.out).write_text(json.dumps(found, indent=1) + "\n")
     rate = gigabytes_a_second(device)
     found |= {"gigabytes_a_second": rate, "speeds": speeds(device, given, rate)}
     Path(given.out).write_text(json.dumps(found, indent=1) + "\n")

@@ -57,7 +57,8 @@ def examined(tmp_path_factory):
 def test_models_are_the_same_to_the_bit(examined):
     assert [one["model"] for one in examined["models"]][-1] == "SASRec" and "stand-in" in examined["device"]
     for one in examined["models"]:
-        assert one["scores"] == one["resumed"] == one["served"] == 0 and one["half"] == 1 and one["error"] is None
+        assert one["scores"] == one["resumed"] == one["served"] == 0 and one["trained"] == 1 and one["error"] is None
+        assert one["half"] is None and one["passes"]
 
 
 def test_a_step_waits_only_where_sizes_hang_on_values(examined):
@@ -111,6 +112,7 @@ def test_what_a_gpu_waits_for_is_counted():
 operations = {
     "nonzero": lambda x: x.nonzero(), "mask": lambda x: x[x > 1], "item": lambda x: x.sum().item(),
     "tolist": lambda x: x.tolist(), "cpu": lambda x: x.cpu(), "unique": lambda x: x.unique(),
+    "copy": lambda x: torch.empty(3).copy_(x), "bincount": lambda x: x.long().bincount(),
     "repeat": lambda x: x.repeat_interleave(x.long()),
     "equal": lambda x: torch.equal(x, x), "bool": lambda x: bool((x > 1).any()),
     "told": lambda x: x.repeat_interleave(x.long(), output_size=6), "sum": lambda x: x.sum(),
@@ -129,7 +131,7 @@ with StandIn() as gpu:
     found["its copies"] = sum(gpu.copies.values())
 """
     )
-    waiting = ("nonzero", "mask", "item", "tolist", "cpu", "unique", "repeat", "equal", "bool")
+    waiting = ("nonzero", "mask", "item", "tolist", "cpu", "copy", "unique", "bincount", "repeat", "equal", "bool")
     assert {name: found[name] for name in waiting} == dict.fromkeys(waiting, 1)
     free = ("told", "sum", "take", "where", "fill")
     assert {name: found[name] for name in free} == dict.fromkeys(free, 0)
@@ -145,13 +147,23 @@ with StandIn() as gpu:
     found["write"] = says(lambda: there.add_(x))
     found["number"] = says(lambda: (there * torch.tensor(2.0)).tolist())
     found["copy"] = says(lambda: there.copy_(x).tolist())
+    number = torch.tensor([0, 1], device=gpu.device)
+    found["take"] = says(lambda: x[number])
+    found["put"] = says(lambda: x.index_put_((number,), there[:2]))
+    found["values"] = says(lambda: there.index_put_((number,), x[:2]))
+lifts = torch._C._only_lift_cpu_tensors()
+with StandIn():
+    pass
+found["as before"] = lifts == torch._C._only_lift_cpu_tensors()
+with StandIn() as gpu:
+    there = torch.ones(3, device=gpu.device)
     weight = torch.nn.Parameter(there)
     (weight * there.to(gpu.device)).sum().backward()
     found["gradient"] = [weight.grad.device.type, weight.grad.tolist()]
 """
     )
     assert "add.Tensor mixes devices: (3,) on the CPU, the rest on standin" in found["sum"]
-    assert "mixes devices" in found["write"]
+    assert all("mixes devices" in found[name] for name in ("write", "take", "put", "values")) and found["as before"]
     assert found["number"] == "[2.0, 2.0, 2.0]" and found["copy"] == "[1.0, 1.0, 1.0]"
     assert found["gradient"] == ["standin", [1.0, 1.0, 1.0]]
 
@@ -173,15 +185,21 @@ with StandIn() as gpu:
         config = configure("DIN_IaCN", "planted", config_dict=settings_of(folder, data_on_device=held))
         config["device"] = gpu.device
         training = assemble(config)
+        assert len(list(training.train_data)) > 2  # an epoch, after which another one draws its negatives
         batches = iter(training.train_data)
         next(batches)
         gpu.copies.clear()
         batch = to_device(next(batches), gpu.device)
+        if held:
+            kept = training.train_data.held
+            tensors = [*kept.inter_feat.values.values(), *kept.item_feat.interaction.values(), kept.inter_feat.index]
+            tensors += [training.train_data.negatives]
+            found["where"] = sorted({one.device.type for one in tensors})
         found[str(held)] = [sum(gpu.copies.values()), training.model.calculate_loss(batch)[0].item()]
 """
     )
     (copies, loss), (copies_held, loss_held) = found["False"], found["True"]
-    assert loss == loss_held and copies_held <= 3 < copies
+    assert loss == loss_held and copies_held <= 3 < copies and found["where"] == ["standin"]
 
 
 @pytest.mark.parametrize(

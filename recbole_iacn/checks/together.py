@@ -66,6 +66,8 @@ def _check_held(config):
     """What is on the device already is neither pinned nor sent by other processes."""
     if not config.get("data_on_device"):
         return
+    if not config.get("protocol"):
+        raise ConfigError("data_on_device: is for the loaders of a protocol; set protocol, or leave it out")
     if config.get("pin_memory"):
         raise ConfigError("data_on_device: training batches are on the device already; leave out pin_memory")
     if config.get("worker"):

@@ -51,6 +51,6 @@ def _on_gpu(given):
     if given.json:
         with disk.writing(given.json, "name another file"):
             write_text(given.json, json.dumps(found, indent=1) + "\n")
-    if not all(one["passes"] for one in found["models"]):
+    if not found["models"] or not all(one["passes"] for one in found["models"]):  # nothing examined is no success
         sys.stdout.flush()
         sys.exit(1)

@@ -21,7 +21,7 @@ def held_on(dataset: Dataset, device: torch.device) -> Dataset:
 
     Args:
         dataset: a split.
-        device: where batches are to be gathered. The number of bytes is logged.
+        device: where batches are to be gathered. The number of bytes is logged, without the negatives of an epoch.
 
     Returns:
         A copy that shares everything else.
@@ -30,7 +30,9 @@ def held_on(dataset: Dataset, device: torch.device) -> Dataset:
     for name in ("inter_feat", "user_feat", "item_feat"):
         setattr(held, name, _moved(getattr(dataset, name), device))
     total = sum(map(_bytes, (held.inter_feat, held.user_feat, held.item_feat)))
-    logging.getLogger(__name__).info("data_on_device: %.1f MB of rows, histories and tables on %s", total / 1e6, device)
+    logging.getLogger(__name__).info(
+        "data_on_device: %.1f MB of rows, histories and tables on %s, beside the negatives", total / 1e6, device
+    )
     return held
 
 

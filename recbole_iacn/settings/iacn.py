@@ -151,7 +151,7 @@ class Speed(Group):
 
     data_on_device: bool | None = False
     """Keep training rows, histories and negatives on the device that trains, where batches are gathered: for a GPU that
-    has room for them; the log says how much they take."""
+    has room for them; the log says how much the rows take."""
 
     tf32: bool | None = False
     """Let a GPU round the factors of float32 products to 10 bits."""

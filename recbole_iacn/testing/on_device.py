@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,8 @@ from recbole_iacn.testing import stand_in
 from recbole_iacn.testing.planted import planted_data, settings_of, some_rows
 from recbole_iacn.version import __version__
 
-SAME = 1e-4  # two scores differ by at most so much, or by this share of the larger
+SAME = 1e-4  # two scores differ by at most so much, or by this share of the first where that is above 1
+LIKE = 0.05  # two mean losses of an epoch differ by at most this share: a GPU draws other numbers for dropout
 _RECBOLE = ("SASRec", "GRU4Rec")  # on this package's data, by its loss
 _WITHOUT_TASK = ("LR",)  # it embeds no items
 _NOT_ON_STAND_IN = dict.fromkeys(("FiGNN_IaCN", "GRU4Rec"), "its GRU cell is one operation of a GPU, which a CPU lacks")
@@ -42,26 +44,33 @@ class Examined:
         model (str): its name.
         scores (float): the largest difference between its scores and the CPU's, by the same weights, over the larger
             of 1 and the score.
-        resumed (float): the same, between two epochs in one run and an epoch that another one is added to.
+        trained (float): the mean loss of an epoch on the device, over that of the CPU.
+        resumed (float): as ``scores``, between two epochs in one run and an epoch that another one is added to.
         served (float): the same, between a bundle that is opened on the device and on the CPU.
-        half (float): the mean loss of an epoch in 16 bits (``enable_amp``), over that of the same epoch in float32.
+        half (float): the mean loss of an epoch in 16 bits (``enable_amp``), over that of the same epoch in float32;
+            no number on the stand-in, which rounds nothing.
         waits (dict): how often one training step waits for the device, by line.
         error (str or None): what went wrong.
+        traceback (str or None): where.
     """
 
     model: str
     scores: float = math.nan
+    trained: float = math.nan
     resumed: float = math.nan
     served: float = math.nan
     half: float = math.nan
     waits: dict[str, int] = field(default_factory=dict)
     error: str | None = None
+    traceback: str | None = None
+    rounds: bool = True
 
     @property
     def passes(self) -> bool:
         """Whether it is the same model on the device."""
         same = all(gap <= SAME for gap in (self.scores, self.resumed, self.served))
-        return self.error is None and same and math.isfinite(self.half)
+        ratios = (self.trained, self.half) if self.rounds else (self.trained,)
+        return self.error is None and same and all(abs(ratio - 1) <= LIKE for ratio in ratios)
 
     def plain(self) -> dict[str, Any]:
         """The attributes, and ``passes``; None for a number that was not reached, or is none."""
@@ -108,7 +117,7 @@ def examine_all(names: Sequence[str], say: Callable[[str], object]) -> dict[str,
         say: receives the lines of a table, each when its model is done.
 
     Returns:
-        ``device``, ``versions`` and ``models``, a dict per model.
+        ``device``, ``versions``, ``models``, a dict per model, and ``left_out``, why by name.
 
     Raises:
         ConfigError: there is no GPU, and PyTorch is too old for the stand-in.
@@ -118,24 +127,30 @@ def examine_all(names: Sequence[str], say: Callable[[str], object]) -> dict[str,
         if not stand_in.available():
             raise ConfigError(f"--gpu: PyTorch {torch.__version__} sees no GPU, and is too old for the stand-in (2.10)")
         stand_in.register()
-    device = torch.cuda.get_device_name() if kind == "cuda" else "a stand-in: PyTorch sees no GPU"
-    say(f"Device: {device}. Largest differences from the CPU, which may be {SAME:g}; and waits of a training step.\n")
-    say(f"{'':18}{'scores':>9}{'resumed':>9}{'served':>9}{'16-bit loss':>13}{'waits':>7}")
-    found = []
+    device = torch.cuda.get_device_name() if kind == "cuda" else "a stand-in: PyTorch sees no NVIDIA GPU"
+    say(
+        f"Device: {device}. Largest differences of scores, which may be {SAME:g}; losses over the CPU's, and in 16 bits"
+    )
+    say(f"over float32's, which may differ by {100 * LIKE:.0f} %; and waits of a training step.\n")
+    say(f"{'':18}{'scores':>9}{'resumed':>9}{'served':>9}{'loss':>9}{'16 bits':>9}{'waits':>7}")
+    found, left_out = [], {}
     with _deterministic():
-        for name in names:
+        for name in dict.fromkeys(names):
             if kind == stand_in.NAME and name in _NOT_ON_STAND_IN:
-                say(f"{name:18}  left out on the stand-in: {_NOT_ON_STAND_IN[name]}")
+                left_out[name] = _NOT_ON_STAND_IN[name]
+                say(f"{name:18}  left out on the stand-in: {left_out[name]}")
                 continue
             one = examine(name, kind)
             found.append(one.plain())
             gaps = "".join(f"{gap:9.0e}" if gap else f"{0:9d}" for gap in (one.scores, one.resumed, one.served))
-            say(f"{name:18}{gaps}{one.half:12.3f}x{sum(one.waits.values()):7d}{'' if one.passes else '  ' + one.why}")
+            half = f"{one.half:9.3f}" if one.rounds else f"{'-':>9}"
+            waits = sum(one.waits.values())
+            say(f"{name:18}{gaps}{one.trained:9.3f}{half}{waits:7d}{'' if one.passes else '  ' + one.why}")
     failed = [one["model"] for one in found if not one["passes"]]
     not_all = f"; not {', '.join(failed)}" if failed else ""
     say(f"\n{len(found) - len(failed)} of {len(found)} models passed{not_all}")
     versions = {"torch": torch.__version__, "cuda": torch.version.cuda, "recbole_iacn": __version__}
-    return {"device": device, "versions": versions, "models": found}
+    return {"device": device, "versions": versions, "models": found, "left_out": left_out}
 
 
 @contextlib.contextmanager
@@ -160,7 +175,7 @@ def examine(model: str, kind: str) -> Examined:
     Returns:
         What was found; an error is part of it.
     """
-    found = Examined(model)
+    found = Examined(model, rounds=kind != stand_in.NAME)
     with TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -168,6 +183,7 @@ def examine(model: str, kind: str) -> Examined:
         except Exception as error:  # any error in it is the result
             first = (str(error).strip().splitlines() or [""])[0]
             found.error = f"{type(error).__name__}: {first}"[:300]
+            found.traceback = traceback.format_exc()[-4000:]
     return found
 
 
@@ -189,7 +205,10 @@ class _Examination:
             found.resumed = _gap(_scores(whole), _scores(resumed))
             bundle = whole.save(str(self.folder / "bundle"))
             found.served = self.served(bundle, device)
-            found.half = self.half(device) / whole.trainer.train_loss_dict[0]
+            loss = whole.trainer.train_loss_dict[0]
+            found.trained = loss / here.trainer.train_loss_dict[0]
+            half = self.half(device)
+            found.half = half / loss if found.rounds else math.nan
 
     def made(self, device: torch.device, **changes: Any) -> Any:
         """A training whose model is on a device, not trained yet."""

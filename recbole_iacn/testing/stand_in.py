@@ -31,7 +31,7 @@ _SIZED_BY_VALUES = (  # repeat_interleave: unless it is told the size
     *("nonzero", "masked_select", "_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount"),
     *("repeat_interleave.Tensor", "repeat_interleave.self_Tensor"),
 )
-_READ_BACK = ("_local_scalar_dense", "equal", "is_nonzero")
+_READ_BACK = ("_local_scalar_dense", "equal", "allclose", "is_nonzero")
 _MOVES = ("_to_copy", "copy_")
 _INDEXING = ("index.", "index_put", "_index_put")  # PyTorch takes an index on the CPU, and copies it
 _HERE = Path(__file__).parents[1]
@@ -154,8 +154,10 @@ def _run(func, args, kwargs):
     on_device = any(isinstance(one, _OnStandIn) for one in tensors)
     asked = kwargs.get("device")
     target = torch.device(asked).type if asked is not None else NAME if on_device else "cpu"
-    if on_device and name not in _MOVES and not name.startswith(_INDEXING):
-        _refuse_mixed(name, tensors)
+    if on_device and name not in _MOVES:
+        # An index may be on the CPU where what it is taken from is on the device, and is copied; not the reverse.
+        others = _tensors((*args[:1], *args[2:]), kwargs) if name.startswith(_INDEXING) else tensors
+        _refuse_mixed(name, others if isinstance(others[0], _OnStandIn) else tensors)
     if _active is not None:
         _active.count(name, args, kwargs)
     result = func(*_each(_on_cpu, args), **{name: _each(_on_cpu, value) for name, value in kwargs.items()})
