@@ -57,7 +57,10 @@ def test_data_on_the_device_change_nothing(run, model):
     assert run(model, data_on_device=True, **more) == run(model, **more)
 
 
-@pytest.mark.parametrize(("more", "message"), [({"pin_memory": True}, "pin_memory"), ({"worker": 2}, "worker: 0")])
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [({"pin_memory": True}, "pin_memory"), ({"worker": 2}, "worker: 0"), ({"protocol": None}, "set protocol")],
+)
 def test_data_on_the_device_are_neither_pinned_nor_sent(build, more, message):
     with pytest.raises(ConfigError, match=f"data_on_device: .*{message}"):
         build(data_on_device=True, **more)
