@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
 
 _BLOCK = 512  # users, and items, whose vectors and scores a core's cache holds
+_FEW = 64  # users of whom a block has more items
 _VECTORS = 1 << 18  # of candidates that are looked up at once
 _START = 0.01  # standard deviation of embeddings and linear layers, as in the TiMiRec paper's code
 
@@ -267,9 +268,11 @@ def largest_products(users: Tensor, items: Tensor) -> Tensor:
         return best
     best = users.new_empty(len(users), len(items))
     vectors = [some.transpose(0, 1).contiguous() for some in users.split(_BLOCK)]
+    # Of few users a block has more items: with a million, 512 at a time are 1,954 calls for a handful of products.
+    width = _BLOCK * max(_FEW // max(len(users), 1), 1)
     # A row of the whole table begins anywhere, and MKL multiplies into such rows at half its speed.
-    rooms = users.new_empty(2, min(_BLOCK, len(users)), min(_BLOCK, len(items)))
-    for strip, some in zip(best.split(_BLOCK, dim=1), items.split(_BLOCK)):
+    rooms = users.new_empty(2, min(_BLOCK, len(users)), min(width, len(items)))
+    for strip, some in zip(best.split(width, dim=1), items.split(width)):
         for part, (first, *others) in zip(strip.split(_BLOCK), vectors):
             largest, further = (room[: len(part), : part.shape[1]] for room in rooms)
             torch.mm(first, some.T, out=largest)
