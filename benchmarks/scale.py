@@ -1,7 +1,7 @@
 """What grows with the data: a table of events, a training and a bundle at 10, 30 and 100 million interactions.
 
-    python benchmarks/scale.py --millions 10 --folder /tmp/scale          a million users, 100,000 items
-    python benchmarks/scale.py --millions 100 --folder /tmp/scale --steps 1000
+    python benchmarks/scale.py --millions 10 --folder scale-data          a million users, 100,000 items
+    python benchmarks/scale.py --millions 100 --folder scale-data --steps 1000
     python benchmarks/scale.py --arithmetic --millions 100                what is to be expected, by counting bytes
 
 A tenth as many users as events and a hundredth as many items, as ``benchmarks/events.py`` generates them. Each of the
