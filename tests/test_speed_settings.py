@@ -140,3 +140,16 @@ def test_tf32_is_off_by_default(build, setting):
 def test_wrong_values_are_rejected(build, key, value, message):
     with pytest.raises(ConfigError, match=f"{key}: must be .*{message}"):
         build(**{key: value})
+
+
+@pytest.mark.parametrize("model", ["DCNV2_IaCN", "KD_DAGFM_IaCN", "WideDeep_IaCN"])
+def test_loss_of_probabilities_is_the_same_under_autocast(build, caplog, model):
+    """Of logits (WideDeep), it is another one, so that the comparison can fail."""
+    _, train, _, _, made = build(model, enable_amp=True, iacn_mode="width")
+    rows, losses, made = next(iter(train)), [], made.eval()
+    for half in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, half):
+            losses.append(made.calculate_loss(rows))
+    of_probabilities = model != "WideDeep_IaCN"
+    assert bool(losses[0] == losses[1]) == of_probabilities
+    assert ("enable_amp: " in caplog.text) == of_probabilities

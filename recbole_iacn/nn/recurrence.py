@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.utils.rnn import PackedSequence
 
 from recbole_iacn.nn.lookup import distinct_rows, take
 
@@ -129,6 +130,22 @@ def recur(
     with torch.autocast(x.device.type, enabled=False):  # rounding errors would accumulate over the steps
         parts = (part.to(weight.dtype) if torch.is_tensor(part) else part for part in (x, weight, bias, offset, factor))
         return _Recurrence.apply(*parts, sizes)
+
+
+def run_gru(gru: nn.GRU, x: Tensor, sizes: list[int]) -> Tensor:
+    """A GRU by PyTorch's own operation: on a GPU all steps are one, where :func:`recur` starts many at each.
+
+    Args:
+        gru (torch.nn.GRU): of one layer and direction.
+        x (torch.Tensor): the inputs, time-major, shape (positions, D).
+        sizes (list of int): rows that take part in each step, not increasing, at least one.
+
+    Returns:
+        torch.Tensor: the state after each position, time-major, shape (positions, H).
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        packed = PackedSequence(x.to(next(gru.parameters()).dtype), torch.tensor(sizes))
+        return cast(Tensor, gru(packed)[0].data)
 
 
 def _share(gate: Tensor, offset: Tensor | float, factor: Tensor | float) -> Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recbole_iacn.nn.recurrence import Once, TimeMajor, recur
+from recbole_iacn.nn.recurrence import Once, TimeMajor, recur, run_gru
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -24,6 +24,27 @@ def test_time_major_order_and_recurrence_against_plain_loops(seed):
         assert torch.allclose(filled[row, :length], expected, atol=1e-6)
         assert (filled[row, length:] == 0).all()
         assert torch.allclose(positions.final(states)[row], expected[-1], atol=1e-6)
+
+
+def test_gru_of_pytorch_takes_the_same_order_and_gives_the_same_states_and_gradients():
+    """What a GPU runs, on the CPU; under autocast neither rounds."""
+    torch.manual_seed(0)
+    positions, gru = TimeMajor(torch.tensor([2, 0, 4, 1]), 4), torch.nn.GRU(3, 6, batch_first=True)
+    x = torch.randn(7, 3)
+
+    def found(run):
+        given = x.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            states = run(given)
+        return [states, *torch.autograd.grad(states.square().sum(), [given, *gru.parameters()])]
+
+    def ours(given):
+        with torch.autocast("cpu", enabled=False):
+            inputs = torch.nn.functional.linear(given, gru.weight_ih_l0, gru.bias_ih_l0)
+        return recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, 1.0, -1.0)
+
+    for one, other in zip(found(ours), found(lambda given: run_gru(gru, given, positions.sizes))):
+        torch.testing.assert_close(one, other)
 
 
 def test_rows_without_positions_have_no_part_in_the_order_and_end_at_zero():

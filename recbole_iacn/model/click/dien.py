@@ -15,7 +15,7 @@ from recbole_iacn.model.click.full_sort import AttentionScorer
 from recbole_iacn.model.click.item_tables import Part
 from recbole_iacn.nn.adoption import adopt
 from recbole_iacn.nn.lookup import take
-from recbole_iacn.nn.recurrence import Once, TimeMajor, recur
+from recbole_iacn.nn.recurrence import Once, TimeMajor, recur, run_gru
 
 if TYPE_CHECKING:
     from recbole.config import Config
@@ -139,8 +139,10 @@ class LeanExtractor(InterestExtractorNetwork):
         Returns:
             torch.Tensor: time-major, shape (positions, H).
         """
-        gru = self.gru
-        inputs = linear(take(table, positions.of(history)), gru.weight_ih_l0, gru.bias_ih_l0)
+        gru, inputs = self.gru, take(table, positions.of(history))
+        if inputs.is_cuda and positions.sizes:
+            return run_gru(gru, inputs, positions.sizes)
+        inputs = linear(inputs, gru.weight_ih_l0, gru.bias_ih_l0)
         return recur(inputs, positions.sizes, gru.weight_hh_l0, gru.bias_hh_l0, 1.0, -1.0)
 
     def auxiliary(self, states: Tensor, table: Tensor, history: Tensor, negatives: Tensor, once: Once) -> Tensor:

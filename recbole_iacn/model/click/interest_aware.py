@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ class InterestAware(Part):
         if twice:
             raise ConfigError(f"auxiliary_tasks: two losses are called {twice[0]!r}; give a task other loss_names")
         self._keep_loose_weights()
+        self.in_float32 = self._of_probabilities(config)
 
     def _relationship(self, config):
         """The part that adds the relationship score; None where ``iacn_relationship`` is none."""
@@ -86,6 +88,21 @@ class InterestAware(Part):
         for name in self.loose_weights:
             self.register_buffer(name, self.__dict__.pop(name).detach())
 
+    def _precision(self):
+        return torch.autocast(self.device.type, enabled=False) if self.in_float32 else contextlib.nullcontext()
+
+    def _of_probabilities(self, config):
+        """Whether the backbone's loss is one of probabilities, as DCNV2's and KD_DAGFM's. In 16 bits a probability
+        above .998 is 1, whose loss for a negative is 100, and PyTorch refuses it on a GPU; so all of it is float32."""
+        found = any(isinstance(part, nn.BCELoss) for part in self.modules())
+        if found and config["enable_amp"]:
+            logging.getLogger(__name__).warning(
+                "enable_amp: %s has a loss of probabilities, which 16 bits would round to 0 and 1; it trains in float32, "
+                "its auxiliary tasks in 16 bits",
+                self.backbone.__name__,
+            )
+        return found
+
     @property
     def loss_names(self) -> tuple[str, ...]:
         """The names of the losses in the log, in the order in which :meth:`calculate_loss` returns them."""
@@ -94,7 +111,7 @@ class InterestAware(Part):
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
         """The backbone's loss; with tasks the tuple ``(L_main, lambda * L_IaCN, …)``."""
         with self.item_tables.sharing():
-            with self._related(interaction):
+            with self._related(interaction), self._precision():
                 main = super().calculate_loss(self.with_history(interaction))
             main = main * parallel.share(len(interaction), parallel.total(len(interaction), main.device))
             if not self.reads_items:
