@@ -97,8 +97,8 @@ class InterestAware(Part):
         found = any(isinstance(part, nn.BCELoss) for part in self.modules())
         if found and config["enable_amp"]:
             logging.getLogger(__name__).warning(
-                "enable_amp: %s has a loss of probabilities, which 16 bits would round to 0 and 1; it trains in float32, "
-                "its auxiliary tasks in 16 bits",
+                "enable_amp: %s has a loss of probabilities, which 16 bits would round to 0 and 1; it trains in "
+                "float32, its auxiliary tasks in 16 bits",
                 self.backbone.__name__,
             )
         return found
