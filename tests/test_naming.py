@@ -19,7 +19,7 @@ SUBJECTS = {
     "extending": "the examples of docs/extending.md run",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
-    "readme": "the blocks and commands of README.md and docs/recommender.md run",
+    "readme": "the blocks and commands of README.md and of the guides in docs run",
     "rooms": "which room may import which",
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",

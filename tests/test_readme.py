@@ -1,4 +1,4 @@
-"""Every Python block and every command of README.md and docs/recommender.md runs, in the order of the page.
+"""Every Python block and every command of README.md and of the guides in docs/ runs, in the order of the page.
 
 They run in this process, on few films of ml-100k. What starts processes, needs the network or takes hours is only read
 by the command's own parser.
@@ -17,11 +17,22 @@ from recbole_iacn.cli import main
 from recbole_iacn.cli.commands import parser
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/recommender.md")
+GUIDES = (
+    "amazon",
+    "comparing",
+    "experiments",
+    "impressions",
+    "inside",
+    "install",
+    "multi_interest",
+    "own_data",
+    "recommender",
+    "scaling",
+)
+PAGES = ("README.md", *(f"docs/{name}.md" for name in (*GUIDES, "training", "which_model")))
 
 # Commands that are not run, by their beginning, and why.
 NOT_RUN = {
-    "make": "builds an environment; the demo takes minutes",
     "pip": "installs; the tests run in what it installs",
     "torchrun": "starts processes; tests/test_parallel.py trains in several",
     "recbole-iacn download": "needs the network; tests/data/amazon",
@@ -155,7 +166,7 @@ def write_atomic_files(folder, names):
     items = items.set_axis(["item_id:token", "categories:token_seq"], axis=1)
     for kind, table in (("inter", events), ("item", items)):
         table.to_csv(folder / "dataset" / "shop" / f"shop.{kind}", sep="\t", index=False)
-    yaml = next(text for _, kind, text in blocks("README.md") if kind == "yaml" and "categories" in text)
+    yaml = next(text for _, kind, text in blocks("docs/own_data.md") if kind == "yaml" and "categories" in text)
     (folder / "shop.yaml").write_text(yaml)
 
 
