@@ -17,6 +17,7 @@ SUBJECTS = {
     "faults": "each fault of tests/faults is survived once",
     "figures": "what threads, workers and batch sizes change in the figures",
     "extending": "the examples of docs/extending.md run",
+    "picture": "the picture of how it works is what tools/how_it_works.py draws",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
     "readme": "the blocks and commands of README.md and of the guides in docs run",
