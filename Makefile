@@ -6,6 +6,7 @@
 # make faults     kills, full disks, strangers' files and malformed input, hundreds of times; FAULTS=--write publishes
 # make explain    train DIN_IaCN on ml-1m for some minutes, and write a page of three users' interests: demo/interests.html
 # make lint       run the linter and the type checker
+# make release    build source archive and wheel of the last commit, and try them in new environments; RELEASE=--final
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
 # Each target first creates the virtual environment if it is missing or out of date.
 
@@ -18,7 +19,7 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo explain test test-fast test-onnx test-ray faults lint results install
+.PHONY: demo explain test test-fast test-onnx test-ray faults lint release results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -54,6 +55,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# In environments of its own, so it needs none here.
+release:
+	$(PYTHON) tools/release.py $(RELEASE)
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
 	$(call run,table1 tuned honest_tuned full_ranking last_weights,$(AMAZON))

@@ -21,6 +21,7 @@ SUBJECTS = {
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
     "readme": "the blocks and commands of README.md and of the guides in docs run",
+    "release": "what make release decides, and the citation",
     "rooms": "which room may import which",
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
