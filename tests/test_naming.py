@@ -13,6 +13,7 @@ SUBJECTS = {
     "package": "wheel, source archive, checkout, and what importing the package imports",
     "cases": "inputs that gave wrong figures in 0.5.0",
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
+    "community": "what CONTRIBUTING.md, the templates, docs/versions.md and docs/roadmap.md refer to is there",
     "examples": "the notebook of examples/ runs",
     "faults": "each fault of tests/faults is survived once",
     "figures": "what threads, workers and batch sizes change in the figures",
