@@ -22,8 +22,11 @@ from recbole_iacn.version import __version__
 RECBOLE = "1.2.1"  # the version that the patches are made for
 TORCH = (2, 5)  # the least that setup.py admits, which says why
 
-# Besides RecBole and this package, those whose changes have broken RecBole before.
-_PACKAGES = ("recbole", "torch", "numpy", "pandas", "scipy", "scikit-learn", "ray", "setuptools", "PyYAML")
+# Besides RecBole and this package, those whose changes have broken RecBole before, and what bundles and settings need.
+_PACKAGES = (
+    *("recbole", "torch", "numpy", "pandas", "scipy", "scikit-learn", "ray", "setuptools", "PyYAML"),
+    *("pyarrow", "safetensors", "pydantic"),
+)
 _VARIABLES = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 _PATH = re.compile(r"""(?:[A-Za-z]:)?(?:[/\\][^\s/\\'":,;()]+)+[/\\]""")
 
@@ -195,8 +198,16 @@ def _devices() -> list[str]:
         cuda = f"CUDA {torch.version.cuda}" if torch.version.cuda else "no CUDA"
         gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
         lines.append(f"- GPU, as PyTorch sees it ({cuda}): {', '.join(gpus) or 'none'}")
+    lines.append(f"- memory of the machine: {_memory()}")
     variables = [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
     return [*lines, f"- environment variables: {', '.join(variables) or 'none'}"]
+
+
+def _memory() -> str:
+    try:
+        return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
+    except (AttributeError, OSError, ValueError):  # not a POSIX system, or one that does not say
+        return "unknown"
 
 
 def _patches(whole: bool) -> list[str]:

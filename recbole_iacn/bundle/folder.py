@@ -94,6 +94,7 @@ class Bundle:
             raise ConfigError(f"bundle: must be the path of a folder, got {path!r:.60}")
         folder = Path(path)
         about = verify(folder)
+        manifest.say_later(folder, about)
         return cls(folder, about, content.settings(folder), catalogue_tables.read(folder), content.weights(folder))
 
     def config(self, device: str | torch.device = "cpu") -> Config:

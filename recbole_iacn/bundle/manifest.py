@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import logging
 import os
 import platform
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,27 @@ def check(folder: str | Path, wanted: tuple[str, ...]) -> dict[str, Any]:
         if _about(folder / name) != of_file:
             raise ConfigError(f"{folder}: {name} is damaged (its SHA-256 is not that of {NAME}); copy the folder again")
     return content
+
+
+def say_later(folder: Path, content: dict[str, Any]) -> None:
+    """Say where a later version wrote a bundle of this format: a setting that is unknown here is not used.
+
+    Args:
+        folder: the bundle.
+        content: its manifest.
+    """
+    versions = content.get("versions")
+    by = versions.get("recbole_iacn") if isinstance(versions, dict) else None
+    if isinstance(by, str) and _numbers(by) > _numbers(__version__):
+        logging.getLogger(__name__).warning(
+            f"{folder}: was written by recbole_iacn {by:.20}, and this is {__version__}, which does not know its newer "
+            "settings: where the model uses one, its scores are others; upgrade recbole_iacn"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """``0.6.0.dev0`` as (0, 6, 0)."""
+    return tuple(int(number) for number in re.findall(r"\d{1,9}", version)[:3])
 
 
 def _read(folder):

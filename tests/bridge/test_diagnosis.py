@@ -94,6 +94,15 @@ def test_a_gpu_that_pytorch_sees_is_named(machine, monkeypatch):
     assert "- GPU, as PyTorch sees it (CUDA 12.8): Card 0, Card 1" in machine().text
 
 
+def test_what_bundles_and_memory_depend_on_is_stated(machine, monkeypatch):
+    for name in ("pyarrow", "safetensors", "pydantic"):
+        assert f"| {name} | {metadata.version(name)} |" in machine().text
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 2**21, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert "- memory of the machine: 8.0 GiB" in machine().text
+    monkeypatch.delattr(os, "sysconf")  # as on Windows
+    assert "- memory of the machine: unknown" in machine().text
+
+
 def test_extras_are_those_of_the_installed_package(machine, monkeypatch):
     stated = ["numpy", "orjson; extra == 'amazon'", 'duckdb ; extra == "amazon"', "kaleido>=1; extra == 'pictures'"]
     monkeypatch.setattr(diagnosis.metadata, "requires", lambda name: stated)

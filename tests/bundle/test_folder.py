@@ -95,6 +95,22 @@ def test_a_later_format_is_named(saved):
         Bundle.read(saved)
 
 
+@pytest.mark.parametrize("by, said", [("99.0.0", True), (manifest.__version__, False), ("0.5.9", False), (7, False)])
+def test_a_later_version_of_this_format_is_opened_and_named(saved, caplog, by, said):
+    """A setting that only the later one knows has no effect, which would else be silent."""
+    settings = json.loads((saved / "settings.json").read_text())
+    (saved / "settings.json").write_text(json.dumps({**settings, "iacn_of_tomorrow": 3}))
+    content = json.loads((saved / "manifest.json").read_text())
+    content["files"]["settings.json"] = manifest._about(saved / "settings.json")
+    content["versions"]["recbole_iacn"] = by
+    del content["manifest_sha256"]
+    (saved / "manifest.json").write_text(json.dumps(content))
+    assert Bundle.read(saved).model() is not None
+    lines = [record.getMessage() for record in caplog.records if "written by recbole_iacn" in record.getMessage()]
+    assert len(lines) == said
+    assert not said or ("99.0.0" in lines[0] and "upgrade recbole_iacn" in lines[0])
+
+
 def test_a_later_format_may_have_another_manifest(saved):
     (saved / "manifest.json").write_text(json.dumps({"format": 9, "files": {}, "versions": None}))
     with pytest.raises(ConfigError, match=r"format 9, written by recbole_iacn of a later version; this version"):
