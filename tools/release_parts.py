@@ -11,13 +11,9 @@ from pathlib import Path
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
-# Tracked files that the source archive need not have: what serves the repository alone, and figures that are large.
+# Tracked files that the source archive need not have: figures, which are large and from which reports are made.
 LEFT_OUT = (
-    ".ci/*",
-    ".github/*",
-    ".gitignore",
     "benchmarks/*.json",
-    "mkdocs.yml",
     "results/*.json",
     "results/*.jsonl",
     "results/*.tex",
