@@ -9,7 +9,7 @@ import yaml
 import recbole_iacn
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "docs/versions.md", "docs/roadmap.md"]
+PAGES = ["CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "docs/versions.md", "docs/roadmap.md", "CHANGELOG.md"]
 
 
 def anchors(page):
