@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from recbole_iacn import parallel
 from recbole_iacn.bridge.registry import find_model
@@ -15,6 +15,7 @@ from recbole_iacn.building import assemble, configure
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import click_models
 from recbole_iacn.system import disk, interrupts
+from recbole_iacn.system.run_output import Console, Output
 
 
 def run(
@@ -33,6 +34,8 @@ def run(
     new_rows: str | None = None,
     bundle: str | None = None,
     overwrite: bool = False,
+    out: str | os.PathLike | None = None,
+    console: Console | None = None,
 ) -> dict[str, Any] | None:
     """Train, validate and test a model, this package's or RecBole's, after checking all settings.
 
@@ -49,14 +52,21 @@ def run(
         bundle (str, optional): folder that the model is written to after the test, see
             :meth:`recbole_iacn.Training.save`: the best epoch's, or with ``saved=False`` the last one's.
         overwrite (bool): replace a bundle that is there already. Defaults to False.
+        out (str, optional): folder for everything else that is written: ``saved/`` (in place of ``checkpoint_dir``),
+            ``log/`` and ``log_tensorboard/``. Defaults to None: they lie in the working folder. A training that is
+            resumed goes on to write to its checkpoint.
+        console (str, optional): what is printed, as :class:`~recbole_iacn.system.run_output.Output` says: ``log``,
+            ``table`` or ``json``. Defaults to None: RecBole's lines, and progress bars, on standard error.
 
     If ``torchrun`` started this process, it is one of several, with the rank that torchrun assigned to it.
 
     Returns:
         dict: RecBole's ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result``; also
         ``model``, with the weights of the best epoch (None with ``nproc`` > 1, since its process has ended), and
-        ``checkpoint``, its path (None if not saved), and ``bundle``, its path (None without one). None on machines
-        other than the first, and in all processes of torchrun but the first.
+        ``checkpoint``, its path (None if not saved), ``seed``, ``valid_metric``, ``decimals`` (of metrics),
+        ``best_epoch`` and ``last_epoch`` (from 1), ``seconds``, and ``files``, which were written: ``checkpoint``,
+        ``bundle``, ``log`` and ``log_tensorboard`` to the path, of those that there are, and ``other`` to a list.
+        None on machines other than the first, and in all processes of torchrun but the first.
 
     Raises:
         ConfigError: a setting, file or column is wrong; raised before any training.
@@ -76,9 +86,11 @@ def run(
             "resume, start_from (--resume, --from): one goes on with the same data, the other starts on new ones; "
             "give one of them"
         )
+    output = Output(console, None if out is None else os.fspath(out))
+    config_dict = _under(output, config_dict)
     inputs = {"model": model, "dataset": dataset, "config_file_list": config_file_list, "config_dict": config_dict}
     inputs["begins"] = {"resume": resume, "start_from": start_from, "new_rows": new_rows}
-    left = _Saved(saved, bundle, overwrite)
+    left = _Saved(saved, bundle, overwrite, output)
     if launched:
         return _work(launched.pop("local_rank"), inputs, left, launched)
     if several:
@@ -88,13 +100,26 @@ def run(
     return _train(inputs, left)
 
 
+def _under(output, config_dict):
+    """The settings, with the checkpoints' folder below the output's."""
+    if output.console not in (None, *get_args(Console)):
+        raise ConfigError(f"console: must be log, table, json or None, got {output.console!r}")
+    if output.folder is None:
+        return config_dict
+    if "checkpoint_dir" in (config_dict or {}):
+        raise ConfigError("out, checkpoint_dir (--out): both say where checkpoints lie; leave one of them out")
+    disk.check(output.folder, "name another folder (--out)", within=True)
+    return {**(config_dict or {}), "checkpoint_dir": output.within("saved")}
+
+
 @dataclass(frozen=True)
 class _Saved:
-    """What a run leaves: a checkpoint of the best epoch, and a bundle's folder."""
+    """What a run leaves: a checkpoint of the best epoch, a bundle's folder, and what is printed."""
 
     checkpoint: bool
     bundle: str | None
     overwrite: bool
+    output: Output
 
     @contextlib.contextmanager
     def alone(self, config):
@@ -126,13 +151,16 @@ def _train(inputs, saved, place=None, tell=None):
     """Build, fit and test in this process. What an interruption would lose or keep is said, or told to the parent."""
     config, begins = _check(inputs, place)
     first = parallel.rank() == 0
-    with saved.alone(config) if first else contextlib.nullcontext():
+    with saved.output.active(), saved.alone(config) if first else contextlib.nullcontext():
         return _trained(config, begins, saved, tell)
 
 
 def _trained(config, begins, saved, tell):
     from recbole.utils import get_environment, set_color
 
+    from recbole_iacn.building.account import Account
+
+    account = Account(config, saved.output)
     training = assemble(config, True, begins["source"], begins["new_rows"])
     if saved.bundle and parallel.rank() == 0:
         from recbole_iacn.bundle import beforehand
@@ -140,16 +168,18 @@ def _trained(config, begins, saved, tell):
         beforehand.check_model(config, training.dataset, training.model)
     if begins["resume"] is not None:
         training.resume(begins["resume"])
+    account.begin(training)
     logger, reached = logging.getLogger(), _Reached(saved, training)
     if tell:
         tell(reached)
     with interrupts.saying(reached.words):
-        best, metrics = training.fit(saved=saved.checkpoint)
+        best, metrics = training.fit(saved=saved.checkpoint, show_progress=account.bars)
+        account.end()
     reached = reached.trained()
     if tell:
         tell(reached)
     with interrupts.saying(reached.words):
-        tested = training.test()
+        tested = training.test(show_progress=account.bars)
         environment = get_environment(training.config).draw()
         logger.info("The running environment of this training is as follows:\n" + environment)
         logger.info(set_color("best valid ", "yellow") + f": {metrics}")
@@ -164,6 +194,7 @@ def _trained(config, begins, saved, tell):
         "test_result": tested,
         "model": training.model,
         "checkpoint": training.checkpoint,
+        **account.result(saved.bundle),
     }
 
 

@@ -111,6 +111,12 @@ PATCHES = (
     ),
     Patch(
         _TRAINER,
+        "compat.noise.patch_bars",
+        "beside a table of epochs, a progress bar that is full is removed",
+        "the bars of every epoch stay between the rows",
+    ),
+    Patch(
+        _TRAINER,
         "run_names.patch_trainers",
         "a checkpoint has its run's name, of model, dataset, time and something unique; leftovers are removed",
         "two runs that start in the same second share a file, and one reports the other's figures",

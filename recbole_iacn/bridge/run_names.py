@@ -13,12 +13,13 @@ import weakref
 
 from recbole_iacn import parallel
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.system import leftovers, log_file
+from recbole_iacn.system import leftovers, log_file, run_output
 from recbole_iacn.system.unique_names import unique_name
 
 LOG, TRAINER = "log", "trainer"  # what has a run's name
 
 _runs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # config -> (name, what has it)
+_logs: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # config -> the log's path
 _guard = threading.Lock()
 _making = threading.local()  # the name of the trainer that is being made in this thread
 
@@ -39,6 +40,15 @@ def name_of(config, what):
         used.add(what)
         _runs[config] = name, used
         return name
+
+
+def log_of(config):
+    """The path of a run's log file; None if it writes none.
+
+    Args:
+        config (recbole.config.Config): its settings.
+    """
+    return _logs.get(config)
 
 
 def _word(name):
@@ -124,9 +134,11 @@ def patch_logger(module):
 
     @wrap(module, "init_logger")
     def init_logger(original, config):
-        if parallel.rank() != 0:
-            return
         root = logging.getLogger()
+        if parallel.rank() != 0:
+            if run_output.current().console is not None:  # what all processes would say, the first one says
+                root.addHandler(logging.NullHandler())
+            return
         former = getattr(RunFilter.runs, "name", None)
         for handler in _handlers(root, former) if former else []:
             root.removeHandler(handler)
@@ -134,7 +146,8 @@ def patch_logger(module):
         name = name_of(config, LOG)
         RunFilter.runs.name = RunFilter.newest = name
         application = len(_handlers(root)) < len(root.handlers)  # it has a console and a level of its own
-        for handler in _made(module, config, name)[application:]:
+        console, file = _made(module, config, name)
+        for handler in (file,) if application and not run_output.current().is_brief else (console, file):
             root.addHandler(handler)
         if not application:
             root.setLevel(min(handler.level for handler in _handlers(root)))
@@ -148,10 +161,13 @@ def _handlers(root, name=None):
 
 def _made(module, config, name):
     """A handler for the console and one for ``log/<model>/<name>.log``, with RecBole's formats."""
+    output = run_output.current()
     module.init(autoreset=True)
-    folder = os.path.join("log", _word(config["model"]))
+    folder = os.path.join(output.within("log"), _word(config["model"]))
     os.makedirs(folder, exist_ok=True)
-    console, file = logging.StreamHandler(), logging.FileHandler(os.path.join(folder, f"{name}.log"))
+    _logs[config] = os.path.join(folder, f"{name}.log")
+    console = run_output.Notices(output) if output.is_brief else logging.StreamHandler()
+    file = logging.FileHandler(_logs[config])
     line = "%(asctime)-15s %(levelname)s  %(message)s"
     console.setFormatter(
         module.colorlog.ColoredFormatter(f"%(log_color)s{line}", "%d %b %H:%M", log_colors=module.log_colors_config)

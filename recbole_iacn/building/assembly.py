@@ -24,7 +24,7 @@ from recbole_iacn.bridge.registry import check_parts, find_model
 from recbole_iacn.building.training import Training
 from recbole_iacn.checks import settings
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.system import disk
+from recbole_iacn.system import disk, run_output
 from recbole_iacn.system.trust import trusting
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from recbole_iacn.training.warm_start import Source
 
-_ANOTHER_FOLDER = "start in a folder that can be written"  # RecBole writes its logs to the working directory
+_ANOTHER_FOLDER = "start in a folder that can be written, or name one (--out)"
 _one_at_a_time = threading.RLock()  # of several threads: RecBole's look-ups are global
 
 
@@ -188,8 +188,9 @@ def _start_log(config):
     """Set up RecBole's logging, see :func:`recbole_iacn.bridge.run_names.patch_logger`."""
     from recbole.utils import init_logger
 
-    for folder in ("log", *(["log_tensorboard"] if config["log_tensorboard"] else [])):
+    folders = [run_output.current().within(name) for name in ("log", "log_tensorboard")]
+    for folder in folders if config["log_tensorboard"] else folders[:1]:
         disk.check(folder, _ANOTHER_FOLDER, within=True)
-    with disk.writing("log", _ANOTHER_FOLDER):
+    with disk.writing(folders[0], _ANOTHER_FOLDER):
         init_logger(config)
     return logging.getLogger()

@@ -18,6 +18,7 @@
     recbole-iacn serve BUNDLE --port 8000
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
+    recbole-iacn --version
 
 Each command imports its own module, and this one imports none of them: help and errors are there at once.
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from recbole_iacn.cli.parser import Command, Parser, add_commands
 from recbole_iacn.errors import ConfigError, as_line
 from recbole_iacn.system import disk, interrupts
+from recbole_iacn.version import __version__
 
 COMMANDS = (
     Command("train", "", "", "train a model with RecBole's flags, see recbole-iacn train --help"),
@@ -148,5 +150,6 @@ def parser(arguments: list[str] | None = None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    whole.add_argument("--version", action="version", version=f"recbole_iacn {__version__}")
     add_commands(whole.add_subparsers(title="commands", metavar="COMMAND", required=True), COMMANDS, arguments)
     return whole

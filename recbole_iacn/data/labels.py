@@ -7,6 +7,7 @@ every row stays. Everywhere else the clicks alone are rows, and what was shown a
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def prepare_labels(dataset: Dataset, keeps_all: bool = False) -> None:
     if scores_labels(config):
         return
     left = int((~clicked).sum())
-    dataset.logger.info(
+    logging.getLogger(__name__).info(
         f"{field}: {left:,} of {len(rows):,} rows are not clicks; they are neither trained on nor tested on"
         + ("." if not config["protocol"] else "; protocol impressions_by_time does both.")
     )

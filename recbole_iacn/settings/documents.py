@@ -1,6 +1,7 @@
 """Generates ``properties/*.yaml`` and ``docs/settings.md`` from the settings."""
 
 import textwrap
+from typing import Any
 
 from recbole_iacn.settings import general, table
 from recbole_iacn.settings.group import settings_of
@@ -46,8 +47,8 @@ def _yaml(name, groups):
 
 
 def _entry(one):
-    inner = [f"  {key}: {_literal(value)}" for key, value in one.default.items()] if _is_table(one.default) else []
-    start = f"{one.key}:" if inner else f"{one.key}: {_literal(one.default)}"
+    inner = [f"  {key}: {literal(value)}" for key, value in one.default.items()] if _is_table(one.default) else []
+    start = f"{one.key}:" if inner else f"{one.key}: {literal(one.default)}"
     start = f"{start:<31} # "
     text = f"({one.words}) {_meaning(one)}"
     return [*_comment(text, start, " " * 32 + "#   "), *inner]
@@ -65,7 +66,12 @@ def _is_table(value):
     return isinstance(value, dict)
 
 
-def _literal(value):
+def literal(value: Any) -> str:
+    """A value as it is written in YAML.
+
+    Args:
+        value: a setting's.
+    """
     if value is None:
         return "~"
     if isinstance(value, float):
@@ -82,7 +88,7 @@ def document() -> str:
     own = {name: groups for name, groups in table.FILES.items() if groups and name not in ("IaCN", "MultiInterest")}
     parts += [_section(name, groups, "###") for name, groups in own.items()]
     parts += [_RECBOLE]
-    parts += [_section(group.__doc__, (group,), "###", _recbole_defaults()) for group in table.RECBOLE]
+    parts += [_section(group.__doc__, (group,), "###", recbole_defaults()) for group in table.RECBOLE]
     return "\n".join(parts)
 
 
@@ -122,14 +128,14 @@ def _section(title, groups, level="##", recbole=None):
         lines += ["| key | what it may be | default | meaning |", "|---|---|---|---|"]
         for one in settings_of(group):
             default = (recbole or {}).get(one.key, ...) if one.default is ... else one.default
-            shown = "" if default is ... else f"`{_literal(default)}`"
+            shown = "" if default is ... else f"`{literal(default)}`"
             cells = [f"`{one.key}`", one.words, shown, _meaning(one)]
             lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |")
         lines.append("")
     return "\n".join(lines)
 
 
-def _recbole_defaults():
+def recbole_defaults() -> dict[str, Any]:
     """Key to default, of the settings that have one default for all of RecBole's models."""
     from recbole_iacn.names import recbole_folder
     from recbole_iacn.settings.sources import read_config_file

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from recbole_iacn import parallel
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
+from recbole_iacn.system.run_output import brief_bar
 from recbole_iacn.training import checkpoint, optimizer, row_digest, vocabulary
 from recbole_iacn.training.effective_interests import InterestLog, Spread
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
@@ -102,7 +103,7 @@ class IaCNTrainer(Trainer):
         scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
         batches = train_data
         if show_progress:
-            batches = tqdm(train_data, ncols=100, desc=set_color(f"Train {epoch_idx:>5}", "pink"))
+            batches = brief_bar(tqdm, train_data, ncols=100, desc=set_color(f"Train {epoch_idx:>5}", "pink"))
         total, several = torch.zeros(1, dtype=torch.double, device=self.device), False
         for step, interaction in enumerate(batches):
             interaction = to_device(interaction, self.device)

@@ -2,9 +2,9 @@
 
 import contextlib
 import http.server
+import json
 import os
 import random
-import re
 import signal
 import socket
 import threading
@@ -30,9 +30,8 @@ def _all():
 
 def _tested(folder, ended):
     """The figures of a training's test."""
-    found = re.findall(r"test result\S* ?: (.*)", re.sub(r"\x1b\[[\d;]*m", "", ended.out + ended.err))
-    assert len(found) == 1, f"no test result: {ended.err[-300:]}"
-    return found[0]
+    assert ended.out.count("\n") == 1, f"no test result: {ended.err[-300:]}"
+    return json.loads(ended.out)["test"]
 
 
 def _printed(folder, ended):
@@ -44,7 +43,7 @@ def _train(*more):
         flags = {"model": "DIN_IaCN", "dataset": "tiny", "data_path": given / "data", "epochs": 4, "seed": 7}
         flags |= {"protocol": "leave_one_out_ctr", "mlp_hidden_size": "[8]", "embedding_size": 8, "state": "INFO"}
         flags |= {"train_batch_size": 64, "show_progress": False, "checkpoint_dir": "made"}
-        return ["train", *(f"--{key}={value}" for key, value in flags.items()), *(one() for one in more)]
+        return ["train", "--json", *(f"--{key}={value}" for key, value in flags.items()), *(one() for one in more)]
 
     return arguments
 

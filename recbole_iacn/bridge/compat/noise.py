@@ -9,7 +9,7 @@ import warnings
 
 from recbole_iacn.bridge import run_names
 from recbole_iacn.bridge.wrapping import wrap
-from recbole_iacn.system import disk
+from recbole_iacn.system import disk, run_output
 
 
 def without_warning(function, message):
@@ -91,8 +91,9 @@ def patch_tensorboard(module):
             return _NoWriter()
         from torch.utils.tensorboard import SummaryWriter
 
-        with disk.writing("log_tensorboard", "start in a folder that can be written"):
-            return _LastingWriter(SummaryWriter(os.path.join("log_tensorboard", run_names.name_being_made())))
+        folder = run_output.current().within("log_tensorboard")
+        with disk.writing(folder, "start in a folder that can be written"):
+            return _LastingWriter(SummaryWriter(os.path.join(folder, run_names.name_being_made())))
 
     module.get_tensorboard = writer
     for trainer_class in (module.Trainer, module.DecisionTreeTrainer):
@@ -104,6 +105,15 @@ def patch_tensorboard(module):
                 original(trainer, config, model)
             finally:
                 wanted.now = before
+
+
+def patch_bars(module):
+    """Beside a table of epochs, remove a progress bar when it is full.
+
+    Args:
+        module: ``recbole.trainer.trainer``.
+    """
+    module.tqdm = functools.partial(run_output.brief_bar, module.tqdm)
 
 
 class _QuietAmp(types.ModuleType):
