@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import recbole_iacn
 from recbole_iacn.cli import commands
 
 pytestmark = pytest.mark.slow
@@ -67,3 +68,17 @@ def test_a_command_line_has_the_arguments_of_its_command():
         assert "--k" in of_command["recommend"].format_help()
         assert ("--port" in of_command["serve"].format_help()) is others
         assert of_command["serve"].description == "answer requests over HTTP with a bundle's model."
+
+
+def test_the_version_imports_nothing_heavy():
+    code = """
+import sys
+from recbole_iacn.cli import commands
+try:
+    commands.main(["--version"])
+except SystemExit as ended:
+    assert not ended.code
+print([name for name in ("pydantic", "torch", "numpy", "yaml", "tqdm", "recbole") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == f"recbole_iacn {recbole_iacn.__version__}\n[]\n", done.stderr
