@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from recbole_iacn.cli import train_result
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
         dict: the result of :func:`recbole_iacn.run`.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    known, rest = _parser(arguments).parse_known_args(arguments)
+    known, rest = train_parser(arguments).parse_known_args(arguments)
     from recbole_iacn.settings.sources import naming_file  # after the help, which needs nothing but the parser
 
     given = vars(known)
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     return result
 
 
-def _parser(arguments):
+def train_parser(arguments: Sequence[str] = ()) -> Parser:
     """The flags; the settings are in the help alone."""
     parser = _Parser(
         arguments,
