@@ -7,6 +7,7 @@
 # make explain    train DIN_IaCN on ml-1m for some minutes, and write a page of three users' interests: demo/interests.html
 # make lint       run the linter and the type checker
 # make release    build source archive and wheel of the last commit, and try them in new environments; RELEASE=--final
+# make docs       build the documentation as a site, site/index.html; a broken link is an error
 # make results    repeat the published experiments with the data in ../shared (takes hours; JOBS=2 runs at a time)
 # Each target first creates the virtual environment if it is missing or out of date.
 
@@ -19,7 +20,7 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo explain test test-fast test-onnx test-ray faults lint release results install
+.PHONY: demo explain test test-fast test-onnx test-ray faults lint docs release results install
 
 demo: install
 	$(BIN)/python examples/demo.py
@@ -59,6 +60,9 @@ lint: install
 # In environments of its own, so it needs none here.
 release:
 	$(PYTHON) tools/release.py $(RELEASE)
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
 	$(call run,table1 tuned honest_tuned full_ranking last_weights,$(AMAZON))

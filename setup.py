@@ -45,6 +45,9 @@ SERVE = [
     "uvloop; sys_platform != 'win32'",
 ]
 
+# For `make docs`: the site. The first brings mkdocs; the last draws formulas.
+DOCS = ["mkdocs-material", "mkdocstrings[python]", "ziamath"]
+
 setup(
     name="recbole_iacn",
     version=VERSION,
@@ -95,6 +98,7 @@ setup(
     entry_points={"console_scripts": ["recbole-iacn = recbole_iacn_command:main"]},
     extras_require={
         "amazon": AMAZON,
+        "docs": DOCS,
         "onnx": ONNX,
         "pictures": PICTURES,
         "search": SEARCH,
@@ -103,6 +107,7 @@ setup(
         "testing": ["pytest"],  # for recbole_iacn.testing
         "test": [
             *AMAZON,
+            *DOCS,
             *ONNX,
             *PICTURES,
             *SEARCH,

@@ -24,6 +24,7 @@ SUBJECTS = {
     "readme": "the blocks and commands of README.md and of the guides in docs run",
     "release": "what make release decides, and the citation",
     "rooms": "which room may import which",
+    "site": "mkdocs.yml and tools/site_pages.py: every page is in the navigation, every link leads somewhere",
     "settings_fuzz": "a thousand settings, each of which is accepted and trains, or is one line",
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
     "version_0_5_0": "what version 0.5.0 wrote still opens",
