@@ -22,12 +22,17 @@ GUIDES = (
     "comparing",
     "experiments",
     "impressions",
+    "index",
     "inside",
     "install",
+    "learning_on",
     "multi_interest",
     "own_data",
+    "protocols",
+    "quick_start",
     "recommender",
     "scaling",
+    "tuning",
 )
 PAGES = ("README.md", *(f"docs/{name}.md" for name in (*GUIDES, "training", "which_model")))
 
@@ -181,6 +186,7 @@ def train_the_shop(folder, names):
 
 PREPARED = {
     "explain shop_model": train_the_shop,
+    "--from=shop_model": train_the_shop,
     "prepare table --name shop": write_events,
     "from_tables(events": write_events,
     "--dataset=shop --protocol=impressions_by_time": write_labels,
