@@ -53,10 +53,8 @@ def url() -> str | None:
 
 
 def on_config(config):
-    """Name the pages that nav cannot: those that may not be there, and each experiment's report."""
+    """Name each experiment's report."""
     groups = {name: pages for group in config.nav for name, pages in group.items()}
-    if (ROOT / "CONTRIBUTING.md").is_file():
-        groups["For contributors"].insert(0, {"Contributing": "CONTRIBUTING.md"})
     reports = [path for path in outside() if path.startswith("results/") and path.endswith(".md")]
     groups["Results"] += [{_name(path): path} for path in reports if path != "results/README.md"]
     return config
