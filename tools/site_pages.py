@@ -8,11 +8,15 @@ page or a picture leads there; a link to another file of the repository leads to
 import html
 import posixpath
 import re
+import warnings
 from pathlib import Path
 from xml.etree import ElementTree
 
-import ziamath
 from mkdocs.structure.files import File
+
+with warnings.catch_warnings():  # it finds its font by a deprecated function of the standard library
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ziamath
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = (
