@@ -83,6 +83,10 @@ def test_run_is_build_fit_test(settings):
     expected = {"best_valid_score": best, "valid_score_bigger": True, "best_valid_result": metrics}
     result = recbole_iacn.run("WideDeep_IaCN", "tiny", config_dict=settings(checkpoint_dir="other"))
     model, checkpoint = result.pop("model"), result.pop("checkpoint")
+    about = {key: result.pop(key) for key in ("seed", "valid_metric", "decimals", "last_epoch", "best_epoch")}
+    assert about.pop("best_epoch") in (1, 2)
+    assert about == {"seed": made.config["seed"], "valid_metric": "auc", "decimals": 4, "last_epoch": 2}
+    assert result.pop("seconds") > 0 and result.pop("files")["checkpoint"] == checkpoint
     assert result == {**expected, "test_result": made.test()}
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), made.model.parameters()))
     assert Path(checkpoint).parent == Path("other")
