@@ -58,7 +58,9 @@ class Database:
         self._do(f"set threads = {threads}")
         self._do(f"set temp_directory = {text(folder / 'spill')}")
         self._do("set preserve_insertion_order = false")
-        self._do("set enable_progress_bar = false")
+        # Where it is off already nothing is set: in a notebook without ipywidgets DuckDB rejects even that.
+        if self._number("select current_setting('enable_progress_bar')"):
+            self._do("set enable_progress_bar = false")
 
     def __enter__(self) -> Self:
         return self
