@@ -5,6 +5,7 @@
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
 # make faults     kills, full disks, strangers' files and malformed input, hundreds of times; FAULTS=--write publishes
 # make explain    train DIN_IaCN on ml-1m for some minutes, and write a page of three users' interests: demo/interests.html
+# make notebooks  run the notebooks of examples/, and write what they show into them
 # make lint       run the linter and the type checker
 # make release    build source archive and wheel of the last commit, and try them in new environments; RELEASE=--final
 # make docs       build the documentation as a site, site/index.html; a broken link is an error
@@ -20,10 +21,13 @@ SHARED ?= ../shared
 JOBS ?= 2
 AMAZON := Beauty Sports_and_Outdoors
 
-.PHONY: demo explain test test-fast test-onnx test-ray faults lint docs release results install
+.PHONY: demo notebooks explain test test-fast test-onnx test-ray faults lint docs release results install
 
 demo: install
 	$(BIN)/python examples/demo.py
+
+notebooks: install
+	$(BIN)/python examples/execute.py
 
 # Users 6, 57 and 109 have interests as different as musicals and westerns, or animation and thrillers.
 explain: install dataset/ml-1m demo/ml-1m-model

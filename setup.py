@@ -117,7 +117,7 @@ setup(
             "hypothesis",
             "ipykernel",
             "mypy",
-            "nbclient",  # runs the notebook of examples/
+            "nbclient",  # runs the notebooks of examples/
             "polars",  # for from_tables
             "pytest",
             "pytest-timeout",

@@ -14,7 +14,7 @@ SUBJECTS = {
     "cases": "inputs that gave wrong figures in 0.5.0",
     "checks": "all that this package has passes the checks that recbole_iacn.testing offers",
     "community": "what CONTRIBUTING.md, the templates, docs/versions.md and docs/roadmap.md refer to is there",
-    "examples": "the notebook of examples/ runs",
+    "examples": "the notebooks of examples/ run, and show what is committed",
     "faults": "each fault of tests/faults is survived once",
     "figures": "what threads, workers and batch sizes change in the figures",
     "extending": "the examples of docs/extending.md run",
