@@ -48,7 +48,10 @@ def test_a_notebook_runs_and_shows_what_is_committed(path, execute, tmp_path):
     notebook = execute["executed"](path, work, before)
     left, word = SHOWS[path.stem]
     assert (work / left).is_file() and word in nbformat.writes(notebook)
-    assert execute["kinds"](notebook) == execute["kinds"](nbformat.read(path, as_version=4))
+    shown = execute["kinds"](notebook)
+    if before:  # of few films not all are known, which a line of the log says
+        shown = [[one for one in cell if one != ["stderr"]] for cell in shown]
+    assert shown == execute["kinds"](nbformat.read(path, as_version=4))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
