@@ -175,7 +175,15 @@ def _check_loaded_columns(path, source, config, needed=()):
             )
     for field in needed:
         if field not in wanted:
-            raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it")
+            raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it{_beside(config)}")
+
+
+def _beside(config):
+    """What the data's own settings are called, if they are there and were not read."""
+    path = os.path.join(config["data_path"], f"{config['dataset']}.yaml")
+    return (
+        f", or give the settings that lie beside the data: config_file_list=[{path!r}]" if os.path.isfile(path) else ""
+    )
 
 
 def check_saved(config: Any) -> None:

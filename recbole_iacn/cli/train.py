@@ -5,7 +5,7 @@ import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any
 
 from recbole_iacn.cli import train_result
 from recbole_iacn.cli.parser import Parser
@@ -45,8 +45,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
 
                 settings_given = _settings(rest)
                 if not given.pop("no_dataset_yaml"):
-                    said = sys.stderr if as_json else sys.stdout
-                    files = _found(given["dataset"], files, settings_given.get("data_path"), said)
+                    files = _found(given["dataset"], files, settings_given.get("data_path"))
                 result = run(config_file_list=files, config_dict=settings_given, **given)
         except ConfigError as error:
             print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
@@ -118,7 +117,7 @@ class _Parser(Parser):
         return super().format_help() + "\n" + settings_help(asked.parse_known_args(others)[0].model) + "\n"
 
 
-def _found(dataset: str, files: list[str], data_path: str | None, said: TextIO) -> list[str]:
+def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:
     """The config files with the dataset's own before them, which one line reports."""
     from recbole_iacn.settings.sources import with_dataset_yaml
 
@@ -126,7 +125,7 @@ def _found(dataset: str, files: list[str], data_path: str | None, said: TextIO) 
     if len(every) > len(files) and os.environ.get("RANK", "0") == "0":  # once, where torchrun starts several processes
         print(
             f"settings of {every[0]} are read, below all others (--no_dataset_yaml leaves them out)",
-            file=said,
+            file=sys.stderr,
             flush=True,
         )
     return every
@@ -139,7 +138,8 @@ def _settings(arguments: list[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for argument in arguments:
         if not re.fullmatch(r"--\w+=[^=]*", argument):
-            raise ConfigError(f"{argument}: settings are given as --key=value")
+            hint = "; recbole-iacn --version prints the version" if argument == "--version" else ""
+            raise ConfigError(f"{argument}: settings are given as --key=value{hint}")
         key, _, value = argument[2:].partition("=")
         if given.setdefault(key, value) != value:
             raise ConfigError(f"{key}: given twice on the command line, as {given[key]} and as {value}")

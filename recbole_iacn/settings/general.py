@@ -35,7 +35,7 @@ class General(Group):
     """For every model"""
 
     protocol: Annotated[Text | None, Null("for RecBole's eval_args")] = None
-    """The evaluation, see the README's section on protocols; models of this package have their own default."""
+    """The evaluation, see docs/protocols.md; models of this package have their own default."""
 
     history_rows: Annotated[Literal["clicks", "all"] | None, Null("for clicks where there are labels")] = None
     """What a history holds: clicks, what the user clicked; all, also what was shown and not clicked."""

@@ -203,3 +203,16 @@ def test_a_dataset_without_rows_is_one_line(settings, model):
 def test_a_file_in_another_encoding_is_one_line(no_data, settings):
     with pytest.raises(ConfigError, match=r"encoding: .*tiny\.inter, line 1 is not valid utf-16"):
         recbole_iacn.build("DIN_IaCN", "tiny", config_dict=settings(encoding="utf-16"))
+
+
+def test_settings_beside_the_data_that_were_not_given_are_named_where_columns_are_missing(settings, tmp_path):
+    folder = tmp_path / "dataset" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "shop.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\na\tx\t1\n")
+    given = settings(data_path=str(tmp_path / "dataset"), load_col={"inter": ["user_id", "item_id"]})
+    for there in (False, True):
+        if there:
+            (folder / "shop.yaml").write_text("{}")
+        with pytest.raises(ConfigError, match="'timestamp' is needed") as error:
+            recbole_iacn.build("DIN_IaCN", "shop", config_dict=given)
+        assert ("shop.yaml" in str(error.value)) == there
