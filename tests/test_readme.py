@@ -50,7 +50,7 @@ NOT_RUN = {
     "recbole-iacn train --model=DIN_IaCN --dataset=shop --resume": "tests/training/test_resuming.py",
     "recbole-iacn serve": "ends when it is stopped; tests/cli/test_serve.py",
     "recbole-iacn train --model=DIN_IaCN --dataset=Electronics": "needs what was downloaded; tests/test_real_data.py",
-    "python run_recbole_iacn.py --model=WideDeep_IaCN --dataset=ml-100k --epochs=2 --nproc=2": "starts processes",
+    "recbole-iacn train --model=WideDeep_IaCN --dataset=ml-100k --epochs=2 --nproc=2": "starts processes",
 }
 
 
