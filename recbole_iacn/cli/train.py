@@ -5,7 +5,7 @@ import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from recbole_iacn.cli import train_result
 from recbole_iacn.cli.parser import Parser
@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
 
                 settings_given = _settings(rest)
                 if not given.pop("no_dataset_yaml"):
-                    files = _found(given["dataset"], files, settings_given.get("data_path"))
+                    said = sys.stderr if as_json else sys.stdout
+                    files = _found(given["dataset"], files, settings_given.get("data_path"), said)
                 result = run(config_file_list=files, config_dict=settings_given, **given)
         except ConfigError as error:
             print(f"error: {naming_file(error, files, settings_given)}", file=sys.stderr)
@@ -117,7 +118,7 @@ class _Parser(Parser):
         return super().format_help() + "\n" + settings_help(asked.parse_known_args(others)[0].model) + "\n"
 
 
-def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:
+def _found(dataset: str, files: list[str], data_path: str | None, said: TextIO) -> list[str]:
     """The config files with the dataset's own before them, which one line reports."""
     from recbole_iacn.settings.sources import with_dataset_yaml
 
@@ -125,7 +126,7 @@ def _found(dataset: str, files: list[str], data_path: str | None) -> list[str]:
     if len(every) > len(files) and os.environ.get("RANK", "0") == "0":  # once, where torchrun starts several processes
         print(
             f"settings of {every[0]} are read, below all others (--no_dataset_yaml leaves them out)",
-            file=sys.stderr,
+            file=said,
             flush=True,
         )
     return every

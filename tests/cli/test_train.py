@@ -25,7 +25,7 @@ def test_the_settings_beside_the_data_are_read_and_reported(calls, capsys):
     train.main(["--dataset=shop", "--config_files=mine.yaml", "--seed=1"])
     assert calls[0]["config_file_list"] == ["dataset/shop/shop.yaml", "mine.yaml"]
     assert calls[0]["config_dict"] == {"seed": "1"}
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert said.count("\n") == 1 and "settings of dataset/shop/shop.yaml are read" in said
 
 
@@ -35,7 +35,7 @@ def test_the_settings_beside_the_data_are_read_and_reported(calls, capsys):
 def test_nothing_is_said_where_nothing_is_found(calls, capsys, flags):
     train.main(["--dataset=shop", *flags])
     given = [flag.partition("=")[2] for flag in flags if flag.startswith("--config_files")]
-    assert calls[0]["config_file_list"] == given and capsys.readouterr().err == ""
+    assert calls[0]["config_file_list"] == given and capsys.readouterr().out == ""
 
 
 def test_where_a_training_begins_is_passed_on(calls):
