@@ -11,6 +11,7 @@ from recbole_iacn.checks import columns
 from recbole_iacn.data import negatives
 from recbole_iacn.data.cells import AtomicFile
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.settings.sources import read_config_file
 from recbole_iacn.system import disk
 from recbole_iacn.system.trust import HOW, WHY
 
@@ -175,15 +176,19 @@ def _check_loaded_columns(path, source, config, needed=()):
             )
     for field in needed:
         if field not in wanted:
-            raise ConfigError(f"load_col.{source}: {field!r} is needed ({needed[field]}), add it{_beside(config)}")
+            raise ConfigError(
+                f"load_col.{source}: {field!r} is needed ({needed[field]}), add it{_beside(config, source, field)}"
+            )
 
 
-def _beside(config):
-    """What the data's own settings are called, if they are there and were not read."""
+def _beside(config, source, field):
+    """Where the data's own settings load the column, and so were not read: how to give them."""
     path = os.path.join(config["data_path"], f"{config['dataset']}.yaml")
-    return (
-        f", or give the settings that lie beside the data: config_file_list=[{path!r}]" if os.path.isfile(path) else ""
-    )
+    try:
+        loaded = read_config_file(path)["load_col"][source]
+    except (ConfigError, LookupError, TypeError):  # no such file, or none that would help
+        return ""
+    return f", or give the settings beside the data: config_file_list=[{path!r}]" if field in loaded else ""
 
 
 def check_saved(config: Any) -> None:

@@ -210,9 +210,10 @@ def test_settings_beside_the_data_that_were_not_given_are_named_where_columns_ar
     folder.mkdir(parents=True)
     (folder / "shop.inter").write_text("user_id:token\titem_id:token\ttimestamp:float\na\tx\t1\n")
     given = settings(data_path=str(tmp_path / "dataset"), load_col={"inter": ["user_id", "item_id"]})
-    for there in (False, True):
-        if there:
-            (folder / "shop.yaml").write_text("{}")
+    useful = "load_col: {inter: [user_id, item_id, timestamp]}"
+    for text, there in ((None, False), ("load_col: {inter: [user_id]}", False), ("[", False), (useful, True)):
+        if text:
+            (folder / "shop.yaml").write_text(text)
         with pytest.raises(ConfigError, match="'timestamp' is needed") as error:
             recbole_iacn.build("DIN_IaCN", "shop", config_dict=given)
         assert ("shop.yaml" in str(error.value)) == there
