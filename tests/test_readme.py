@@ -1,76 +1,50 @@
-"""Every Python block and every command of README.md and of the guides in docs/ runs, in the order of the page.
+"""Every block and every command of README.md and of the pages of docs/ runs, in the order of the page.
 
 They run in this process, on few films of ml-100k. What starts processes, needs the network or takes hours is only read
 by the command's own parser.
 """
 
-import re
+import json
 import shlex
-import shutil
-from pathlib import Path
 
-import pandas as pd
 import pytest
+import yaml
 from helpers import train_on_few_films, write_few_films
+from pages import PAGES, PREPARED, ROOT, blocks, commands
+from served import ask, running, served
 
+import recbole_iacn
 from recbole_iacn.cli import main
 from recbole_iacn.cli.commands import parser
-
-ROOT = Path(__file__).parents[1]
-GUIDES = (
-    "amazon",
-    "comparing",
-    "experiments",
-    "impressions",
-    "index",
-    "inside",
-    "install",
-    "learning_on",
-    "multi_interest",
-    "own_data",
-    "protocols",
-    "quick_start",
-    "recommender",
-    "scaling",
-    "tuning",
-)
-PAGES = ("README.md", *(f"docs/{name}.md" for name in (*GUIDES, "training", "which_model")))
+from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.serving.service.application import application
 
 # Commands that are not run, by their beginning, and why.
 NOT_RUN = {
     "pip": "installs; the tests run in what it installs",
+    "make": "a target of the Makefile, which .ci/run or a person calls",
+    "jupyter": "tests/test_examples.py runs the notebooks",
+    "curl": "test_a_service_answers_as_the_pages_show",
     "torchrun": "starts processes; tests/test_parallel.py trains in several",
+    "python -c 'import secrets": "the machine's shell; tests/cli/test_serve.py has tokens",
+    "python benchmarks/amazon_like.py": "makes gigabytes",
     "recbole-iacn download": "needs the network; tests/data/amazon",
     "recbole-iacn prepare amazon": "needs what was downloaded; tests/data/amazon",
-    "recbole-iacn experiment experiments/which_model.yaml": "takes 1.6 hours; tests/experiments read the file",
-    "recbole-iacn report results/which_model": "needs what that makes; tests/report",
-    "recbole-iacn experiment experiments/quick.yaml": "starts processes; tests/experiments run such files",
-    "recbole-iacn report results/quick": "needs what that makes; tests/report",
+    "recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt --attributes": "of the results' real data",
+    "recbole-iacn experiment": "takes hours, or starts processes; tests/experiments run such files",
+    "recbole-iacn report": "needs what an experiment makes; tests/report",
     "recbole-iacn search": "starts processes; tests/experiments/test_search.py",
     "recbole-iacn train --model=DIN_IaCN --dataset=shop --resume": "tests/training/test_resuming.py",
+    "recbole-iacn train --model=MIND --dataset=Beauty": "needs the results' real data",
+    "recbole-iacn diversity mind": "needs the results' real data; tests/interests/test_trade_off.py",
     "recbole-iacn serve": "ends when it is stopped; tests/cli/test_serve.py",
     "recbole-iacn train --model=DIN_IaCN --dataset=Electronics": "needs what was downloaded; tests/test_real_data.py",
     "recbole-iacn train --model=WideDeep_IaCN --dataset=ml-100k --epochs=2 --nproc=2": "starts processes",
 }
-
-
-def blocks(page):
-    """(section, language, text) of every block, in order."""
-    section, found = "", []
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for part in re.finditer(r"^#+ (?P<section>[^\n]+)$|^```(?P<kind>\w*)\n(?P<text>.*?)^```$", text, re.M | re.S):
-        if part["section"]:
-            section = part["section"]
-        else:
-            found.append((section, part["kind"], part["text"]))
-    return found
-
-
-def commands(text):
-    """The commands of a block without a language; none if it shows what a command prints."""
-    lines = text.splitlines()
-    known = ("recbole-iacn ", "python ", "pip ", "make ", "torchrun ", "curl ", "docker ")
-    return [line for line in lines if line.startswith(known)]
+ELSEWHERE = {
+    "docs/extending.md": "each addition runs in a process of its own: tests/test_extending.py",
+    "CONTRIBUTING.md": "how to write, and how not to",
+}
 
 
 def parts():
@@ -78,7 +52,7 @@ def parts():
     found = {}
     for page in PAGES:
         for section, kind, text in blocks(page):
-            if kind == "python" or (kind == "" and commands(text)):
+            if (kind == "python" and page not in ELSEWHERE) or (kind in ("", "bash") and commands(text)):
                 found.setdefault((page, section if page == "README.md" else ""), []).append((kind, text))
     return found
 
@@ -111,15 +85,27 @@ def run(command):
     """Run a command in this process, or read it only."""
     words = shlex.split(command, comments=True)
     program, *arguments = words
+    if ">" in arguments:
+        arguments = arguments[: arguments.index(">")]
     begins = [start for start in NOT_RUN if command.startswith(start)]
     if program == "recbole-iacn" or words[:2] == ["python", "run_recbole_iacn.py"]:
         arguments = arguments if program == "recbole-iacn" else ["train", *arguments[1:]]
         if not begins:
             main(arguments)
         elif arguments[0] != "train":
-            parser().parse_args(arguments)
+            read(arguments)
     else:
         assert begins, f"{command}: say in NOT_RUN why it is not run, or let it run"
+    if program == "make":
+        assert f"\n{arguments[0]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), command
+
+
+def read(arguments):
+    """The parser takes a command, and the experiment or the results that it names are here."""
+    parser().parse_args(arguments)
+    if arguments[0] in ("experiment", "search", "report") and "quick" not in arguments[1]:
+        named = ROOT / arguments[1]
+        assert named.exists() or (ROOT / "experiments" / f"{named.name}.yaml").exists(), arguments[1]
 
 
 def test_no_command_is_left_out_in_vain():
@@ -128,68 +114,66 @@ def test_no_command_is_left_out_in_vain():
     assert [
         snippet for snippet in PREPARED if not any(snippet in text for one in PARTS.values() for _, text in one)
     ] == []
+    assert [page for page in ELSEWHERE if not any(kind == "python" for _, kind, _ in blocks(page))] == []
 
 
-# --- What a reader has at that point ----------------------------------------------------------------------------------
+def test_blocks_are_of_kinds_that_a_test_reads():
+    kinds = {kind for page in PAGES for _, kind, _ in blocks(page)}
+    assert kinds <= {"", "bash", "python", "yaml", "text"}
 
 
-def write_events(folder, names, label=False):
-    """events.csv and items.csv of a shop, and the same as data frames."""
-    clicks = [(user, step) for user in range(30) for step in range(1, 12)]
-    rows = [(f"c{user}", f"s{user * step % 13}", f"2024-05-{1 + step:02}T10:{user:02}:00") for user, step in clicks]
-    events = pd.DataFrame(rows, columns=["customer_id", "sku", "time"])
-    if label:
-        events["label"] = [int((user + step) % 3 == 0) for user, step in clicks]
-    items = pd.DataFrame({"sku": [f"s{n}" for n in range(13)], "categories": [f"A > B{n % 3}" for n in range(13)]})
-    today = events.groupby("customer_id").head(3).assign(customer_id=lambda some: "new " + some["customer_id"])
-    events.to_csv(folder / "events.csv", index=False)
-    today.to_csv(folder / "today.csv", index=False)
-    today[["customer_id", "sku"]].to_csv(folder / "pairs.csv", index=False)
-    items.to_csv(folder / "items.csv", index=False)
-    shutil.rmtree(folder / "dataset" / "shop", ignore_errors=True)
-    names |= {"events": events, "items": items}
+# --- Settings and experiments -----------------------------------------------------------------------------------------
+
+YAML = [(page, text) for page in PAGES for _, kind, text in blocks(page) if kind == "yaml"]
+EXPERIMENTS = [(page, text) for page, text in YAML if set(yaml.safe_load(text)) & {"models", "columns", "search"}]
+SETTINGS = [(page, text) for page, text in YAML if (page, text) not in EXPERIMENTS]
 
 
-def write_labels(folder, names):
-    """dataset/shop with labels."""
-    write_events(folder, names, label=True)
-    main(["prepare", "table", "--name", "shop", "--events", "events.csv", "--items", "items.csv"])
+@pytest.mark.parametrize(("page", "text"), EXPERIMENTS)
+def test_an_experiment_of_a_page_is_accepted(page, text, tmp_path):
+    (tmp_path / "common.yaml").write_text("learning_rate: 0.002\n")
+    (tmp_path / "table1.yaml").write_bytes((ROOT / "experiments" / "table1.yaml").read_bytes())
+    given = yaml.safe_load(text)
+    named = {"config_files": [str(tmp_path / "common.yaml")]} if "config_files" in given else {}
+    (tmp_path / "page.yaml").write_text(yaml.safe_dump({"base": "table1.yaml", **given, **named}, sort_keys=False))
+    plan = read_plan(tmp_path / "page.yaml")
+    assert plan.runs
+    for model in given.get("models", []):
+        assert any(model in (run.model, run.of) or run.model.startswith(model) for run in plan.runs)
 
 
-def write_sequences(folder, names):
-    """Beauty.txt, one user per line, and the items' attributes."""
-    (folder / "Beauty.txt").write_text("\n".join(f"{user} {user + 1} {user + 2} {user + 3}" for user in range(1, 9)))
-    (folder / "Beauty_item2attributes.json").write_text('{"2": [1, 2], "3": [2]}')
+@pytest.mark.parametrize(("page", "text"), SETTINGS)
+def test_settings_of_a_page_are_known(page, text):
+    from recbole_iacn.checks.settings import check_keys
+
+    check_keys(yaml.safe_load(text), page)
 
 
-def write_atomic_files(folder, names):
-    """dataset/shop as RecBole has it, and the settings of the page."""
-    write_events(folder, names)
-    (folder / "dataset" / "shop").mkdir(parents=True)
-    events, items = names["events"], names["items"]
-    events = events.set_axis(["user_id:token", "item_id:token", "timestamp:float"], axis=1)
-    items = items.set_axis(["item_id:token", "categories:token_seq"], axis=1)
-    for kind, table in (("inter", events), ("item", items)):
-        table.to_csv(folder / "dataset" / "shop" / f"shop.{kind}", sep="\t", index=False)
-    yaml = next(text for _, kind, text in blocks("docs/own_data.md") if kind == "yaml" and "categories" in text)
-    (folder / "shop.yaml").write_text(yaml)
+# --- A service --------------------------------------------------------------------------------------------------------
 
 
-def train_the_shop(folder, names):
-    """shop_model, and among today's users ann and bob."""
-    write_events(folder, names)
-    main(["prepare", "table", "--name", "shop", "--events", "events.csv", "--items", "items.csv"])
-    main(["train", "--model=DIN_IaCN", "--dataset=shop", "--bundle=shop_model", "--epochs=1"])
-    today = pd.read_csv(folder / "today.csv")
-    today.replace({"new c0": "ann", "new c1": "bob"}).to_csv(folder / "today.csv", index=False)
+def requests(page):
+    """(path, body or None, what the page shows: JSON or None) of each curl."""
+    for _, _, text in blocks(page):
+        for shown in text.split("$ curl ")[1:]:
+            words = shlex.split(shown.replace("\\\n", " ").partition("\n{")[0])
+            body = next((json.loads(words[n + 1]) for n, word in enumerate(words) if word == "-d"), None)
+            path = "/" + next(word for word in words if word.startswith("localhost")).partition("/")[2]
+            yield path, body, json.loads("{" + shown.replace("\\\n", " ").partition("\n{")[2])
 
 
-PREPARED = {
-    "explain shop_model": train_the_shop,
-    "--from=shop_model": train_the_shop,
-    "prepare table --name shop": write_events,
-    "from_tables(events": write_events,
-    "--dataset=shop --protocol=impressions_by_time": write_labels,
-    "prepare sequences": write_sequences,
-    "--config_files=shop.yaml": write_atomic_files,
-}
+@pytest.mark.slow
+def test_a_service_answers_as_the_pages_show(few_films, monkeypatch, tmp_path):
+    train_on_few_films(few_films, monkeypatch.setattr)
+    main(["train", "--model=MIND", "--dataset=ml-100k", "--bundle=mind"])
+    every = [one for page in PAGES for one in requests(page)]
+    assert {path for path, _, _ in every} == {"/recommend", "/score", "/health"}
+    with running(application(lambda: served(recommender=recbole_iacn.load("mind")))) as port:
+        for path, body, shown in every:
+            status, answer = ask(port, path, body)
+            assert status == (422 if "error" in shown else 200), answer
+            assert answer.keys() == shown.keys()
+            if "error" in shown:
+                assert answer == shown
+            if "unknown" in shown:
+                assert answer["unknown"] == shown["unknown"]
