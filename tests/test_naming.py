@@ -21,7 +21,7 @@ SUBJECTS = {
     "picture": "the picture of how it works is what tools/how_it_works.py draws",
     "planted": "every backbone on data whose best score is known",
     "real_data": "the Amazon data, from the files to a batch",
-    "readme": "the blocks and commands of README.md and of the guides in docs run",
+    "readme": "the blocks and commands of README.md and of the pages of docs run",
     "release": "what make release decides, and the citation",
     "rooms": "which room may import which",
     "site": "mkdocs.yml and tools/site_pages.py: every page is in the navigation, every link leads somewhere",
