@@ -45,8 +45,8 @@ SERVE = [
     "uvloop; sys_platform != 'win32'",
 ]
 
-# For `make docs`: the site. The first brings mkdocs; the last draws formulas.
-DOCS = ["mkdocs-material", "mkdocstrings[python]", "ziamath"]
+# For `make docs`: the site. The first brings mkdocs; the last two make pages of notebooks and draw formulas.
+DOCS = ["mkdocs-material", "mkdocstrings[python]", "nbconvert", "ziamath"]
 
 setup(
     name="recbole_iacn",

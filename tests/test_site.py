@@ -14,6 +14,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"interests.md", "index.md", "settings.md", "results/README.md", "results/table1/report.md", "CHANGELOG.md"}
+PAGES |= {"examples/README.md", "examples/own_table.md"}
 
 
 class Loader(yaml.SafeLoader):
@@ -53,7 +54,9 @@ def test_every_page_is_in_the_navigation():
     pages = list(named(config["nav"]))
     assert len(pages) == len(set(pages))
     inside = {page for page in pages if (ROOT / "docs" / page).is_file()}
-    assert [page for page in pages if page not in inside and not (ROOT / page).is_file()] == []
+    notebooks = {f"examples/{path.stem}.md" for path in (ROOT / "examples").glob("*.ipynb")}
+    assert notebooks <= set(pages)
+    assert [page for page in pages if page not in inside | notebooks and not (ROOT / page).is_file()] == []
     assert inside == {path.name for path in (ROOT / "docs").glob("*.md")}
 
 
@@ -66,6 +69,9 @@ def test_every_page_is_in_the_navigation():
         ("results/README.md", "[sheet](../docs/interests.md)", "[sheet](../interests.md)"),
         ("CHANGELOG.md", "[`x`](docs/settings.md)", "[`x`](settings.md)"),
         ("interests.md", "[home](../README.md)", "[home](index.md)"),
+        ("index.md", "[own](../examples/own_table.ipynb)", "[own](examples/own_table.md)"),
+        ("examples/README.md", "[own](own_table.ipynb) [a](../docs/index.md)", "[own](own_table.md) [a](../index.md)"),
+        ("examples/own_table.md", "[the table](../docs/settings.md)", "[the table](../settings.md)"),
         ("interests.md", "[the file](../setup.py)", "the file (`setup.py`)"),
         ("interests.md", "[`setup.py`](../setup.py)", "`setup.py`"),
         ("interests.md", "`[a](../setup.py)` [b](#c) [d](https://example.org)", None),
@@ -101,6 +107,14 @@ def test_formulas_are_drawn_and_docstrings_are_read(site):
     reference = (site / "api_recommender.html").read_text(encoding="utf-8")
     assert 'id="recbole_iacn.serving.recommender.Recommender.recommend"' in reference
     assert not re.search(r":(?:class|func|meth|mod|attr):<", reference)
+
+
+@pytest.mark.slow
+def test_notebooks_are_pages_with_what_they_show(site):
+    page = (site / "examples" / "own_table.html").read_text(encoding="utf-8")
+    pictures = re.findall(r'<img alt="What the cell draws" src="([^"]+)"', page)
+    assert pictures and all((site / "examples" / name).stat().st_size > 1000 for name in pictures)
+    assert "<th>rank</th>" in page and 'class="dataframe"' not in page
 
 
 def test_the_picture_is_what_its_file_draws(monkeypatch):

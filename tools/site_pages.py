@@ -1,4 +1,4 @@
-"""What mkdocs asks while it builds the site: pages that lie outside docs/, links between all of them, and formulas.
+"""What mkdocs asks while it builds the site: pages outside docs/, notebooks, links between all of them, and formulas.
 
 Every page is written for GitHub, where links lead to files of the repository. On the site, a link to a file that is a
 page or a picture leads there; a link to another file of the repository leads to the repository at the address that
@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from mkdocs.structure.files import File
+from nbconvert import MarkdownExporter
 
 with warnings.catch_warnings():  # it finds its font by a deprecated function of the standard library
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -24,6 +25,7 @@ OUTSIDE = (
     "CONTRIBUTING.md",
     "SECURITY.md",
     "benchmarks/README.md",
+    "examples/README.md",
     "results/**/*.md",
     "results/**/*.svg",
 )
@@ -75,7 +77,24 @@ def on_files(files, config):
     """Add what lies outside docs/."""
     for path in outside():
         files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    for path, content in notebooks().items():
+        files.append(File.generated(config, path, content=content))
     return files
+
+
+def notebooks() -> dict[str, str | bytes]:
+    """The notebooks of examples/ with what they show: path on the site -> a page, or a picture of one."""
+    found: dict[str, str | bytes] = {}
+    for path in sorted((ROOT / "examples").glob("*.ipynb")):
+        text, resources = MarkdownExporter().from_filename(str(path))
+        renamed = {name: f"{path.stem}_{name}" for name in resources["outputs"]}
+        for name, content in resources["outputs"].items():
+            found[f"examples/{renamed[name]}"] = content
+            text = text.replace(f"![png]({name})", f"![What the cell draws]({renamed[name]})")
+        # A table of pandas brings its own style; without it, it looks as the tables around it.
+        text = re.sub(r"<style scoped>.*?</style>", "", text, flags=re.S)
+        found[f"examples/{path.stem}.md"] = text.replace('<table border="1" class="dataframe">', "<table>")
+    return found
 
 
 def on_page_markdown(markdown, page, config, files):
@@ -103,7 +122,7 @@ def links_rewritten(markdown: str, page: str, pages: set[str], repository: str |
     Returns:
         The text. A link to what does not exist stays, for mkdocs to reject.
     """
-    place = page if page in outside() else f"docs/{page}"
+    place = page if page in outside() or page.startswith("examples/") else f"docs/{page}"
 
     def rewritten(match):
         path = match["path"]
@@ -131,6 +150,8 @@ def _page(file, anchor, pages):
         return "index.md"
     if file.startswith("docs/"):
         file = file.removeprefix("docs/")
+    elif file.endswith(".ipynb"):
+        file = f"{file.removesuffix('.ipynb')}.md"
     elif file not in pages and f"{file}/README.md" in pages:
         file = f"{file}/README.md"
     return file if file in pages else None
