@@ -56,7 +56,7 @@ def interest_cells(results: Sequence[Result]) -> Table | None:
     if not cells:
         return None
     signs = {"higher": " ↑", "lower": " ↓"}
-    return ["data set", "model", "of", "seeds", *(one.name + signs.get(one.better, "") for one in chosen)], cells
+    return ["dataset", "model", "of", "seeds", *(one.name + signs.get(one.better, "") for one in chosen)], cells
 
 
 def _value(one, measure, control):

@@ -95,7 +95,7 @@ def cells_of(entries: Sequence[Entry]) -> Table:
     for entry in entries:
         seeds = max(len(values) for values in entry.metrics.values())
         cells.append([entry.dataset, entry.name, str(seeds), *(spread(entry.metrics.get(name)) for name in names)])
-    return ["data set", "model", "seeds", *(name.upper() for name in names)], cells
+    return ["dataset", "model", "seeds", *(name.upper() for name in names)], cells
 
 
 def main_metric(entries: Sequence[Entry]) -> str:
@@ -177,7 +177,7 @@ def pair_cells(pairs: Sequence[Pair]) -> Table:
         figures = [number(comparison.gain, sign=True), number(comparison.effect, 1), p_text(p)]
         cells.append([better.dataset, better.name, other.name, str(comparison.pairs), *figures])
     first = "first" if any(better.column and better.column != other.column for better, other, *_ in pairs) else ""
-    return ["data set", first or "better by the paper", "than", "pairs", "difference", "d", "p (t)"], cells
+    return ["dataset", first or "better, as the paper has it", "than", "pairs", "difference", "d", "p (t)"], cells
 
 
 def beside_paper(entries: Sequence[Entry]) -> Table | None:
@@ -196,7 +196,7 @@ def beside_paper(entries: Sequence[Entry]) -> Table | None:
         cells.append([entry.dataset, entry.name])
         for stated, mean in zip(theirs, means):
             cells[-1] += [number(stated), number(mean), number(mean - stated, sign=True)]
-    heads = ["data set", "model", "HR@10 (paper)", "ours", "difference", "NDCG@10 (paper)", "ours", "difference"]
+    heads = ["dataset", "model", "HR@10 (paper)", "ours", "difference", "NDCG@10 (paper)", "ours", "difference"]
     return (heads, cells) if cells else None
 
 
@@ -206,8 +206,8 @@ def verdict(pairs: Sequence[Pair]) -> list[str]:
     def named(some):
         return "; ".join(f"{better.name} > {other.name} on {better.dataset}" for better, other, *_ in some)
 
-    held = [pair for pair in pairs if pair[3] < 0.05]
-    ahead = [pair for pair in pairs if not pair[3] < 0.05 and pair[2].gain > 0]
+    held = [pair for pair in pairs if pair[3] < 0.05 and pair[2].enough]
+    ahead = [pair for pair in pairs if pair not in held and pair[2].gain > 0]
     behind = [pair for pair in pairs if pair[2].gain <= 0]
     sentences = []
     if held:

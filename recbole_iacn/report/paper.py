@@ -6,6 +6,17 @@ review at ICLR 2022), tables 2, 3 and 4, where delta is called phi.
 Wang et al. (TiMiRec), CIKM '22, table 2.
 """
 
+# Amazon's reviews by category, of which the first paper has two: the data beside which its figures may stand.
+# fmt: off
+REVIEWS = {
+    "Amazon_Instant_Video", "Apps_for_Android", "Automotive", "Baby", "Beauty", "Books", "CDs_and_Vinyl",
+    "Cell_Phones_and_Accessories", "Clothing_Shoes_and_Jewelry", "Digital_Music", "Electronics",
+    "Grocery_and_Gourmet_Food", "Health_and_Personal_Care", "Home_and_Kitchen", "Kindle_Store",
+    "Movies_and_TV", "Musical_Instruments", "Office_Products", "Patio_Lawn_and_Garden", "Pet_Supplies",
+    "Sports_and_Outdoors", "Tools_and_Home_Improvement", "Toys_and_Games", "Video_Games",
+}
+# fmt: on
+
 # (dataset, backbone) -> (the backbone, with the task)
 TABLE1 = {
     ("Electronics", "WideDeep"): ((0.7461, 0.0015), (0.7502, 0.0010)),

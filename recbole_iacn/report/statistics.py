@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
+ENOUGH = 3  # seeds, below which no difference counts as shown: of two, the spread itself is a guess
 _EQUAL = 1e-9  # what float arithmetic may leave of a difference of equal results
 
 
@@ -30,6 +31,11 @@ class Comparison:
     effect: float
     wilcoxon: float
     t_test: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are seeds enough for a difference to count as shown."""
+        return self.pairs >= ENOUGH
 
 
 def compare(treated: Mapping[int, float], control: Mapping[int, float]) -> Comparison | None:

@@ -81,7 +81,7 @@ def strata_cells(results: Sequence[Result], by: str, metric: str, asked: Compare
     apart = sorted({key for _, _, test, *_ in lines for key, _ in test})
     found = _comparisons(values, lines, pairs)
     names = {column: _name(column, columns) for column in columns}
-    heads = ["data set", "model", *apart, by, "rows", "users", *names.values()]
+    heads = ["dataset", "model", *apart, by, "rows", "users", *names.values()]
     for one, other in pairs:
         heads += [f"{names[one]} − {names[other]}", "p"]
     cells = []

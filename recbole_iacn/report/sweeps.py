@@ -60,7 +60,7 @@ def sweep_cells(pairs: Sequence[Pair], mode: str = "full") -> Table:
     for row, comparison, p in pairs:
         figures = [number(comparison.gain, sign=True), number(comparison.effect, 1), p_text(p)]
         cells.append([row.dataset, row.model, str(row.sweep[0][1]), str(comparison.pairs), *figures])
-    return ["data set", "backbone", key, "pairs", f"{mode} − {mode} at {default(key)}", "d", "p (t)"], cells
+    return ["dataset", "backbone", key, "pairs", f"{mode} − {mode} at {default(key)}", "d", "p (t)"], cells
 
 
 def sweep_verdict(pairs: Sequence[Pair]) -> list[str]:

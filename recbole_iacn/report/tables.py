@@ -51,8 +51,9 @@ class Row:
 
     def holds(self, pairs: Iterable[Pair]) -> bool | None:
         """Whether the first of each pair that was run beats the second, by the t-test at .05; None if none can be
-        tested."""
-        known = [self.p_values[pair, "t_test"] for pair in pairs if self.comparisons[pair]]
+        tested, or has seeds enough."""
+        made = {pair: comparison for pair in pairs if (comparison := self.comparisons[pair])}
+        known = [self.p_values[pair, "t_test"] for pair, comparison in made.items() if comparison.enough]
         known = [p for p in known if not math.isnan(p)]
         return all(p < 0.05 for p in known) if known else None
 
@@ -151,7 +152,7 @@ def cells_of(rows: Sequence[Row]) -> Table:
     columns = rows[0].columns if rows else Compared((), ())
     names = [name for name in columns.names if any(name in row.results for row in rows)]
     pairs = _run(rows) if columns.moded else []
-    heads = ["data set", "backbone", *swept, "seeds", *names]
+    heads = ["dataset", "backbone", *swept, "seeds", *names]
     for one, other in pairs:
         heads += [f"{one} − {other}", "d", "p (t)", "p (Wilcoxon)"]
     cells = []
@@ -176,7 +177,7 @@ def comparison_cells(rows: Sequence[Row]) -> Table:
                 values = [str(value) for _, value in row.sweep]
                 line = [" − ".join(pair), row.dataset, row.model, *values, str(comparison.pairs)]
                 cells.append(line + _tested(row, pair))
-    return ["columns", "data set", "backbone", *swept, "seeds", "difference", "d", "p (t)", "p (Wilcoxon)"], cells
+    return ["columns", "dataset", "backbone", *swept, "seeds", "difference", "d", "p (t)", "p (Wilcoxon)"], cells
 
 
 def _run(rows):
@@ -288,7 +289,7 @@ def costs_of(results: Sequence[Result], columns: Compared | None = None) -> Tabl
             ]
         )
     kind = "column" if any(one.get("column") for one in results) else "mode"
-    which = ["data set", "backbone", kind] if moded else ["data set", "model"]
+    which = ["dataset", "backbone", kind] if moded else ["dataset", "model"]
     where = ["device"] if on_gpu else []
     return [*which, *settings, *where, "seconds", "epochs", "seconds an epoch", "peak MB"], cells
 

@@ -8,16 +8,19 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import interest_tables, leaderboard, paper, strata_tables, sweeps, tables
 from recbole_iacn.report.compared import compared_in
+from recbole_iacn.report.statistics import ENOUGH
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
 
 _MEANS = "Mean ± standard deviation over seeds."
 
+_FEW = f" Fewer than {ENOUGH} seeds show nothing, whatever their p."
+
 _TESTS = f"""{_MEANS} Differences are of the same seed, which is the same test; d is their mean over their standard
 deviation. p: that {{}} is no better, one-sided, by Student's paired t over {{}} and by Wilcoxon's signed ranks, each
 corrected after Holm for {{}}. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
 
-_PAPER = """Gains of the task over the plain backbone: the paper's on its data sets, ours on the data at hand. These are
+_PAPER = """Gains of the task over the plain backbone: the paper's on its datasets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
 
 _GAUC = """As above, of the AUC within a user, weighted by the user's positives: what the same user would see in another
@@ -102,9 +105,8 @@ def _without_modes(results, columns):
     apart = any("divergence" in entry.metrics for entry in entries)
     sections = [("Test", f"{_MEANS} Divergence: {_APART}" if apart else _MEANS, leaderboard.cells_of(entries))]
     if pairs:
-        sections.append(
-            (f"Who is better, by {leaderboard.main_metric(entries)}", _PAIRS, leaderboard.pair_cells(pairs))
-        )
+        text = _PAIRS + _few(comparison for *_, comparison, _ in pairs)
+        sections.append((f"Who is better, by {leaderboard.main_metric(entries)}", text, leaderboard.pair_cells(pairs)))
     sections += strata_tables.strata_sections(results, columns)
     sections += _interests(results)
     beside = leaderboard.beside_paper(entries)
@@ -166,7 +168,12 @@ def _tests(rows):
     if not count:
         return f"{_MEANS} Differences are of the same seed, which is the same test; one seed has no p."
     corrected = "the one comparison of this table" if count == 1 else f"all {count} comparisons of this table"
-    return _TESTS.format("full" if rows[0].columns.moded else "the first column", over, corrected)
+    return _TESTS.format("full" if rows[0].columns.moded else "the first column", over, corrected) + _few(made)
+
+
+def _few(comparisons):
+    """What is to be said of p values where there are few seeds."""
+    return _FEW if any(1 < one.pairs < ENOUGH for one in comparisons) else ""
 
 
 def _interests(results):
@@ -188,7 +195,8 @@ def _beside_default(rows, what):
 
 def _beside_paper(rows):
     """Heads and cells of the table with the papers' results and ours; None if the papers have none of the kind."""
-    if not rows[0].columns.moded:
+    rows = [row for row in rows if row.dataset in paper.REVIEWS]
+    if not rows or not rows[0].columns.moded:
         return None
     swept = [key for key, _ in rows[0].sweep]
     theirs: list[tuple[str, str, Stated | None, Stated]]
@@ -209,7 +217,7 @@ def _beside_paper(rows):
         comparison = row.comparisons["full", "off"]
         spreads = [tables.spread(row.results.get(mode)) for mode in ("off", "full")]
         cells.append([row.dataset, name, *spreads, tables.number(comparison.gain, sign=True) if comparison else "–"])
-    return ["data set", "backbone", "plain", "with the task", "gain"], cells
+    return ["dataset", "backbone", "plain", "with the task", "gain"], cells
 
 
 def _stated(figure):

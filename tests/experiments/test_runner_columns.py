@@ -39,7 +39,7 @@ def test_columns_from_the_file_to_the_report(file, settings, data_path, tmp_path
     (tmp_path / "copy" / "plan.json").unlink()
     main(["report", str(tmp_path / "copy")])
     text = (folder / "report.md").read_text()
-    assert "| data set | backbone | seeds | plain | task | k1 |" in text
+    assert "| dataset | backbone | seeds | plain | task | k1 |" in text
     assert "| task − plain | tiny | FM | 1 |" in text and "| task − k1 | tiny | FM | 1 |" in text
     assert "## Test GAUC, compared" in text and "| tiny | FM | k1 |" in text
     assert (tmp_path / "copy" / "report.md").read_text() == text.replace("# named", "# copy")

@@ -46,10 +46,10 @@ def test_comparisons_by_hand():
         columns_of() + columns_of("DIEN"), columns=compared(columns_of(), GAINS, [("mean", "off"), ("routing", "mean")])
     )
     heads, cells = tables.cells_of(rows)
-    assert heads == ["data set", "backbone", "seeds", "off", "mean", "routing"]
+    assert heads == ["dataset", "backbone", "seeds", "off", "mean", "routing"]
     assert cells[1] == ["Beauty", "DIN", "3", ".7000 ± .0000", ".7200 ± .0100", ".7203 ± .0091"]
     heads, cells = tables.comparison_cells(rows)
-    assert heads == ["columns", "data set", "backbone", "seeds", "difference", "d", "p (t)", "p (Wilcoxon)"]
+    assert heads == ["columns", "dataset", "backbone", "seeds", "difference", "d", "p (t)", "p (Wilcoxon)"]
     assert cells[0] == ["mean − off", "Beauty", "DIEN", "3", "+.0200", "2.0", ".148", ".500"]
     assert [line[0] for line in cells] == ["mean − off"] * 2 + ["routing − mean"] * 2
     assert cells[3][1:7] == ["Beauty", "DIN", "3", "+.0003", ".2", ".742"]
@@ -92,7 +92,7 @@ def test_swept_settings_are_compared_within_each_column():
                 results.append(result(mode=MODES[name], seed=seed, auc=auc, sweep={"iacn_delta": delta}, column=name))
     sections = {title: table for title, _, table in sections_of(results, tables.rows_of(results))}
     assert sections["Beside the default, mean"][1] == [["Beauty", "DIN", "0.5", "3", "+.0200", "2.0", ".074"]]
-    assert sections["Cost"][0][:4] == ["data set", "backbone", "column", "iacn_delta"]
+    assert sections["Cost"][0][:4] == ["dataset", "backbone", "column", "iacn_delta"]
     assert [line[2] for line in sections["Cost"][1]] == ["off", "off", "mean", "mean"]
 
 
@@ -117,7 +117,7 @@ def test_the_comparisons_of_a_file_go_with_its_published_runs(file, experiment, 
     folder = experiment(columns=columns, compare=[["mean", "off"]], seeds=[1, 2, 3])
     write_report(folder)
     text = (folder / "report.md").read_text()
-    assert "| data set | backbone | seeds | routing | off | mean |" in text and "earlier name" not in text
+    assert "| dataset | backbone | seeds | routing | off | mean |" in text and "earlier name" not in text
     assert "| mean − off | tiny | WideDeep | 3 | +.0200 | 2.0 | .037 | .125 |" in text
     assert "for the one comparison of" in " ".join(text.split()) and "routing − " not in text
     copy = tmp_path / "elsewhere"
@@ -145,7 +145,7 @@ def test_a_file_that_goes_back_to_modes_forgets_its_columns(experiment, file):
     assert not (folder / "experiment.json").exists()
     write_report(folder)
     text = (folder / "report.md").read_text()
-    assert "| data set | backbone | seeds | off |" in text and "3 runs" in text
+    assert "| dataset | backbone | seeds | off |" in text and "3 runs" in text
     assert all("column" not in json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines())
 
 

@@ -26,7 +26,7 @@ def results():
 
 def test_a_row_for_the_model_and_for_each_control():
     heads, cells = interest_cells(results())
-    assert heads == ["data set", "model", "of", "seeds", "ami ↑", "diversity"]
+    assert heads == ["dataset", "model", "of", "seeds", "ami ↑", "diversity"]
     assert cells == [
         ["Beauty", "DIN full", "model", "2", ".3000 ± .1414", "–"],
         ["Beauty", "DIN full", "chance", "2", ".0000 ± .0000", "–"],

@@ -33,13 +33,17 @@ def test_models_without_modes_are_compared(tmp_path):
     first, second = leaderboard.verdict(pairs)
     assert first == "Ahead, but not shown: TiMiRec > ComiRec on Beauty."
     assert second.startswith("Does not hold: ComiRec > MIND on Beauty; TiMiRec, stages two > ")
+    fewer = leaderboard.entries_of([one for one in results if one["seed"] < 3])
+    (better, other, comparison, _), *_ = [pair for pair in leaderboard.pairs_of(fewer) if pair[2].gain > 0]
+    assert comparison.pairs == 2
+    assert leaderboard.verdict([(better, other, comparison, 0.01)]) == [first]  # two seeds show nothing
     beside = leaderboard.beside_paper(entries)[1]
     assert ["Beauty", "MIND", ".1727", ".2200", "+.0473", ".0981", ".1100", "+.0119"] in beside
     assert [cells[1] for cells in beside] == ["MIND", "ComiRec", "TiMiRec"]  # no variants
     for other in ({"protocol": "leave_one_out_full"}, {"eval_negatives": 100}):
         changed = [{**one, "settings": {**one["settings"], **other}} for one in results]
         assert leaderboard.beside_paper(leaderboard.entries_of(changed)) is None
-    assert tables.costs_of(results)[0][:4] == ["data set", "model", "stages", "seconds"]
+    assert tables.costs_of(results)[0][:4] == ["dataset", "model", "stages", "seconds"]
     (tmp_path / "ranks").mkdir()
     (tmp_path / "ranks" / "runs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in results))
     write_report(tmp_path / "ranks")

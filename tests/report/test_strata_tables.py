@@ -31,7 +31,7 @@ def results():
 
 def test_modes_beside_each_other():
     heads, cells = strata_cells(results(), "history", "auc")
-    assert heads == ["data set", "model", "history", "rows", "users", "off", "full", "full − off", "p"]
+    assert heads == ["dataset", "model", "history", "rows", "users", "off", "full", "full − off", "p"]
     # Differences .1 and .3: mean .2, t = 2 with one degree of freedom, so that p = 1 - 2 atan(2) / pi = .295; those of
     # the second stratum do not vary, so that no p is known.
     assert cells == [
@@ -67,7 +67,7 @@ def test_shares_of_the_users_are_tests_of_their_own():
         for seed in (1, 2)
     ]
     heads, cells = strata_cells(some, "history", "auc")
-    assert heads == ["data set", "model", "user_share", "history", "rows", "users", "off", "full", "full − off", "p"]
+    assert heads == ["dataset", "model", "user_share", "history", "rows", "users", "off", "full", "full − off", "p"]
     assert [line[2:5] for line in cells[::3]] == [["0.5", "≤ 5", "40"], ["1", "≤ 5", "80"]]
     assert [line[8] for line in cells[::3]] == ["+.0000", "+.1000"]
     alone = [one for one in some if one["mode"] == "full"]

@@ -9,7 +9,7 @@ from recbole_iacn.report import tables
 def test_the_table_by_hand(results):
     """Two p values are corrected, .037 for off (t = 2 sqrt 3) and .5 for width: times 2 and 1."""
     heads, cells = tables.cells_of(tables.rows_of(results))
-    assert heads[:6] == ["data set", "backbone", "seeds", "off", "width", "full"]
+    assert heads[:6] == ["dataset", "backbone", "seeds", "off", "width", "full"]
     dien, din = (dict(zip(heads[:10], line)) for line in cells)
     assert din["off"] == ".7000 ± .0000" and din["full"] == ".7200 ± .0100" == din["width"]
     assert (din["full − off"], din["d"], din["p (t)"], din["p (Wilcoxon)"]) == ("+.0200", "2.0", ".074", ".250")
@@ -46,7 +46,7 @@ def test_costs_count_the_epochs_between_validations(results):
 def test_costs_are_grouped_by_swept_values():
     swept = [result(sweep={"iacn_delta": delta}) for delta in (1.0, 0.5)]
     heads, cells = tables.costs_of(swept)
-    assert heads[:4] == ["data set", "backbone", "mode", "iacn_delta"]
+    assert heads[:4] == ["dataset", "backbone", "mode", "iacn_delta"]
     assert [line[:4] for line in cells] == [["Beauty", "DIN", "full", delta] for delta in ("0.5", "1.0")]
 
 

@@ -24,12 +24,26 @@ def test_the_verdict_states_what_holds_and_what_does_not(results):
     assert verdict(tables.rows_of(steady)) == ["full beats every control, p < .05: DIN on Beauty."]
 
 
+def test_two_seeds_show_nothing():
+    """Their difference is the same to a ten-thousandth, which gives any p, and may be chance."""
+    steady = [
+        result(mode=mode, seed=s, auc=0.7 + 0.01 * (mode == "full") * (1 + s / 1e4)) for mode in MODES for s in (1, 2)
+    ]
+    row = tables.rows_of(steady)[0]
+    assert max(row.p_values[pair, "t_test"] for pair in row.columns.pairs) < 0.05
+    assert verdict([row]) == ["Too few runs to tell: DIN on Beauty."]
+    text = next(text for title, text, _ in sections_of(steady, [row]) if title == "Test AUC")
+    assert "Fewer than 3 seeds show nothing" in text
+    three = tables.rows_of([*steady, *(result(mode=m, seed=3, auc=0.7 + 0.0101 * (m == "full")) for m in MODES)])
+    assert verdict(three) == ["full beats every control, p < .05: DIN on Beauty."]
+
+
 def test_the_divergence_is_a_mean_over_seeds():
     kinds = (("label", 1, 0.2), ("label", 2, 0.4), ("distilled", 1, 0.1), ("distilled", 2, 0.2))
     results = [{**result(sweep={"iacn_target": kind}, seed=seed), "divergence": x} for kind, seed, x in kinds]
     sections = {title: table for title, _, table in sections_of(results, tables.rows_of(results))}
     heads, cells = sections["Of the interest that is next?"]
-    assert heads == ["data set", "backbone", "iacn_target", "seeds", "full"]
+    assert heads == ["dataset", "backbone", "iacn_target", "seeds", "full"]
     assert cells == [
         ["Beauty", "DIN", "distilled", "2", ".1500 ± .0707"],
         ["Beauty", "DIN", "label", "2", ".3000 ± .1414"],
@@ -96,6 +110,8 @@ def test_the_papers_sweeps_are_shown_with_ours(key, values, theirs, ours):
         return
     cells = sections["Beside the paper"][1]
     assert theirs in cells and ["Beauty", ours, ".7000", ".7000", "+.0000"] in cells
+    own = [{**one, "dataset": "shop"} for one in results]
+    assert "Beside the paper" not in {title for title, *_ in sections_of(own, tables.rows_of(own))}
 
 
 def test_a_divergence_is_explained(tmp_path):
