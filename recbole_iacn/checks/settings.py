@@ -44,13 +44,14 @@ def _keys_in_source(model_class):
     return keys
 
 
-def check_keys(given, where, model_class=None):
+def check_keys(given, where, model_class=None, others=()):
     """Reject a misspelt setting.
 
     Args:
         given (Iterable[str]): keys that the user set.
         where (str): where they were set, for the message.
         model_class (type, optional): a model that may read keys of its own.
+        others (Iterable[str]): names that are no settings but may have been meant, such as flags. Defaults to none.
 
     Raises:
         ConfigError: names the key and the nearest known ones.
@@ -60,7 +61,7 @@ def check_keys(given, where, model_class=None):
         check_trust(given, where)
     for key in given:
         if key not in known:
-            raise ConfigError(f"{key}: no such setting ({where}).{did_you_mean(key, known)}")
+            raise ConfigError(f"{key}: no such setting ({where}).{did_you_mean(key, [*known, *others])}")
 
 
 def check_trust(given, where):

@@ -4,12 +4,12 @@ import os
 import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 from recbole_iacn.cli import train_result
 from recbole_iacn.cli.parser import Parser
-from recbole_iacn.errors import ConfigError
+from recbole_iacn.errors import ConfigError, did_you_mean
 from recbole_iacn.system import interrupts
 
 _MODEL = "DIN_IaCN"
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
             with interrupts.undisguised():
                 from recbole_iacn.quick_start import run
 
-                settings_given = _settings(rest)
+                settings_given = _settings(rest, vars(known))
                 if not given.pop("no_dataset_yaml"):
                     said = sys.stderr if as_json else sys.stdout
                     files = _found(given["dataset"], files, settings_given.get("data_path"), said)
@@ -132,17 +132,18 @@ def _found(dataset: str, files: list[str], data_path: str | None, said: TextIO) 
     return every
 
 
-def _settings(arguments: list[str]) -> dict[str, str]:
-    """Parse ``--key=value`` into a dict of strings, which RecBole converts to values."""
+def _settings(arguments: list[str], flags: Iterable[str]) -> dict[str, str]:
+    """Parse ``--key=value`` into a dict of strings, which RecBole converts to values; a misspelt one may be a flag."""
     from recbole_iacn.checks import settings
 
     given: dict[str, str] = {}
     for argument in arguments:
         if not re.fullmatch(r"--\w+=[^=]*", argument):
             hint = "; recbole-iacn --version prints the version" if argument == "--version" else ""
+            hint = hint or did_you_mean(argument.lstrip("-"), flags).replace(" Did", "; did", 1)
             raise ConfigError(f"{argument}: settings are given as --key=value{hint}")
         key, _, value = argument[2:].partition("=")
         if given.setdefault(key, value) != value:
             raise ConfigError(f"{key}: given twice on the command line, as {given[key]} and as {value}")
-    settings.check_keys(given, "command line")
+    settings.check_keys(given, "command line", others=flags)
     return given

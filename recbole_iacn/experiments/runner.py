@@ -6,6 +6,7 @@ continued; a changed setting makes another run, with its own file.
 
 import contextlib
 import json
+import sys
 import tempfile
 import time
 import traceback
@@ -112,13 +113,16 @@ def run_missing(
     for run, is_there in zip(runs, done):
         if is_there:  # and an earlier attempt had failed
             result_path(folder, run).with_suffix(".error").unlink(missing_ok=True)
-    bar = tqdm(total=len(runs), initial=len(runs) - len(left), disable=not progress, smoothing=0, unit="run")
+    ready, shown = len(runs) - len(left), None if progress else True  # None: on a terminal alone
+    bar = tqdm(total=len(runs), initial=ready, disable=shown, smoothing=0, unit="run")
     failed = []
     tasks = [Task(run, str(Path(data_path).resolve()), str(Path(folder).resolve()), keep) for run in left]
     try:
         with bar, contextlib.closing(call(_attempt, tasks)) as ended:
-            for task, outcome, lost in ended:
+            for count, (task, outcome, lost) in enumerate(ended, ready + 1):
                 bar.update()
+                if progress and bar.disable:  # a line, where no bar can be drawn
+                    print(f"{count} of {len(runs)} runs: {task.run.title}", file=sys.stderr, flush=True)
                 if _keep(task, Outcome(None, lost) if outcome is None else Outcome(*outcome)):
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")

@@ -179,7 +179,9 @@ def test_one_failing_run_does_not_stop_the_others(file, settings, tmp_path, caps
     path = file(datasets=["tiny", "lone"], modes=["off"], seeds=[1], settings=own)
     with pytest.raises(SystemExit):
         main(["experiment", str(path), "--data_path", str(tmp_path / "data"), "--out", str(tmp_path / "out")])
-    assert "1 of 2 runs failed" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "1 of 2 runs failed" in error
+    assert "2 of 2 runs: " in error and "run/s" not in error  # lines, where no bar can be drawn
     files = sorted(path.name for path in (tmp_path / "out" / "trial" / "runs").iterdir())
     assert [(name[:4], name.rpartition(".")[2]) for name in files] == [("lone", "error"), ("tiny", "json")]
     error = next((tmp_path / "out" / "trial" / "runs").glob("*.error")).read_text()

@@ -35,7 +35,9 @@ class Records:
     """
 
     def __init__(self, path: Path, options: Options, progress: bool) -> None:
-        self.bar = tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
+        self.bar = tqdm(
+            total=path.stat().st_size, unit="B", unit_scale=True, desc=path.name, disable=None if progress else True
+        )
         self.file = LineFile(path, self.bar.update)
         self.options = options
         self.bad: list[dict[str, Any]] = []
