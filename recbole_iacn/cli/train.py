@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
     from recbole_iacn.settings.sources import naming_file  # after the help, which needs nothing but the parser
 
     given = vars(known)
+    flags = tuple(given)
     sys.argv[1:] = []  # these have been read; build would warn about settings that remain
     files, settings_given = given.pop("config_files").split(), {}
     as_json = given.pop("json")
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any] | None:
             with interrupts.undisguised():
                 from recbole_iacn.quick_start import run
 
-                settings_given = _settings(rest, vars(known))
+                settings_given = _settings(rest, flags)
                 if not given.pop("no_dataset_yaml"):
                     said = sys.stderr if as_json else sys.stdout
                     files = _found(given["dataset"], files, settings_given.get("data_path"), said)
@@ -139,8 +140,10 @@ def _settings(arguments: list[str], flags: Iterable[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for argument in arguments:
         if not re.fullmatch(r"--\w+=[^=]*", argument):
-            hint = "; recbole-iacn --version prints the version" if argument == "--version" else ""
-            hint = hint or did_you_mean(argument.lstrip("-"), flags).replace(" Did", "; did", 1)
+            name, known = argument.lstrip("-"), settings.known_keys()
+            hint = "" if name in known else did_you_mean(name, [*known, *flags]).replace(" Did", "; did", 1)
+            if argument == "--version":
+                hint = "; recbole-iacn --version prints the version"
             raise ConfigError(f"{argument}: settings are given as --key=value{hint}")
         key, _, value = argument[2:].partition("=")
         if given.setdefault(key, value) != value:

@@ -259,7 +259,7 @@ def command(*arguments):
         (["--seed=1", "--seed=2"], "seed: given twice on the command line, as 1 and as 2"),
         (["--model=DINN_IaCN"], "model: there is no 'DINN_IaCN'. Did you mean 'DIN_IaCN'"),
         (["--dataset=ml-100"], "Did you mean 'ml-100k'"),
-        (["--epochs", "2"], "--epochs: settings are given as --key=value"),
+        (["--epochs", "2"], "--epochs: settings are given as --key=value\n"),
         (["--outt=runs"], "outt: no such setting (command line). Did you mean 'out'"),
         (["--jsn"], "--jsn: settings are given as --key=value; did you mean 'json'"),
         (["--model=DIN", "--nproc=2"], "nproc, world_size: several processes train this package's models only"),
