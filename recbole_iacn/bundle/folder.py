@@ -170,7 +170,10 @@ def build_model(config: Config, catalogue: Catalogue) -> Any:
         find_model(config["model"])
         check_extensions(config.final_config_dict)
     except ConfigError as error:
-        raise ConfigError(f"{error} (one of your own: import the module that adds or registers it first)") from None
+        raise ConfigError(
+            f"{error} (one of your own: import the module that adds or registers it first; on the command line by "
+            "recbole-iacn --import MODULE)"
+        ) from None
     model_class = get_model(config["model"])
     stored = {key: value for key, value in config.final_config_dict.items() if key not in _OF_MACHINE}
     check_values(stored, model_class)  # RecBole evaluates one of them, KD_DAGFM's teacher

@@ -162,7 +162,7 @@ def _check_features(config, files):
             if name not in known:
                 raise ConfigError(
                     f"{key}: the {source} table has no token column {name!r}.{did_you_mean(name, known)} "
-                    f"Loaded columns: {', '.join(known) or 'none'}; see load_col.{source}."
+                    f"Loaded columns of tokens: {', '.join(known) or 'none'}; see load_col.{source}."
                 )
 
 

@@ -12,7 +12,8 @@ _COMMAND = "python -m recbole_iacn.cli.command_reference"
 _INTRODUCTION = f"""# Commands
 
 Generated from the commands' parsers by `{_COMMAND}`; a test compares the two.
-`recbole-iacn COMMAND --help` prints the same.
+`recbole-iacn COMMAND --help` prints the same. `recbole-iacn --import MODULE COMMAND` first imports a module with
+[models of your own](extending.md), such as `mine` for `mine.py` in the working folder.
 
 On wrong input a command prints one line, which names the option or the file, and exits with code 2; after Ctrl-C with
 130, after SIGTERM with 143. Options cannot be abbreviated.

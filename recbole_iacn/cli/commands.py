@@ -18,6 +18,7 @@
     recbole-iacn serve BUNDLE --port 8000
     recbole-iacn export BUNDLE --out graph
     recbole-iacn doctor
+    recbole-iacn --import mine recommend BUNDLE …
     recbole-iacn --version
 
 Each command imports its own module, and this one imports none of them: help and errors are there at once.
@@ -28,8 +29,9 @@ import os
 import sys
 from pathlib import Path
 
+from recbole_iacn.cli import own_modules
 from recbole_iacn.cli.parser import Command, Parser, add_commands
-from recbole_iacn.errors import ConfigError, as_line
+from recbole_iacn.errors import ConfigError, as_line, did_you_mean
 from recbole_iacn.system import disk, interrupts
 from recbole_iacn.version import __version__
 
@@ -115,15 +117,25 @@ def _words(error):
 
 
 def _run(arguments):
+    arguments = own_modules.import_named(arguments)
     if arguments[:1] == ["train"]:
         from recbole_iacn.cli.train import main as train
 
         train(arguments[1:])
         return
     arguments = with_command(arguments)
+    _check_command(arguments)
     given = parser(arguments).parse_args(arguments)
     sys.argv[1:] = []  # these have been read; build would warn about those that are named like settings
     given.run(given)
+
+
+def _check_command(arguments):
+    """argparse lists all commands where one is misspelt, and suggests none."""
+    names = [command.name for command in COMMANDS]
+    first = arguments[0] if arguments else "-"
+    if not first.startswith("-") and first not in names:
+        raise ConfigError(f"{first}: there is no such command.{did_you_mean(first, names)} See recbole-iacn --help")
 
 
 def with_command(arguments: list[str]) -> list[str]:
@@ -151,5 +163,8 @@ def parser(arguments: list[str] | None = None) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     whole.add_argument("--version", action="version", version=f"recbole_iacn {__version__}")
+    whole.add_argument(
+        own_modules.FLAG, metavar="MODULE", help="import a module with your own models first, such as mine for mine.py"
+    )
     add_commands(whole.add_subparsers(title="commands", metavar="COMMAND", required=True), COMMANDS, arguments)
     return whole

@@ -72,9 +72,12 @@ def _from_table(given: Namespace) -> None:
     print("\n".join(summary(manifest, Path(given.out, given.name))))
 
 
+_EXAMPLES = {"types": "categories=token_seq", "split": "'categories=/'"}
+
+
 def _pairs(flag, given):
     pairs = [one.partition("=") for one in given]
     wrong = [column + equals for column, equals, value in pairs if not (column and equals and value)]
     if wrong:
-        raise ConfigError(f"{flag}: {wrong[0]!r} must be a column, = and a value, such as categories=token_seq")
+        raise ConfigError(f"{flag}: {wrong[0]!r} must be a column, = and a value, such as {_EXAMPLES[flag]}")
     return {column: value for column, _, value in pairs}

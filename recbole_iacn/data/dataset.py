@@ -59,7 +59,7 @@ class InterestAwareDataset(HistoryDataset):
             if field != self.iid_field and field not in known:
                 raise ConfigError(
                     f"iacn_item_features: the item table has no token column {field!r}.{did_you_mean(field, known)} "
-                    f"Loaded columns: {', '.join(known) or 'none'}; see load_col.item."
+                    f"Loaded columns of tokens: {', '.join(known) or 'none'}; see load_col.item."
                 )
             self._add_alias(field)
 

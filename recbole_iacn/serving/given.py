@@ -164,7 +164,10 @@ def _from_table(table, catalogue, time_field):
     for name in (catalogue.user, catalogue.item):
         if name not in table:
             names = [str(column) for column in table]
-            raise ConfigError(f"histories: the table has no column {name!r}.{did_you_mean(name, names)}")
+            raise ConfigError(
+                f"histories: the table has no column {name!r}.{did_you_mean(name, names)} It has "
+                f"{', '.join(names[:10])}; rename the one that is meant"
+            )
     _reject_twice(table, "histories", (catalogue.user, catalogue.item, time_field))
     if not len(table):
         raise ConfigError("histories: the table has no row")

@@ -249,12 +249,17 @@ class Recommender(ById):
         )
 
     def item_names(
-        self, items: Any = None, item_key: str | None = None, title: str | None = None, picture: str | None = None
+        self,
+        items: Any = None,
+        item_key: str | None = None,
+        title: str | None = None,
+        picture: str | None = None,
+        in_events: str | None = None,
     ) -> ItemNames:
         """Names of the items, read once for several explanations; see :meth:`ItemNames.read`."""
         from recbole_iacn.serving.explain.item_names import ItemNames
 
-        return ItemNames.read(self.catalogue, items, item_key, title, picture)
+        return ItemNames.read(self.catalogue, items, item_key, title, picture, in_events)
 
     def export(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write an ONNX graph and its vocabulary; see :func:`recbole_iacn.serving.onnx.exporting.export`."""

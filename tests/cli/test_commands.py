@@ -37,6 +37,13 @@ def test_an_output_that_cannot_be_written_is_one_line(monkeypatch, capsys):
     commands.main(["doctor"])
 
 
+def test_a_misspelt_command_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        commands.main(["tarin", "--model=DIN"])
+    error = "error: tarin: there is no such command. Did you mean 'train', 'explain'? See recbole-iacn --help\n"
+    assert ended.value.code == 2 and capsys.readouterr().err == error
+
+
 def test_help_imports_nothing_heavy():
     """Nor does a command's own: it imports its arguments' module alone."""
     code = """
@@ -54,7 +61,9 @@ print(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith(
     *_, heavy, own = done.stdout.splitlines()
     assert heavy == "[]", done.stdout
     assert own == str(
-        sorted(["answered", "commands", "data", "parser", "prepare_rows", "prepared", "recommend", "serve"])
+        sorted(
+            ["answered", "commands", "data", "own_modules", "parser", "prepare_rows", "prepared", "recommend", "serve"]
+        )
     )
     assert "--k" in done.stdout and "print the first users' rows" in done.stdout
 

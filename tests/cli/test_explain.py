@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import recbole_iacn
@@ -31,12 +32,31 @@ def test_the_outcome_is_printed(bundle, files, data_path, capsys):
         "  map: MIND, K = 4: principal components\n"
         f"  {data_path}/tiny/tiny.inter: 540 events (user: user_id, item: item_id, time: timestamp; times: seconds "
         "since 1970)\n"
+        "  Items are shown by their tokens: no column of tiny.item is known as their title (--title).\n"
         "  Numbers have four significant digits. What a change does to a score is stored as a half float, of three to "
         "four digits; after any single change the list is in the model's order.\n"
     )
     page = Path("page.html").read_text()
     assert "<h1>Two people</h1>" in page
     assert "no column of tiny.item is known as their title" in page and str(data_path) not in page
+
+
+def test_the_items_column_is_called_as_in_the_events(bundle, data_path, capsys):
+    """A word that no list of usual names has, in both tables."""
+    for kind in ("inter", "item"):
+        table = pd.read_csv(data_path / "tiny" / f"tiny.{kind}", sep="\t", dtype=str)
+        table.columns = [name.partition(":")[0] for name in table]
+        table = table.rename(columns={"item_id": "Artikel"})
+        table.to_csv(f"{kind}.csv", index=False)
+    given = ["--events=inter.csv", "--items=item.csv", "--users=u1", "--map=none", "--item=Artikel"]
+    cli.main(["explain", bundle, *given, "--out=page.html"])
+    assert Path("page.html").is_file()
+    pd.read_csv("item.csv").rename(columns={"Artikel": "Ware"}).to_csv("item.csv", index=False)
+    with pytest.raises(SystemExit):
+        cli.main(["explain", bundle, *given, "--out=other.html"])
+    assert "item.csv: no column, of 'Ware', 'categories', identifies the item; name it: --item-key" in (
+        capsys.readouterr().err
+    )
 
 
 def test_a_second_bundle_stands_beside_the_first(bundle, files, capsys):

@@ -206,7 +206,7 @@ class Conversion:
             "columns": {
                 "roles": roles,
                 "keys": self.keys,
-                **{what: _described(self.features[what]) for what in self.tables},
+                **{what: _described(self.features[what], what) for what in self.tables},
                 "left_out": {what: reasons for what, reasons in self.left_out.items() if reasons},
             },
             "time": {
@@ -244,9 +244,13 @@ class Conversion:
         }
 
 
-def _described(features: Sequence[Feature]) -> dict[str, dict[str, Any]]:
+def _described(features: Sequence[Feature], what: str) -> dict[str, dict[str, Any]]:
     return {
-        one.name: {"field": one.header, "loaded": one.loaded, **({"note": one.note} if one.note else {})}
+        one.name: {
+            "field": one.header,
+            "loaded": one.loaded and what != "events",
+            **({"note": one.note} if one.note else {}),
+        }
         for one in features
     }
 

@@ -15,6 +15,7 @@ TYPES = ("token", "token_seq", "float", "float_seq")
 _NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\))"
 _IDS = r"(?i:(.*[^a-z])?(ids?|codes?|zip|asin|sku))|.*[a-z](Id|ID|Code)"  # category_id, brandId, zip
 _PATHS = r"(?i).*(categor|genre|tag|topic|keyword|path|breadcrumb).*"
+_COMMA = r"[+-]?\d+,\d+"  # a number, in many languages
 _SEPARATORS = (">", "|", "/")  # the first that occurs is taken
 _DISTINCT = 100  # a column with more values, most of which occur once, is no feature
 
@@ -128,6 +129,10 @@ def _text(execute, source, name, cell, chosen, separator):
         if chosen == "float" or not is_id:
             return Feature(name, name, "float", f"{cells.number(cell, 'VARCHAR')}::varchar")
         return _as_token(name, cell, "token", "numbers that name something")
+    if chosen == "float" and filled and not numbers and not lists:
+        one = execute(f"select any_value({cell}) from {table} where not ({missing})").fetchone()[0]
+        comma = "; write numbers with a point" if re.fullmatch(_COMMA, one.strip()) else ""
+        raise ConfigError(f"types: no cell of {name!r} is a number, one is {one!r}{comma}, or choose token")
     if chosen in ("float", "float_seq") and lists < filled:
         return Feature(
             name,
@@ -150,7 +155,11 @@ def _text(execute, source, name, cell, chosen, separator):
         f"(select count(*) as n from {table} where {cell} != '' group by {cell})"
     ).fetchone()
     if chosen is None and distinct > _DISTINCT and alone > distinct / 2:
-        feature.loaded, feature.note = False, "not loaded, most values occur once"
+        commas = execute(
+            f"select count(*) from {table} where not ({missing}) and regexp_full_match(trim({cell}), '{_COMMA}')"
+        ).fetchone()[0]
+        written = "not loaded, numbers with a comma; write a point to have them loaded"
+        feature.loaded, feature.note = False, written if commas == filled else "not loaded, most values occur once"
     return feature
 
 

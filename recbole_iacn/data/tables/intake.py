@@ -146,7 +146,7 @@ class TableBase(Database):
         role = reason.removeprefix("bad_")
         column = options.condition[0] if role == "label" and options.condition else roles[role]
         cell = self.execute(f"select {source.column(column)} from raw_events where rowid = {line - 1}").fetchone()[0]
-        raise ConfigError(_not_readable(source.place(line - 1), role, cell))
+        raise ConfigError(_not_readable(source.place(line - 1), role, cell, options.time_format))
 
     def merged_ids(self, source: Table, column: str) -> tuple[int, int]:
         """Cells of ids that were cleaned, and how many ids became another's by it.
@@ -310,11 +310,11 @@ def _compared(source, column, comparison, value):
     return f"({left} {comparison} {right})::int", conditions
 
 
-def _not_readable(place, role, cell):
+def _not_readable(place, role, cell, form):
     from recbole_iacn.data.tables.time_column import not_a_time
 
     if role == "time":
-        return not_a_time(place, cell)
+        return not_a_time(place, cell, form)
     mends = {
         "rating": "a number; mend it, name another column by --rating (none: there is none)",
         "label": "a label, 0 or 1, true or false; mend it, say by --label-from which are clicks, such as 'rating>=4' "

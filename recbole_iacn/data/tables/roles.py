@@ -93,7 +93,7 @@ def find_roles(
     return {role: named[role] for role in ROLES if role in named}
 
 
-def find_key(table: str, columns: Sequence[str], role: str, given: str | None, in_events: str) -> str:
+def find_key(table: str, columns: Sequence[str], role: str, given: str | None, *in_events: str | None) -> str:
     """The column that identifies the rows of a table of items or of users.
 
     Args:
@@ -101,16 +101,18 @@ def find_key(table: str, columns: Sequence[str], role: str, given: str | None, i
         columns (list of str): its columns.
         role (str): ``item`` or ``user``.
         given (str or None): the column that the user names.
-        in_events (str): the column of that role among the events; the same name is taken first.
+        *in_events (str or None): what the column of that role is called among the events; the first of these names that
+            is there is taken.
 
     Raises:
         ConfigError: the column does not exist, two could be meant, or none is recognised; names the flag.
     """
     flag = f"{role}-key"
     if given is not None:
-        return _existing(table, columns, flag, given, False) or in_events
-    if in_events in columns:
-        return in_events
+        return _existing(table, columns, flag, given, False) or given
+    for name in in_events:
+        if name is not None and name in columns:
+            return name
     alike = [column for column in columns if plain(column) in _NAMES[role]]
     alike = alike or [column for column in columns if plain(column) == "id"]
     if len(alike) == 1:

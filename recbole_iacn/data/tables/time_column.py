@@ -132,13 +132,18 @@ def _check_format(execute, form):
         ) from None
 
 
-def not_a_time(place: str, example: object) -> str:
+def not_a_time(place: str, example: object, form: str | None = None) -> str:
     """The message about a cell that cannot be read.
 
     Args:
         place (str): file and line.
         example: the cell.
+        form (str, optional): what the user says of how times are written.
     """
+    if form is not None:
+        return (
+            f"{place}: {str(example)[:60]!r} is not written as {form!r} says (--time-format); mend one of them{OR_DROP}"
+        )
     return (
         f"{place}: {str(example)[:60]!r} is not a time such as 2019-01-02T03:04:05Z or 1546398245; mend it, describe "
         f"all by --time-format, such as '%d/%m/%Y %H:%M'{OR_DROP}"

@@ -24,9 +24,9 @@ def settings_text(manifest: Mapping[str, Any]) -> str:
         load.setdefault(side, [f"{side}_id"])
         for one in columns[what].values():
             field, _, kind = one["field"].partition(":")
-            if kind == "float" and one["loaded"] and what != "events":
+            if kind == "float" and one["loaded"]:
                 numbers.append(field)
-            (load[side] if one["loaded"] and what != "events" else unused).append(field)
+            (load[side] if one["loaded"] else unused).append(field)
     lines = [f"# recbole-iacn train --model=DIN_IaCN --dataset={manifest['dataset']} finds this file beside the data."]
     lines += ["load_col:", *(f"  {side}: {_flow(fields)}" for side, fields in load.items())]
     if _two_classes(manifest):

@@ -177,7 +177,7 @@ def _profile_tables(config, dataset):
         if name not in known:
             raise ConfigError(
                 f"iacn_user_profile: the user table has no token column {name!r}.{did_you_mean(name, known)} "
-                f"Loaded columns: {', '.join(known)}; see load_col.user."
+                f"Loaded columns of tokens: {', '.join(known)}; see load_col.user."
             )
         table = tables[name] = nn.Embedding(dataset.num(name), config["embedding_size"])
         nn.init.xavier_normal_(table.weight)

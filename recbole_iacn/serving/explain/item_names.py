@@ -41,6 +41,7 @@ class ItemNames:
         item_key: str | None = None,
         title: str | None = None,
         picture: str | None = None,
+        in_events: str | None = None,
     ) -> ItemNames:
         """The names that a table of items has, or else those among the columns that the model has loaded.
 
@@ -48,6 +49,7 @@ class ItemNames:
             catalogue: of the model.
             items: a table, see :func:`recbole_iacn.serving.explain.item_table.opened`; None for the model's columns.
             item_key, title, picture: columns of the table; by default those with usual names.
+            in_events: what a table of events calls the column of items.
 
         Raises:
             ConfigError: the table cannot be read, has no such column, or has none of the model's items.
@@ -59,7 +61,7 @@ class ItemNames:
                     raise ConfigError(f"{name}: is a column of a table of items, and there is none; give items, too")
             made.take_catalogue()
         else:
-            with opened(items, catalogue.item, item_key, title, picture) as table:
+            with opened(items, catalogue.item, item_key, title, picture, in_events) as table:
                 made.take(table)
         return made.names()
 
@@ -126,7 +128,9 @@ class _Collected:
         self.lists |= dict(zip(table.columns, values))
         self._keep_addresses(table.name)
         if not self.titles:
-            self.notes.append(f"Items are shown by their tokens: no column of {table.name} is known as their title.")
+            self.notes.append(
+                f"Items are shown by their tokens: no column of {table.name} is known as their title (--title)."
+            )
         elif len(self.titles) < len(numbers):
             missing = len(numbers) - len(self.titles)
             self.notes.append(

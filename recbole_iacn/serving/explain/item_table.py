@@ -82,7 +82,12 @@ def _first(names, known):
 
 @contextlib.contextmanager
 def opened(
-    given: Any, item_field: str, item_key: str | None = None, title: str | None = None, picture: str | None = None
+    given: Any,
+    item_field: str,
+    item_key: str | None = None,
+    title: str | None = None,
+    picture: str | None = None,
+    in_events: str | None = None,
 ) -> Iterator[ItemTable]:
     """A table of items while the block lasts.
 
@@ -91,13 +96,14 @@ def opened(
             frame of pandas, Polars or Arrow. All but the first need the extra ``tables``.
         item_field: what the model's data call the column of items.
         item_key, title, picture: the columns; by default those with usual names.
+        in_events: what a table of events calls the column of items, which is then looked for first.
 
     Raises:
         ConfigError: the table cannot be read, or has no such column.
     """
     if isinstance(given, str | Path):
         disk.check_file(given)
-    chosen = item_field, item_key, title, picture
+    chosen = (in_events, item_field), item_key, title, picture
     if isinstance(given, str | Path) and _is_atomic(given):
         yield _atomic(given, *chosen)
         return
@@ -119,8 +125,8 @@ def _is_atomic(path):
     return all(cell.rpartition(":")[2] in TYPES and ":" in cell for cell in head.split("\t"))
 
 
-def _roles(name, names, item_field, item_key, title, picture):
-    key = find_key(name, names, "item", item_key, item_field)
+def _roles(name, names, item_fields, item_key, title, picture):
+    key = find_key(name, names, "item", item_key, *item_fields)
     others = [column for column in names if column != key]
     title = title_among(others) if title is None else existing(name, names, "title", title)
     picture = picture_among(others) if picture is None else existing(name, names, "picture", picture)

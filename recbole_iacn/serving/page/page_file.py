@@ -42,6 +42,7 @@ class PageAccount:
         users, items: how many it has.
         maps: how the map of each model was made, in words.
         table: what was read of events and users, and what was left out.
+        notes: what is missing of the items' names.
     """
 
     out: str
@@ -50,13 +51,19 @@ class PageAccount:
     items: int
     maps: Sequence[str]
     table: TableAccount
+    notes: Sequence[str] = ()
 
     def lines(self) -> list[str]:
         """The account in words."""
         users = "1 user" if self.users == 1 else f"{self.users:,} users"
         first = f"{self.out}: {users}, {self.items:,} items, {self.size / 1e6:.2f} MB"
         self.table.out = self.out
-        return [first, *(f"  map: {one}" for one in self.maps), *self.table.lines()[1:], f"  {_ROUNDED}"]
+        return [
+            first,
+            *(f"  map: {one}" for one in self.maps),
+            *self.table.lines()[1:],
+            *(f"  {one}" for one in [*self.notes, _ROUNDED]),
+        ]
 
 
 def write_page(
@@ -109,7 +116,8 @@ def write_page(
     path = check_output(out, limits.overwrite, given, (".html",))
     for one in recommenders:
         one.check_k(k, len(one.items))
-    named = [_without_folder(one.item_names(items, chosen.item_key, title, picture), items) for one in recommenders]
+    columns = chosen.item_key, title, picture, chosen.item
+    named = [_without_folder(one.item_names(items, *columns), items) for one in recommenders]
     with limits.working(path) as folder:
         histories = histories_of_users(recommenders, events, users, folder, limits, chosen, most)
     found = _maps(recommenders, layout)
@@ -124,7 +132,8 @@ def write_page(
     with disk.writing(path, NAME_ANOTHER):
         write_text(path, text)
     maps = [f"{one.label}: {'none' if one.map is None else one.map.method}" for one in models]
-    return PageAccount(str(path), len(text.encode()), len(histories.users), len(shown.tokens), maps, histories.account)
+    counts = len(text.encode()), len(histories.users), len(shown.tokens)
+    return PageAccount(str(path), *counts, maps, histories.account, named[0].notes)
 
 
 def _check_count(recommenders, users, most):

@@ -67,6 +67,8 @@ def _together(served: Served, several: list[Any]) -> list[Answer]:
 def _recommend(served: Served, several: list[bodies.Recommend]) -> list[dict[str, Any]]:
     recommender, first = served.recommender, several[0]
     tokens = recommender.catalogue.tokens[recommender.catalogue.item]
+    for body in several:
+        body.fit_k(served.most(body.among))
     most = max(body.k for body in several)
     served.check_k(most, first.among)
     parts = [served.rows(body.histories, body.times, body.users) for body in several]
@@ -190,6 +192,7 @@ def _interests(served: Served, several: list[bodies.Interests]) -> list[dict[str
 
 def _explain(served: Served, several: list[bodies.Explain]) -> list[dict[str, Any]]:
     (body,), recommender = several, served.recommender
+    body.fit_k(served.most(body.among))
     served.check_k(body.k, body.among)
     rows = served.rows(body.histories, body.times, body.users)
     given, ids = recommender.queries.read(body.histories, body.times)

@@ -64,7 +64,7 @@ class Recommend(Body):
     """The body of ``/recommend``.
 
     Attributes:
-        k: recommendations per history.
+        k: recommendations per history; if it is left out, fewer where there are fewer items to choose from.
         exclude_seen: leave out the items of the history.
         among: the only items to recommend, for all histories.
     """
@@ -77,6 +77,11 @@ class Recommend(Body):
         super().check(limits)
         limits.check("k", self.k, "k")
         limits.check("among", len(self.among or ()), "items")
+
+    def fit_k(self, most: int) -> None:
+        """Where the request leaves k out, it is no more than there are items to choose from."""
+        if "k" not in self.model_fields_set:
+            self.k = min(self.k, most)
 
 
 class Score(Body):

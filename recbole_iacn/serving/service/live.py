@@ -45,8 +45,13 @@ class Served:
         """Raise ConfigError where there cannot be k recommendations."""
         if self.pipeline is not None and k > self.candidates:
             raise ConfigError(f"k: at most {self.candidates}, which the retriever finds (--candidates), got {k}")
-        whole = self.recommender.items if self.pipeline is None else self.pipeline.index
-        self.recommender.check_k(k, len(whole) if among is None else len(set(among)))
+        self.recommender.check_k(k, self.most(among))
+
+    def most(self, among: Sequence[object] | None) -> int:
+        """How many items there are to choose from."""
+        if among is not None:
+            return len(set(among))
+        return len(self.recommender.items if self.pipeline is None else self.pipeline.index)
 
     def rows(self, histories: Any, times: Any, users: Any) -> tuple[Rows, ...]:
         """Histories as each model reads them; the one that scores is the last."""

@@ -73,7 +73,13 @@ def _check_numbers(base, source, name, written):
 
 
 def take_users(
-    base: EventBase, path: Any, key: str | None, wanted: Wanted, catalogue: Catalogue, in_rows: Iterable[str] = ()
+    base: EventBase,
+    path: Any,
+    key: str | None,
+    wanted: Wanted,
+    catalogue: Catalogue,
+    in_rows: Iterable[str] = (),
+    in_events: str | None = None,
 ) -> tuple[Table, list[str], dict[str, int]]:
     """Read a table of users; afterwards there is the table ``about_users`` (line, user, and the columns by name).
 
@@ -84,6 +90,7 @@ def take_users(
         wanted: the columns to read.
         catalogue: their types.
         in_rows: columns that another table has.
+        in_events: what the table of events calls the column of users, which is looked for first.
 
     Returns:
         The table, the columns that it has, and what was left out: the reason -> how many rows.
@@ -92,7 +99,7 @@ def take_users(
         ConfigError: a column or a cell is wrong; names file and line.
     """
     source = base.look("users", path)
-    key = find_key(source.title, source.names, "user", key, catalogue.user)
+    key = find_key(source.title, source.names, "user", key, in_events, catalogue.user)
     read = [name for name in wanted.all if name in source.names and name != key]
     twice = [name for name in read if name in in_rows]
     if twice:

@@ -128,13 +128,14 @@ class AskedRows:
             return None
         base, source, column = self.base, self.source, self.roles["time"]
         try:
-            time = find_time(base.execute, source, column, *self.options.of_times(source, column))
+            unit, form = self.options.of_times(source, column)
+            time = find_time(base.execute, source, column, unit, form)
             row = base.execute(
                 f"select min(rowid) from raw_rows where {time.micros} is null and not coalesce({time.empty}, true)"
             ).fetchone()[0]
             if row is not None:
                 cell = base.execute(f"select {source.column(column)} from raw_rows where rowid = {row}").fetchone()[0]
-                raise ConfigError(not_a_time(source.place(row), cell))
+                raise ConfigError(not_a_time(source.place(row), cell, form))
         except ConfigError as error:
             raise ConfigError(str(error).replace(OR_DROP, "")) from None  # every row gets a score
         return time
@@ -162,7 +163,7 @@ class AskedRows:
             raise ConfigError(f"users: {self.source.title} has no column of users; name it: --user COLUMN")
         base = self.base
         source, self.of_users, left_out = asked_columns.take_users(
-            base, users, self.options.user_key, self.wanted, self.catalogue, self.own
+            base, users, self.options.user_key, self.wanted, self.catalogue, self.own, self.options.user
         )
         self.wanted.check_given([*self.own, *self.of_users], source.title)
         for reason, number in left_out.items():

@@ -120,7 +120,9 @@ class _Work:
             self.recommender.check_k(k, known)
             return None
         source = base.look("among", among)
-        key = find_key(source.title, source.names, "item", self.options.item_key, self.catalogue.item)
+        key = find_key(
+            source.title, source.names, "item", self.options.item_key, self.options.item, self.catalogue.item
+        )
         base.load(source, [key])
         base.check_ids(source, key)
         cell = cells.cleaned(cells.id_text(source.column(key), source.type(key)))
@@ -142,7 +144,7 @@ class _Work:
             return
         self.has_users = True
         source, self.columns, left_out = asked_columns.take_users(
-            self.base, users, self.options.user_key, wanted, self.catalogue
+            self.base, users, self.options.user_key, wanted, self.catalogue, in_events=self.options.user
         )
         wanted.check_given(self.columns, source.title)
         for reason, number in left_out.items():

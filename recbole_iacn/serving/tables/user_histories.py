@@ -147,7 +147,9 @@ def _take_users(base, recommenders, chosen, options, account, most):
     )
     catalogue = replace(first, columns={n: c for one in recommenders for n, c in one.catalogue.columns.items()})
     table = pd.DataFrame({first.user: chosen}) if isinstance(chosen, list) else chosen
-    source, names, left_out = asked_columns.take_users(base, table, options.user_key, together, catalogue)
+    source, names, left_out = asked_columns.take_users(
+        base, table, options.user_key, together, catalogue, in_events=options.user
+    )
     together.check_given(names, "a table: --users FILE" if isinstance(chosen, list) else source.title)
     for reason, number in left_out.items():
         account.count(reason, number)

@@ -74,6 +74,30 @@ def test_what_no_atomic_file_holds_is_left_out_and_named(convert):
     assert reasons["none"] == "is empty" and reasons["size"].startswith("is STRUCT(") and len(reasons) == 2
 
 
+def test_numbers_with_a_comma_are_not_lost(convert, rejected):
+    items = "item,price\n" + "".join(f'{k},"{k},50"\n' for k in range(1, 4))
+    assert rejected(EVENTS, items, types={"price": "float"}) == (
+        "types: no cell of 'price' is a number, one is '1,50'; write numbers with a point, or choose token"
+    )
+    words = "item,price\n1,dear\n2,\n3,\n"
+    assert rejected(EVENTS, words, types={"price": "float"}).endswith("one is 'dear', or choose token")
+    many = "user,item,time\n" + "".join(f"a,{k},1500000000\n" for k in range(150))
+    manifest, _ = convert(many, "item,price\n" + "".join(f'{k},"{k},5"\n' for k in range(150)))
+    note = manifest["columns"]["items"]["price"]["note"]
+    assert note == "not loaded, numbers with a comma; write a point to have them loaded"
+
+
+def test_the_account_says_what_is_loaded(convert):
+    """Columns of events are in the files, and no setting loads them."""
+    manifest, files = convert(
+        EVENTS.replace("\n", ",web\n").replace("time,web", "time,channel"), "item,brand\n1,b\n2,c\n"
+    )
+    columns = manifest["columns"]
+    assert columns["events"]["channel"] == {"field": "channel:token", "loaded": False}
+    assert columns["items"]["brand"] == {"field": "brand:token", "loaded": True}
+    assert "# In the files, too, but not loaded: channel." in files["yaml"]
+
+
 def test_a_column_without_a_name_is_left_out(convert):
     manifest, files = convert(EVENTS, ",item\n0,1\n1,2\n")
     assert files["item"][0] == "item_id:token" and manifest["columns"]["left_out"]["items"] == {"": "has no name"}

@@ -112,6 +112,11 @@ def test_a_unit_that_is_given_is_taken(convert):
         (("yesterday", "today"), {}, "events.csv, line 2: 'yesterday' is not a time"),
         (("20190131", "20190230", "20190228"), {}, "events.csv, line 3: '20190230' is not a time"),
         (("20190131", "2019031", "20190228"), {}, "events.csv, line 3: '2019031' is not a time"),
+        (
+            ("1/2/2019", "2019-01-02"),
+            {"time_format": "%d/%m/%Y"},
+            "events.csv, line 3: '2019-01-02' is not written as '%d/%m/%Y' says (--time-format)",
+        ),
         (("1/2/2019",), {"time_format": "%Q"}, "time-format: '%Q' is not in the notation of strptime"),
         (("2019-02-30", "2019-01-01"), {}, "events.csv, line 2: '2019-02-30' is not a time"),
         (("2019-01-01", "infinity"), {}, "events.csv, line 3: 'infinity' is not a time"),
@@ -126,7 +131,7 @@ def test_a_unit_that_is_given_is_taken(convert):
             {},
             "events.csv: the times, such as 12345678901, are neither s, ms, us nor ns",
         ),
-        (("2019-01-02",), {"time_format": "%d/%m/%Y"}, "events.csv, line 2: '2019-01-02' is not a time"),
+        (("2019-01-02",), {"time_format": "%d/%m/%Y"}, "events.csv, line 2: '2019-01-02' is not written as"),
         (
             ("1",),
             {"time_format": "%Y", "time_unit": "s"},

@@ -51,6 +51,15 @@ def test_fewer_than_k_where_no_more_are_left(port):
     assert answer["unknown"] == {"among": 1}
 
 
+def test_the_usual_k_fits_what_there_is_to_choose_from(port):
+    """The model has eight items, and ten are the usual number; a k that is sent must be possible."""
+    answer = ask(port, "/recommend", {"histories": [["b"]], "among": ["a", "c", "zz"]})[1]
+    assert answer["recommendations"] == [{"items": ["c", "a"], "scores": [13.0, 1.0]}]
+    assert len(ask(port, "/recommend", {"histories": [[]]})[1]["recommendations"][0]["items"]) == 8
+    status, answer = ask(port, "/recommend", {"histories": [["b"]], "among": ["a", "c", "zz"], "k": 10})
+    assert status == 422 and answer["error"] == "k: must be from 1 to 3, got 10"
+
+
 def test_unknown_tokens_are_counted_in_the_answer(port):
     answer = ask(port, "/recommend", {"histories": [["zz", "a"], ["yy", "xx"]], "k": 1})[1]
     assert answer["unknown"] == {"item_id": 3}
