@@ -1,5 +1,6 @@
 """Type hints as text, and the one line that rejects a value."""
 
+import re
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -82,7 +83,22 @@ def complaint(key: str, kind: Any, value: Any) -> str:
     if objection["type"] == "cap" and len(_arms(kind)) == 1:
         which = "each item must" if any(isinstance(step, int) for step in objection["loc"]) else "must"
         return f"{key}: {which} be {objection['msg']}, got {shown(value)}"
-    return f"{key}: must be {words(kind)}, got {shown(value)}"
+    return f"{key}: must be {words(kind)}, got {shown(value)}{_as_list(key, kind, value)}"
+
+
+def _as_list(key, kind, value):
+    """How a list is written on a command line, where one was meant: 80,40 becomes a tuple there, and [a] a text."""
+    if "list of" not in words(kind):
+        return ""
+    if isinstance(value, tuple):
+        return f"; on a command line --{key}='{list(value)}'".replace(", ", ",") if all(map(_plain, value)) else ""
+    if isinstance(value, str) and re.fullmatch(r"\[\w+(, ?\w+)*\]", value):
+        return f'; on a command line --{key}="{re.split(", ?", value[1:-1])}"'
+    return ""
+
+
+def _plain(value):
+    return isinstance(value, int | float)
 
 
 def unwrap(kind: Any) -> tuple[Any, Any]:

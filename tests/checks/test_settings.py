@@ -260,6 +260,14 @@ def command(*arguments):
         (["--model=DINN_IaCN"], "model: there is no 'DINN_IaCN'. Did you mean 'DIN_IaCN'"),
         (["--dataset=ml-100"], "Did you mean 'ml-100k'"),
         (["--epochs", "2"], "--epochs: settings are given as --key=value\n"),
+        (
+            ["--mlp_hidden_size=80,40"],
+            "must be a non-empty list of integers >= 1, got (80, 40); on a command line --mlp_hidden_size='[80,40]'\n",
+        ),
+        (
+            ["--iacn_item_features=[brand, colour]"],
+            "got '[brand, colour]'; on a command line --iacn_item_features=\"['brand', 'colour']\"\n",
+        ),
         (["--outt=runs"], "outt: no such setting (command line). Did you mean 'out'"),
         (["--jsn"], "--jsn: settings are given as --key=value; did you mean 'json'"),
         (["--model=DIN", "--nproc=2"], "nproc, world_size: several processes train this package's models only"),

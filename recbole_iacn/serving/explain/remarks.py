@@ -43,7 +43,7 @@ def of_history(recommender: ById, window: Window, found: FoundInterests, place: 
     elif found.count == 1:
         said.append(f"{name} has one interest per user (K = 1), to which every click belongs.")
     elif len(window.ids):
-        said += _alike(found, place)
+        said += [*_alike(found, place), *_called_alike(found, place)]
     if recommender.queries.least and len(window.ids) == 1:
         said.append(f"{name} cannot read an empty history, so the only click cannot be left out.")
     return tuple(said)
@@ -69,14 +69,40 @@ def of_pool(size: int) -> tuple[str, ...]:
     return (f"After a change, the list is chosen among {size:,} items, the best of the history and of its parts.",)
 
 
+def _cosines(found, place, order):
+    vectors = found.found.vectors[place, order].astype(np.float64)
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
+    return unit @ unit.T
+
+
+def _words(numbers):
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def _called_alike(found, place):
+    """Two interests of one name are not one: their names are of the columns of items, which may not tell them apart."""
+    named: dict[str, list[int]] = {}
+    order = found.order(place)
+    for at, interest in enumerate(found.explained(place)):
+        named.setdefault(interest.label, []).append(at)
+    said = []
+    for label, places in named.items():
+        apart = _cosines(found, place, [order[at] for at in places])
+        if len(places) > 1 and apart.min() <= _ALIKE:
+            numbers = _words(sorted(order[at] for at in places))
+            said.append(
+                f"Interests {numbers} are called alike, {label}: the columns of items do not tell them apart, and the "
+                f"model does (lowest cosine {apart.min():.2f})."
+            )
+    return said
+
+
 def _alike(found, place):
     """Interests that have fallen together explain nothing by being several."""
     order = found.order(place)
-    vectors = found.found.vectors[place, order].astype(np.float64)
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-    _, group = connected_components(unit @ unit.T > _ALIKE, directed=False)
+    _, group = connected_components(_cosines(found, place, order) > _ALIKE, directed=False)
     several = [sorted(np.array(order)[group == one].tolist()) for one in range(len(order))]
-    words = [f"{', '.join(map(str, of[:-1]))} and {of[-1]}" for of in sorted(several) if len(of) > 1]
+    words = [_words(of) for of in sorted(several) if len(of) > 1]
     if not words:
         return []
     first, *others = words
