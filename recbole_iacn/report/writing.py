@@ -18,7 +18,7 @@ _FEW = f" Fewer than {ENOUGH} seeds show nothing, whatever their p."
 
 _TESTS = f"""{_MEANS} Differences are of the same seed, which is the same test; d is their mean over their standard
 deviation. p: that {{}} is no better, one-sided, by Student's paired t over {{}} and by Wilcoxon's signed ranks, each
-corrected after Holm for {{}}. Five pairs leave Wilcoxon 1/32 = .031 at best, before that."""
+corrected after Holm for {{}}. {{}} seeds leave Wilcoxon 1/{{}} at best, before that."""
 
 _PAPER = """Gains of the task over the plain backbone: the paper's on its datasets, ours on the data at hand. These are
 not the same data, nor the same test: only the sizes can be compared."""
@@ -168,7 +168,9 @@ def _tests(rows):
     if not count:
         return f"{_MEANS} Differences are of the same seed, which is the same test; one seed has no p."
     corrected = "the one comparison of this table" if count == 1 else f"all {count} comparisons of this table"
-    return _TESTS.format("full" if rows[0].columns.moded else "the first column", over, corrected) + _few(made)
+    least = 2 ** seeds[-1]  # signs of as many differences; all positive is one of them
+    first = "full" if rows[0].columns.moded else "the first column"
+    return _TESTS.format(first, over, corrected, seeds[-1], least) + _few(made)
 
 
 def _few(comparisons):

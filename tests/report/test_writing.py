@@ -33,7 +33,7 @@ def test_two_seeds_show_nothing():
     assert max(row.p_values[pair, "t_test"] for pair in row.columns.pairs) < 0.05
     assert verdict([row]) == ["Too few runs to tell: DIN on Beauty."]
     text = next(text for title, text, _ in sections_of(steady, [row]) if title == "Test AUC")
-    assert "Fewer than 3 seeds show nothing" in text
+    assert "2 seeds leave Wilcoxon 1/4 at best, before that. Fewer than 3 seeds show nothing" in text
     three = tables.rows_of([*steady, *(result(mode=m, seed=3, auc=0.7 + 0.0101 * (m == "full")) for m in MODES)])
     assert verdict(three) == ["full beats every control, p < .05: DIN on Beauty."]
 
