@@ -74,6 +74,7 @@ def test_every_page_is_in_the_navigation():
         ("examples/own_table.md", "[the table](../docs/settings.md)", "[the table](../settings.md)"),
         ("interests.md", "[the file](../setup.py)", "the file (`setup.py`)"),
         ("interests.md", "[`setup.py`](../setup.py)", "`setup.py`"),
+        ("interests.md", "[`experiments/`](../experiments)", "`experiments`"),
         ("interests.md", "`[a](../setup.py)` [b](#c) [d](https://example.org)", None),
         ("interests.md", "```\n[a](../setup.py)\n```\n", None),
         ("interests.md", "[gone](../no.md) [a part](../README.md#part)", None),

@@ -138,7 +138,7 @@ def links_rewritten(markdown: str, page: str, pages: set[str], repository: str |
         if repository is not None:
             kind = "tree" if (ROOT / file).is_dir() else "blob"
             return f"[{match['text']}]({repository}/{kind}/main/{file}{match['anchor'] or ''})"
-        text = match["text"].strip("`")
+        text = match["text"].strip("`").rstrip("/")
         return f"`{file}`" if file.endswith(text) else f"{match['text']} (`{file}`)"
 
     return _LINK.sub(rewritten, markdown)
