@@ -67,6 +67,12 @@ def test_the_first_example_trains_few_epochs():
         parts.first_example("```python\nprint(1)\n```\n", 1)
 
 
+def test_what_the_first_example_prints():
+    assert parts.not_as_shown(" \n") == "printed nothing"
+    assert parts.not_as_shown("0.88\n0  172  0.98  3   NaN\n") == "printed a title that is missing"
+    assert parts.not_as_shown("0.88\n0  172  0.98  3   Empire Strikes Back, The\n") == ""
+
+
 def test_the_readme_begins_with_an_example_that_can_be_tried():
     code = parts.first_example((ROOT / "README.md").read_text(encoding="utf-8"), 1)
     compile(code, "README.md", "exec")

@@ -33,6 +33,7 @@ from release_parts import (
     constraints,
     find_python,
     first_example,
+    not_as_shown,
     preparation,
     sdist_faults,
     version_faults,
@@ -134,8 +135,8 @@ def try_python(version: str, python: str, wheel: Path, source: Path, work: Path)
     example = place / "first_example.py"
     example.write_text(first_example((source / "README.md").read_text(encoding="utf-8"), EPOCHS), encoding="utf-8")
     printed = run([own, "-I", example], place / "empty", seconds=900)
-    if not printed.strip():
-        raise ReleaseError(f"Python {version}: the first example of README.md printed nothing")
+    if wrong := not_as_shown(printed):
+        raise ReleaseError(f"Python {version}: the first example of README.md {wrong}")
     say(f"Python {version}: the first example of README.md ran, in {EPOCHS} epoch; its last line:")
     say(f"    {printed.strip().splitlines()[-1]}")
     extras = ",".join(metadata(wheel).get_all("Provides-Extra") or [])

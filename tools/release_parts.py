@@ -77,6 +77,16 @@ def version_faults(version: str, changelog: str, citation: str) -> list[str]:
     return faults
 
 
+def not_as_shown(printed: str) -> str:
+    """What is wrong with what the first example printed; empty if nothing is.
+
+    A title that is missing ends no program: an earlier pandas made numbers of the tokens, and no title was found.
+    """
+    if not printed.strip():
+        return "printed nothing"
+    return "printed a title that is missing" if "NaN" in printed else ""
+
+
 def first_example(readme: str, epochs: int) -> str:
     """The first block of Python in a README, with so many epochs.
 
