@@ -22,13 +22,16 @@ def import_named(arguments: list[str]) -> list[str]:
         list of str: the command and its own arguments.
 
     Raises:
-        ConfigError: a module does not exist or fails, or the command runs in processes that would not have it.
+        ConfigError: a module does not exist or fails, the flag stands behind the command, or the command runs in
+            processes that would not have it.
     """
     names = []
-    while arguments[:1] == [FLAG] or (arguments and arguments[0].startswith(f"{FLAG}=")):
+    while arguments and _is_flag(arguments[0]):
         given = arguments[0].partition("=")[2] if "=" in arguments[0] else (arguments[1:2] or [""])[0]
         arguments = arguments[1 if "=" in arguments[0] else 2 :]
         names.append(given)
+    if any(map(_is_flag, arguments)):
+        raise ConfigError(f"import: stands before the command, as in recbole-iacn {FLAG} mine {arguments[0]} …")
     if names and arguments[:1] and arguments[0] in _IN_PROCESSES:
         raise ConfigError(
             f"import: the runs of {arguments[0]} are processes of their own, which know no module of yours; "
@@ -37,6 +40,10 @@ def import_named(arguments: list[str]) -> list[str]:
     for name in names:
         _import(name)
     return arguments
+
+
+def _is_flag(argument):
+    return argument == FLAG or argument.startswith(f"{FLAG}=")
 
 
 def _import(name):

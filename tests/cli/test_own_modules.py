@@ -50,6 +50,8 @@ def test_a_bundle_of_an_own_model_opens(data_path, capsys):
         (["--import", "own_needy", "doctor"], "import: own_needy needs the module not_there, which is not installed"),
         (["--import", "mine.py/..", "doctor"], "import: needs the name of a module"),
         (["--import"], "import: needs the name of a module"),
+        (["train", "--import=mine"], "import: stands before the command, as in recbole-iacn --import mine train …"),
+        (["recommend", "mine", "--import", "mine"], "import: stands before the command"),
         (["--import", "json", "experiment", "x.yaml"], "import: the runs of experiment are processes of their own"),
     ],
 )
@@ -63,7 +65,8 @@ def test_a_wrong_module_is_one_line(arguments, message, capsys):
 
 
 def test_the_command_line_goes_on_behind_the_flags():
-    assert own_modules.import_named(["--import", "json", "--import=csv", "train", "--import"]) == ["train", "--import"]
+    given = ["--import", "json", "--import=csv", "train", "--epochs=2"]
+    assert own_modules.import_named(given) == ["train", "--epochs=2"]
     assert own_modules.import_named(["train", "--seed=1"]) == ["train", "--seed=1"]
     with pytest.raises(ConfigError, match="got ''"):
         own_modules.import_named(["--import="])

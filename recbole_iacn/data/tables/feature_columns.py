@@ -129,7 +129,7 @@ def _text(execute, source, name, cell, chosen, separator):
         if chosen == "float" or not is_id:
             return Feature(name, name, "float", f"{cells.number(cell, 'VARCHAR')}::varchar")
         return _as_token(name, cell, "token", "numbers that name something")
-    if chosen == "float" and filled and not numbers and not lists:
+    if chosen in ("float", "float_seq") and filled and not numbers and not lists:
         one = execute(f"select any_value({cell}) from {table} where not ({missing})").fetchone()[0]
         comma = "; write numbers with a point" if re.fullmatch(_COMMA, one.strip()) else ""
         raise ConfigError(f"types: no cell of {name!r} is a number, one is {one!r}{comma}, or choose token")
@@ -158,7 +158,7 @@ def _text(execute, source, name, cell, chosen, separator):
         commas = execute(
             f"select count(*) from {table} where not ({missing}) and regexp_full_match(trim({cell}), '{_COMMA}')"
         ).fetchone()[0]
-        written = "not loaded, numbers with a comma; write a point to have them loaded"
+        written = "not loaded, numbers with a comma; they are read with a point"
         feature.loaded, feature.note = False, written if commas == filled else "not loaded, most values occur once"
     return feature
 

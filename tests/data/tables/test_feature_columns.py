@@ -79,12 +79,13 @@ def test_numbers_with_a_comma_are_not_lost(convert, rejected):
     assert rejected(EVENTS, items, types={"price": "float"}) == (
         "types: no cell of 'price' is a number, one is '1,50'; write numbers with a point, or choose token"
     )
+    assert rejected(EVENTS, items, types={"price": "float_seq"}).startswith("types: no cell of 'price' is a number")
     words = "item,price\n1,dear\n2,\n3,\n"
     assert rejected(EVENTS, words, types={"price": "float"}).endswith("one is 'dear', or choose token")
     many = "user,item,time\n" + "".join(f"a,{k},1500000000\n" for k in range(150))
     manifest, _ = convert(many, "item,price\n" + "".join(f'{k},"{k},5"\n' for k in range(150)))
     note = manifest["columns"]["items"]["price"]["note"]
-    assert note == "not loaded, numbers with a comma; write a point to have them loaded"
+    assert note == "not loaded, numbers with a comma; they are read with a point"
 
 
 def test_the_account_says_what_is_loaded(convert):
