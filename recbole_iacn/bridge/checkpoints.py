@@ -58,6 +58,8 @@ def patch_trainer(module):
         resumed = vars(trainer).pop("_resumed", None)
         if resumed:
             random_state.put_back(resumed, trainer.model, trainer.loaders, trainer.saved_model_file)
+            if hasattr(train_data, "set_epoch"):  # whose negatives and order depend on the epoch
+                train_data.set_epoch(trainer.start_epoch)
         return original(trainer, train_data, valid_data, *args, **kwargs)
 
     @wrap(module.Trainer, "resume_checkpoint")

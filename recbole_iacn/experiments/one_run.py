@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.results import RUN_FIELDS
+from recbole_iacn.experiments.unfinished import Progress, forget
 from recbole_iacn.names import FAMILY
 from recbole_iacn.system import leftovers
 from recbole_iacn.version import __version__
@@ -26,6 +28,8 @@ def train(
     data_path: str,
     after_epoch: Callable[[int, float], object] | None = None,
     bundle: Path | None = None,
+    place: Path | None = None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Any]:
     """Train, validate and test a model.
 
@@ -34,6 +38,9 @@ def train(
         data_path (str): the folder that contains the datasets.
         after_epoch (Callable, optional): called with (epoch, validation score); may raise an exception to end the run.
         bundle (pathlib.Path, optional): receives the model of the best epoch, as a bundle; what is there is replaced.
+        place (pathlib.Path, optional): keeps what an interrupted run goes on from, and is gone on from
+            (:mod:`~recbole_iacn.experiments.unfinished`); it is left for the caller to remove.
+        say (Callable): called with a line if the run goes on, or cannot.
 
     Returns:
         dict: the fields of the run; ``best``, the best validation score; ``valid`` and ``test``, the metrics of that
@@ -41,70 +48,109 @@ def train(
         ``divergence`` between the interests of clicked and recommended items, or None; ``interests``, measures
         of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
         validation score, seconds since the start and, for a model with several interests, how far apart they are;
-        ``loading``, the seconds before the first epoch; ``seconds``, the total time; ``peak_mb``, the peak memory of
-        the process in MB; ``device``, "cpu" or the name of a GPU; and ``version``.
+        ``loading``, the seconds before the first epoch; ``seconds``, the total time, without what an interruption has
+        lost; ``peak_mb``, the peak memory of the process in MB; ``device``, "cpu" or the name of a GPU; and
+        ``version``.
     """
     import torch
-
-    from recbole_iacn.building import build
-    from recbole_iacn.experiments.divergence import interest_divergence
 
     torch.set_num_threads(1)
     _keep_memory()
     logging.basicConfig(level=logging.ERROR)  # RecBole's warnings would interrupt the progress bar over runs
-    start = time.perf_counter()
-    before = os.getcwd()
     with leftovers.temporary_folder() as scratch, contextlib.ExitStack() as stack:
+        start, before = time.perf_counter(), os.getcwd()
         os.chdir(scratch)  # RecBole writes files to the working directory
         stack.callback(os.chdir, before)
-        given = {"show_progress": False, **run.settings, "data_path": data_path, "checkpoint_dir": str(scratch)}
+        given = {"show_progress": False, **run.settings, "data_path": data_path}
         given |= {key: os.path.join(before, given[key]) for key in _PATHS if given.get(key)}
-        training = build(recbole_name(run), run.dataset, config_dict=given)
-        if bundle:  # a model that cannot be kept is reported before it is trained
-            training.save(str(scratch / "untrained"))
-        if run.interests:  # and so are measures that cannot be taken
-            interest_figures.check(training, run.interests, scratch)
-        if run.strata:
-            strata.check(training, run.strata)
-        epochs, loading = [], time.perf_counter() - start
+        training, progress = _begin(run, given, place or scratch, say)
+        _check(training, run, scratch, keeps=bundle is not None)
+        device = _name_of(training.config["device"])
+        if not progress.epochs:
+            progress.loading = time.perf_counter() - start
+        start = time.perf_counter() - (
+            progress.seconds or progress.loading
+        )  # what an interruption has lost is left out
 
-        def record(epoch, score):
-            ours = getattr(training.trainer, "epoch_losses", None)
-            losses = ours[-1] if ours else {"main": float(training.trainer.train_loss_dict[epoch])}
-            epochs.append({"losses": losses, "valid": float(score), "seconds": time.perf_counter() - start})
-            spread = (getattr(training.trainer, "epoch_interests", None) or [None])[-1]
-            if spread:
-                epochs[-1]["interests"] = spread.as_dict()
+        def record(number, score):
+            progress.add(training, number, _epoch(training, number, score, time.perf_counter() - start), device)
             if after_epoch:
-                after_epoch(epoch, score)
+                after_epoch(number, score)
 
         best, valid = training.fit(verbose=False, callback_fn=record)
-        test, test_by = _test(training, run)
-        if bundle:
-            training.save(str(bundle), overwrite=True)
-        apart = None
-        if run.divergence and (run.mode == "full" or run.model in FAMILY):
-            apart = float(interest_divergence(training.model, training.test_data._dataset, rows=run.divergence).mean())
-        measured = None
-        if run.interests:
-            path = str(bundle) if bundle else training.save(str(scratch / "trained"))
-            measured = interest_figures.figures(training, run.interests, path)
+        measured = _measured(training, run, bundle, scratch)
     return {
         **{key: getattr(run, key) for key in RUN_FIELDS},
         **({"column": run.column} if run.column else {}),
         "best": float(best),
-        "valid": {name: float(value) for name, value in valid.items()},
-        "test": {name: float(value) for name, value in test.items()},
-        "test_by": test_by,
-        "divergence": apart,
-        "interests": measured,
-        "loading": loading,
-        "epochs": epochs,
+        "valid": _plain(valid),
+        **measured,
+        "loading": progress.loading,
+        "epochs": progress.epochs,
         "seconds": time.perf_counter() - start,
         "peak_mb": _peak_mb(),
-        "device": _name_of(training.config["device"]),
+        "device": device,
         "version": __version__,
     }
+
+
+def _begin(run, given, place, say):
+    """The training, and the epochs that it has already; after an interruption it goes on, or says why it does not."""
+    from recbole_iacn.building import build
+
+    def made():
+        place.mkdir(exist_ok=True)
+        return build(recbole_name(run), run.dataset, config_dict={**given, "checkpoint_dir": str(place)})
+
+    training, progress = made(), Progress(place)
+    try:
+        progress.go_on(training, _name_of(training.config["device"]))
+    except ConfigError as error:
+        say(str(error))
+        forget(place)
+        return made(), Progress(place)
+    if progress.epochs:
+        say(f"goes on after epoch {len(progress.epochs)}, of {progress.seconds:.0f} s")
+    return training, progress
+
+
+def _check(training, run, scratch, keeps):
+    """Report what cannot be kept or measured before the model is trained."""
+    if keeps:
+        training.save(str(scratch / "untrained"))
+    if run.interests:
+        interest_figures.check(training, run.interests, scratch)
+    if run.strata:
+        strata.check(training, run.strata)
+
+
+def _epoch(training, number, score, seconds):
+    """What the result has of an epoch."""
+    ours = getattr(training.trainer, "epoch_losses", None)
+    losses = ours[-1] if ours else {"main": float(training.trainer.train_loss_dict[number])}
+    spread = (getattr(training.trainer, "epoch_interests", None) or [None])[-1]
+    more = {"interests": spread.as_dict()} if spread else {}
+    return {"losses": losses, "valid": float(score), "seconds": seconds, **more}
+
+
+def _measured(training, run, bundle, scratch):
+    """The fields of the result that the trained model has."""
+    from recbole_iacn.experiments.divergence import interest_divergence
+
+    test, test_by = _test(training, run)
+    if bundle:
+        training.save(str(bundle), overwrite=True)
+    apart = interests = None
+    if run.divergence and (run.mode == "full" or run.model in FAMILY):
+        apart = float(interest_divergence(training.model, training.test_data._dataset, rows=run.divergence).mean())
+    if run.interests:
+        path = str(bundle) if bundle else training.save(str(scratch / "trained"))
+        interests = interest_figures.figures(training, run.interests, path)
+    return {"test": _plain(test), "test_by": test_by, "divergence": apart, "interests": interests}
+
+
+def _plain(metrics):
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def _test(training, run):

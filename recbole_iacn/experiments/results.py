@@ -15,18 +15,22 @@ from recbole_iacn.system.nested import Endless, check_size
 RUN_FIELDS = ("dataset", "model", "mode", "sweep", "seed", "settings")  # the fields of a run that its result records
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """The base of what a file must hold: no type is converted."""
+
     model_config = ConfigDict(strict=True, extra="allow")
 
 
-class _Epoch(_Strict):
+class Epoch(Strict):
+    """What is recorded of an epoch."""
+
     losses: dict[str, float]
     valid: float
     seconds: float
     interests: dict[str, float] | None = None
 
 
-class _Measured(_Strict):
+class _Measured(Strict):
     """A measure of a model's interests, beside controls."""
 
     model: float | None
@@ -38,7 +42,7 @@ class _Measured(_Strict):
     category: str | None = None
 
 
-class _Stratum(_Strict):
+class _Stratum(Strict):
     """Test rows that have something in common."""
 
     at_least: int
@@ -50,13 +54,13 @@ class _Stratum(_Strict):
     gauc: float | None
 
 
-class _TestBy(_Strict):
+class _TestBy(Strict):
     history: list[_Stratum] | None = None
     categories: list[_Stratum] | None = None
     category: str | None = None
 
 
-class _OfRun(_Strict):
+class _OfRun(Strict):
     """What tells runs apart, and the version that made it."""
 
     dataset: str
@@ -79,7 +83,7 @@ class _Result(_OfRun):
     divergence: float | None = None
     interests: dict[str, _Measured] | None = None
     loading: float | None = None
-    epochs: list[_Epoch] = Field(min_length=1)
+    epochs: list[Epoch] = Field(min_length=1)
     seconds: float
     peak_mb: float | None
     device: str | None = None
@@ -106,7 +110,7 @@ def parse_result(text: str) -> dict[str, Any]:
     Raises:
         Unreadable: it is damaged, or something else.
     """
-    result = _parse_as(_Result, text)
+    result = parse_as(_Result, text)
     if not result["mode"] and result.get("best") is None:  # those without one are of models with modes
         raise Unreadable("best: Field required")
     _check_run(result)
@@ -125,12 +129,21 @@ def parse_trial(text: str) -> dict[str, Any]:
     found = parse_json(text)
     if not isinstance(found, dict) or found.get("state") != "pruned":
         return parse_result(text)
-    record = _parse_as(_Pruned, text)
+    record = parse_as(_Pruned, text)
     _check_run(record)
     return record
 
 
-def _parse_as(kind, text):
+def parse_as(kind: type[BaseModel], text: str) -> dict[str, Any]:
+    """Read a dict.
+
+    Args:
+        kind: what it must hold.
+        text: JSON.
+
+    Raises:
+        Unreadable: it is damaged, or something else.
+    """
     result = parse_json(text)
     if not isinstance(result, dict):
         raise Unreadable(f"not a dict, but {result!r:.40}")

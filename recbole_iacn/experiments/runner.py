@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import Calls, connect
-from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, prepare, record_plan, result_path
+from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, planned, prepare, record_plan, result_path
+from recbole_iacn.experiments.unfinished import forget, forget_others, is_begun, place_of
 from recbole_iacn.experiments.workers import by_processes
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -57,12 +59,13 @@ def run_all(
     Args:
         plan (Plan): the experiment.
         folder (str or pathlib.Path): receives ``runs/<id>.json`` per run, and ``runs/<id>.error`` for a run that
-            failed; ``runs/<id>.log`` has a line per epoch while a run is active.
+            failed; ``runs/<id>.log`` has a line per epoch while a run is active, and ``runs/<id>.unfinished/`` what it
+            goes on from if it is interrupted (:mod:`~recbole_iacn.experiments.unfinished`).
         jobs (int): the number of runs at the same time, with one thread each. Defaults to 1.
         progress (bool): show a progress bar over all runs, with the remaining time. Defaults to True.
         ray (str, optional): address of a Ray cluster, or ``local``; the cluster then determines the number of runs at
-            the same time. All its machines must have the data at the same path; ``runs/<id>.log`` exists only for runs
-            on machines that can access ``folder``.
+            the same time. All its machines must have the data at the same path; ``runs/<id>.log`` and
+            ``runs/<id>.unfinished/`` exist only for runs on machines that can access ``folder``.
         keep (bool): keep the model of each run's best epoch in ``bundles/<id>/``; a run that has a result and no bundle
             is repeated. Not with ``ray``, whose machines may not see the folder. Defaults to False.
 
@@ -78,6 +81,7 @@ def run_all(
         prepare(folder, "runs", *(["bundles"] if keep else []))
         with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
             record_plan(plan, folder)
+        forget_others(folder, planned(folder))
         return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
 
 
@@ -113,6 +117,10 @@ def run_missing(
     for run, is_there in zip(runs, done):
         if is_there:  # and an earlier attempt had failed
             result_path(folder, run).with_suffix(".error").unlink(missing_ok=True)
+            forget(place_of(folder, run))
+    begun = sum(is_begun(folder, run) for run in left)
+    if begun and progress:
+        _say(f"{begun} of {len(left)} runs left go on after the best epoch before they were interrupted")
     ready, shown = len(runs) - len(left), None if progress else True  # None: on a terminal alone
     bar = tqdm(total=len(runs), initial=ready, disable=shown, smoothing=0, unit="run")
     failed = []
@@ -122,7 +130,7 @@ def run_missing(
             for count, (task, outcome, lost) in enumerate(ended, ready + 1):
                 bar.update()
                 if progress and bar.disable:  # a line, where no bar can be drawn
-                    print(f"{count} of {len(runs)} runs: {task.run.title}", file=sys.stderr, flush=True)
+                    _say(f"{count} of {len(runs)} runs: {task.run.title}")
                 if _keep(task, Outcome(None, lost) if outcome is None else Outcome(*outcome)):
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")
@@ -146,6 +154,10 @@ def reached(folder: str | Path, runs: Sequence[Run], keep: bool = False) -> str:
     return f"{folder} has {done} of {len(runs)} runs; the same command goes on"
 
 
+def _say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
 def _remove_logs(folder):
     """Those of processes that were ended; the folder is claimed, so no other command has any there."""
     for log in Path(folder, "runs").glob("*.log"):
@@ -156,9 +168,13 @@ def _remove_logs(folder):
 def _attempt(task: Task) -> Outcome:
     """Carry out one run."""
     run, data_path, folder, keep = task
+    bundle = bundle_path(folder, run) if keep else None
     try:
-        with _followed(result_path(folder, run).with_suffix(".log")) as after_epoch:
-            result = train(run, data_path, after_epoch, bundle_path(folder, run) if keep else None)
+        with _followed(result_path(folder, run).with_suffix(".log")) as say:
+            if say is None:
+                result = train(run, data_path, bundle=bundle)
+            else:
+                result = train(run, data_path, partial(_say_epoch, say), bundle, place_of(folder, run), say)
     except Exception as error:
         return Outcome(None, traceback.format_exc(), refusal(error))
     return Outcome(json.dumps(result, indent=1) + "\n")
@@ -183,6 +199,7 @@ def _keep(task, outcome):
         else:
             path.with_suffix(".error").unlink(missing_ok=True)
             write_text(path, outcome.result)
+            forget(place_of(task.folder, task.run))
     if outcome.refused:
         raise ConfigError(
             f"{task.run.title}: {outcome.refused}; make space or set TMPDIR, and the same command goes on"
@@ -190,14 +207,18 @@ def _keep(task, outcome):
     return bool(outcome.error)
 
 
+def _say_epoch(say, epoch, score):
+    say(f"epoch {epoch}: validation {score:.4f}")
+
+
 @contextlib.contextmanager
 def _followed(path):
-    """While active, write a line per epoch to a file, because a run may take hours."""
+    """While active, write lines with their time to a file, because a run may take hours."""
     if not path.parent.is_dir():  # a node of a cluster may not have access to the folder of results
         yield None
         return
     try:
         with path.open("w", buffering=1, encoding="utf-8") as file:
-            yield lambda epoch, score: file.write(f"{time.strftime('%X')} epoch {epoch}: validation {score:.4f}\n")
+            yield lambda line: file.write(f"{time.strftime('%X')} {line}\n")
     finally:
         path.unlink(missing_ok=True)

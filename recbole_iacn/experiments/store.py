@@ -191,6 +191,18 @@ def _recorded(folder):
     return known
 
 
+def planned(folder: str | Path) -> set[str]:
+    """The ids of an experiment's runs on all datasets, as its command has recorded them.
+
+    Args:
+        folder: of the experiment.
+
+    Raises:
+        ConfigError: the record is damaged.
+    """
+    return {name for names in _recorded(folder).values() for name in names}
+
+
 def restore_runs(folder: str | Path, runs: Sequence[Run] = ()) -> None:
     """Restore one result file per run from published files, so that an experiment or a search does not repeat the runs.
 
@@ -276,6 +288,6 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
         return list(_lines(published, str(published), "restore the file, or remove the line and repeat its run"))
     paths = sorted(runs.glob("*.json"))
     if Path(folder, "plan.json").exists():
-        planned = {name for names in _recorded(folder).values() for name in names}
-        paths = [path for path in paths if path.stem in planned]
+        names = planned(folder)
+        paths = [path for path in paths if path.stem in names]
     return [read_result(path) for path in paths]

@@ -170,16 +170,26 @@ def record_end(trainer: Any, path: str) -> None:
     replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
-def _say_inexact(trainer, state, path):
-    """Say where RecBole's own trainers do not go on exactly."""
+def is_exact(trainer: Any) -> bool:
+    """Whether a training that goes on from a checkpoint of this trainer ends as if it had not been interrupted: this
+    package's do, and RecBole's plain one.
+
+    Args:
+        trainer (recbole.trainer.AbstractTrainer): the trainer.
+    """
     from recbole.trainer import Trainer
 
+    return hasattr(type(trainer.model), "dataset_class") or type(trainer) is Trainer
+
+
+def _say_inexact(trainer, state, path):
+    """Say where RecBole's own trainers do not go on exactly."""
     if hasattr(type(trainer.model), "dataset_class"):
         return
     why = None
     if "random" not in state:
         why = "it records no random numbers (RecBole or an earlier version has written it)"
-    elif type(trainer) is not Trainer:
+    elif not is_exact(trainer):
         why = f"RecBole's {type(trainer).__name__} keeps more than its checkpoints hold"
     if why:
         logging.getLogger(__name__).warning(

@@ -25,8 +25,8 @@ def score_of(settings, epoch):
     return 0.8 - 0.1 * abs(math.log10(settings.get("learning_rate", 0.001)) + 2) + noise + 0.01 * epoch
 
 
-def train(run, data_path, after_epoch=None, bundle=None):
-    """In place of :func:`recbole_iacn.experiments.one_run.train`."""
+def train(run, data_path, after_epoch=None, bundle=None, place=None, say=None):
+    """In place of :func:`recbole_iacn.experiments.one_run.train`; an interrupted one starts anew."""
     from recbole_iacn.experiments.results import RUN_FIELDS
     from recbole_iacn.system import leftovers
 
