@@ -23,7 +23,7 @@ from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import Calls, connect
 from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, planned, prepare, record_plan, result_path
-from recbole_iacn.experiments.unfinished import forget, forget_others, is_begun, place_of
+from recbole_iacn.experiments.unfinished import forget, forget_others, is_begun, place_of, sweep
 from recbole_iacn.experiments.workers import by_processes
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -113,14 +113,15 @@ def run_missing(
     """
     done = [is_done(folder, run, keep) for run in runs]
     left = [run for run, is_there in zip(runs, done) if not is_there]
-    _remove_logs(folder)
+    _tidy(folder)
     for run, is_there in zip(runs, done):
         if is_there:  # and an earlier attempt had failed
             result_path(folder, run).with_suffix(".error").unlink(missing_ok=True)
             forget(place_of(folder, run))
     begun = sum(is_begun(folder, run) for run in left)
     if begun and progress:
-        _say(f"{begun} of {len(left)} runs left go on after the best epoch before they were interrupted")
+        goes = "goes" if begun == 1 else "go"
+        _say(f"{begun} of {len(left)} runs left {goes} on after the best epoch before the interruption")
     ready, shown = len(runs) - len(left), None if progress else True  # None: on a terminal alone
     bar = tqdm(total=len(runs), initial=ready, disable=shown, smoothing=0, unit="run")
     failed = []
@@ -135,7 +136,7 @@ def run_missing(
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")
     finally:
-        _remove_logs(folder)
+        _tidy(folder)
     return failed
 
 
@@ -158,11 +159,13 @@ def _say(line):
     print(line, file=sys.stderr, flush=True)
 
 
-def _remove_logs(folder):
-    """Those of processes that were ended; the folder is claimed, so no other command has any there."""
+def _tidy(folder):
+    """Remove the logs of processes that were ended, and what is of no use to the next command; the folder is claimed,
+    so no other command has any there."""
     for log in Path(folder, "runs").glob("*.log"):
         with contextlib.suppress(OSError):
             log.unlink(missing_ok=True)
+    sweep(folder)
 
 
 def _attempt(task: Task) -> Outcome:

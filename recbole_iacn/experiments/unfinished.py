@@ -48,6 +48,13 @@ def forget(place: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
 
 
+def sweep(folder: str | Path) -> None:
+    """Remove the folders of runs that were ended before there was an epoch to go on from."""
+    for place in Path(folder, "runs").glob(f"*{_ENDING}"):
+        if not (place / _RECORD).is_file():
+            forget(place)
+
+
 def forget_others(folder: str | Path, planned: Collection[str]) -> None:
     """Remove what is kept of runs that are in no plan any more, since their settings have changed.
 

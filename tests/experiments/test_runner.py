@@ -195,7 +195,7 @@ def test_the_progress_of_a_run_is_logged(small, tmp_path, monkeypatch, ends):
     run = read_plan(small).runs[0]
     seen = []
 
-    def train(run, data_path, after_epoch, bundle):
+    def train(run, data_path, after_epoch, bundle, place, say):
         for epoch, score in enumerate([0.5, 0.61237]):
             after_epoch(epoch, score)
             seen.append([line.partition(" ")[2] for line in log.read_text().splitlines()])

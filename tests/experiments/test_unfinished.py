@@ -4,13 +4,14 @@ import json
 import os
 
 import pytest
-from helpers import SHORT_RANKING
+from helpers import SHORT_RANKING, write_atomic
 
+from recbole_iacn.building import build
+from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import runner, unfinished
 from recbole_iacn.experiments.one_run import train
-from recbole_iacn.experiments.plan import read_plan
+from recbole_iacn.experiments.plan import read_plan, recbole_name
 from recbole_iacn.experiments.store import read_results
-
 
 _OF_RECBOLE = {
     **SHORT_RANKING,
@@ -107,9 +108,9 @@ def test_a_run_that_has_trained_goes_on_with_its_test(run_of, attempt, data_path
 
 @pytest.fixture
 def begun(run_of, attempt):
-    """A run that was interrupted after two epochs, and its record."""
-    run = run_of("DIN")
-    attempt(run, until=2)
+    """A run that was interrupted after an epoch, and its record."""
+    run = run_of("DIN", epochs=2)
+    attempt(run, until=1)
     return run, attempt.place / "epochs.json"
 
 
@@ -119,45 +120,48 @@ def begun(run_of, attempt):
     [
         ({"version": "0.1"}, "is of version 0.1, and this is"),
         ({"device": "H200"}, "is of device H200, and this is cpu"),
-        ({"best": 3}, "is damaged (its best epoch is none of its 2)"),
-        ({"best": 0}, "is damaged (its best epoch is none of its 2)"),
-        ({"file": "../other.pth"}, "is damaged (its best epoch is none of its 2)"),
+        ({"best": 2}, "is damaged (its best epoch is none of its 1)"),
+        ({"best": 0}, "is damaged (its best epoch is none of its 1)"),
+        ({"file": "../other.pth"}, "is damaged (its best epoch is none of its 1)"),
         ({"number": 7}, "is of another epoch than its record"),
         ({"epochs": "none"}, "is damaged (epochs: Input should be a valid list)"),
     ],
 )
-def test_what_cannot_be_gone_on_from_starts_anew_and_says_why(begun, attempt, data_path, change, reason):
+def test_what_cannot_be_gone_on_from_is_named(begun, attempt, data_path, change, reason):
     run, record = begun
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
-    result, lines = attempt(run)
-    assert figures(result) == figures(train(run, str(data_path)))
-    assert len(lines) == 1 and reason in lines[0] and lines[0].endswith("; it starts anew")
+    training = build(recbole_name(run), run.dataset, config_dict={**run.settings, "data_path": str(data_path)})
+    progress = unfinished.Progress(attempt.place)
+    with pytest.raises(ConfigError) as error:
+        progress.go_on(training, "cpu")
+    assert reason in str(error.value) and str(error.value).endswith("; it starts anew") and progress.epochs == []
 
 
 @pytest.mark.slow
-def test_other_rows_or_settings_start_anew(begun, attempt, data_path, tmp_path):
-    from helpers import write_atomic
-
+def test_other_rows_or_settings_start_anew(begun, attempt, tmp_path):
     run, _ = begun
     other = write_atomic(tmp_path / "other")
     path = other / "tiny" / "tiny.inter"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[:-1]))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     result, said = attempt(run, path=other)
-    assert len(said) == 1 and "goes on" not in said[0] and len(result["epochs"]) == 4
+    assert len(said) == 1 and "goes on" not in said[0]
     assert figures(result) == figures(train(run, str(other)))
     attempt(run, until=1)
     run.settings["learning_rate"] = 0.02  # as a dataset's own file would, which lies below those of the run
     assert "learning_rate (0.01 there, 0.02 here)" in attempt(run)[1][0]
 
 
+def here(function, tasks):
+    """Calls in this process."""
+    for task in tasks:
+        yield task, function(task), None
+
+
 @pytest.mark.slow
 def test_an_experiment_goes_on_and_leaves_nothing(small, tmp_path, monkeypatch, capsys):
     plan, out = read_plan(small), tmp_path / "out"
-
-    def here(function, tasks):
-        for task in tasks:
-            yield task, function(task), None
+    first = plan.runs[0]
+    monkeypatch.setattr(runner, "by_processes", lambda jobs: here)
 
     def interrupt(self, *arguments):
         add(self, *arguments)
@@ -166,14 +170,28 @@ def test_an_experiment_goes_on_and_leaves_nothing(small, tmp_path, monkeypatch, 
     add = unfinished.Progress.add
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         patch.setattr(unfinished.Progress, "add", interrupt)
-        patch.setattr(runner, "by_processes", lambda jobs: here)
         runner.run_all(plan, out)
     (left,) = out.glob("runs/*")
-    assert left.name == f"{plan.runs[0].id}.unfinished" and sorted(os.listdir(left))[-1] == "epochs.json"
-    (out / "runs" / "ml-1m-of-earlier-settings.unfinished").mkdir()
+    assert left.name == f"{first.id}.unfinished" and sorted(os.listdir(left))[-1] == "epochs.json"
+    (out / "runs" / "of-earlier-settings.unfinished").mkdir()
+    (out / "runs" / "of-earlier-settings.unfinished" / "epochs.json").touch()
+    (out / "runs" / f"{plan.runs[1].id}.unfinished").mkdir()
     capsys.readouterr()
-    assert runner.run_all(plan, out, jobs=2) == []
-    assert "1 of 4 runs left go on after the best epoch before they were interrupted" in capsys.readouterr().err
+    assert runner.run_all(plan, out) == []
+    assert "1 of 4 runs left goes on after the best epoch before" in capsys.readouterr().err
     assert sorted(os.listdir(out / "runs")) == sorted(f"{run.id}.json" for run in plan.runs)
-    (mine,) = [one for one in read_results(out) if (one["mode"], one["seed"]) == (plan.runs[0].mode, plan.runs[0].seed)]
-    assert figures(mine) == figures(train(plan.runs[0], plan.data_path))
+    (mine,) = [one for one in read_results(out) if (one["mode"], one["seed"]) == (first.mode, first.seed)]
+    assert figures(mine) == figures(train(first, plan.data_path))
+
+
+def test_a_run_that_fails_before_an_epoch_leaves_its_error_alone(small, tmp_path, monkeypatch):
+    plan = read_plan(small)
+
+    def fail(run, data_path, after_epoch, bundle, place, say):
+        place.mkdir()
+        raise RuntimeError
+
+    monkeypatch.setattr(runner, "train", fail)
+    (tmp_path / "runs").mkdir()
+    assert runner.run_missing(plan.runs[:1], "", tmp_path, here, progress=False) == plan.runs[:1]
+    assert os.listdir(tmp_path / "runs") == [f"{plan.runs[0].id}.error"]

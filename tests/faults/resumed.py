@@ -40,8 +40,10 @@ _MODELS = {
         **{
             "load_col": _RANKED["load_col"],
             "train_neg_sample_args": None,
+            "protocol": "leave_one_out_sampled",  # whose order of rows depends on the epoch
+            "topk": [5],
             "metrics": ["MRR"],
-            "valid_metric": "MRR@10",
+            "valid_metric": "MRR@5",
         },
         **{"hidden_size": 8, "inner_size": 8, "n_heads": 1, "n_layers": 1},
     },
