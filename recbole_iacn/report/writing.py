@@ -9,6 +9,7 @@ from recbole_iacn.experiments.store import read_results
 from recbole_iacn.report import interest_tables, leaderboard, paper, strata_tables, sweeps, tables
 from recbole_iacn.report.compared import compared_in
 from recbole_iacn.report.statistics import ENOUGH
+from recbole_iacn.report.unended import unended
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
 
@@ -72,6 +73,7 @@ def write_report(folder: str | Path, pictures: bool = False, asked: Sequence[str
     columns = compared_in(folder, results, asked)
     moded = all(one["mode"] and tables.METRIC in one["test"] for one in results)
     sentences, sections, figures = (_with_modes if moded else _without_modes)(results, columns)
+    sentences = sentences + unended(results)
     still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
     drawn = write_pictures(still, folder)
     texts = {
@@ -265,7 +267,8 @@ def _outcomes(rows, pairs, words):
 
 def _markdown(name, results, sentences, sections, pictures):
     versions = ", ".join(sorted({one["version"] for one in results}))
-    texts = [f"{len(results)} runs, made with version {versions}.", *sentences]
+    runs = f"{len(results)} run{'s' if len(results) > 1 else ''}"
+    texts = [f"{runs}, made with version {versions}.", *sentences]
     parts = [f"# {tables.in_markdown(name)}", *map(tables.in_markdown, texts)]
     parts += [f"![{title}]({picture}.svg)" for picture, (title, _) in pictures.items()]
     for title, text, table in sections:

@@ -152,6 +152,17 @@ def test_figures_that_there_are_not_are_dashes(tmp_path):
     assert "| Beauty | DIN | 10 | 3 | 2.0 | – |" in text
 
 
+def test_a_run_that_improved_to_its_last_epoch_is_named(tmp_path):
+    one = ranked("MIND", 1, 0.2)
+    one["best"] = one["epochs"][-1]["valid"]
+    (tmp_path / "runs.jsonl").write_text(json.dumps(one) + "\n")
+    write_report(tmp_path)
+    said = "Best in the last epoch, so that longer trainings (epochs) may reach more: MIND on Beauty (1 of 1)."
+    text = (tmp_path / "report.md").read_text()
+    assert text.index("1 run, made with version 1.") < text.index(said) < text.index("## Test")
+    assert said in (tmp_path / "report.html").read_text()
+
+
 def test_names_in_results_are_no_html(tmp_path):
     name = "x\n\n<script>alert(1)</script>"
     rows = [result(mode=mode, seed=seed, sweep={"loss": name}) for mode in ("off", "full") for seed in (1, 2)]
