@@ -1,5 +1,6 @@
 """Trainings that are killed at any moment and resumed: the result is that of the uninterrupted one, to the bit."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import yaml
 from helpers import SHORT_RANKING, write_atomic
 
 from faults.cases import case
@@ -27,6 +29,7 @@ _BASE = {
     "state": "ERROR",
     "seed": 7,
 }
+_OF_A_RUN = ("data_path", "show_progress", "state", "seed")  # which the file of an experiment does not set
 _LAYERS = {"mlp_hidden_size": [16, 8]}
 _BY_TIME = {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user"}
 _RANKED = {key: value for key, value in SHORT_RANKING.items() if value is not ...}
@@ -131,3 +134,58 @@ def training_din(folder, seed):
 @case("kill", "a training of RecBole's SASRec, then --resume: equal to the bit", tries=20, quick=False, seconds=600)
 def training_sasrec(folder, seed):
     _kill_and_resume(folder, seed, "SASRec")
+
+
+_EXPERIMENT = ("TiMiRec", "DIN_IaCN", "SASRec")  # of two stages, with modes, and RecBole's
+
+
+def _experiment(folder, seed, out):
+    """Start an experiment of one run, in a session of its own; returns the process and its folder of runs."""
+    name = _EXPERIMENT[seed % len(_EXPERIMENT)]
+    own = {key: value for key, value in settings(name, seed).items() if key not in _OF_A_RUN}
+    own["epochs"] = 4 if name == "TiMiRec" else 8
+    modes = {"modes": ["full"]} if name == "DIN_IaCN" else {}
+    file = folder / "trial.yaml"
+    plan = {
+        "datasets": ["tiny"],
+        "models": [name.removesuffix("_IaCN")],
+        "seeds": [seed],
+        "data_path": str(folder),
+        "settings": own,
+        **modes,
+    }
+    file.write_text(yaml.safe_dump(plan))
+    command = [sys.executable, "-m", "recbole_iacn_command", "experiment", str(file), "--out", out]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    return process, folder / out / "trial" / "runs"
+
+
+def _result(process, runs):
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors[-2000:]
+    (path,) = runs.iterdir()  # and nothing else is left
+    result = json.loads(path.read_text())
+    for one in (result, *result["epochs"]):
+        for key in ("seconds", "loading", "peak_mb"):
+            one.pop(key, None)
+    return result
+
+
+@case("kill", "an experiment of real trainings, at any moments, then again: its figures", 20, quick=False, seconds=900)
+def experiment(folder, seed):
+    write_atomic(folder, "tiny")
+    whole = _result(*_experiment(folder, seed, "whole"))
+    draw = random.Random(seed)
+    for _ in range(2):
+        process, runs = _experiment(folder, seed, "out")
+        wanted = draw.randrange(1, 7)
+        while process.poll() is None and sum(log.read_text().count("epoch") for log in runs.glob("*.log")) < wanted:
+            time.sleep(0.005)
+        time.sleep(draw.uniform(0, 0.1))
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    on = _result(*_experiment(folder, seed, "out"))
+    assert on == whole, (on, whole)
