@@ -76,4 +76,13 @@ TABLE2 = {
     ("Beauty", "TiSASRec"): (0.2084, 0.1266),
     ("Beauty", "ComiRecPlus"): (0.2123, 0.1272),
     ("Beauty", "TiMiRecPlus"): (0.2196, 0.1313),
+    ("ml-1m", "GRU4Rec"): (0.3964, 0.2273),
+    ("ml-1m", "YouTubeDNN"): (0.3406, 0.1942),
+    ("ml-1m", "MIND"): (0.2881, 0.1558),
+    ("ml-1m", "ComiRec"): (0.3659, 0.2078),
+    ("ml-1m", "TiMiRec"): (0.4310, 0.2529),
+    ("ml-1m", "SASRec"): (0.4407, 0.2593),
+    ("ml-1m", "TiSASRec"): (0.4397, 0.2625),
+    ("ml-1m", "ComiRecPlus"): (0.3906, 0.2249),
+    ("ml-1m", "TiMiRecPlus"): (0.4556, 0.2741),
 }

@@ -40,6 +40,10 @@ def test_models_without_modes_are_compared(tmp_path):
     beside = leaderboard.beside_paper(entries)[1]
     assert ["Beauty", "MIND", ".1727", ".2200", "+.0473", ".0981", ".1100", "+.0119"] in beside
     assert [cells[1] for cells in beside] == ["MIND", "ComiRec", "TiMiRec"]  # no variants
+    films = leaderboard.entries_of([{**one, "dataset": "ml-1m"} for one in results])
+    assert leaderboard.beside_paper(films)[1][0] == (
+        ["ml-1m", "MIND", ".2881", ".2200", "-.0681", ".1558", ".1100", "-.0458"]
+    )
     for other in ({"protocol": "leave_one_out_full"}, {"eval_negatives": 100}):
         changed = [{**one, "settings": {**one["settings"], **other}} for one in results]
         assert leaderboard.beside_paper(leaderboard.entries_of(changed)) is None
