@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import interest_figures, strata
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.results import RUN_FIELDS
-from recbole_iacn.experiments.unfinished import Progress, forget
+from recbole_iacn.experiments.unfinished import Anew, Progress, forget
 from recbole_iacn.names import FAMILY
 from recbole_iacn.system import leftovers
 from recbole_iacn.version import __version__
@@ -38,6 +37,7 @@ def train(
         data_path (str): the folder that contains the datasets.
         after_epoch (Callable, optional): called with (epoch, validation score); may raise an exception to end the run.
         bundle (pathlib.Path, optional): receives the model of the best epoch, as a bundle; what is there is replaced.
+            An absolute path, as that of the place, since a run works in a folder of its own.
         place (pathlib.Path, optional): keeps what an interrupted run goes on from, and is gone on from
             (:mod:`~recbole_iacn.experiments.unfinished`); it is left for the caller to remove.
         say (Callable): called with a line if the run goes on, or cannot.
@@ -58,19 +58,18 @@ def train(
     _keep_memory()
     logging.basicConfig(level=logging.ERROR)  # RecBole's warnings would interrupt the progress bar over runs
     with leftovers.temporary_folder() as scratch, contextlib.ExitStack() as stack:
-        start, before = time.perf_counter(), os.getcwd()
+        before = os.getcwd()
         os.chdir(scratch)  # RecBole writes files to the working directory
         stack.callback(os.chdir, before)
         given = {"show_progress": False, **run.settings, "data_path": data_path}
         given |= {key: os.path.join(before, given[key]) for key in _PATHS if given.get(key)}
-        training, progress = _begin(run, given, place or scratch, say)
+        training, progress, start = _begin(run, given, place or scratch, say)
         _check(training, run, scratch, keeps=bundle is not None)
         device = _name_of(training.config["device"])
         if not progress.epochs:
             progress.loading = time.perf_counter() - start
-        start = time.perf_counter() - (
-            progress.seconds or progress.loading
-        )  # what an interruption has lost is left out
+        # What an interruption has lost is left out.
+        start = time.perf_counter() - (progress.seconds or progress.loading)
 
         def record(number, score):
             progress.add(training, number, _epoch(training, number, score, time.perf_counter() - start), device)
@@ -95,23 +94,27 @@ def train(
 
 
 def _begin(run, given, place, say):
-    """The training, and the epochs that it has already; after an interruption it goes on, or says why it does not."""
+    """A training, the epochs that it has already, and when it was begun; after an interruption it goes on, or says why
+    it starts anew."""
     from recbole_iacn.building import build
 
     def made():
+        start = time.perf_counter()
         place.mkdir(exist_ok=True)
-        return build(recbole_name(run), run.dataset, config_dict={**given, "checkpoint_dir": str(place)})
+        training = build(recbole_name(run), run.dataset, config_dict={**given, "checkpoint_dir": str(place)})
+        return training, Progress(place), start
 
-    training, progress = made(), Progress(place)
+    training, progress, start = made()
     try:
-        progress.go_on(training, _name_of(training.config["device"]))
-    except ConfigError as error:
-        say(str(error))
-        forget(place)
-        return made(), Progress(place)
-    if progress.epochs:
-        say(f"goes on after epoch {len(progress.epochs)}, of {progress.seconds:.0f} s")
-    return training, progress
+        where = progress.go_on(training, _name_of(training.config["device"]))
+        if where:
+            say(where)
+        return training, progress, start
+    except Anew as error:
+        say(f"starts anew: {error}")
+    del training, progress  # before there is another in memory
+    forget(place)
+    return made()
 
 
 def _check(training, run, scratch, keeps):

@@ -23,7 +23,7 @@ from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import Calls, connect
 from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, planned, prepare, record_plan, result_path
-from recbole_iacn.experiments.unfinished import forget, forget_others, is_begun, place_of, sweep
+from recbole_iacn.experiments.unfinished import forget, is_begun, of_others, place_of, sweep
 from recbole_iacn.experiments.workers import by_processes
 from recbole_iacn.system import claims, disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -81,7 +81,10 @@ def run_all(
         prepare(folder, "runs", *(["bundles"] if keep else []))
         with disk.writing(Path(folder, "plan.json"), ELSEWHERE):
             record_plan(plan, folder)
-        forget_others(folder, planned(folder))
+        others = of_others(folder, planned(folder))
+        if others and progress:
+            runs = f"{len(others)} run{'s' if len(others) > 1 else ''}"
+            _say(f"{Path(folder, 'runs')}: has *.unfinished of {runs} not in {plan.name}; remove what is not wanted")
         return run_missing(plan.runs, plan.data_path, folder, call, progress, keep)
 
 
@@ -120,8 +123,10 @@ def run_missing(
             forget(place_of(folder, run))
     begun = sum(is_begun(folder, run) for run in left)
     if begun and progress:
-        goes = "goes" if begun == 1 else "go"
-        _say(f"{begun} of {len(left)} runs left {goes} on after the best epoch before the interruption")
+        were = "was" if begun == 1 else "were"
+        _say(
+            f"{begun} of {len(left)} runs left {were} begun; each goes on after its best epoch, or its log says why not"
+        )
     ready, shown = len(runs) - len(left), None if progress else True  # None: on a terminal alone
     bar = tqdm(total=len(runs), initial=ready, disable=shown, smoothing=0, unit="run")
     failed = []
@@ -180,6 +185,7 @@ def _attempt(task: Task) -> Outcome:
                 result = train(run, data_path, partial(_say_epoch, say), bundle, place_of(folder, run), say)
     except Exception as error:
         return Outcome(None, traceback.format_exc(), refusal(error))
+    forget(place_of(folder, run))  # here, since another machine may have a folder of that name of its own
     return Outcome(json.dumps(result, indent=1) + "\n")
 
 
@@ -202,10 +208,9 @@ def _keep(task, outcome):
         else:
             path.with_suffix(".error").unlink(missing_ok=True)
             write_text(path, outcome.result)
-            forget(place_of(task.folder, task.run))
     if outcome.refused:
         raise ConfigError(
-            f"{task.run.title}: {outcome.refused}; make space or set TMPDIR, and the same command goes on"
+            f"{task.run.title}: {outcome.refused}; make space, or set --out or TMPDIR, and the same command goes on"
         )
     return bool(outcome.error)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from recbole_iacn.experiments.plan import swept_pairs
 from recbole_iacn.experiments.results import column_of
-from recbole_iacn.names import FLOORS
 from recbole_iacn.report.tables import Result
 
 
@@ -12,15 +11,14 @@ def unended(results: Sequence[Result]) -> list[str]:
     """A sentence that names the models whose best epoch by validation is the last one of a run, with the number of such
     runs and their modes or columns; none if there are none.
 
-    Such a figure says what a model had reached, not what it can reach.
+    Such a figure says what a model had reached, not what it can reach. Runs of one validation are left out.
 
     Args:
         results (list of dict): the results of the runs.
     """
     groups: dict[str, list[Result]] = {}
     for one in results:
-        if one["model"] not in FLOORS:  # which do not train
-            groups.setdefault(_name(one), []).append(one)
+        groups.setdefault(_name(one), []).append(one)
     named = [_counted(name, runs) for name, runs in groups.items() if any(map(_improved_to_the_end, runs))]
     if not named:
         return []
@@ -42,4 +40,6 @@ def _counted(name, runs):
 def _improved_to_the_end(one):
     scores = [epoch["valid"] for epoch in one["epochs"]]
     best = one.get("best")
+    if len(scores) == 1:  # one epoch does not rise; a model that only counts has no more
+        return False
     return scores[-1] == (max(scores) if best is None else best)  # earlier versions record none, and measured AUC

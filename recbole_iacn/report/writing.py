@@ -39,8 +39,8 @@ _COST = "Medians over the runs, one thread each."
 _PAIRS = """Differences are of the same seed, which is the same test; d is their mean over their standard deviation; p:
 that the first is no better, one-sided, by Student's paired t, corrected after Holm for all pairs of this table."""
 
-_TABLE2 = """Wang et al. (TiMiRec), CIKM '22, table 2. Beauty is the very data; of ml-1m the paper has all 3,706 films,
-where a file of those rated five times or more has 3,416. Ours: means over seeds."""
+_TABLE2 = """Wang et al. (TiMiRec), CIKM '22, table 2. Beauty is the very data. The paper's ml-1m has all 3,706
+films; without those rated fewer than five times there are 3,416. Ours: means over seeds."""
 
 Stated = tuple[float, float]  # mean and standard deviation, as a paper prints them
 

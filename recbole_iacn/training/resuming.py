@@ -32,6 +32,8 @@ _NO_MATTER = frozenset(
     )
 )
 
+# RecBole's models with a plain trainer whose training changes more than weights: losses by step, an order of pairs.
+_KEEP_MORE = frozenset(("DiffRec", "LDiffRec", "LINE"))
 _WAIT = "wait until that training has ended, or end it"  # what whoever resumes its checkpoint can do
 _OF_OPTIMIZER = {"learning_rate": "lr", "weight_decay": "weight_decay"}  # setting -> its name in the optimizer's groups
 
@@ -68,7 +70,7 @@ def check(path: str | os.PathLike, config: Config) -> dict[str, Any]:
         raise ConfigError(f"{path}: is a {model}, and this is a {config['model']}; train the model {model}")
     check_state(state, path)
     _check_loss(state["config"], config, path)
-    claims.check_free(_of_both_stages(path), _WAIT)
+    check_free(path)
     return state
 
 
@@ -81,6 +83,18 @@ def _check_loss(there, config, path):
         raise ConfigError(f"{path}: was trained by loss_type, before loss was a setting; leave loss out to resume it")
     rows = " and rows: prefixes" if config["rows"] is None else ""
     raise ConfigError(f"{path}: was trained by BPR, before loss was a setting; set loss: bpr{rows} to resume it")
+
+
+def check_free(path: str) -> None:
+    """Reject a checkpoint that a training is writing to.
+
+    Args:
+        path: the checkpoint, of either stage.
+
+    Raises:
+        ConfigError: another process or thread holds it.
+    """
+    claims.check_free(_of_both_stages(path), _WAIT)
 
 
 def alone(path: str) -> contextlib.AbstractContextManager[None]:
@@ -172,14 +186,21 @@ def record_end(trainer: Any, path: str) -> None:
 
 def is_exact(trainer: Any) -> bool:
     """Whether a training that goes on from a checkpoint of this trainer ends as if it had not been interrupted: this
-    package's do, and RecBole's plain one.
+    package's do, and RecBole's plain one but for the models that keep more than their weights.
 
     Args:
         trainer (recbole.trainer.AbstractTrainer): the trainer.
     """
+    return hasattr(type(trainer.model), "dataset_class") or _what_is_lost(trainer) is None
+
+
+def _what_is_lost(trainer):
+    """Who of RecBole's keeps more than a checkpoint holds; None if nobody does."""
     from recbole.trainer import Trainer
 
-    return hasattr(type(trainer.model), "dataset_class") or type(trainer) is Trainer
+    if type(trainer) is not Trainer:
+        return type(trainer).__name__
+    return next((kind.__name__ for kind in type(trainer.model).__mro__ if kind.__name__ in _KEEP_MORE), None)
 
 
 def _say_inexact(trainer, state, path):
@@ -189,8 +210,8 @@ def _say_inexact(trainer, state, path):
     why = None
     if "random" not in state:
         why = "it records no random numbers (RecBole or an earlier version has written it)"
-    elif not is_exact(trainer):
-        why = f"RecBole's {type(trainer).__name__} keeps more than its checkpoints hold"
+    elif _what_is_lost(trainer):
+        why = f"RecBole's {_what_is_lost(trainer)} keeps more than its checkpoints hold"
     if why:
         logging.getLogger(__name__).warning(
             f"{path}: {why}, so {trainer.config['model']} goes on, but not exactly as if uninterrupted"

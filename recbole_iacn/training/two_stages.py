@@ -41,7 +41,8 @@ class TiMiRecTrainer(IaCNTrainer):
             self.saved_model_file, last = self._files()
             if verbose:
                 self.logger.info(set_color("First stage", "pink") + ": extractor")
-            super().fit(train_data, valid_data, verbose=verbose, saved=True, **options)
+            if self.start_epoch < self.epochs:  # otherwise RecBole would write the resumed state as that of epoch -1
+                super().fit(train_data, valid_data, verbose=verbose, saved=True, **options)
             if parallel.rank() == 0:
                 checkpoint.load_weights(self.model, self.saved_model_file)
             parallel.same_state(self.model)

@@ -4,14 +4,17 @@ import json
 import os
 
 import pytest
+import recbole
+import torch
 from helpers import SHORT_RANKING, write_atomic
 
+import recbole_iacn
 from recbole_iacn.building import build
-from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import runner, unfinished
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import read_plan, recbole_name
 from recbole_iacn.experiments.store import read_results
+from recbole_iacn.model.retrieval.timirec import TiMiRec
 
 _OF_RECBOLE = {
     **SHORT_RANKING,
@@ -22,8 +25,20 @@ _OF_RECBOLE = {
 }
 
 
+_MADE = {
+    "version": recbole_iacn.__version__,
+    "recbole": recbole.__version__,
+    "torch": str(torch.__version__),
+    "device": "cpu",
+}
+
+
 class Interrupted(BaseException):
     """As a signal ends a process: nothing of the package catches it."""
+
+
+def interrupt(*_):
+    raise Interrupted
 
 
 @pytest.fixture
@@ -69,21 +84,24 @@ def figures(result):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "until", "changes"),
+    ("model", "until", "after", "changes"),
     [
-        ("DIN", 2, {}),
-        ("GRU4Rec", 3, _OF_RECBOLE),
-        ("TiMiRec", 2, {**SHORT_RANKING, "stages": "two"}),
-        ("TiMiRec", 6, {**SHORT_RANKING, "stages": "two"}),
+        ("DIN", 2, "1", {}),
+        ("DIN", 1, "1", {"eval_step": 2}),
+        ("GRU4Rec", 3, "2", _OF_RECBOLE),
+        ("TiMiRec", 2, "1 of its first stage", {**SHORT_RANKING, "stages": "two"}),
+        ("TiMiRec", 6, "0", {**SHORT_RANKING, "stages": "two"}),
     ],
 )
-def test_an_interrupted_run_has_the_figures_of_an_uninterrupted_one(run_of, attempt, data_path, model, until, changes):
+def test_an_interrupted_run_has_the_figures_of_an_uninterrupted_one(
+    run_of, attempt, data_path, model, until, after, changes
+):
     run = run_of(model, **changes)
     whole = train(run, str(data_path))
     assert attempt(run, until)[0] is None
     result, lines = attempt(run)
     assert figures(result) == figures(whole)
-    assert len(lines) == 1 and lines[0].startswith("goes on after epoch ")
+    assert lines == [f"goes on after epoch {after}"]
     seconds = [epoch["seconds"] for epoch in result["epochs"]]
     assert 0 < result["loading"] < seconds[0] and seconds == sorted(seconds) and seconds[-1] < result["seconds"]
 
@@ -97,13 +115,51 @@ def test_a_run_that_has_trained_goes_on_with_its_test(run_of, attempt, data_path
     whole = train(run, str(data_path))
     assert whole["epochs"][-1]["valid"] < whole["best"] and len(whole["epochs"]) < 30  # it stopped early
 
-    def interrupt(*_):
-        raise Interrupted
-
     with monkeypatch.context() as patch:
         patch.setattr(one_run, "_test", interrupt)
         assert attempt(run)[0] is None
-    assert figures(attempt(run, until=1)[0]) == figures(whole)
+    result, lines = attempt(run, until=1)
+    assert figures(result) == figures(whole) and lines == ["has been trained; goes on with its test"]
+
+
+@pytest.mark.slow
+def test_without_a_protocol_a_test_draws_from_where_the_training_ended(run_of, attempt, data_path, monkeypatch):
+    from recbole_iacn.experiments import one_run
+
+    drawn = {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "group_by": "user", "mode": "uni10"}}
+    run = run_of("GRU4Rec", **{**_OF_RECBOLE, **drawn, "protocol": ..., "eval_negatives": ..., "epochs": 1})
+    whole = train(run, str(data_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(one_run, "_test", interrupt)
+        assert attempt(run)[0] is None
+    result, (line,) = attempt(run)
+    assert figures(result) == figures(whole) and line.startswith("starts anew: ")
+    assert line.endswith("has been trained, and without a protocol its test would draw other negatives")
+
+
+@pytest.mark.slow
+def test_timirec_may_be_interrupted_twice_after_its_first_stage(run_of, attempt, data_path, monkeypatch):
+    """The best epoch of the first stage is its last one, so nothing of it is left to train."""
+    run = run_of("TiMiRec", **SHORT_RANKING, stages="two", epochs=2)
+    whole = train(run, str(data_path))
+    assert whole["epochs"][0]["valid"] < whole["epochs"][1]["valid"]
+    assert attempt(run, until=2)[0] is None
+    with monkeypatch.context() as patch:
+        patch.setattr(TiMiRec, "start_second_stage", interrupt)
+        assert attempt(run)[0] is None
+    result, lines = attempt(run)
+    assert figures(result) == figures(whole) and lines == ["goes on after epoch 1 of its first stage"]
+
+
+@pytest.mark.slow
+def test_who_keeps_more_than_a_checkpoint_holds_starts_anew(run_of, attempt, data_path):
+    ranked = {**_OF_RECBOLE, "protocol": ..., "eval_negatives": ..., "MAX_ITEM_LIST_LENGTH": ...}
+    args = {"split": {"RS": [8, 1, 1]}, "order": "RO", "group_by": "user", "mode": "full"}
+    run = run_of("DiffRec", **{**ranked, "embedding_size": ..., "eval_args": args, "epochs": 2})
+    whole = train(run, str(data_path))
+    assert attempt(run, until=1) == (None, [])
+    result, lines = attempt(run)
+    assert figures(result) == figures(whole) and lines == [] and not (attempt.place / "epochs.json").exists()
 
 
 @pytest.fixture
@@ -118,8 +174,9 @@ def begun(run_of, attempt):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": "0.1"}, "is of version 0.1, and this is"),
-        ({"device": "H200"}, "is of device H200, and this is cpu"),
+        ({"made": {**_MADE, "version": "0.1"}}, "is of version 0.1, and this is"),
+        ({"made": {**_MADE, "torch": "1.0"}}, "is of torch 1.0, and this is"),
+        ({"made": {**_MADE, "device": "H200"}}, "is of device H200, and this is cpu"),
         ({"best": 2}, "is damaged (its best epoch is none of its 1)"),
         ({"best": 0}, "is damaged (its best epoch is none of its 1)"),
         ({"file": "../other.pth"}, "is damaged (its best epoch is none of its 1)"),
@@ -132,9 +189,9 @@ def test_what_cannot_be_gone_on_from_is_named(begun, attempt, data_path, change,
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     training = build(recbole_name(run), run.dataset, config_dict={**run.settings, "data_path": str(data_path)})
     progress = unfinished.Progress(attempt.place)
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(unfinished.Anew) as error:
         progress.go_on(training, "cpu")
-    assert reason in str(error.value) and str(error.value).endswith("; it starts anew") and progress.epochs == []
+    assert reason in str(error.value) and progress.epochs == []
 
 
 @pytest.mark.slow
@@ -144,7 +201,7 @@ def test_other_rows_or_settings_start_anew(begun, attempt, tmp_path):
     path = other / "tiny" / "tiny.inter"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
     result, said = attempt(run, path=other)
-    assert len(said) == 1 and "goes on" not in said[0]
+    assert len(said) == 1 and said[0].startswith("starts anew: ")
     assert figures(result) == figures(train(run, str(other)))
     attempt(run, until=1)
     run.settings["learning_rate"] = 0.02  # as a dataset's own file would, which lies below those of the run
@@ -163,23 +220,29 @@ def test_an_experiment_goes_on_and_leaves_nothing(small, tmp_path, monkeypatch, 
     first = plan.runs[0]
     monkeypatch.setattr(runner, "by_processes", lambda jobs: here)
 
-    def interrupt(self, *arguments):
+    def added(self, *arguments):
         add(self, *arguments)
-        raise Interrupted
+        trained.append(arguments)
+        if len(trained) == 1:
+            raise Interrupted
 
-    add = unfinished.Progress.add
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(unfinished.Progress, "add", interrupt)
+    add, trained = unfinished.Progress.add, []
+    monkeypatch.setattr(unfinished.Progress, "add", added)
+    with pytest.raises(Interrupted):
         runner.run_all(plan, out)
     (left,) = out.glob("runs/*")
     assert left.name == f"{first.id}.unfinished" and sorted(os.listdir(left))[-1] == "epochs.json"
-    (out / "runs" / "of-earlier-settings.unfinished").mkdir()
-    (out / "runs" / "of-earlier-settings.unfinished" / "epochs.json").touch()
+    other = out / "runs" / "of-earlier-settings.unfinished"
+    other.mkdir()
+    (other / "epochs.json").touch()
     (out / "runs" / f"{plan.runs[1].id}.unfinished").mkdir()
     capsys.readouterr()
     assert runner.run_all(plan, out) == []
-    assert "1 of 4 runs left goes on after the best epoch before" in capsys.readouterr().err
-    assert sorted(os.listdir(out / "runs")) == sorted(f"{run.id}.json" for run in plan.runs)
+    assert len(trained) == 2 * 4  # no epoch twice
+    said = capsys.readouterr().err
+    assert "1 of 4 runs left was begun; each goes on after its best epoch, or its log says why not" in said
+    assert "has *.unfinished of 1 run not in trial; remove what is not wanted" in said
+    assert sorted(os.listdir(out / "runs")) == sorted([other.name, *(f"{run.id}.json" for run in plan.runs)])
     (mine,) = [one for one in read_results(out) if (one["mode"], one["seed"]) == (first.mode, first.seed)]
     assert figures(mine) == figures(train(first, plan.data_path))
 

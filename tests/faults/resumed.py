@@ -162,6 +162,13 @@ def _experiment(folder, seed, out):
     return process, folder / out / "trial" / "runs"
 
 
+def _epochs(runs):
+    """As many as the log of the run under way has."""
+    with contextlib.suppress(FileNotFoundError):  # it has just ended
+        return sum(log.read_text().count(": validation") for log in runs.glob("*.log"))
+    return 0
+
+
 def _result(process, runs):
     _, errors = process.communicate()
     assert process.returncode == 0, errors[-2000:]
@@ -181,7 +188,7 @@ def experiment(folder, seed):
     for _ in range(2):
         process, runs = _experiment(folder, seed, "out")
         wanted = draw.randrange(1, 7)
-        while process.poll() is None and sum(log.read_text().count("epoch") for log in runs.glob("*.log")) < wanted:
+        while process.poll() is None and _epochs(runs) < wanted:
             time.sleep(0.005)
         time.sleep(draw.uniform(0, 0.1))
         with contextlib.suppress(ProcessLookupError):  # it has ended by itself
