@@ -3,13 +3,14 @@
 import logging
 import os
 import shutil
+import signal
 import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: tiny products only lose by threads
 
 import pytest
 import yaml
-from helpers import SHORT_RANKING, write_atomic
+from helpers import CHROMIUM, SHORT_RANKING, write_atomic
 
 import recbole_iacn
 
@@ -22,10 +23,13 @@ def data_path(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def clean_run(tmp_path, monkeypatch):
     """Runs write below tmp_path, and RecBole, which reads sys.argv, does not read pytest's. What an earlier run made of
-    the log's level (``state``) is undone."""
+    the log's level (``state``) is undone. Handlers of signals are as they were: another test sends itself Ctrl-C."""
     logging.getLogger().setLevel(logging.WARNING)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["test"])
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 @pytest.fixture(scope="session")
@@ -105,10 +109,6 @@ def train_ranking(build):
         return model, trainer, trainer.evaluate(test), seen
 
     return train
-
-
-# The names that it has on different systems.
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,15 @@
 """What several test modules share: small data of known structure, and models set beside each other."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import numpy as np
+
+# A browser without a window, by the names that it has on different systems; None where there is none.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # RecBole's click-through-rate models that have a class of ours.
 BACKBONES = [

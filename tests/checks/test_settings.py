@@ -1,7 +1,6 @@
 """Wrong input: one clear error that names the key or the file and how to fix it, before any training."""
 
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 import recbole_iacn
 from recbole_iacn import ConfigError
 from recbole_iacn.checks.settings import known_keys
+from recbole_iacn.cli import main
 
 SCRIPT = Path(__file__).parents[2] / "run_recbole_iacn.py"
 
@@ -274,15 +274,21 @@ def command(*arguments):
         (["--config_files=none.yaml"], "config file none.yaml: not found"),
     ],
 )
-def test_the_command_ends_with_code_2_and_one_line(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+def test_the_command_ends_with_code_2_and_one_line(arguments, message, capsys):
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+        main(["train", *arguments])
     error = capsys.readouterr().err
     assert ended.value.code == 2
     assert message in error
     assert error.startswith("error: ") and error.count("\n") == 1
     assert not Path("saved").exists()
+
+
+@pytest.mark.slow
+def test_the_command_is_rejected_as_the_function_is():
+    done = command("--epohcs=2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: epohcs: no such setting") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.slow
