@@ -9,7 +9,7 @@ import shlex
 
 import pytest
 import yaml
-from helpers import train_on_few_films, write_few_films
+from helpers import CHROMIUM, train_on_few_films, write_few_films
 from pages import PAGES, PREPARED, ROOT, blocks, commands
 from served import ask, running, served
 
@@ -90,6 +90,8 @@ def run(command):
     begins = [start for start in NOT_RUN if command.startswith(start)]
     if program == "recbole-iacn" or words[:2] == ["python", "run_recbole_iacn.py"]:
         arguments = arguments if program == "recbole-iacn" else ["train", *arguments[1:]]
+        if not CHROMIUM:  # which draws them; tests/report/test_pictures.py
+            arguments = [argument for argument in arguments if argument != "--pictures"]
         if not begins:
             main(arguments)
         elif arguments[0] != "train":

@@ -1,16 +1,14 @@
 """Figures as SVG files: equal ones are equal files, and a browser that is missing or hangs is one line."""
 
 import json
-import shutil
 import sys
 
 import pytest
+from helpers import CHROMIUM
 from made_runs import result, store
 
 from recbole_iacn.cli import main
 from recbole_iacn.report import pictures
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.mark.slow
