@@ -222,10 +222,12 @@ def auc(name, data, planted, settings, user_fields):
         user_fields=user_fields,
         iacn_mode="off",
         embedding_size=16,
-        learning_rate=0.01,
+        learning_rate=0.02,
+        train_batch_size=256,
+        eval_batch_size=1024,
         MAX_ITEM_LIST_LENGTH=1 if data == "tabs" else 4,
-        epochs=15,
-        stopping_step=15,
+        epochs=10,
+        stopping_step=10,
     )
     return recbole_iacn.run(name, data, config_dict=given, saved=False)["test_result"]["auc"]
 
