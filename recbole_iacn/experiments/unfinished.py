@@ -100,7 +100,7 @@ class Progress:
             device: what it trains on, "cpu" or the name of a GPU.
 
         Returns:
-            From where, in words; empty if it was not interrupted.
+            From where, in words; empty if it was not interrupted; or that nothing is kept of it, and why.
 
         Raises:
             Anew: it cannot; the training may have weights of it, so build another.
@@ -109,7 +109,9 @@ class Progress:
         from recbole_iacn.training import resuming
 
         if not (self._place / _RECORD).is_file():
-            return ""
+            who = resuming.inexact(training.trainer)
+            said = f"starts anew after an interruption: RecBole's {who} keeps more than its checkpoints hold"
+            return said if who else ""
         found = self._read(device)
         path = self._place / found["file"]
         resuming.check_free(str(path))
@@ -136,7 +138,7 @@ class Progress:
         from recbole_iacn.training import resuming
 
         self.epochs.append(epoch)
-        if not resuming.is_exact(training.trainer):
+        if resuming.inexact(training.trainer):
             return
         if training.trainer.cur_step == 0:  # epochs since the best one
             file = os.path.basename(training.trainer.saved_model_file)

@@ -184,20 +184,18 @@ def record_end(trainer: Any, path: str) -> None:
     replace_entries(path, {ENDED: {"epochs": last + 1, "cur_step": int(trainer.cur_step)}})
 
 
-def is_exact(trainer: Any) -> bool:
-    """Whether a training that goes on from a checkpoint of this trainer ends as if it had not been interrupted: this
-    package's do, and RecBole's plain one but for the models that keep more than their weights.
+def inexact(trainer: Any) -> str | None:
+    """Who of RecBole's keeps more than a checkpoint holds, so that a training that goes on from one does not end as if
+    it had not been interrupted: a model or a trainer. None for this package's models, and for RecBole's plain trainer
+    but for the models that keep more than their weights.
 
     Args:
         trainer (recbole.trainer.AbstractTrainer): the trainer.
     """
-    return hasattr(type(trainer.model), "dataset_class") or _what_is_lost(trainer) is None
-
-
-def _what_is_lost(trainer):
-    """Who of RecBole's keeps more than a checkpoint holds; None if nobody does."""
     from recbole.trainer import Trainer
 
+    if hasattr(type(trainer.model), "dataset_class"):
+        return None
     if type(trainer) is not Trainer:
         return type(trainer).__name__
     return next((kind.__name__ for kind in type(trainer.model).__mro__ if kind.__name__ in _KEEP_MORE), None)
@@ -210,8 +208,8 @@ def _say_inexact(trainer, state, path):
     why = None
     if "random" not in state:
         why = "it records no random numbers (RecBole or an earlier version has written it)"
-    elif _what_is_lost(trainer):
-        why = f"RecBole's {_what_is_lost(trainer)} keeps more than its checkpoints hold"
+    elif inexact(trainer):
+        why = f"RecBole's {inexact(trainer)} keeps more than its checkpoints hold"
     if why:
         logging.getLogger(__name__).warning(
             f"{path}: {why}, so {trainer.config['model']} goes on, but not exactly as if uninterrupted"
