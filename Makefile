@@ -97,9 +97,11 @@ $(VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.t
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	touch $@
 
-# RecBole pins an old Ray, so pip can install a current one only in a second step; it then reports the conflict.
-$(RAY_VENV)/installed: setup.py recbole_iacn/version.py pyproject.toml constraints.txt constraints-ray.txt
+# RecBole pins an old Ray. A current one lies in an environment of its own, before the packages of the other, which a .pth file adds:
+# installing PyTorch and the rest once more would take minutes. pip reports the conflict.
+$(RAY_VENV)/installed: $(VENV)/installed constraints-ray.txt
 	$(PYTHON) -m venv $(RAY_VENV)
-	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	echo "import site; site.addsitedir('$$(echo $(abspath $(VENV))/lib/python*/site-packages)')" \
+	    > $$(echo $(RAY_VENV)/lib/python*/site-packages)/tested.pth
 	$(RAY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-ray.txt --upgrade 'ray[tune]'
 	touch $@

@@ -27,6 +27,15 @@ def on_ray(test):
     return pytest.mark.ray(pytest.mark.slow(test))
 
 
+@pytest.fixture(autouse=True)
+def handlers():
+    """Those of signals, which Ray replaces by its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def plan(file, settings, data_path):
     """Write a plan of short runs; call with the keys that differ."""
