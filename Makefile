@@ -1,6 +1,6 @@
 # make demo       train DIN and DIN_IaCN on ml-100k and print a table
 # make test       run the tests
-# make test-fast  run the tests without training, subprocesses or browser, in little more than a minute
+# make test-fast  run the tests without training, subprocesses or browser, in some minutes
 # make test-onnx  export every backbone in every mode, and compare it with PyTorch
 # make test-ray   run the tests that need a current Ray, in their own environment: .venv-ray
 # make faults     kills, full disks, strangers' files and malformed input, hundreds of times; FAULTS=--write publishes
