@@ -100,7 +100,7 @@ class Progress:
             device: what it trains on, "cpu" or the name of a GPU.
 
         Returns:
-            From where, in words; empty if it was not interrupted; or that nothing is kept of it, and why.
+            From where, in words; empty if it was not interrupted; or that an interruption would lose it, and why.
 
         Raises:
             Anew: it cannot; the training may have weights of it, so build another.
@@ -110,8 +110,8 @@ class Progress:
 
         if not (self._place / _RECORD).is_file():
             who = resuming.inexact(training.trainer)
-            said = f"starts anew after an interruption: RecBole's {who} keeps more than its checkpoints hold"
-            return said if who else ""
+            lost = f"would start anew if interrupted: RecBole's {who} keeps more than its checkpoints hold"
+            return lost if who else ""
         found = self._read(device)
         path = self._place / found["file"]
         resuming.check_free(str(path))
