@@ -19,6 +19,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.model.click.compiled import compile_parts
 from recbole_iacn.system.run_output import brief_bar
 from recbole_iacn.training import checkpoint, optimizer, row_digest, vocabulary
+from recbole_iacn.training.denormals import denormals_as_zero
 from recbole_iacn.training.effective_interests import InterestLog, Spread
 from recbole_iacn.training.metrics import SharedCollector, value_evaluation
 from recbole_iacn.training.weight_average import averaged_weights
@@ -90,7 +91,7 @@ class IaCNTrainer(Trainer):
     def _train_epoch(self, train_data, epoch_idx, loss_func=None, show_progress=False):
         """Train one epoch, as in RecBole, but return the mean of each loss over the batches: unlike RecBole's sum, it
         is comparable between datasets and batch sizes."""
-        with averaged_weights(self):
+        with averaged_weights(self), denormals_as_zero():
             means, several = self._train_steps(train_data, epoch_idx, loss_func, show_progress)
         self.epoch_losses.append(dict(zip(self.model.loss_names, means)))
         self.epoch_interests.append(self.interest_log.of(train_data._dataset))
