@@ -1,0 +1,87 @@
+"""The data of experiments/tie_order.yaml, and the model written a second time, in benchmarks/."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+USER, ITEM, TIME = "user_id:token", "item_id:token", "timestamp:float"
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+@pytest.fixture
+def clicks():
+    """Two users: ten clicks of one second, one click a minute later, then three of one second; the times differ."""
+    times = [*np.linspace(0, 0.9, 10), 60, *np.linspace(120, 120.4, 3)]
+    users = [pd.DataFrame({USER: user, ITEM: np.arange(14) + 100 * user, TIME: times}) for user in (1, 2)]
+    return pd.concat(users, ignore_index=True)
+
+
+def test_only_ties_change_places(clicks):
+    tie_order = script("tie_order")
+    changed = tie_order.shuffled(clicks, seed=0)
+    assert changed[[USER, TIME]].equals(clicks[[USER, TIME]])
+    for start in (0, 14):
+        group = [set(changed[ITEM][start + a : start + b]) for a, b in ((0, 10), (10, 11), (11, 14))]
+        assert group == [set(clicks[ITEM][start + a : start + b]) for a, b in ((0, 10), (10, 11), (11, 14))]
+    assert changed[ITEM][:10].tolist() != clicks[ITEM][:10].tolist()
+    assert changed.equals(tie_order.shuffled(clicks, seed=0))
+
+
+def test_neighbours_of_one_user_and_second_are_counted(clicks):
+    assert script("tie_order").shares(clicks) == (2 * (9 + 2), 1.0, 1.0)
+    falling = clicks.assign(**{ITEM: clicks[ITEM].to_numpy()[::-1]})
+    assert script("tie_order").shares(falling) == (2 * (9 + 2), 0.0, 0.0)
+
+
+def test_a_folder_is_written_beside_the_data(clicks, tmp_path, monkeypatch, capsys):
+    source = tmp_path / "ml-1m"
+    source.mkdir()
+    clicks.sample(frac=1, random_state=1).to_csv(source / "ml-1m.inter", sep="\t", index=False)
+    for end in ("item", "user", "yaml"):
+        (source / f"ml-1m.{end}").write_text(end)
+    monkeypatch.setattr("sys.argv", ["tie_order.py", "--data_path", str(tmp_path)])
+    script("tie_order").main()
+    written = pd.read_csv(tmp_path / "ml-1m-ties" / "ml-1m-ties.inter", sep="\t")
+    assert written[[USER, TIME]].equals(clicks[[USER, TIME]])
+    assert sorted(written[ITEM]) == sorted(clicks[ITEM])
+    assert (tmp_path / "ml-1m-ties" / "ml-1m-ties.item").read_text() == "item"
+    assert "ml-1m: 22 neighbours within a second, 1.000 of them rising" in capsys.readouterr().out
+
+
+def test_comirec_written_twice_learns_alike(build):
+    alone = script("comirec_alone")
+    sizes = {"embedding_size": alone.SIZE, "attention_size": alone.WIDTH, "MAX_ITEM_LIST_LENGTH": alone.LENGTH}
+    _, train, _, _, model = build("ComiRec", loss="bpr", interest_rounding=None, **sizes)
+    twin = alone.ComiRec(model.n_items, 4)
+    with torch.no_grad():
+        for weight, same in zip(model.parameters(), twin.parameters(), strict=True):
+            same.copy_(weight.normal_(std=0.5))
+    batch = next(iter(train))
+    history, clicked, other = batch[model.ITEM_SEQ], batch[model.ITEM_ID], batch[model.NEG_ITEM_ID]
+    torch.testing.assert_close(twin(history), model.interests(batch)[0])
+    loss = alone.bpr(twin, history, clicked, other)
+    torch.testing.assert_close(loss, model.calculate_loss(batch))
+    assert loss.item() > 0.01
+
+
+def test_ranks_and_ndcg_of_the_second_writing():
+    alone = script("comirec_alone")
+    model = alone.ComiRec(5, 1)
+    with torch.no_grad():
+        model.items.weight.copy_(torch.tensor([[0.0], [1.0], [2.0], [3.0], [1.0]]).expand(-1, alone.SIZE))
+    history = torch.tensor([[1, *[0] * (alone.LENGTH - 1)]])
+    found = alone.ranks(model, history, torch.tensor([4]), torch.tensor([[1, 2, 3]]))
+    assert found.tolist() == [2.5]  # two are above it, one is its equal
+    assert alone.ndcg(found, 3) == pytest.approx(1 / np.log2(4.5))
+    assert alone.ndcg(found, 2) == 0
