@@ -142,6 +142,15 @@ def test_items_are_dropped_in_histories_too(network, monkeypatch, model, rows):
     assert read[0] == pytest.approx(0.9, abs=0.05) and not any(read[1:])
 
 
+@pytest.mark.parametrize("model", ["GRU4Rec", "SASRec"])
+def test_where_items_may_be_dropped_the_newest_state_counts_too(network, monkeypatch, model):
+    """A row per click, with a dropout that happens to drop nothing."""
+    made, batch = network(model, loss="softmax", rows="prefixes", item_dropout_prob=0.5)
+    without = made.eval().calculate_loss(batch)
+    monkeypatch.setattr(type(made.ranking_loss), "drops", True)
+    torch.testing.assert_close(made.calculate_loss(batch), without)
+
+
 def test_a_class_of_ones_own_keeps_its_ways(build):
     """Its layers may be others, so it has a row per click, and no dropout of items that would miss its histories."""
     from recbole.model.sequential_recommender import SASRec

@@ -94,6 +94,16 @@ def test_padding_has_no_influence(network, name):
     assert torch.allclose(model.full_sort_predict(rows), scores, atol=1e-5)
 
 
+def test_minds_clicked_item_learns_from_what_it_reads(network):
+    """The attention asks by the item's embedding, so that it has a gradient of it."""
+    model, batch = network("MIND")
+    interests, active = model.interests(batch)
+    target = model.embed(batch["item_id"]).detach().requires_grad_()
+    model.reader(interests.detach(), active, target).sum().backward()
+    several = active.sum(dim=1) > 1
+    assert several.any() and target.grad[several].any(dim=1).all()
+
+
 def test_mind_scores_a_user_by_own_interests_only(network):
     """K_u of the routing: 1 for one or two clicks, then 2 for three and four, 3 from five on."""
     model, rows = network("MIND", num_interests=4)

@@ -6,7 +6,7 @@ import torch
 from helpers import SHORT_RANKING
 
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.model.retrieval.ranking_loss import RankingLoss
+from recbole_iacn.model.retrieval.ranking_loss import Others, RankingLoss
 from recbole_iacn.names import FAMILY
 
 FULL = {**SHORT_RANKING, "protocol": "leave_one_out_full", "eval_negatives": ...}
@@ -121,6 +121,44 @@ def test_logq_by_hand():
     for changes in ({"logq_correction": False}, {"train_negatives_from": "uniform"}):
         found = made_loss(**changes).others(torch.tensor([2, 1, 1]))
         assert found.bias is None and found.own_bias is None
+
+
+def test_logq_is_the_default_of_recboles_models_too():
+    """Theirs is None, which no model of the family has."""
+    found = made_loss(logq_correction=None).others(torch.tensor([2, 1, 1]))
+    assert found.bias is not None and found.own_bias is not None
+
+
+def test_targets_of_whole_histories_all_count_for_popularity(build):
+    """As many as of a row per click, not each row's last alone."""
+    given = {**FULL, "train_negatives_from": "popularity"}
+    prefixes, histories = (build("TiSASRec", **{**given, "rows": rows}) for rows in ("prefixes", "histories"))
+    clicked = prefixes[1]._dataset.inter_feat["item_id"]
+    count = torch.bincount(clicked, minlength=prefixes[4].n_items)
+    for *_, model in (prefixes, histories):
+        torch.testing.assert_close(model.ranking_loss.share, count / count.sum())
+
+
+def test_of_a_batch_of_targets_any_may_be_drawn():
+    loss, targets = made_loss(train_negatives_from="batch", train_negatives=3), torch.arange(1, 7)
+    torch.manual_seed(0)
+    drawn = [loss._draw(targets).tolist() for _ in range(50)]
+    assert {item for some in drawn for item in some} == set(range(1, 7))
+    assert all(len(set(some)) == 3 for some in drawn)
+
+
+def test_hard_negatives_reach_the_loss():
+    """Two candidates beside the target: the nearer one weighs exp(β s) of their mean; a full softmax has none."""
+    torch.manual_seed(0)
+    users, own, candidates = torch.randn(1, 4), torch.randn(1, 4), torch.randn(2, 4)
+    others = Others(torch.tensor([2, 3]), torch.tensor([-1]))
+    own_score, scores = (users @ own.T).item(), (users @ candidates.T)[0].numpy().astype(float)
+    for hardness in (0.0, 1.5):
+        loss = made_loss(train_negatives_from="uniform", hard_negatives=hardness)
+        weights = np.exp(hardness * scores) / np.exp(hardness * scores).mean()
+        expected = np.log(np.exp(own_score) + (weights * np.exp(scores)).sum()) - own_score
+        assert loss(users, own, candidates, others).item() == pytest.approx(expected, abs=1e-5)
+    assert made_loss(loss="softmax", hard_negatives=1.5).hardness == 0
 
 
 def test_candidates_are_distinct_and_never_the_rows_own():

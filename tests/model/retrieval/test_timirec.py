@@ -48,6 +48,12 @@ def test_the_teacher_learns_only_without_the_stop(build):
     assert gradient() is None and gradient(stop_gradient=False).any()
 
 
+def test_the_second_stage_trains_the_extractor_by_what_is_ranked(build):
+    _, training, _, _, model = build("TiMiRec", **SHORT_RANKING, stages="joint")
+    model.calculate_loss(next(iter(training)))[0].backward()
+    assert model.extractor.hidden.weight.grad.any() and model.predictor.gru.weight_hh_l0.grad.any()
+
+
 def write_doors(folder, users=400, clusters=4, size=12, events=16, seed=0):
     """Users have two of four interests; after an even item, a door, the next click is of the other interest."""
     rng = np.random.default_rng(seed)
