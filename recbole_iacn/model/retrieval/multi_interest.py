@@ -1,4 +1,4 @@
-"""YouTubeDNN, MIND, ComiRec and ComiRec+: one recommender, four extractors."""
+"""YouTubeDNN, MIND, ComiRec, ComiRec+ and REMI: one recommender, four extractors."""
 
 from __future__ import annotations
 
