@@ -151,9 +151,15 @@ def main():
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--seed", type=int, default=2020)
     given = parser.parse_args()
+    path = Path(given.data_path) / given.dataset / f"{given.dataset}.inter"
+    if not path.is_file():
+        parser.error(f"--data_path, --dataset: {path} is missing")
+    for name in ("num_interests", "batch"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name}={getattr(given, name)} must be 1 or more")
     torch.manual_seed(given.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = Data(Path(given.data_path) / given.dataset / f"{given.dataset}.inter", given.seed, device)
+    data = Data(path, given.seed, device)
     model = ComiRec(data.n_items, given.num_interests).to(device)
     optimizer = optimizer_of(model, given)
     best, waited, epoch = -1.0, 0, 0

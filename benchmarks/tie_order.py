@@ -50,11 +50,16 @@ def main():
     parser.add_argument("--data_path", default="dataset", help="the folder with ml-1m (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the new order (default: %(default)s)")
     given = parser.parse_args()
-    source = Path(given.data_path) / NAME
+    source, target = Path(given.data_path) / NAME, Path(given.data_path) / SHUFFLED
+    missing = [end for end in ("inter", "item", "user", "yaml") if not (source / f"{NAME}.{end}").is_file()]
+    if missing:
+        parser.error(f"--data_path: {source / NAME}.{missing[0]} is missing; name the folder that has {NAME}")
+    if target.exists():
+        parser.error(f"{target} is there already; delete it, or name another --data_path")
     clicks = pd.read_csv(source / f"{NAME}.inter", sep="\t")
     clicks = clicks.sort_values([USER, TIME], kind="stable", ignore_index=True)
     changed = shuffled(clicks, given.seed)
-    with making(Path(given.data_path) / SHUFFLED) as folder:
+    with making(target) as folder:
         changed.to_csv(folder / f"{SHUFFLED}.inter", sep="\t", index=False)
         for end in ("item", "user", "yaml"):
             shutil.copyfile(source / f"{NAME}.{end}", folder / f"{SHUFFLED}.{end}")

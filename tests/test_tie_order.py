@@ -59,6 +59,35 @@ def test_a_folder_is_written_beside_the_data(clicks, tmp_path, monkeypatch, caps
     assert "ml-1m: 22 neighbours within a second, 1.000 of them rising" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("tie_order", [], "ml-1m.inter is missing; name the folder that has ml-1m"),
+        ("comirec_alone", [], "--data_path, --dataset: "),
+        ("comirec_alone", ["--num_interests", "0"], "--num_interests=0 must be 1 or more"),
+    ],
+)
+def test_wrong_options_are_one_line(name, arguments, message, tmp_path, monkeypatch, capsys):
+    if arguments:
+        (tmp_path / "ml-1m").mkdir()
+        (tmp_path / "ml-1m" / "ml-1m.inter").write_text("")
+    monkeypatch.setattr("sys.argv", [name, "--data_path", str(tmp_path), *arguments])
+    with pytest.raises(SystemExit):
+        script(name).main()
+    assert message in capsys.readouterr().err
+
+
+def test_what_was_written_is_not_replaced(tmp_path, monkeypatch, capsys):
+    for name in ("ml-1m", "ml-1m-ties"):
+        (tmp_path / name).mkdir()
+    for end in ("inter", "item", "user", "yaml"):
+        (tmp_path / "ml-1m" / f"ml-1m.{end}").write_text(end)
+    monkeypatch.setattr("sys.argv", ["tie_order", "--data_path", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        script("tie_order").main()
+    assert "ml-1m-ties is there already" in capsys.readouterr().err
+
+
 def test_comirec_written_twice_learns_alike(build):
     alone = script("comirec_alone")
     sizes = {"embedding_size": alone.SIZE, "attention_size": alone.WIDTH, "MAX_ITEM_LIST_LENGTH": alone.LENGTH}
