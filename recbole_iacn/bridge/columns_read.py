@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from recbole_iacn.checks.loss_settings import draws_all_items, loss_without_effect
-from recbole_iacn.checks.task_settings import without_effect
+from recbole_iacn.checks.idle_settings import draws_all_items, without_effect
 from recbole_iacn.checks.unread import columns_in_use, unread
 
 # RecBole's models that read ids alone, and what a setting names.
@@ -15,8 +14,8 @@ _NAMED_BY = ("selected_features", "item_attribute")
 
 
 def report_unread(config: Any, dataset: Any, model: Any) -> None:
-    """Log one line if columns are loaded that the model does not read, and one if settings of the auxiliary task or of
-    the loss are given that have no effect beside the others, or that cost much for none.
+    """Log a line if columns are loaded that the model does not read, and one if settings are given that change nothing
+    beside the others, or that cost much for none.
 
     Args:
         config (recbole.config.Config): final settings.
@@ -24,9 +23,7 @@ def report_unread(config: Any, dataset: Any, model: Any) -> None:
         model (recbole.model.abstract_recommender.AbstractRecommender): the model.
     """
     given = config.external_config_dict
-    of_task = "iacn" in getattr(model, "tasks", ())
-    idle = without_effect(config, given) if of_task else loss_without_effect(config, given)
-    for line in (idle, draws_all_items(config, given, dataset.item_num - 1)):
+    for line in (without_effect(config, type(model), given), draws_all_items(config, given, dataset.item_num - 1)):
         if line:
             logging.getLogger(__name__).warning(line)
     read = columns_read(config, model)

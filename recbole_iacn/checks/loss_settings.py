@@ -11,11 +11,16 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.names import is_ours
 from recbole_iacn.settings import family
 
-_OF_SAMPLES = ("train_negatives", "train_negatives_from", "logq_correction", "hard_negatives")
-_OF_SOFTMAX = (*_OF_SAMPLES, "softmax_temperature")
-_ALL_BUT_A_FEW = 8  # draws per item: 1 in 3,000 is not drawn
-_SETTINGS = ("loss", "rows", *_OF_SOFTMAX, "item_dropout_prob")
-_READ_BY: dict[str, tuple[str, ...]] = {"bpr": (), "softmax": ("softmax_temperature",), "sampled_softmax": _OF_SOFTMAX}
+_SETTINGS = (
+    "loss",
+    "rows",
+    "train_negatives",
+    "train_negatives_from",
+    "logq_correction",
+    "hard_negatives",
+    "softmax_temperature",
+    "item_dropout_prob",
+)
 
 
 def recbole_keys_for(loss: str | None, model_class: type) -> dict[str, Any]:
@@ -105,64 +110,3 @@ def _check_rows(config, model_class):
     reason = obstacle(config, model_class)
     if reason:
         raise ConfigError(reason)
-
-
-def loss_without_effect(config: Any, given: Collection[str]) -> str | None:
-    """What to say of settings that the run's loss does not read.
-
-    Args:
-        config (recbole.config.Config): final settings.
-        given (collection of str): the settings that the user gave.
-
-    Returns:
-        str or None: one line; None if all of them have an effect.
-    """
-    loss = config["loss"]
-    if loss is None:
-        return None
-    said = "; ".join(filter(None, [_idle_negatives(config, given, loss), _idle_penalty(config, given)]))
-    return f"Settings without effect: {said}" if said else None
-
-
-def draws_all_items(config: Any, given: Collection[str], items: int) -> str | None:
-    """What to say of so many draws that a full softmax is the same, and faster.
-
-    Args:
-        config (recbole.config.Config): final settings.
-        given (collection of str): the settings that the user gave.
-        items (int): the number of items.
-
-    Returns:
-        str or None: one line; None if some items are left out of most batches.
-    """
-    uniform = (config["train_negatives_from"] or "uniform") == "uniform"
-    if config["loss"] != "sampled_softmax" or not uniform or "train_negatives" not in given:
-        return None
-    draws = config["train_negatives"]
-    if draws < _ALL_BUT_A_FEW * items:
-        return None
-    return f"train_negatives: {draws} draws have nearly all of the {items} items; loss: softmax has them in less time"
-
-
-def _idle_penalty(config, given):
-    """Of ``interest_diversity`` and its weight either does nothing without the other."""
-    kind, weight = config["interest_diversity"], config["interest_diversity_weight"]
-    if "interest_diversity_weight" in given and weight and kind in (None, "none"):
-        return "interest_diversity_weight without interest_diversity"
-    if "interest_diversity" in given and kind not in (None, "none") and not weight:
-        return "interest_diversity with interest_diversity_weight: 0"
-    return None
-
-
-def _idle_negatives(config, given, loss):
-    idle = [key for key in _OF_SOFTMAX if key in given and key not in _READ_BY[loss]]
-    if config["hard_negatives"] and loss != "sampled_softmax" and "hard_negatives" not in idle:
-        idle.append("hard_negatives")  # of REMI, which has them unless told otherwise
-    reason = f"loss: {loss}"
-    if (
-        loss == "sampled_softmax"
-        and "logq_correction" in given
-        and (config["train_negatives_from"] or "uniform") == "uniform"
-    ):
-        idle, reason = ["logq_correction"], "train_negatives_from: uniform, which draws all items equally"
-    return f"{', '.join(idle)} with {reason}" if idle else None

@@ -1,9 +1,9 @@
-"""Settings of the auxiliary task that are given and have no effect: not an error, but said once."""
+"""Which settings of the auxiliary task have no effect beside the others."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Iterator
 from typing import Any
 
 from recbole_iacn.names import extractors
@@ -21,34 +21,38 @@ _OF_ROUTING = ("iacn_routing_iterations", "iacn_settling_iterations", "iacn_logi
 _OF_DISTILLATION = ("iacn_distillation_weight", "iacn_distillation_temperature", "iacn_distillation_warmup")
 
 
-def without_effect(config: Any, given: Collection[str]) -> str | None:
-    """What to say of settings of the task that change nothing beside the others.
+def has_task(config: Any, model_class: type) -> bool:
+    """Whether a model has the auxiliary task.
+
+    Args:
+        config (Mapping): final settings.
+        model_class (type): the model.
+    """
+    if not hasattr(model_class, "backbone") or config["iacn_mode"] != "full":
+        return False
+    return "iacn" in (config["auxiliary_tasks"] or ["iacn"])
+
+
+def idle(config: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The settings of the task that change nothing beside the others.
 
     Args:
         config (Mapping): final settings of a model with the task.
-        given (collection of str): the settings that the user gave.
 
-    Returns:
-        str or None: one line; None if all of them have an effect.
+    Yields:
+        tuple: why, and the names of settings; a setting may come again.
     """
     name = config["iacn_extractor"] or "routing"
     distilled = config["iacn_target"] == "distilled"
-    parts, said = [], set()
-    reasons = [(f"iacn_extractor: {name}", _unread_by(name, distilled))]
+    yield f"with iacn_extractor: {name}", tuple(_unread_by(name, distilled))
     if _has_one(name, config["iacn_interests"]):
-        reasons.append(("one interest", (*_OF_SEVERAL, *_OF_ROUTING, *_OF_DISTILLATION)))
+        yield "with one interest", (*_OF_SEVERAL, *_OF_ROUTING, *_OF_DISTILLATION)
     if not distilled:
-        reasons.append(("iacn_target: label", _OF_DISTILLATION))
+        yield "with iacn_target: label", _OF_DISTILLATION
     elif (config["iacn_relationship"] or "none") == "none":  # its score is by label-aware attention, too
-        reasons.append(("iacn_target: distilled", _OF_SEVERAL[:2]))
+        yield "with iacn_target: distilled", _OF_SEVERAL[:2]
     if config["iacn_attention"] == "hard":
-        reasons.append(("iacn_attention: hard", ("iacn_power",)))
-    for reason, keys in reasons:
-        idle = [key for key in keys if key in given and key not in said]
-        if idle:
-            parts.append(f"{', '.join(idle)} with {reason}")
-            said.update(idle)
-    return f"Settings without effect: {'; '.join(parts)}" if parts else None
+        yield "with iacn_attention: hard", ("iacn_power",)
 
 
 def _unread_by(name, distilled):

@@ -18,7 +18,8 @@ def _file_arguments(parser, meaning):
 
 
 def _plan(given):
-    """The plan of an experiment's file, checked; one line names the settings that were found beside the data."""
+    """The plan of an experiment's file, checked; a line names the settings that were found beside the data, and others
+    those that have no effect."""
     from recbole_iacn.experiments.plan import read_plan
     from recbole_iacn.experiments.plan_checks import check_runs
 
@@ -26,7 +27,8 @@ def _plan(given):
     plan = read_plan(given.file, given.data_path, given.datasets, files, not given.no_dataset_yaml)
     if plan.beside:
         print(f"settings of {', '.join(plan.beside)} are read, below all others (--no_dataset_yaml leaves them out)")
-    check_runs(plan, given.keep)
+    for line in check_runs(plan, given.keep):
+        print(line)
     return plan
 
 

@@ -37,7 +37,7 @@ def _is_there(plan, dataset):
     return dataset in BUILT_IN or Path(plan.data_path, dataset, f"{dataset}.inter").is_file()
 
 
-def check_runs(plan: Plan, keep: bool = False) -> None:
+def check_runs(plan: Plan, keep: bool = False) -> list[str]:
     """Reject settings that a run's model would reject, and runs on one dataset that do not meet the same test.
 
     Swept shares of the users are tests of their own. Columns are checked where the data are there.
@@ -46,13 +46,18 @@ def check_runs(plan: Plan, keep: bool = False) -> None:
         plan (Plan): the experiment.
         keep (bool): also reject models that no bundle can hold. Defaults to False.
 
+    Returns:
+        list of str: a line per set of settings that have no effect beside the others, with the models in question.
+
     Raises:
         ConfigError: names the file, and the run and the key; or the two runs and the key in which their tests differ.
     """
     from recbole_iacn.building import configure
+    from recbole_iacn.checks.idle_settings import without_effect
     from recbole_iacn.checks.same_test import TESTS_OF_THEIR_OWN, evaluation_of
 
     first: dict[tuple[Any, ...], tuple[Run, dict]] = {}
+    idle: dict[str, dict[str, None]] = {}  # line -> the models, in order
     for run in _one_per_seed(plan.runs):
         given = {**run.settings, "data_path": plan.data_path}
         with _same_environment():
@@ -73,6 +78,10 @@ def check_runs(plan: Plan, keep: bool = False) -> None:
         apart = tuple(run.sweep.get(key) for key in TESTS_OF_THEIR_OWN)
         other, expected = first.setdefault((run.dataset, *apart), (run, test))
         _check_same(plan, (other, expected), (run, test))
+        line = without_effect(config, config.model_class, config.external_config_dict)
+        if line:
+            idle.setdefault(line, {})[recbole_name(run)] = None
+    return [f"{line} ({', '.join(models)})" for line, models in idle.items()]
 
 
 def _check_same(plan, first, second):

@@ -4,12 +4,21 @@ import logging
 
 import pytest
 
-from recbole_iacn.checks.task_settings import EXTRACTOR_OPTIONS, without_effect
+from recbole_iacn.checks.idle_settings import without_effect
+from recbole_iacn.checks.task_settings import EXTRACTOR_OPTIONS
 from recbole_iacn.names import TASK_EXTRACTORS, extractors
 from recbole_iacn.settings import iacn
 from recbole_iacn.settings.group import defaults
 
 OF_ROUTING = "iacn_routing_iterations, iacn_logit_std, iacn_settling_iterations"
+
+
+class WithTask:
+    backbone = object
+
+
+def idle(changes):
+    return without_effect({**defaults(iacn.Task), **changes}, WithTask, changes)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +53,7 @@ OF_ROUTING = "iacn_routing_iterations, iacn_logit_std, iacn_settling_iterations"
     ],
 )
 def test_what_has_no_effect_is_said(changes, line):
-    found = without_effect({**defaults(iacn.Task), **changes}, changes)
-    assert found == (line and f"Settings without effect: {line}")
+    assert idle(changes) == (line and f"Settings without effect: {line}")
 
 
 def test_an_extractor_of_the_users_reads_its_sizes_alone(monkeypatch):
@@ -54,17 +62,17 @@ def test_an_extractor_of_the_users_reads_its_sizes_alone(monkeypatch):
 
     monkeypatch.setitem(extractors, "own", Own)
     changes = {"iacn_extractor": "own", "iacn_map_scale": 2.0, "iacn_interests": 1, "iacn_power": 2.0}
-    line = without_effect({**defaults(iacn.Task), **changes}, changes)
+    line = idle(changes)
     assert line == "Settings without effect: iacn_map_scale with iacn_extractor: own"
     # The prediction of the next interest has a map, too.
     changes["iacn_target"] = "distilled"
-    assert "iacn_map_scale" not in (without_effect({**defaults(iacn.Task), **changes}, changes) or "")
+    assert "iacn_map_scale" not in (idle(changes) or "")
 
 
 def test_routing_reads_all_options():
     config = {**defaults(iacn.Task), "iacn_target": "distilled"}
     assert set(EXTRACTOR_OPTIONS) < set(config) and config["iacn_extractor"] in TASK_EXTRACTORS
-    assert without_effect(config, EXTRACTOR_OPTIONS) is None
+    assert without_effect(config, WithTask, EXTRACTOR_OPTIONS) is None
 
 
 def test_a_build_says_it_once_and_only_of_a_model_with_the_task(build, caplog):

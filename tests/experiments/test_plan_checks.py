@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from recbole_iacn.cli import main
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments.plan import read_plan
 from recbole_iacn.experiments.plan_checks import check_data, check_runs
@@ -155,3 +156,15 @@ def test_swept_shares_of_the_users_are_tests_of_their_own(file):
     path = file(models=["DIN", "FM"], modes=["off"], only=[rule("FM", user_share=0.5)], sweep={"train_share": [1, 0.5]})
     with pytest.raises(ConfigError, match=r"user_share: is 1 for DIN off on tiny, train_share 1 and 0\.5 for FM off"):
         check(path)
+
+
+def test_settings_without_effect_are_said_once_with_the_models(file, data_path, capsys):
+    shared = {**RANKED, "num_interests": 2, "interest_diversity_weight": 0.5}
+    path = file(models=["YouTubeDNN", "TiSASRec", "ComiRec"], settings=shared, seeds=[1, 2])
+    main(["experiment", str(path), "--data_path", str(data_path), "--plan"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if "without effect" in line]
+    weight = "interest_diversity_weight without interest_diversity"
+    assert lines == [
+        f"Settings without effect: {weight}; num_interests with a model of one interest (YouTubeDNN, TiSASRec)",
+        f"Settings without effect: {weight} (ComiRec)",
+    ]

@@ -87,7 +87,7 @@ def test_commands_name_a_damaged_result(file, tmp_path, capsys, monkeypatch, com
     folder = tmp_path / "out" / "trial"
     damaged = store(folder, result_of(run))
     damaged.write_text(damaged.read_text()[:-9])
-    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_runs", lambda *_: None)
+    monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_runs", lambda *_: [])
     monkeypatch.setattr("recbole_iacn.experiments.plan_checks.check_data", lambda *_: None)
     given = ["experiment", str(path), "--out", str(tmp_path / "out")]
     commands = {"experiment": given, "--plan": [*given, "--plan"], "report": ["report", str(folder)]}
