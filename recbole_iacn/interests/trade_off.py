@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from recbole_iacn.serving.recommender import Recommender
 
 _STEPS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  # lambdas, in the mean step from one place of a list to the next
+_PAPERS_KS = (20, 50)  # ComiRec's
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def trade_off_of(
     recommender: Recommender,
     data_path: str | os.PathLike,
     values: ItemValues,
-    ks: Sequence[int] = (20, 50),
+    ks: Sequence[int] | None = None,
     weights: Sequence[float] | None = None,
     progress: bool = True,
 ) -> TradeOff:
@@ -92,7 +93,7 @@ def trade_off_of(
         recommender: of the run's bundle.
         data_path: the folder that contains the dataset's folder.
         values: of the column of items whose values are to differ.
-        ks: N, the lengths of lists. Defaults to 20 and 50, as in the paper.
+        ks: N, the lengths of lists. By default 20 and 50, as in the paper, but at most half of the items.
         weights: lambdas. By default 0 and multiples of the mean step of the scores from one place of the longest list
             to the next (the median over the rows): the unit of the scores is the model's own.
         progress: show a progress bar, on a terminal.
@@ -100,13 +101,15 @@ def trade_off_of(
     Raises:
         ConfigError: the run's protocol ranks no items; a lambda or an N is wrong; the data are missing or others.
     """
+    ks, notes = _default_ks(len(recommender.items)) if ks is None else (ks, [])
     for k in ks:
         recommender.check_k(k, len(recommender.items))
     for name, some in (("k", ks), ("lambdas", weights)):
         if some is not None and (not len(some) or len(set(some)) < len(some)):
             raise ConfigError(f"{name}: must be one or several different numbers, got {list(some)}")
     weights = None if weights is None else [check_weight(weight, "lambdas") for weight in weights]
-    changes, notes = _as_full_ranking(recommender.config)
+    changes, of_test = _as_full_ranking(recommender.config)
+    notes = [*of_test, *notes]
     loader = loader_of_settings(recommender, data_path, changes)
     tests = list(_tests(recommender, tqdm(loader, unit="batch", disable=None if progress else True), ks))
     if weights is None:
@@ -127,6 +130,16 @@ def trade_off_of(
     return TradeOff(
         config["model"], config["dataset"], config["seed"], values.column, rows, tuple(points), tuple(notes)
     )
+
+
+def _default_ks(items):
+    """The lengths of lists, and what to say if they are not the paper's: a list of most items leaves no choice."""
+    most = max(items // 2, 1)
+    ks = sorted({min(k, most) for k in _PAPERS_KS})
+    if tuple(ks) == _PAPERS_KS:
+        return ks, []
+    lists, papers = (" and ".join(map(str, some)) for some in (ks, _PAPERS_KS))
+    return ks, [f"Lists are of {lists} items: of the paper's {papers}, some would have most of the {items} (set k)."]
 
 
 def _as_full_ranking(config):

@@ -141,7 +141,8 @@ def candidates(
     order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The items that a list is chosen from: the N best of each interest, and the N best of all interests together,
-    which are among them but for ties. Without several interests, the best 4 N by the scores.
+    which are among them but for ties. Without several interests, or for a user whose interests are one vector, as after
+    one click, the best 4 N by the scores.
 
     Args:
         model: whose item table the interests are compared with.
@@ -157,9 +158,11 @@ def candidates(
         -inf where a row has fewer candidates.
     """
     order = scores if order is None else order
-    most = min(count if interests is not None else _LISTS * count, scores.shape[1])
-    found = [order.topk(most, dim=1).indices]
+    most = min(count, scores.shape[1])
+    found = [order.topk(min(_LISTS * count, scores.shape[1]), dim=1).indices]
     if interests is not None:
+        several = (interests != interests[:, :1]).flatten(1).any(dim=1, keepdim=True)
+        found[0][:, most:] = found[0][:, most:].where(~several, found[0][:, :1])
         hidden = order == -torch.inf
         table = model.item_embedding.weight
         items = (table if columns is None else table[columns]).T

@@ -67,7 +67,7 @@ def test_the_curve_is_drawn(trained, data_path, capsys, monkeypatch):
         (["BUNDLE", "--out=it.md", "--pictures"], "out: it.svg exists already; name another file, or replace it with"),
         (["BUNDLE", "--pictures"], "pictures: the curve is drawn beside the table; name that by --out, or omit --pict"),
         (["BUNDLE", "--device=tpu"], "device: 'tpu' is not a device of this machine"),
-        (["BUNDLE"], "k: must be a whole number from 1 to 40, the number of items to choose from, got 50"),
+        (["BUNDLE", "--k", "50"], "k: must be a whole number from 1 to 40, the number of items to choose from, got 50"),
         (["BUNDLE", "--k", "3"], "data_path: there is no folder dataset/tiny; name the one that contains tiny/"),
         (["CHECKPOINT", "--k", "3"], "data_path: there is no folder dataset/tiny; name the one that contains tiny/"),
         (["BUNDLE", "--k", "3", "--lambdas", "-1"], "lambdas: must be a finite number, 0 or more (λ, in the unit of"),

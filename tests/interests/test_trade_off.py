@@ -9,6 +9,7 @@ from helpers import give_other_weights, write_atomic
 
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.interests import trade_off
 from recbole_iacn.interests.trade_off import trade_off_of
 
 FULL = {
@@ -154,3 +155,18 @@ def test_what_cannot_be_measured_is_rejected(trained, settings, tmp_path, data_p
     missing = r"^data_path: there is no folder nowhere/tiny; name the one that contains tiny/$"
     with pytest.raises(ConfigError, match=missing):
         trade_off_of(recommender, "nowhere", values, (3,))
+
+
+def test_lists_are_no_longer_than_half_of_the_items_unless_it_is_asked_for(trained, data_path):
+    _, recommender, values = trained(mask_history=True)
+    curve = trade_off_of(recommender, data_path, values, weights=(0,), progress=False)
+    assert [point.k for point in curve.points] == [20]  # of 40 items
+    assert curve.notes[1] == "Lists are of 20 items: of the paper's 20 and 50, some would have most of the 40 (set k)."
+    asked = trade_off_of(recommender, data_path, values, (39,), (0,), progress=False)
+    assert asked.notes == (curve.notes[0], *curve.notes[2:])
+
+
+@pytest.mark.parametrize(("items", "ks"), [(1, [1]), (30, [15]), (99, [20, 49]), (100, [20, 50]), (12101, [20, 50])])
+def test_the_papers_lists_need_as_many_items(items, ks):
+    found, notes = trade_off._default_ks(items)
+    assert found == ks and bool(notes) == (items < 100)

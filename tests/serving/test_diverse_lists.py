@@ -35,10 +35,10 @@ def g(one, other):
 
 
 def chosen(recommender, history, k, weight, allowed, interests, sets=CATEGORIES):
-    """ComiRec's list: the best k of each interest (or 4 k by the score), merged, and its algorithm 2."""
+    """ComiRec's list: the best k of each interest (4 k by the score where that is one), merged, and algorithm 2."""
     scores = dict(zip(recommender.items.tolist(), recommender.score([history], recommender.items)[0].tolist()))
-    if interests:
-        vectors, has = recommender.user_vectors([history])
+    vectors, has = recommender.user_vectors([history]) if interests else (None, None)
+    if interests and len(np.unique(vectors[0][has[0]], axis=0)) > 1:
         tokens, items = recommender.item_vectors()
         found = set()
         for products in (vectors[0] @ items.T)[has[0]]:
@@ -75,6 +75,19 @@ def test_the_list_is_comirecs(opened, model, interests):
                 np.testing.assert_allclose(own["score"], scores, rtol=1e-5)
                 changed += items != plain[plain["user_id"] == row]["item_id"].tolist()
     assert changed > 8
+
+
+def test_a_user_with_one_interest_has_a_list_that_differs_from_the_plain_one(opened):
+    recommender = opened("MIND")
+    assert recommender.user_vectors([["i1", "i2"]])[1].sum() == 1
+    plain = recommender.recommend([["i1", "i2"]], k=3)
+    diverse = recommender.recommend([["i1", "i2"]], k=3, diversity=1e3)
+
+    def mean(items):
+        sets = [CATEGORIES[token] for token in items]
+        return np.mean([g(sets[i], sets[j]) for i in range(3) for j in range(i)])
+
+    assert set(diverse["item_id"]) != set(plain["item_id"]) and mean(diverse["item_id"]) > mean(plain["item_id"])
 
 
 def test_no_weight_is_the_plain_list(opened):
