@@ -23,6 +23,8 @@ FAMILY = {
     "TiMiRecPlus": "recbole_iacn.model.retrieval.timirec",
 }
 
+ONE_INTEREST = frozenset({"YouTubeDNN", "TiSASRec", "ESASRec"})  # of the family, whatever num_interests is
+
 # The floors, which count and learn nothing: what a trained model has to beat.
 FLOORS = {
     "Popularity": "recbole_iacn.model.floors",

@@ -9,7 +9,7 @@ from typing import Any
 from recbole_iacn.checks import evaluation
 from recbole_iacn.data.protocol import one_row_per_user, ranks_items
 from recbole_iacn.errors import ConfigError
-from recbole_iacn.names import click_models, is_ours
+from recbole_iacn.names import ONE_INTEREST, click_models, is_ours
 from recbole_iacn.system import disk
 
 # The number of heads, and the width that it must divide.
@@ -21,7 +21,6 @@ _HEADS = {
     "FiGNN": ("num_heads", "attention_size"),
 }
 
-_ONE_INTEREST = {"YouTubeDNN", "TiSASRec", "ESASRec"}  # whatever num_interests is
 
 _READS_BY_TRANSFORM = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
 
@@ -125,7 +124,7 @@ def _check_diversity(config, model_class):
     if (config.get("interest_diversity") or "none") == "none":
         return
     names = [base.__name__ for base in inspect.getmro(model_class)]
-    if _ONE_INTEREST.intersection(names):
+    if ONE_INTEREST.intersection(names):
         raise ConfigError(f"interest_diversity: {names[0]} has one interest; leave it out")
     if config["num_interests"] == 1:
         raise ConfigError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recbole_iacn.errors import ConfigError, did_you_mean
+from recbole_iacn.names import FLOORS, ONE_INTEREST, recbole_models
 
 if TYPE_CHECKING:
     from recbole_iacn.building.training import Training
@@ -77,9 +78,9 @@ def read(path: Path, value: Any) -> AskedInterests | None:
 
 def lacks(run: Run, result: Mapping[str, Any]) -> bool:
     """Whether a result lacks a measure that its run is asked for, or has it by another column of categories than the
-    one that is named; of a model without interests it lacks none.
+    one that is named; of a model without several interests it lacks none.
 
-    Results of earlier versions do not say their column, and are taken as they are.
+    Results of earlier versions do not say their column, or nothing of such a model, and are taken as they are.
 
     Args:
         run: as the experiment's file has it.
@@ -89,9 +90,14 @@ def lacks(run: Run, result: Mapping[str, Any]) -> bool:
         return False
     found, column = result.get("interests"), run.interests.category
     if not found:
-        return found is None
+        return found is None and _may_have_several(run)
     measured = [found.get(name) for name in run.interests.measures]
     return any(one is None or (column and one.get("category", column) != column) for one in measured)
+
+
+def _may_have_several(run):
+    """Whether a run's model may have several interests, as far as its name says."""
+    return bool(run.mode) or run.model not in {*recbole_models(), *ONE_INTEREST, *FLOORS}
 
 
 def check(training: Training, asked: AskedInterests, scratch: Path) -> None:

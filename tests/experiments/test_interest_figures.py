@@ -108,6 +108,15 @@ def test_a_result_without_the_measures_is_repeated(file, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("model", "lacking"),
+    [("SASRec", False), ("YouTubeDNN", False), ("Popularity", False), ("ComiRec", True), ("TiMiRecPlus", True)],
+)
+def test_a_result_of_an_earlier_version_may_say_nothing_of_one_vector(file, model, lacking):
+    run = read_plan(file(models=[model], interests=ASKED)).runs[0]
+    assert interest_figures.lacks(run, result_of(run, interests=None)) == lacking
+
+
+@pytest.mark.parametrize(
     ("asked", "had", "lacking"),
     [("genres", "tags", True), ("genres", "genres", False), ("genres", None, False), (None, "tags", False)],
 )
