@@ -120,10 +120,11 @@ def check_values(settings, model):
 
     names = [base.__name__ for base in inspect.getmro(model)] if isinstance(model, type) else [str(model)]
     names += [name.removesuffix(SUFFIX) for name in names]
+    groups = table.own_groups(model) if isinstance(model, type) else ()
     for key, value in settings.items():
         if not _is_text(value):
             raise ConfigError(f"{key}: holds a NUL character, or bytes that are not valid UTF-8, got {value!r}")
-        setting = table.setting(key, names)
+        setting = table.setting(key, names, groups)
         if setting:
             setting.check(value)
         elif not _is_data(value):

@@ -183,7 +183,7 @@ def value_of(text: str) -> Any:
 
 def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with each string replaced by its value. An interval such as '[5,10]' or '(5,10)' is no list and no
-    tuple, and stays text.
+    tuple, and stays text; ``~``, as messages and YAML files have it, is None, but for a separator.
 
     Args:
         settings (dict): key to value.
@@ -195,6 +195,8 @@ def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_key(key, text):
+    if text == "~" and not key.endswith("separator"):
+        return None
     value = value_of(text)
     return text if key.endswith("_num_interval") and value is not None else value
 

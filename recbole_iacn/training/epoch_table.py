@@ -89,10 +89,12 @@ class EpochTable:
 
     def _named(self, losses):
         several = losses if isinstance(losses, tuple) else (losses,)
-        names = getattr(self._trainer.model, "loss_names", None) or [
-            "train" if len(several) == 1 else f"train {place}" for place in range(1, len(several) + 1)
-        ]
-        return {f"{name} loss": float(loss) for name, loss in zip(names, several)}
+        names = getattr(self._trainer.model, "loss_names", None)
+        if names:
+            return {f"{name} loss": float(loss) for name, loss in zip(names, several)}
+        # RecBole's trainer adds up the losses of the batches, of which this package's has the mean.
+        places = [""] if len(several) == 1 else [f" {place}" for place in range(1, len(several) + 1)]
+        return {f"train loss{place}, sum": float(loss) for place, loss in zip(places, several)}
 
     def _close(self, epoch):
         self._open = None

@@ -9,6 +9,7 @@ import pytest
 
 import recbole_iacn
 from recbole_iacn import ConfigError
+from recbole_iacn.building import configure
 from recbole_iacn.checks.settings import known_keys
 from recbole_iacn.cli import main
 
@@ -336,3 +337,16 @@ def test_a_setting_that_a_model_does_not_read_is_rejected(settings, model, key, 
 def test_an_argument_of_run_is_not_a_setting(settings, key):
     with pytest.raises(ConfigError, match=f"{key}: is an argument of run"):
         recbole_iacn.build("DIN_IaCN", "tiny", config_dict=settings(**{key: 4}))
+
+
+@pytest.mark.parametrize(
+    ("model", "allowed"),
+    [
+        ("ComiRec", "bpr, sampled_softmax or softmax"),
+        ("SASRec", "bpr, sampled_softmax, softmax, or ~ for RecBole's loss_type"),
+    ],
+)
+def test_a_message_names_what_the_model_itself_takes(settings, model, allowed):
+    with pytest.raises(ConfigError) as error:
+        configure(model, "tiny", config_dict=settings(loss="bprr", mlp_hidden_size=...))
+    assert str(error.value) == f"loss: must be {allowed}, got 'bprr'"

@@ -18,6 +18,11 @@ def test_an_interval_stays_text():
     }
 
 
+def test_a_tilde_is_none_as_messages_say_but_for_a_separator():
+    given = {"loss": "~", "train_neg_sample_args": "~", "seq_separator": "~", "field_separator": "~", "topk": "~1"}
+    assert values_of(given) == {**given, "loss": None, "train_neg_sample_args": None}
+
+
 @pytest.fixture
 def shop():
     """Settings beside the data of shop, in two folders of datasets."""

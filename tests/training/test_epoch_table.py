@@ -71,6 +71,17 @@ def test_another_stage_has_a_head_of_its_own_and_begins_again():
     assert [line.split()[0] for line in lines] == ["epoch", "1", "epoch", "1"] and table.best == 1
 
 
+@pytest.mark.parametrize(
+    ("losses", "heads"), [(3.0, ["train loss, sum"]), ((1.0, 2.0), ["train loss 1, sum", "train loss 2, sum"])]
+)
+def test_a_trainer_of_recboles_adds_up_its_losses_and_the_head_says_so(losses, heads):
+    lines, one = [], trainer()
+    del one.model.loss_names
+    EpochTable(one, False, lines.append)
+    one._generate_train_loss_output(0, 0.0, 1.0, losses)
+    assert [part.strip() for part in lines[0].split("  ") if part.strip()] == ["epoch", *heads, "seconds"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["DIN_IaCN", "DIN", "Popularity"])
 def test_trainers_are_watched_as_they_are(settings, model):
