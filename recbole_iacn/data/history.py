@@ -15,6 +15,7 @@ from torch import Tensor
 from recbole_iacn.data.labels import clicks_of, learns_from_clicks, prepare_labels, reject_empty_labels, scores_labels
 from recbole_iacn.data.order import earlier, remember_times, sort_exactly
 from recbole_iacn.data.protocol import one_row_per_user
+from recbole_iacn.data.tied_order import say_if_ordered
 from recbole_iacn.data.vectorized import VectorizedDataset
 from recbole_iacn.data.whole_rows import keep_one_per_history, training_targets, wants_histories
 from recbole_iacn.data.windows import HistoryInteraction, IndexedInteraction, Windows
@@ -68,6 +69,7 @@ class HistoryDataset(VectorizedDataset):
         if not self.config["benchmark_filename"]:
             self._check_field("uid_field", "time_field")
             sort_exactly(self, by_user=True)
+            say_if_ordered(self)
         super()._change_feat_format()
 
     def sort(self, by: Any, ascending: Any = True) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recbole_iacn.experiments import interest_figures, strata
+from recbole_iacn.experiments import interest_figures, said, strata
 from recbole_iacn.experiments.plan import Run, recbole_name
 from recbole_iacn.experiments.results import RUN_FIELDS
 from recbole_iacn.experiments.unfinished import Anew, Progress, forget
@@ -49,15 +49,15 @@ def train(
         of them (:func:`recbole_iacn.experiments.interest_figures.figures`), or None; ``epochs``, a list with losses,
         validation score, seconds since the start and, for a model with several interests, how far apart they are;
         ``loading``, the seconds before the first epoch; ``seconds``, the total time, without what an interruption has
-        lost; ``peak_mb``, the peak memory of the process in MB; ``device``, "cpu" or the name of a GPU; and
-        ``version``.
+        lost; ``peak_mb``, the peak memory of the process in MB; ``device``, "cpu" or the name of a GPU;
+        ``warnings``, what this package had to say, a line each; and ``version``.
     """
     import torch
 
     torch.set_num_threads(1)
     _keep_memory()
     logging.basicConfig(level=logging.ERROR)  # RecBole's warnings would interrupt the progress bar over runs
-    with leftovers.temporary_folder() as scratch, contextlib.ExitStack() as stack:
+    with leftovers.temporary_folder() as scratch, contextlib.ExitStack() as stack, said.collected() as warnings:
         before = os.getcwd()
         os.chdir(scratch)  # RecBole writes files to the working directory
         stack.callback(os.chdir, before)
@@ -89,6 +89,7 @@ def train(
         "seconds": time.perf_counter() - start,
         "peak_mb": _peak_mb(),
         "device": device,
+        "warnings": list(warnings),
         "version": __version__,
     }
 

@@ -87,6 +87,7 @@ class _Result(_OfRun):
     seconds: float
     peak_mb: float | None
     device: str | None = None
+    warnings: list[str] | None = None
 
 
 class _Pruned(_OfRun):

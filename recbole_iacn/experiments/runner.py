@@ -22,6 +22,7 @@ from recbole_iacn.experiments.kept import bundle_path, is_kept
 from recbole_iacn.experiments.one_run import train
 from recbole_iacn.experiments.plan import Plan, Run
 from recbole_iacn.experiments.ray_cluster import Calls, connect
+from recbole_iacn.experiments.said import Said
 from recbole_iacn.experiments.store import BUSY, ELSEWHERE, has_result, planned, prepare, record_plan, result_path
 from recbole_iacn.experiments.unfinished import forget, is_begun, of_others, place_of, sweep
 from recbole_iacn.experiments.workers import by_processes
@@ -129,7 +130,7 @@ def run_missing(
         )
     ready, shown = len(runs) - len(left), None if progress else True  # None: on a terminal alone
     bar = tqdm(total=len(runs), initial=ready, disable=shown, smoothing=0, unit="run")
-    failed = []
+    failed, warnings = [], Said()
     tasks = [Task(run, str(Path(data_path).resolve()), str(Path(folder).resolve()), keep) for run in left]
     try:
         with bar, contextlib.closing(call(_attempt, tasks)) as ended:
@@ -137,11 +138,16 @@ def run_missing(
                 bar.update()
                 if progress and bar.disable:  # a line, where no bar can be drawn
                     _say(f"{count} of {len(runs)} runs: {task.run.title}")
-                if _keep(task, Outcome(None, lost) if outcome is None else Outcome(*outcome)):
+                ended_so = Outcome(None, lost) if outcome is None else Outcome(*outcome)
+                if ended_so.result:
+                    warnings.add(ended_so.result)
+                if _keep(task, ended_so):
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")
     finally:
         _tidy(folder)
+        for line in warnings.lines() if progress else ():
+            _say(line)
     return failed
 
 

@@ -1,0 +1,63 @@
+"""What runs say: the warnings of a training, which are kept with its result and printed once for all runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+
+_OF_THE_PLAN = "Settings without effect"  # those that the check of a plan has said before the first run
+_PACKAGE = "recbole_iacn"
+
+
+class _Distinct(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.lines: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines[record.getMessage()] = None
+
+
+@contextlib.contextmanager
+def collected() -> Iterator[dict[str, None]]:
+    """While active, keep this package's warnings, each once, and print none: they would break a progress bar.
+
+    Yields:
+        dict: its keys are the lines, in order; it grows.
+    """
+    logger, handler = logging.getLogger(_PACKAGE), _Distinct()
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    try:
+        yield handler.lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+class Said:
+    """The lines of several runs, counted."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._runs = 0
+
+    def add(self, result: str) -> None:
+        """Count the lines of a run.
+
+        Args:
+            result: as JSON.
+        """
+        self._runs += 1
+        self._counts.update(json.loads(result).get("warnings") or [])
+
+    def lines(self) -> list[str]:
+        """Each line once, with the number of runs that said it; without those of the plan's check."""
+        of = f" of {self._runs} run{'' if self._runs == 1 else 's'})"
+        return [f"{line} ({n}{of}" for line, n in self._counts.items() if not line.startswith(_OF_THE_PLAN)]
