@@ -120,18 +120,30 @@ def check_values(settings, model):
 
     names = [base.__name__ for base in inspect.getmro(model)] if isinstance(model, type) else [str(model)]
     names += [name.removesuffix(SUFFIX) for name in names]
-    groups = table.own_groups(model) if isinstance(model, type) else ()
     for key, value in settings.items():
         if not _is_text(value):
             raise ConfigError(f"{key}: holds a NUL character, or bytes that are not valid UTF-8, got {value!r}")
-        setting = table.setting(key, names, groups)
+        setting = table.setting(key, names)
         if setting:
-            setting.check(value)
+            _check_value(setting, value, model)
         elif not _is_data(value):
             raise ConfigError(
                 f"{key}: must be text, a number, True, False, ~, or a list or dict of these, "
                 f"got a {type(value).__name__}"
             )
+
+
+def _check_value(setting, value, model):
+    """A message names what the model itself takes, if it takes less than others do."""
+    from recbole_iacn.settings import table
+
+    try:
+        setting.check(value)
+    except ConfigError:
+        own = table.own_setting(setting.key, model) if isinstance(model, type) else None
+        if own:
+            own.check(value)
+        raise
 
 
 def _is_data(value):

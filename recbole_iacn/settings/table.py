@@ -149,13 +149,12 @@ def defaults_of(name: str) -> dict[str, Any]:
     return {key: value for group in FILES[name] for key, value in defaults(group).items()}
 
 
-def setting(key: str, names: Iterable[str] = (), groups: Iterable[type[Group]] = ()) -> Setting | None:
+def setting(key: str, names: Iterable[str] = ()) -> Setting | None:
     """The setting of that name.
 
     Args:
         key (str): its name.
         names (iterable of str): of the model and its ancestors, for settings that one backbone reads in its own way.
-        groups (iterable of type): those of the model (:func:`own_groups`), whose definition comes first.
 
     Returns:
         Setting or None: None if there is no such setting, or one of RecBole's that no model here reads.
@@ -163,11 +162,19 @@ def setting(key: str, names: Iterable[str] = (), groups: Iterable[type[Group]] =
     for owner, group in added.items():
         if key in group.model_fields:
             return next(one for one in settings_of(group, owner) if one.key == key)
-    for group in reversed(tuple(groups)):
-        if key in group.model_fields:
-            return next(one for one in settings_of(group, OWNER) if one.key == key)
     homes = _homes().get(key, ())
     return next((one for models, one in homes if not models or not set(models).isdisjoint(names)), None)
+
+
+def own_setting(key: str, model_class: type) -> Setting | None:
+    """The setting of that name as a model of this package defines it; None if it has no definition of its own.
+
+    Args:
+        key (str): its name.
+        model_class (type): its class.
+    """
+    groups = [group for group in own_groups(model_class) if key in group.model_fields]
+    return next((one for one in settings_of(groups[-1], OWNER) if one.key == key), None) if groups else None
 
 
 def keys_of(group: type) -> set[str]:
