@@ -107,7 +107,8 @@ def _begin(run, given, place, say):
 
     training, progress, start = made()
     try:
-        where = progress.go_on(training, _name_of(training.config["device"]))
+        with said.unheard():
+            where = progress.go_on(training, _name_of(training.config["device"]))
         if where:
             say(where)
         return training, progress, start

@@ -41,6 +41,19 @@ def collected() -> Iterator[dict[str, None]]:
         logger.propagate = before[1]
 
 
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """While active, drop this package's warnings: a training that goes on warns of the interruption, and its result is
+    that of an uninterrupted one."""
+    logger = logging.getLogger(_PACKAGE)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 class Said:
     """The lines of several runs, counted."""
 

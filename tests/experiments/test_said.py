@@ -7,7 +7,7 @@ import pytest
 from helpers import SHORT_RANKING
 
 from recbole_iacn.cli import main
-from recbole_iacn.experiments.said import Said, collected
+from recbole_iacn.experiments.said import Said, collected, unheard
 
 
 def test_warnings_are_kept_each_once_and_not_printed(capfd):
@@ -25,6 +25,15 @@ def test_warnings_are_kept_each_once_and_not_printed(capfd):
         logging.getLogger().removeHandler(loud)
     assert list(lines) == ["dropped 3 rows", "worse"]
     assert capfd.readouterr().err == "afterwards\nof others\n"
+
+
+def test_what_a_training_that_goes_on_warns_of_is_no_part_of_its_result():
+    logger = logging.getLogger("recbole_iacn.some")
+    with collected() as lines:
+        with unheard():
+            logger.warning("this training is finished")
+        logger.warning("dropped 3 rows")
+    assert list(lines) == ["dropped 3 rows"]
 
 
 def test_the_logger_is_as_it_was_after_an_error():
