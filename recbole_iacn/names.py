@@ -17,6 +17,7 @@ FAMILY = {
     "ComiRec": "recbole_iacn.model.retrieval.multi_interest",
     "ComiRecPlus": "recbole_iacn.model.retrieval.multi_interest",
     "REMI": "recbole_iacn.model.retrieval.multi_interest",
+    "Re4": "recbole_iacn.model.retrieval.re4",
     "TiSASRec": "recbole_iacn.model.retrieval.tisasrec",
     "ESASRec": "recbole_iacn.model.retrieval.esasrec",
     "TiMiRec": "recbole_iacn.model.retrieval.timirec",

@@ -123,6 +123,8 @@ def _of_model(config: Any, model_class: type) -> Iterator[Reason]:
         read = _OF_EXTRACTORS.get(extractor, ())
         unread = tuple(key for keys in _OF_EXTRACTORS.values() for key in keys if key not in read)
         yield f"with extractor: {extractor}", unread if read else (*unread, "interest_rounding")
+    if config["recontrast_weight"] == 0:
+        yield "with recontrast_weight: 0", ("recontrast_temperature",)
     if config["label_attention"] == "hard":
         yield "with label_attention: hard", ("label_power",)
     if config["stages"] == "extractor_twice":

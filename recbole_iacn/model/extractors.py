@@ -64,20 +64,21 @@ def couplings_of(extractor: nn.Module, behaviors: Tensor, mask: Tensor) -> Tenso
     )
 
 
-def check_attention(extractor: nn.Module) -> None:
+def check_attention(extractor: nn.Module, what: str, otherwise: str) -> None:
     """Reject an extractor that tells neither what its interests read nor which interest a click belongs to.
 
     Args:
         extractor: any extractor.
+        what: the setting that needs it, for the message.
+        otherwise: what to set if the extractor stays as it is, for the message.
 
     Raises:
         ConfigError: it is one.
     """
     if not {"return_attention", "return_couplings"}.intersection(inspect.signature(extractor.forward).parameters):
         raise ConfigError(
-            f"interest_diversity: routing needs to know which clicks an interest reads, and {type(extractor).__name__} "
-            "does not tell; let its forward take return_couplings and return couplings (B, L, K) as a third result, or "
-            "set interest_diversity to cosine"
+            f"{what} needs to know which clicks an interest reads, and {type(extractor).__name__} does not tell; let "
+            f"its forward take return_couplings and return couplings (B, L, K) as a third result, or {otherwise}"
         )
 
 

@@ -15,7 +15,7 @@ _HEADS = {
         " Paper: Jaiswal & Xiong, RecSys '23."
     ),
     "MultiInterest": (
-        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, REMI, TiSASRec, ESASRec, TiMiRec, "
+        "The multi-interest family (YouTubeDNN, MIND, ComiRec, ComiRecPlus, REMI, Re4, TiSASRec, ESASRec, TiMiRec, "
         "TiMiRecPlus): overrides RecBole's defaults, and is overridden by the model's own file. Those values that "
         "no text explains are of the TiMiRec paper's Beauty runs (CIKM '22)."
     ),

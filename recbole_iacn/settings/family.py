@@ -205,6 +205,21 @@ class REMI(Group):
     """Weight of the penalty."""
 
 
+class Re4(Group):
+    recontrast_weight: Weight = 0.001
+    """Re-contrast: an interest is nearer to the behaviours that it reads most than to others; 0 for none. The authors'
+    .1 is .006 to .02 by the mean that is taken here, and holds training back."""
+
+    recontrast_temperature: Positive = 0.02
+    """What the cosines of re-contrast are divided by."""
+
+    reattend_weight: Weight = 0.001
+    """Re-attend: an interest reads its behaviours as the recommendation scores them; 0 for none."""
+
+    reconstruct_weight: Weight = 0.1
+    """Re-construct: the behaviours that an interest reads most can be told from it; 0 for none."""
+
+
 class Plus(Group):
     attention_size: Width = 8
     """Width of the attention's hidden layer."""

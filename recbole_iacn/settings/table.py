@@ -21,6 +21,7 @@ FILES: dict[str, tuple[type[Group], ...]] = {
     "ComiRec": (family.ComiRec,),
     "ComiRecPlus": (family.Plus,),
     "REMI": (family.ComiRec, family.REMI),
+    "Re4": (family.ComiRec, family.Re4),
     "TiSASRec": (family.TiSASRec,),
     "ESASRec": (family.ESASRec,),
     "TiMiRec": (family.TiMiRec, family.Distilled),

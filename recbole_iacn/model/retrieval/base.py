@@ -71,7 +71,7 @@ class InterestRecommender(SequentialRecommender):
         if self.diversity == "none":
             self.diversity = None
         if self.diversity == "routing":
-            check_attention(self.extractor)
+            check_attention(self.extractor, "interest_diversity: routing", "set interest_diversity to cosine")
         self.apply(self.start)
 
     @property
@@ -153,15 +153,15 @@ class InterestRecommender(SequentialRecommender):
         return best_interest(interests, active, target)
 
     def calculate_loss(self, interaction: Interaction) -> Tensor | tuple[Tensor, ...]:
-        """The loss by which the clicked item is ranked; with ``interest_diversity`` the tuple
+        """The loss by which the clicked item is ranked; with further ones, as of ``interest_diversity``, the tuple
         ``(loss, weight * penalty)``."""
         if self.whole_rows:
             return self._loss_of_histories(interaction)
         behaviors, clicked, candidates, others = self.embedded(interaction)
-        interests, active, diversity = self.extract_diverse(interaction, behaviors)
+        interests, active, further = self.extract_with_losses(interaction, behaviors)
         user = self.reader(interests, active, clicked)
         main = self.of_whole(self.ranking_loss(user, clicked, candidates, others), interaction)
-        return (main, *diversity) if diversity else main
+        return (main, *further) if further else main
 
     def _loss_of_histories(self, interaction: Interaction) -> Tensor:
         """The mean over all targets of all rows, each a place of a history."""
@@ -186,21 +186,37 @@ class InterestRecommender(SequentialRecommender):
         """
         raise NotImplementedError
 
-    def extract_diverse(
+    def extract_with_losses(
         self, interaction: Interaction, behaviors: Tensor
-    ) -> tuple[Tensor, Tensor, tuple[()] | tuple[Tensor]]:
-        """:meth:`extract`, and the loss of ``interest_diversity``, with its weight, if there is one."""
-        if not self.diversity:
-            return *self.extract(interaction, behaviors), ()
-        if self.diversity == "cosine":
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """:meth:`extract`, and the further losses that the interests have, weighted, in the order of
+        :attr:`loss_names`."""
+        mask = interaction[self.ITEM_SEQ] != 0
+        if self.diversity != "routing":
             interests, active = self.extract(interaction, behaviors)
+            return interests, active, self.penalties(interests, active, None, mask)
+        call = partial(with_attention, self.extractor)
+        interests, active, attention = extract_by_length(self.extractor, call, behaviors, mask)
+        return interests, active, self.penalties(interests, active, attention, mask)
+
+    def penalties(
+        self, interests: Tensor, active: Tensor, attention: Tensor | None, mask: Tensor
+    ) -> tuple[()] | tuple[Tensor]:
+        """The loss of ``interest_diversity``, with its weight, if there is one.
+
+        Args:
+            interests, active: shapes (B, K, D) and (B, K).
+            attention: shape (B, L, K); ``routing`` alone reads it.
+            mask: True where a behaviour is real, shape (B, L).
+        """
+        if not self.diversity:
+            return ()
+        if self.diversity == "cosine":
             penalty = cosine_penalty(interests, active)
         else:
-            mask = interaction[self.ITEM_SEQ] != 0
-            call = partial(with_attention, self.extractor)
-            interests, active, attention = extract_by_length(self.extractor, call, behaviors, mask)
+            assert attention is not None
             penalty = routing_penalty(attention, active, mask)
-        return interests, active, (self.of_whole(self.diversity_weight * penalty, interaction),)
+        return (of_whole(self.diversity_weight * penalty, len(mask)),)
 
     def embedded(self, interaction: Interaction) -> tuple[Tensor, Tensor, Tensor, Others]:
         """Embeddings of each row's history (B, L, D) and clicked item (B, D), and of what the clicked items are ranked

@@ -83,14 +83,14 @@ class TiMiRec(InterestRecommender):
         if not self.predicts:
             return super().calculate_loss(interaction)
         behaviors, clicked, candidates, others = self.embedded(interaction)
-        interests, active, diversity = self.extract_diverse(interaction, behaviors)
+        interests, active, further = self.extract_with_losses(interaction, behaviors)
         user, logits = self._foreseen(interests, active, interaction)
         teacher = target_interest(interests, active, clicked, self.temperature)
         if self.stop_gradient:
             teacher = teacher.detach()
         distillation = self.distillation_weight * distillation_loss(teacher, logits, active, self.temperature)
         losses = (self.ranking_loss(user, clicked, candidates, others), distillation)
-        return *(self.of_whole(loss, interaction) for loss in losses), *diversity
+        return *(self.of_whole(loss, interaction) for loss in losses), *further
 
 
 class TiMiRecPlus(TiMiRec):
