@@ -86,6 +86,10 @@ CASES = {
     ),
     "batch": ("TiMiRec", {**RANKED, "stages": "joint", "train_negatives_from": "batch", "train_negatives": 200}),
     "histories": ("ESASRec", {**RANKED, "item_dropout_prob": 0.0, "dropout_prob": 0.0}),
+    "flows": (
+        "Re4",
+        {**RANKED, "train_negatives": 9, "interest_rounding": "ceil", "recontrast_weight": 0, "reattend_weight": 1.0},
+    ),
     "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01, "sparse_embedding_rows": 0}),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -33,13 +34,16 @@ _ALL_BUT_A_FEW = 8  # draws per item: 1 in 3,000 is not drawn
 Reason = tuple[str, tuple[str, ...]]  # why settings have no effect, and their names
 
 
-def without_effect(config: Any, model_class: type, given: Collection[str]) -> str | None:
+def without_effect(
+    config: Any, model_class: type, given: Collection[str], searched: Collection[str] = ()
+) -> str | None:
     """What to say of settings that change nothing beside the others.
 
     Args:
         config (recbole.config.Config): final settings.
         model_class (type): the model.
         given (collection of str): the settings that the user gave.
+        searched (collection of str): settings that will have other values, too. Defaults to none.
 
     Returns:
         str or None: one line; None if all of them have an effect, as far as it is known.
@@ -48,19 +52,25 @@ def without_effect(config: Any, model_class: type, given: Collection[str]) -> st
         reasons = list(task_settings.idle(config))
     elif config["loss"] is not None and learns_to_rank(model_class):
         reasons = [*_of_loss(config, model_class), *_of_penalty(config), *_of_model(config, model_class)]
-        given = {
-            *given,
-            *(["hard_negatives"] if config["hard_negatives"] else []),
-        }  # REMI has them unless told otherwise
+        if config["hard_negatives"]:  # REMI has them unless told otherwise
+            given = {*given, "hard_negatives"}
     else:
         return None
     parts, said = [], set()
     for reason, keys in reasons:
-        idle = [key for key in keys if key in given and key not in said]
-        if idle:
+        idle = [key for key in keys if (key in given or key in searched) and key not in said]
+        if idle and not _depends(reason, searched):
             parts.append(f"{', '.join(idle)} {reason}")
             said.update(idle)
     return f"Settings without effect: {'; '.join(parts)}" if parts else None
+
+
+def _depends(reason, searched):
+    """Whether a reason is a value of one of the settings that will have others."""
+    names = set(re.findall(r"\w+", reason))
+    if reason == "with one interest":
+        names |= {"num_interests", "iacn_interests"}
+    return not names.isdisjoint(searched)
 
 
 def draws_all_items(config: Any, given: Collection[str], items: int) -> str | None:
@@ -116,9 +126,13 @@ def _of_model(config: Any, model_class: type) -> Iterator[Reason]:
     """What a model of the family does not read, or reads to no effect."""
     if is_causal(model_class):
         yield "with a model of one interest", ("num_interests", *_OF_SEVERAL)
-    elif config["num_interests"] == 1:
-        yield "with one interest", _OF_SEVERAL
+        return
+    made_by = getattr(model_class, "make_extractor", _of_model)
+    if not made_by.__module__.startswith("recbole_iacn."):  # a method of the user's, which may read any setting
+        return
     extractor = config["extractor"]
+    if config["num_interests"] == 1 and (extractor is None or extractor in _OF_EXTRACTORS):
+        yield "with one interest", _OF_SEVERAL
     if extractor is not None:
         read = _OF_EXTRACTORS.get(extractor, ())
         unread = tuple(key for keys in _OF_EXTRACTORS.values() for key in keys if key not in read)

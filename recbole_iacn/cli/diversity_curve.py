@@ -18,7 +18,7 @@ def diversity_parser(parser: ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="folder of a bundle, or a checkpoint that a training has saved")
     parser.add_argument("--data_path", help="folder that contains the dataset's folder (default: dataset)")
     parser.add_argument(
-        "--k", type=int, nargs="+", metavar="N", help="items of a list (default: 20 50, if there are so many)"
+        "--k", type=int, nargs="+", metavar="N", help="items of a list (default: 20 50, but at most half of the items)"
     )
     parser.add_argument(
         "--lambdas",

@@ -17,17 +17,20 @@ def _file_arguments(parser, meaning):
     parser.add_argument("--no_dataset_yaml", action="store_true", help="do not read DATA_PATH/DATASET/DATASET.yaml")
 
 
-def _plan(given):
+def _plan(given, searches=False):
     """The plan of an experiment's file, checked; a line names the settings that were found beside the data, and others
     those that have no effect."""
     from recbole_iacn.experiments.plan import read_plan
     from recbole_iacn.experiments.plan_checks import check_runs
+    from recbole_iacn.experiments.search_space import check_space
 
     files = [path for several in given.config_files for path in several.split()]
     plan = read_plan(given.file, given.data_path, given.datasets, files, not given.no_dataset_yaml)
     if plan.beside:
         print(f"settings of {', '.join(plan.beside)} are read, below all others (--no_dataset_yaml leaves them out)")
-    for line in check_runs(plan, given.keep):
+    if searches:
+        check_space(plan.space, plan)
+    for line in check_runs(plan, given.keep, plan.space if searches else None):
         print(line)
     return plan
 
@@ -140,14 +143,12 @@ def search_parser(parser: ArgumentParser) -> None:
 def _search(given):
     from recbole_iacn.experiments.plan_checks import check_data
     from recbole_iacn.experiments.search import keep_best, reached, search
-    from recbole_iacn.experiments.search_space import check_space
     from recbole_iacn.experiments.store import restore_runs
 
     for name in ("trials", "jobs"):
         if getattr(given, name) < 1:
             raise ConfigError(f"{name}: must be at least 1, got {getattr(given, name)}")
-    plan = _plan(given)
-    check_space(plan.space, plan)
+    plan = _plan(given, searches=True)
     check_data(plan)
     folder = Path(given.out, plan.name)
     if given.reuse:

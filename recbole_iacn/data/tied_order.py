@@ -44,12 +44,11 @@ def tied_order(users: np.ndarray, items: np.ndarray, times: np.ndarray, place: n
     Args:
         users: user of each row, shape (R,); rows are sorted by user and time.
         items: item of each row, shape (R,).
-        times: exact times, shape (R,); a moment is their whole unit, a second of Unix times.
+        times: exact times, shape (R,).
         place: the place of each item among the sorted tokens, shape (N + 1,).
     """
     same = (users[1:] == users[:-1]) & (items[1:] != items[:-1])
-    moment = np.floor(times)
-    tied = moment[1:] == moment[:-1]
+    tied = times[1:] == times[:-1]
     rises = place[items[1:]] > place[items[:-1]]
     return TiedOrder(int((same & tied).sum()), _share(rises[same & tied]), _share(rises[same & ~tied]))
 
@@ -73,11 +72,14 @@ def token_places(tokens: np.ndarray) -> np.ndarray:
 def say_if_ordered(dataset: Any) -> None:
     """Log one line if clicks of one moment stand in the order of the items' tokens.
 
+    Of data with labels nothing is said: there a history holds what was clicked at an earlier time, so that the order of
+    one moment is seen by no model.
+
     Args:
         dataset (recbole.data.dataset.Dataset): while its ``inter_feat`` is a DataFrame of ids, sorted by user and time.
     """
     rows, times = dataset.inter_feat, getattr(dataset, "times", None)
-    if times is None or len(rows) < _ENOUGH:
+    if times is None or dataset.labelled or len(rows) < _ENOUGH:
         return
     users, items = (rows[field].to_numpy() for field in (dataset.uid_field, dataset.iid_field))
     found = tied_order(users, items, times, token_places(dataset.field2id_token[dataset.iid_field]))

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from recbole_iacn.checks.files import downloadable
 from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import strata
 from recbole_iacn.experiments.plan import Plan, Run, recbole_name
+from recbole_iacn.experiments.search_space import own_space
 from recbole_iacn.settings.sources import BUILT_IN, naming_file
 
 
@@ -37,7 +38,7 @@ def _is_there(plan, dataset):
     return dataset in BUILT_IN or Path(plan.data_path, dataset, f"{dataset}.inter").is_file()
 
 
-def check_runs(plan: Plan, keep: bool = False) -> list[str]:
+def check_runs(plan: Plan, keep: bool = False, space: Mapping[str, Any] | None = None) -> list[str]:
     """Reject settings that a run's model would reject, and runs on one dataset that do not meet the same test.
 
     Swept shares of the users are tests of their own. Columns are checked where the data are there.
@@ -45,6 +46,7 @@ def check_runs(plan: Plan, keep: bool = False) -> list[str]:
     Args:
         plan (Plan): the experiment.
         keep (bool): also reject models that no bundle can hold. Defaults to False.
+        space (Mapping, optional): of a search, checked: its settings are given, too, and have several values.
 
     Returns:
         list of str: a line per set of settings that have no effect beside the others, with the models in question.
@@ -78,7 +80,8 @@ def check_runs(plan: Plan, keep: bool = False) -> list[str]:
         apart = tuple(run.sweep.get(key) for key in TESTS_OF_THEIR_OWN)
         other, expected = first.setdefault((run.dataset, *apart), (run, test))
         _check_same(plan, (other, expected), (run, test))
-        line = without_effect(config, config.model_class, config.external_config_dict)
+        searched = own_space(run, space, plan.columns or {}) if space else {}
+        line = without_effect(config, config.model_class, config.external_config_dict, searched)
         if line:
             idle.setdefault(line, {})[recbole_name(run)] = None
     return [f"{line} ({', '.join(models)})" for line, models in idle.items()]

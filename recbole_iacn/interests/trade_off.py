@@ -139,7 +139,7 @@ def _default_ks(items):
     if tuple(ks) == _PAPERS_KS:
         return ks, []
     lists, papers = (" and ".join(map(str, some)) for some in (ks, _PAPERS_KS))
-    return ks, [f"Lists are of {lists} items: of the paper's {papers}, some would have most of the {items} (set k)."]
+    return ks, [f"Lists are of {lists} items, since {papers}, as in the paper, would be most of the {items} (set k)."]
 
 
 def _as_full_ranking(config):

@@ -43,7 +43,7 @@ def recontrast_loss(
     temperature: float = TEMPERATURE,
 ) -> Tensor:
     """Re-contrast: an interest is nearer to what represents it than to the user's other behaviours and interests, and
-    to the behaviours of another user, the row before it in the batch.
+    to the behaviours of the row before it in the batch, which is mostly another user's.
 
     ``-log(exp(s_kl) / (sum_l' exp(s_kl') + sum_{k' != k} exp(s_kk') + sum_j exp(s_kj)))``, s the cosine divided by the
     temperature, averaged over all pairs (k, l) of which l represents k. In several processes the other user is one of

@@ -28,6 +28,7 @@ WORDS = Wording(
     "whose values are to differ",
     "Recommender.item_values(TABLE), or --items FILE",
 )
+_ALIKE = 1 - 1e-5  # the cosine from which on two vectors order the items alike
 _LISTS = 4  # of k items that are candidates where there are not several interests: as many as of ComiRec's interests
 
 
@@ -141,8 +142,8 @@ def candidates(
     order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The items that a list is chosen from: the N best of each interest, and the N best of all interests together,
-    which are among them but for ties. Without several interests, or for a user whose interests are one vector, as after
-    one click, the best 4 N by the scores.
+    which are among them but for ties. Without several interests, or for a user whose interests have one direction,
+    the best 4 N by the scores.
 
     Args:
         model: whose item table the interests are compared with.
@@ -161,7 +162,7 @@ def candidates(
     most = min(count, scores.shape[1])
     found = [order.topk(min(_LISTS * count, scores.shape[1]), dim=1).indices]
     if interests is not None:
-        several = (interests != interests[:, :1]).flatten(1).any(dim=1, keepdim=True)
+        several = _differ(interests)
         found[0][:, most:] = found[0][:, most:].where(~several, found[0][:, :1])
         hidden = order == -torch.inf
         table = model.item_embedding.weight
@@ -176,3 +177,10 @@ def candidates(
     by = by[:, : int((~lost).sum(dim=1).max())]
     place = place.gather(1, by)
     return place, scores.gather(1, place).masked_fill(lost.gather(1, by), -torch.inf)
+
+
+def _differ(interests):
+    """Whether a user's interests have several directions, shape (B, 1)."""
+    units = torch.nn.functional.normalize(interests, dim=2)
+    alike = (units * units[:, :1]).sum(dim=2) > _ALIKE
+    return ~(alike | (interests == interests[:, :1]).all(dim=2)).all(dim=1, keepdim=True)

@@ -6,6 +6,7 @@ from helpers import SHORT_RANKING
 
 from recbole_iacn.building import configure
 from recbole_iacn.checks.idle_settings import without_effect
+from recbole_iacn.model.retrieval.multi_interest import ComiRec
 
 FULL = {**SHORT_RANKING, "protocol": "leave_one_out_full", "eval_negatives": ...}
 ONE = "with a model of one interest"
@@ -39,6 +40,13 @@ IDLE = [
         {"distillation_weight": 2.0, "distillation_temperature": 1.0, "stop_gradient": False},
         "with stages: extractor_twice",
     ),
+    (
+        "TiMiRec",
+        {"num_interests": 1},
+        {"distillation_weight": 2.0, "distillation_temperature": 1.0, "stop_gradient": False},
+        "with one interest",
+    ),
+    ("Re4", {"recontrast_weight": 0}, {"recontrast_temperature": 0.5}, "with recontrast_weight: 0"),
     (
         "TiMiRec",
         {"distillation_weight": 0.0},
@@ -104,6 +112,52 @@ def test_what_is_said_to_have_no_effect_has_none(build, model, beside, idle, rea
 @pytest.mark.parametrize(("model", "given"), READ)
 def test_nothing_is_said_of_settings_that_are_read(settings, model, given):
     assert said(settings, model, given) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "line"),
+    [
+        (
+            "TiMiRec",
+            {"stages": "extractor_twice", "predictor_layers": 2},
+            "predictor_layers with stages: extractor_twice",
+        ),
+        ("TiMiRec", {"num_interests": 1, "predictor_layers": 2}, "predictor_layers with one interest"),
+        ("REMI", {"loss": "bpr"}, "hard_negatives with loss: bpr"),  # which it has unless told otherwise
+        ("ComiRec", {"interest_diversity_weight": 0}, None),
+    ],
+)
+def test_more_of_the_lines(settings, model, given, line):
+    assert said(settings, model, given) == (line and f"Settings without effect: {line}")
+
+
+def test_a_batch_of_several_processes_has_more_targets(settings):
+    given = {**FULL, "train_negatives_from": "batch", "rows": "prefixes", "train_negatives": 400}
+    config = configure("ComiRec", "tiny", config_dict=settings(**given))
+    assert "at most 256 targets" in without_effect(config, config.model_class, given)
+    config["nproc"] = 2
+    assert without_effect(config, config.model_class, given) is None
+
+
+def test_a_model_of_the_users_may_read_any_setting(settings):
+    class Own(ComiRec):
+        def make_extractor(self, config):
+            return super().make_extractor(config)
+
+    given = {"routing_iterations": 1, "num_interests": 1, "interest_rounding": "ceil"}
+    config = configure("ComiRec", "tiny", config_dict=settings(**{**FULL, **given}))
+    assert without_effect(config, ComiRec, given) and without_effect(config, Own, given) is None
+
+
+def test_what_is_searched_is_given_and_has_several_values(settings):
+    config = configure("ComiRec", "tiny", config_dict=settings(**{**FULL, "num_interests": 1}))
+
+    def line(given, searched):
+        return without_effect(config, config.model_class, given, searched)
+
+    assert line((), ["routing_iterations"]) == "Settings without effect: routing_iterations with one interest"
+    assert line(["routing_iterations"], ["extractor", "num_interests"]) is None
+    assert line(["interest_diversity_weight"], ["interest_diversity"]) is None
 
 
 def test_several_reasons_are_one_line(settings):

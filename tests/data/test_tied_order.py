@@ -13,15 +13,14 @@ def one_by_one(users, items, times, place):
     tied, others = [], []
     for row in range(1, len(users)):
         if users[row] == users[row - 1] and items[row] != items[row - 1]:
-            same = int(times[row] // 1) == int(times[row - 1] // 1)
-            (tied if same else others).append(place[items[row]] > place[items[row - 1]])
+            (tied if times[row] == times[row - 1] else others).append(place[items[row]] > place[items[row - 1]])
     return len(tied), np.mean(tied), np.mean(others)
 
 
 def test_pairs_are_counted_within_users_and_moments():
     rng = np.random.default_rng(0)
     users = np.sort(rng.integers(1, 30, 2000))
-    times = np.where(rng.random(2000) < 0.5, 0.25, 1.0).cumsum()
+    times = np.where(rng.random(2000) < 0.5, 0.0, 0.25).cumsum()
     items, place = rng.integers(1, 9, 2000), rng.permutation(9)
     found = tied_order(users, items, times, place)
     assert found.pairs > 300
@@ -54,18 +53,22 @@ def test_the_share_of_rising_pairs_decides(count, rising, others, ordered):
 def said(build, data_path, caplog):
     """What is said of 200 users with twelve clicks in three moments."""
 
-    def read(name, sort):
-        rng, rows = np.random.default_rng(0), ["user_id:token\titem_id:token\ttimestamp:float"]
+    def read(name, sort, model="YouTubeDNN", **changes):
+        rng, rows = np.random.default_rng(0), ["user_id:token\titem_id:token\ttimestamp:float\tlabel:float"]
         for user in range(200):
             for moment in range(3):
                 items = rng.choice(np.arange(1, 40), 4, replace=False)
-                rows += [f"{user}\t{item}\t{1_400_000_000 + moment}" for item in sort(items)]
+                rows += [f"{user}\t{item}\t{1_400_000_000 + moment}\t{item % 2}" for item in sort(items)]
         (data_path / name).mkdir(exist_ok=True)
         (data_path / name / f"{name}.inter").write_text("\n".join(rows) + "\n")
-        load = {"load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "mlp_hidden_size": ...}
+        load = {
+            "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+            "mlp_hidden_size": ...,
+            "eval_negatives": 20,
+        }
         caplog.clear()
         with caplog.at_level(logging.WARNING, logger="recbole_iacn"):
-            build("YouTubeDNN", name, eval_negatives=20, **load)
+            build(model, name, **{**load, **changes})
         return [one.getMessage() for one in caplog.records if "before them" in one.getMessage()]
 
     return read
@@ -79,4 +82,13 @@ def test_it_is_said_once_of_a_file_that_has_sorted_them(said):
     )
     assert said("tied_up", np.sort) == [line.format("up")]
     assert said("tied_down", lambda items: -np.sort(-items)) == [line.format("down")]
+    assert len(said("tied_mostly_down", lambda items: -np.sort(-items) if items[0] > 3 else np.sort(items))) == 1
     assert said("tied_random", lambda items: items) == []
+    noisy = [8, 3, 1, 2]  # goes down twice of three times
+    assert said("tied_noisy", lambda items: np.sort(items)[np.argsort(noisy)]) == []
+
+
+def test_nothing_is_said_of_labels_whose_histories_hold_earlier_moments_alone(said):
+    shown = {"load_col": {"inter": ["user_id", "item_id", "timestamp", "label"]}, "protocol": "impressions_by_time"}
+    shown["time_shares"] = [0.34, 0.33, 0.33]
+    assert said("tied_shown", np.sort, "WideDeep_IaCN", **shown, eval_negatives=..., mlp_hidden_size=[8]) == []

@@ -161,7 +161,7 @@ def test_lists_are_no_longer_than_half_of_the_items_unless_it_is_asked_for(train
     _, recommender, values = trained(mask_history=True)
     curve = trade_off_of(recommender, data_path, values, weights=(0,), progress=False)
     assert [point.k for point in curve.points] == [20]  # of 40 items
-    assert curve.notes[1] == "Lists are of 20 items: of the paper's 20 and 50, some would have most of the 40 (set k)."
+    assert curve.notes[1] == "Lists are of 20 items, since 20 and 50, as in the paper, would be most of the 40 (set k)."
     asked = trade_off_of(recommender, data_path, values, (39,), (0,), progress=False)
     assert asked.notes == (curve.notes[0], *curve.notes[2:])
 

@@ -137,6 +137,20 @@ def test_gradients_are_finite_for_empty_histories_alone(made):
     assert all(torch.isfinite(one.grad).all() for one in (interests, behaviors, *module.parameters()))
 
 
+def test_sixteen_bits_have_the_losses_of_thirty_two():
+    """A weight of 1e-6 is no number of float16, and its logarithm would be that of 0."""
+    torch.manual_seed(0)
+    interests, behaviors = torch.randn(2, K, D), torch.randn(2, 4, D)
+    mask, active = torch.ones(2, 4, dtype=torch.bool), torch.ones(2, K, dtype=torch.bool)
+    attention = torch.tensor([1e-7, 0.3, 0.3, 0.4]).view(1, 4, 1).expand(2, 4, K)
+    module = Reconstruction(D, 4)
+    plain = flows(module, interests, behaviors, attention, mask, active)
+    with torch.autocast("cpu", torch.float16):
+        half = flows(module, interests, behaviors, attention, mask, active)
+    for one, other in zip(plain, half):
+        assert other.dtype == torch.float32 and float(other.detach()) == pytest.approx(float(one.detach()), rel=0.02)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_step_against_the_gradient_lowers_each(made, place):
     """Re-attend moves both sides: what an interest reads, and what it scores."""

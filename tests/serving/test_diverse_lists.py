@@ -1,13 +1,16 @@
 """Lists that trade scores for different categories, against the same by NumPy and sets, one user at a time."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from helpers import give_other_weights
 
 import recbole_iacn
 from recbole_iacn.errors import ConfigError
+from recbole_iacn.serving.diverse_lists import candidates
 
 # Without an empty one, for which MIND gives all items the same score, so that any list is the best.
 HISTORIES = [["i1", "i2", "i7"], ["i9"], ["i30", "i31", "i32", "i33", "i34", "i35", "i36", "i37"], ["i0", "i4"]]
@@ -88,6 +91,21 @@ def test_a_user_with_one_interest_has_a_list_that_differs_from_the_plain_one(ope
         return np.mean([g(sets[i], sets[j]) for i in range(3) for j in range(i)])
 
     assert set(diverse["item_id"]) != set(plain["item_id"]) and mean(diverse["item_id"]) > mean(plain["item_id"])
+
+
+def test_interests_of_one_direction_are_one():
+    """Whatever their lengths; several directions have the best of each, and of their scores no more than these."""
+    model = SimpleNamespace(item_embedding=torch.nn.Embedding.from_pretrained(torch.eye(8)))
+    interests = torch.zeros(3, 2, 8)
+    interests[0] = torch.stack([torch.arange(8.0), 3 * torch.arange(8.0) + 0])
+    interests[1] = torch.stack([torch.arange(8.0), -torch.arange(8.0)])  # the last row has no clicks, and no direction
+    scores = (interests @ model.item_embedding.weight.T).amax(dim=1)
+    place, found = candidates(model, scores, 2, interests)
+    assert [sorted(row[values > -torch.inf].tolist()) for row, values in zip(place, found)][:2] == [
+        [*range(8)],
+        [0, 1, 6, 7],
+    ]
+    assert (found[2] > -torch.inf).sum() == 8
 
 
 def test_no_weight_is_the_plain_list(opened):

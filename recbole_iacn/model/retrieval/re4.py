@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from recbole_iacn import parallel
 from recbole_iacn.model.extractors import check_attention, with_attention
 from recbole_iacn.model.retrieval.multi_interest import ComiRec
+from recbole_iacn.model.retrieval.ranking_loss import of_whole
 from recbole_iacn.nn.backward_flows import Reconstruction, reattend_loss, recontrast_loss, representatives
 from recbole_iacn.nn.by_length import extract_by_length
 
@@ -55,5 +57,15 @@ class Re4(ComiRec):
             "reattend": lambda: reattend_loss(*of, attention),
             "reconstruct": lambda: self.reconstruction.loss(interests, behaviors, mask, represents),
         }
-        flows = [self.of_whole(weight * losses[name](), interaction) for name, weight in self.flows.items()]
+        averaged = {
+            "recontrast": represents,
+            "reattend": active & mask.any(dim=1, keepdim=True),
+            "reconstruct": represents,
+        }
+        flows = [weight * _of_whole(losses[name](), averaged[name]) for name, weight in self.flows.items()]
         return interests, active, (*self.penalties(interests, active, attention, mask), *flows)
+
+
+def _of_whole(loss, averaged):
+    """A mean over what is marked, weighted so that its mean over processes is that over all their marks."""
+    return of_whole(loss, int(averaged.sum())) if parallel.active() else loss
