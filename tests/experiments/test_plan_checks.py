@@ -168,3 +168,13 @@ def test_settings_without_effect_are_said_once_with_the_models(file, data_path, 
         f"Settings without effect: {weight}; num_interests with a model of one interest (YouTubeDNN, TiSASRec)",
         f"Settings without effect: {weight} (ComiRec)",
     ]
+
+
+def test_a_search_names_the_settings_of_its_space_that_change_nothing(file, capsys):
+    """Its trials would all have the same score; an experiment of the same file does not try them."""
+    path = file(models=["YouTubeDNN", "ComiRec"], settings=RANKED, search={"num_interests": {"choices": [2, 4]}})
+    line = "Settings without effect: num_interests with a model of one interest (YouTubeDNN)"
+    for command, said in (("search", [line]), ("experiment", [])):
+        with pytest.raises(SystemExit):
+            main([command, str(path), "--data_path", "nowhere"])
+        assert capsys.readouterr().out.splitlines() == said
