@@ -90,6 +90,7 @@ CASES = {
         "Re4",
         {**RANKED, "train_negatives": 9, "interest_rounding": "ceil", "recontrast_weight": 0, "reattend_weight": 1.0},
     ),
+    "penalty": ("ComiRec", {**RANKED, "train_negatives": 9, "interest_diversity": "routing"}),
     "with a norm": ("xDeepFM_IaCN", {"reg_weight": 0.01, "sparse_embedding_rows": 0}),
 }
 

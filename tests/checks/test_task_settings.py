@@ -56,6 +56,13 @@ def test_what_has_no_effect_is_said(changes, line):
     assert idle(changes) == (line and f"Settings without effect: {line}")
 
 
+@pytest.mark.parametrize("changes", [{"iacn_mode": "width"}, {"iacn_mode": "off"}, {"auxiliary_tasks": ["own"]}])
+def test_nothing_is_said_of_a_task_that_the_model_does_not_have(changes):
+    config = {**defaults(iacn.Task), "loss": None, "iacn_extractor": "mean", "iacn_interests": 2}
+    assert without_effect(config, WithTask, config) is not None
+    assert without_effect({**config, **changes}, WithTask, config) is None
+
+
 def test_an_extractor_of_the_users_reads_its_sizes_alone(monkeypatch):
     class Own:
         def __init__(self, embedding_size, num_interests, max_length, map_scale=1.0): ...

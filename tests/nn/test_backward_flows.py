@@ -78,6 +78,19 @@ def test_reattend_is_the_cross_entropy_of_scores_and_attention(made):
     assert float(reattend_loss(interests, ACTIVE, behaviors, MASK, attention)) == pytest.approx(np.mean(losses))
 
 
+def test_a_behaviour_that_is_hardly_read_costs_the_logarithm_of_its_weight():
+    interests, behaviors = torch.zeros(1, 1, D), torch.randn(1, 2, D)  # scores all alike
+    attention, active = torch.tensor([[[1e-8], [1 - 1e-8]]]), torch.ones(1, 1, dtype=torch.bool)
+    found = reattend_loss(interests, active, behaviors, torch.ones(1, 2, dtype=torch.bool), attention)
+    assert float(found) == pytest.approx(-np.log(1e-8) / 2, rel=1e-4)
+
+
+def test_the_temperature_is_the_authors_unless_it_is_set(made):
+    interests, behaviors, attention = made
+    given = interests, ACTIVE, behaviors, MASK, representatives(attention, ACTIVE, MASK)
+    assert torch.equal(recontrast_loss(*given), recontrast_loss(*given, 0.02))
+
+
 def test_reconstruction_is_its_equation(made):
     interests, behaviors, attention = made
     torch.manual_seed(0)

@@ -58,6 +58,12 @@ def test_without_weights_it_is_comirec(network):
         assert torch.equal(one.full_sort_predict(batch), plain.full_sort_predict(batch))
 
 
+def test_the_reconstruction_starts_as_small_as_the_rest(build):
+    *_, model = build("Re4", **SHORT_RANKING)
+    for weight in (model.reconstruction.spread.weight, model.extractor.hidden.weight, model.item_embedding.weight):
+        assert float(weight.detach().std()) == pytest.approx(0.01, rel=0.3)
+
+
 def test_the_temperature_divides_the_cosines(network):
     found = [losses_of(*network(recontrast_temperature=value))["recontrast"].item() for value in (0.02, 0.5)]
     assert found[0] > found[1]
