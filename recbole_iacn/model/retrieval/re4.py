@@ -51,21 +51,16 @@ class Re4(ComiRec):
         call = partial(with_attention, self.extractor)
         interests, active, attention = extract_by_length(self.extractor, call, behaviors, mask)
         represents = representatives(attention, active, mask)
-        of = interests, active, behaviors, mask
-        losses = {
-            "recontrast": lambda: recontrast_loss(*of, represents, self.temperature),
-            "reattend": lambda: reattend_loss(*of, attention),
-            "reconstruct": lambda: self.reconstruction.loss(interests, behaviors, mask, represents),
+        of, own = (interests, active, behaviors, mask), active & mask.any(dim=1, keepdim=True)
+        losses = {  # what each is a mean over, and how it is computed
+            "recontrast": (represents, lambda: recontrast_loss(*of, represents, self.temperature)),
+            "reattend": (own, lambda: reattend_loss(*of, attention)),
+            "reconstruct": (represents, lambda: self.reconstruction.loss(interests, behaviors, mask, represents)),
         }
-        averaged = {
-            "recontrast": represents,
-            "reattend": active & mask.any(dim=1, keepdim=True),
-            "reconstruct": represents,
-        }
-        flows = [weight * _of_whole(losses[name](), averaged[name]) for name, weight in self.flows.items()]
+        flows = [weight * _of_whole(*losses[name]) for name, weight in self.flows.items()]
         return interests, active, (*self.penalties(interests, active, attention, mask), *flows)
 
 
-def _of_whole(loss, averaged):
+def _of_whole(averaged, loss):
     """A mean over what is marked, weighted so that its mean over processes is that over all their marks."""
-    return of_whole(loss, int(averaged.sum())) if parallel.active() else loss
+    return of_whole(loss(), int(averaged.sum())) if parallel.active() else loss()
