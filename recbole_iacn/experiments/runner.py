@@ -140,7 +140,7 @@ def run_missing(
                     _say(f"{count} of {len(runs)} runs: {task.run.title}")
                 ended_so = Outcome(None, lost) if outcome is None else Outcome(*outcome)
                 if ended_so.result:
-                    warnings.add(ended_so.result)
+                    warnings.add(json.loads(ended_so.result))
                 if _keep(task, ended_so):
                     failed.append(task.run)
                     bar.write(f"{task.run.title}: failed, see {result_path(folder, task.run).with_suffix('.error')}")

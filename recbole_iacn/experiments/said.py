@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 _OF_THE_PLAN = "Settings without effect"  # those that the check of a plan has said before the first run
 _PACKAGE = "recbole_iacn"
@@ -55,22 +55,26 @@ def unheard() -> Iterator[None]:
 
 
 class Said:
-    """The lines of several runs, counted."""
+    """The lines of several runs, counted.
 
-    def __init__(self) -> None:
+    Args:
+        noun: what a run is called.
+    """
+
+    def __init__(self, noun: str = "run") -> None:
         self._counts: Counter[str] = Counter()
-        self._runs = 0
+        self._runs, self._noun = 0, noun
 
-    def add(self, result: str) -> None:
+    def add(self, result: Mapping[str, Any]) -> None:
         """Count the lines of a run.
 
         Args:
-            result: as JSON.
+            result: with its ``warnings``, which earlier versions did not keep.
         """
         self._runs += 1
-        self._counts.update(json.loads(result).get("warnings") or [])
+        self._counts.update(result.get("warnings") or [])
 
     def lines(self) -> list[str]:
         """Each line once, with the number of runs that said it; without those of the plan's check."""
-        of = f" of {self._runs} run{'' if self._runs == 1 else 's'})"
+        of = f" of {self._runs} {self._noun}{'' if self._runs == 1 else 's'})"
         return [f"{line} ({n}{of}" for line, n in self._counts.items() if not line.startswith(_OF_THE_PLAN)]

@@ -14,6 +14,7 @@ from recbole_iacn.errors import ConfigError
 from recbole_iacn.experiments import trial_base
 from recbole_iacn.experiments.plan import Run
 from recbole_iacn.experiments.results import RUN_FIELDS, Unreadable, damaged, label, parse_trial, read_text
+from recbole_iacn.experiments.said import Said
 from recbole_iacn.experiments.store import ELSEWHERE, PRUNED, TRIALS, read_result, result_path
 from recbole_iacn.system import disk
 from recbole_iacn.system.atomic_writes import write_text
@@ -80,14 +81,15 @@ def collect(folder: Path, studies: Sequence[tuple[Run, str]]) -> list[str]:
         studies: of each study, the run whose settings are searched, and the study's name.
 
     Returns:
-        Lines that report trials of which there is no more than a score, as of an earlier version.
+        Lines that report trials of which there is no more than a score, as of an earlier version; and what the
+        trainings warned of, once for all trials.
 
     Raises:
         ConfigError: the database cannot be used, or the file cannot be written.
     """
     import optuna
 
-    lines, said = [], []
+    lines, said, warnings = [], [], Said("complete trial")
     for run, name in studies:
         with trial_base.reading(folder):
             try:
@@ -95,8 +97,11 @@ def collect(folder: Path, studies: Sequence[tuple[Run, str]]) -> list[str]:
             except KeyError:  # not begun
                 continue
         again = {trial.number for trial in trial_base.repeated(done)}
-        found = [_line(folder, run_with(run, trial.params)) for trial in done if trial.number not in again]
-        lines += [line for line in found if line]
+        found = [_record(folder, run_with(run, trial.params)) for trial in done if trial.number not in again]
+        for record in filter(None, found):
+            lines.append(json.dumps(record) + "\n")
+            if record["state"] == "complete":
+                warnings.add(record)
         if None in found:
             said.append(
                 f"{trial_base.combination(run)}: {found.count(None)} trials have a score and no result, as of an "
@@ -104,7 +109,7 @@ def collect(folder: Path, studies: Sequence[tuple[Run, str]]) -> list[str]:
             )
     with disk.writing(folder / TRIALS, ELSEWHERE):
         write_text(folder / TRIALS, "".join(lines))
-    return said
+    return said + warnings.lines()
 
 
 def run_with(run: Run, values: Mapping[str, Any]) -> Run:
@@ -114,15 +119,15 @@ def run_with(run: Run, values: Mapping[str, Any]) -> Run:
     return tried
 
 
-def _line(folder, run):
-    """The line of a trial: its id, its state and what is stored; None if nothing is."""
+def _record(folder, run):
+    """What is published of a trial: its id, its state and what is stored; None if nothing is."""
     for path, state in ((result_path(folder, run), "complete"), (_pruned_path(folder, run), "pruned")):
         if path.is_file():
             try:
                 record = json.loads(read_text(path, _REPEAT))
             except (ValueError, ConfigError):  # said when it is read to be used
                 return None
-            return json.dumps({"id": run.id, "state": state, **label(record, run)}) + "\n"
+            return {"id": run.id, "state": state, **label(record, run)}
     return None
 
 

@@ -48,7 +48,7 @@ def test_lines_of_runs_are_counted_but_for_those_of_the_plan():
     said = Said()
     assert said.lines() == []
     for warnings in (["a", "b"], ["b", "Settings without effect: x"], None):
-        said.add(json.dumps({} if warnings is None else {"warnings": warnings}))
+        said.add({} if warnings is None else {"warnings": warnings})
     assert said.lines() == ["a (1 of 3 runs)", "b (2 of 3 runs)"]
 
 

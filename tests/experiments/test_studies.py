@@ -230,6 +230,27 @@ def test_a_search_that_is_stopped_has_its_trials_so_far(plan, tmp_path, trained)
 
 
 @pytest.mark.slow
+def test_what_trials_warn_of_is_said_once_even_after_an_interruption(plan, tmp_path, trained, monkeypatch):
+    made = studies.train
+
+    def warned(run, data_path, after_epoch):
+        first = not trained
+        result = made(run, data_path, after_epoch)
+        return {**result, "warnings": ["dropped 3 rows", *["only once"] * first, "Settings without effect: x"]}
+
+    monkeypatch.setattr(studies, "train", warned)
+    trained.stop, said = {14}, []
+    with pytest.raises(KeyboardInterrupt):
+        search(plan, SPACE, tmp_path, trials=9, report=lambda line: None)
+    search(plan, SPACE, tmp_path, trials=9, report=said.append)
+    complete = sum(state == "COMPLETE" for state, *_ in trials(plan, tmp_path))
+    assert 1 < complete < 9  # the others were pruned, and have no result
+    of = f"of {complete} complete trials"
+    assert [line for line in said if of in line] == [f"dropped 3 rows ({complete} {of})", f"only once (1 {of})"]
+    assert not any("without effect" in line for line in said)
+
+
+@pytest.mark.slow
 def test_a_trial_that_was_pruned_in_another_study_is_trained(plan, tmp_path, trained):
     """There it may not be."""
     search(plan, SPACE, tmp_path, trials=9, report=lambda line: None)
