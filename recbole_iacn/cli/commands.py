@@ -30,7 +30,7 @@ import sys
 from pathlib import Path
 
 from recbole_iacn.cli import own_modules
-from recbole_iacn.cli.parser import Command, Parser, add_commands
+from recbole_iacn.cli.parser import Command, CommandParser, add_commands
 from recbole_iacn.errors import ConfigError, as_line, did_you_mean
 from recbole_iacn.system import disk, interrupts
 from recbole_iacn.version import __version__
@@ -156,7 +156,7 @@ def parser(arguments: list[str] | None = None) -> argparse.ArgumentParser:
         arguments (list of str, optional): the command line; only the commands that it names have their arguments, since
             the others' modules need not be imported. Defaults to None: all have them.
     """
-    whole = Parser(
+    whole = CommandParser(
         prog="recbole-iacn",
         description="Interest-aware click models and multi-interest recommenders on RecBole: data, training, results.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

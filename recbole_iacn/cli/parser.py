@@ -6,15 +6,37 @@ import importlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from recbole_iacn.errors import as_line
+from recbole_iacn.errors import as_line, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, with :func:`~recbole_iacn.errors.as_line` on what it says of a wrong argument."""
+    """argparse's, whose errors are one line as all others of this package, and not below a list of all options."""
 
     def error(self, message: str) -> NoReturn:
-        """Print how the command is used, and the error, and exit with code 2."""
-        super().error(as_line(message))
+        """Print the error and where the options are listed, and exit with code 2."""
+        text = as_line(message.removeprefix("argument "))
+        self.exit(2, f"error: {text}{'' if text.endswith('?') else '.'} See {self.prog} --help\n")
+
+
+class CommandParser(Parser):
+    """A parser that refuses what it does not know. argparse leaves that to the parser above it, which knows no option
+    of the command."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse's; there is never anything left."""
+        given, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown))
+        return given, unknown
+
+    def _unknown(self, unknown):
+        """Name the option, and not its value, which may be a secret."""
+        option = next((one for one in unknown if one.startswith("-")), None)
+        if option is None:
+            return f"{unknown[0]}: there is one argument too many"
+        name = option.partition("=")[0]
+        known = [one for action in self._actions for one in action.option_strings]
+        return f"{name}: there is no such option.{did_you_mean(name, known)}".removesuffix(".")
 
 
 class Command(NamedTuple):

@@ -1,4 +1,4 @@
-"""What argparse says of a wrong argument is one line that can be read."""
+"""What is said of a wrong argument is one line that can be read."""
 
 import pytest
 
@@ -12,9 +12,30 @@ from recbole_iacn import cli
 def test_a_wrong_value_is_one_line(command, value, capsys):
     with pytest.raises(SystemExit, match="2"):
         cli.main([*command, value])
-    usage, _, error = capsys.readouterr().err.partition(": error: ")
-    assert usage.startswith("usage: ") and error.endswith("\n")
-    assert error[:-1].isprintable() and 0 < len(error) < 1_400
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.endswith(" --help\n")
+    assert error[:-1].isprintable() and len(error) < 1_400
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("report", "the following arguments are required: folder. See recbole-iacn report --help"),
+        ("serve b --port x", "--port: invalid int value: 'x'. See recbole-iacn serve --help"),
+        ("train --nproc x", "--nproc: invalid int value: 'x'. See recbole-iacn train --help"),
+        ("report f --picture", "--picture: there is no such option. Did you mean '--pictures'"),
+        ("report f g", "g: there is one argument too many. See recbole-iacn report --help"),
+        ("serve b --zzz=secret", "--zzz: there is no such option. See recbole-iacn serve --help"),
+        ("serve b --zzz secret", "--zzz: there is no such option. See recbole-iacn serve --help"),
+        ("--zzz doctor", "--zzz: there is no such option. See recbole-iacn --help"),
+        ("prepare --zzz rows --dataset a", "--zzz: there is no such option. See recbole-iacn prepare --help"),
+        ("prepare tabel", "COMMAND: invalid choice: 'tabel'"),
+    ],
+)
+def test_a_wrong_argument_is_named_in_one_line(command, error, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(command.split())
+    assert capsys.readouterr().err.startswith(f"error: {error}")
 
 
 def test_a_path_that_is_too_long_for_the_disk_is_one_line(tmp_path, capsys):
