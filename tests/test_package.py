@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from helpers import in_fresh_process
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import recbole_iacn
 from recbole_iacn.checks.properties import own_properties, properties_folder
@@ -104,6 +106,16 @@ def test_every_setting_is_documented():
 
 def test_installed_version_is_the_packages():
     assert importlib.metadata.version("recbole_iacn") == recbole_iacn.__version__
+
+
+def test_every_python_3_11_can_install_the_tested_set():
+    """Debian 12 has 3.11.2, and pip names no package where one needs a later one."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line}
+    installed = [one for one in importlib.metadata.distributions() if canonicalize_name(one.name) in pinned]
+    assert len(installed) > 100
+    needs = {f"{one.name} {one.version}": SpecifierSet(one.metadata["Requires-Python"] or "") for one in installed}
+    assert [name for name, versions in needs.items() if not versions.contains("3.11.0")] == []
 
 
 @pytest.mark.slow
