@@ -69,7 +69,8 @@ docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
-	$(call run,table1 tuned honest_tuned full_ranking last_weights,$(AMAZON))
+	$(call run,table1 tuned honest_tuned full_ranking last_weights hard_negatives,$(AMAZON))
+	$(call run,remi_interests,Sports_and_Outdoors)
 	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants timirec_softmax collapse,Beauty)
 	$(call run,tisasrec,ml-100k)
 	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
