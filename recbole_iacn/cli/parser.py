@@ -3,10 +3,14 @@ commands are imported when they are called."""
 
 import argparse
 import importlib
+import re
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from recbole_iacn.errors import as_line, did_you_mean
+from recbole_iacn.errors import as_line, nearest
+
+_NEGATIVE = re.compile(r"-\d+$|-\d*\.\d+$")  # to argparse these are values
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,24 +23,39 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """A parser that refuses what it does not know. argparse leaves that to the parser above it, which knows no option
-    of the command."""
+    """A parser that refuses what it does not know, and before what is missing: a required option may be misspelt.
+    argparse leaves that to the parser above it, which knows no option of the command."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """As argparse's; there is never anything left."""
-        given, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            self.error(self._unknown(unknown))
-        return given, unknown
+        args = sys.argv[1:] if args is None else list(args)
+        known = [name for action in self._actions for name in action.option_strings]
+        if not {"-h", "--help"}.intersection(args):
+            for name in _options(args, before_command=self._subparsers is not None):
+                if name not in known:
+                    self.error(f"{name}: there is no such option.{_similar(name, known)}".removesuffix("."))
+        given, left = super().parse_known_args(args, namespace)
+        if left:
+            count = "is one argument" if len(left) == 1 else f"are {len(left)} arguments"
+            self.error(f"{left[0]!r}: there {count} too many")
+        return given, left
 
-    def _unknown(self, unknown):
-        """Name the option, and not its value, which may be a secret."""
-        option = next((one for one in unknown if one.startswith("-")), None)
-        if option is None:
-            return f"{unknown[0]}: there is one argument too many"
-        name = option.partition("=")[0]
-        known = [one for action in self._actions for one in action.option_strings]
-        return f"{name}: there is no such option.{did_you_mean(name, known)}".removesuffix(".")
+
+def _options(args, before_command):
+    """The names of the options among arguments, as argparse tells them from others, without values: they may be
+    secrets."""
+    for one in args:
+        if one == "--" or (before_command and not one.startswith("-")):
+            return
+        if len(one) > 1 and one.startswith("-") and " " not in one and not _NEGATIVE.match(one):
+            yield one.partition("=")[0] if one.startswith("--") else one[:2]
+
+
+def _similar(name, known):
+    """`` Did you mean --out?``, or nothing; the dashes, which all have in common, are not compared."""
+    bare = [one.removeprefix("--") for one in known if one.startswith("--")]
+    close = nearest(name.lstrip("-"), bare, count=1).strip("'")
+    return f" Did you mean --{close}?" if close else ""
 
 
 class Command(NamedTuple):

@@ -245,13 +245,18 @@ def _without_a_search(task):
     run = task.run
     given = {"state": "ERROR", **run.settings, "data_path": task.data_path}
     config = Config(model=recbole_name(run), dataset=run.dataset, config_dict=given)
-    return {key: config[key] for key, what in task.space.items() if _holds(what, config[key])}
+    return {key: _as_written(what, config[key]) for key, what in task.space.items() if _holds(what, config[key])}
 
 
 def _holds(what, value):
     if "choices" in what:
         return value in what["choices"]
     return value is not None and what["low"] <= value <= what["high"]
+
+
+def _as_written(what, value):
+    """The choice that a value equals: 1 for 1.0. Optuna stores that one, and a run is known by how it is written."""
+    return what["choices"][what["choices"].index(value)] if "choices" in what else value
 
 
 def _suggest(trial, key, what):

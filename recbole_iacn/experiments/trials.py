@@ -82,7 +82,7 @@ def collect(folder: Path, studies: Sequence[tuple[Run, str]]) -> list[str]:
 
     Returns:
         Lines that report trials of which there is no more than a score, as of an earlier version; and what the
-        trainings warned of, once for all trials.
+        trainings that came to their end warned of, once for all of them.
 
     Raises:
         ConfigError: the database cannot be used, or the file cannot be written.

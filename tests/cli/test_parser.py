@@ -23,12 +23,26 @@ def test_a_wrong_value_is_one_line(command, value, capsys):
         ("report", "the following arguments are required: folder. See recbole-iacn report --help"),
         ("serve b --port x", "--port: invalid int value: 'x'. See recbole-iacn serve --help"),
         ("train --nproc x", "--nproc: invalid int value: 'x'. See recbole-iacn train --help"),
-        ("report f --picture", "--picture: there is no such option. Did you mean '--pictures'"),
-        ("report f g", "g: there is one argument too many. See recbole-iacn report --help"),
-        ("serve b --zzz=secret", "--zzz: there is no such option. See recbole-iacn serve --help"),
-        ("serve b --zzz secret", "--zzz: there is no such option. See recbole-iacn serve --help"),
-        ("--zzz doctor", "--zzz: there is no such option. See recbole-iacn --help"),
-        ("prepare --zzz rows --dataset a", "--zzz: there is no such option. See recbole-iacn prepare --help"),
+        (
+            "report f --picture",
+            "--picture: there is no such option. Did you mean --pictures? See recbole-iacn report --help\n",
+        ),
+        (
+            "report --picture=x",
+            "--picture: there is no such option. Did you mean --pictures? See",
+        ),  # and none is missing
+        ("recommend b --event e.csv", "--event: there is no such option. Did you mean --events? See"),
+        ("report f g", "'g': there is one argument too many. See recbole-iacn report --help\n"),
+        ("report f g h", "'g': there are 2 arguments too many. See"),
+        ("report f -", "'-': there is one argument too many. See"),
+        ("report f -- --x", "'--x': there is one argument too many. See"),
+        ("report f -1", "'-1': there is one argument too many. See"),
+        ("serve b --zzz=secret", "--zzz: there is no such option. See recbole-iacn serve --help\n"),
+        ("serve b --zzz secret", "--zzz: there is no such option. See recbole-iacn serve --help\n"),
+        ("serve b -tsecret", "-t: there is no such option. See recbole-iacn serve --help\n"),
+        ("--zzz doctor", "--zzz: there is no such option. See recbole-iacn --help\n"),
+        ("--zzz 80 serve b", "--zzz: there is no such option. See recbole-iacn --help\n"),
+        ("prepare --zzz rows --dataset a", "--zzz: there is no such option. See recbole-iacn prepare --help\n"),
         ("prepare tabel", "COMMAND: invalid choice: 'tabel'"),
     ],
 )
@@ -46,3 +60,16 @@ def test_a_path_that_is_too_long_for_the_disk_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert error.startswith("error: aaa") and error.count("\n") == 1 and len(error) < 1_400
     assert error.endswith("File name too long\n")
+
+
+@pytest.mark.parametrize("command", ["report --zzz --help", "serve b -x -h", "--zzz --help"])
+def test_help_is_shown_beside_a_wrong_option(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(command.split())
+    assert capsys.readouterr().out.startswith("usage: recbole-iacn")
+
+
+def test_a_value_may_look_like_a_negative_number(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["serve", "b", "--max-k", "-5"])
+    assert capsys.readouterr().err == "error: max_k: must be a number above 0, got -5\n"

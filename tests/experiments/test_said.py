@@ -47,9 +47,12 @@ def test_the_logger_is_as_it_was_after_an_error():
 def test_lines_of_runs_are_counted_but_for_those_of_the_plan():
     said = Said()
     assert said.lines() == []
+    said.add({"warnings": ["a"]})
+    assert said.lines() == ["a (1 of 1 run)"]
+    said = Said("trial")
     for warnings in (["a", "b"], ["b", "Settings without effect: x"], None):
         said.add({} if warnings is None else {"warnings": warnings})
-    assert said.lines() == ["a (1 of 3 runs)", "b (2 of 3 runs)"]
+    assert said.lines() == ["a (1 of 3 trials)", "b (2 of 3 trials)"]
 
 
 def test_an_experiment_says_once_what_its_runs_do_not_read(file, settings, data_path, tmp_path, capsys):

@@ -102,6 +102,8 @@ def test_settings_that_were_tried_are_not_trained_again(plan, tmp_path, trained)
     again = len(made) - len(trained)
     assert len(trained) == 6 and not any(one in trained[:k] for k, one in enumerate(trained))
     assert again and f"tiny FM full: {again} suggestions repeat an earlier one: they took its stored score" in lines[0]
+    assert len((tmp_path / "trials.jsonl").read_text().splitlines()) == 6
+    assert not any("no result" in line for line in lines)  # the first has iacn_lambda: 1.0, which is the choice 1
     scores = {}
     for state, params, validations in made:
         assert scores.setdefault(str(params), (state, validations)) == (state, validations)
