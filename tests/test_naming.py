@@ -17,6 +17,7 @@ SUBJECTS = {
     "examples": "the notebooks of examples/ run, and show what is committed",
     "faults": "each fault of tests/faults is survived once",
     "figures": "what threads, workers and batch sizes change in the figures",
+    "results": "figures of results/README.md that no report prints are those of the published runs",
     "extending": "the examples of docs/extending.md run",
     "picture": "the picture of how it works is what tools/how_it_works.py draws",
     "planted": "every backbone on data whose best score is known",

@@ -1,0 +1,75 @@
+"""What results/README.md says of REMI on Sports beyond the reports' tables is recomputed from the published runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+RESULTS = Path(__file__).parents[1] / "results"
+BEST_PUBLISHED = {"hit@10": 0.0569, "ndcg@10": 0.0323}  # blondered/transformer_benchmark: SASRec's and eSASRec's
+pytestmark = pytest.mark.skipif(
+    not (RESULTS / "full_ranking" / "runs.jsonl").is_file(), reason="the runs are in the repository, and in no archive"
+)
+
+
+def runs(folder, **wanted):
+    """Those of REMI on Sports, by seed."""
+    every = map(json.loads, (RESULTS / folder / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    wanted = {"model": "REMI", "dataset": "Sports_and_Outdoors", **wanted}
+    found = [run for run in every if all(run[key] == value for key, value in wanted.items())]
+    return sorted(found, key=lambda run: run["seed"])
+
+
+def page():
+    text = (RESULTS / "README.md").read_text(encoding="utf-8")
+    return " ".join(text.split())
+
+
+def short(value, digits=4):
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+@pytest.fixture
+def four():
+    return runs("full_ranking")
+
+
+@pytest.fixture
+def eight():
+    return runs("remi_interests", sweep={"num_interests": 8})
+
+
+def test_eight_interests_beside_what_is_published_and_beside_four(four, eight):
+    assert [run["seed"] for run in four] == [run["seed"] for run in eight] == [2020, 2021, 2022]
+    gains, alone, paired = [], [], []
+    for metric, published in BEST_PUBLISHED.items():
+        values, before = ([run["test"][metric] for run in some] for some in (eight, four))
+        gains.append(short(np.mean(values) - published))
+        alone.append(short(stats.ttest_1samp(values, published).pvalue, 2))
+        paired.append(short(stats.ttest_rel(values, before).pvalue, 2))
+    assert f"by {gains[0]} of R@10 and {gains[1]} of N@10; its seeds" in page()
+    assert f"(one-sample t-tests: p = {alone[0]} and {alone[1]};" in page()
+    assert f"is not shown either (p = {paired[0]} and {paired[1]}, paired, two-sided)" in page()
+
+
+def test_eight_are_chosen_by_validation(four, eight):
+    (two,), (sixteen,) = (runs("remi_interests", sweep={"num_interests": number}) for number in (2, 16))
+    best = [short(run["best"]) for run in (two, four[0], eight[0], sixteen)]
+    assert max(best) == best[2]
+    named = f"two interests {best[0]}, four {best[1]}, eight {best[2]}, sixteen {best[3]}"
+    means = [short(np.mean([run["best"] for run in some])) for some in (four, eight)]
+    assert named in page() and f"three seeds: four {means[0]}, eight {means[1]})" in page()
+
+
+def test_the_penalty_makes_interests_alike_and_pays(four):
+    (without,) = runs("hard_negatives")
+    assert without["settings"]["interest_diversity"] == "none" and without["seed"] == four[0]["seed"]
+    said = []
+    for run in (four[0], without):
+        measured = {name: run["interests"][name]["model"] for name in ("effective", "cosine")}
+        said.append(f"{measured['effective']:.2f} and {short(measured['cosine'], 2)}")
+    assert f"{said[0]} with it, {said[1]} [without]" in page()
+    figures = [" and ".join(short(run["test"][name]) for name in BEST_PUBLISHED) for run in (without, four[0])]
+    assert f"{figures[0]} without it, {figures[1]} with it" in page()
