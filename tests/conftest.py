@@ -14,6 +14,11 @@ from helpers import CHROMIUM, SHORT_RANKING, write_atomic
 
 import recbole_iacn
 
+# A shell without job control starts what is put in the background (`make test &`, nohup) with Ctrl-C ignored, and so would every process that a test
+# starts and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def data_path(tmp_path_factory):

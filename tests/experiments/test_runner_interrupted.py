@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ def begun(tmp_path):
     logs = [result_path(tmp_path / "out" / "trial", run).with_suffix(".log") for run in read_plan(file).runs]
     while not all(log.exists() for log in logs):
         assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
     yield process
     process.kill()
     process.communicate()
