@@ -14,8 +14,8 @@ from helpers import CHROMIUM, SHORT_RANKING, write_atomic
 
 import recbole_iacn
 
-# A shell without job control starts what is put in the background (`make test &`, nohup) with Ctrl-C ignored, and so would every process that a test
-# starts and then interrupts.
+# A shell without job control starts what is put in the background (`make test &`) with Ctrl-C ignored, and every
+# process that a test starts, to interrupt it, would ignore it, too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -20,5 +20,5 @@ def results():
 @pytest.fixture
 def folder(tmp_path, results):
     for one in results:
-        store(tmp_path / "table", one)
+        store(tmp_path / "table", {**one, "settings": {"embedding_size": 16, "iacn_mode": one["mode"]}})
     return tmp_path / "table"

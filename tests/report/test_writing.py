@@ -73,9 +73,10 @@ def test_all_files_of_the_report_are_written(folder, capsys):
     ]
     text = (folder / "report.md").read_text()
     assert text.startswith("# table\n\n11 runs, made with version 1.") and "| Books (paper) | DIEN |" in text
-    assert (folder / "report.tex").read_text().count(r"\begin{tabular}") == 3
+    assert text.endswith("\n| all | all | all | embedding_size: 16 |\n") and "## Settings\n" in text
+    assert (folder / "report.tex").read_text().count(r"\begin{tabular}") == 3  # all tables but that of the settings
     page = (folder / "report.html").read_text()
-    assert page.count("Plotly.newPlot") >= 7
+    assert page.count("Plotly.newPlot") >= 7 and "<h2>Settings</h2>" in page
     assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
     assert not list(folder.glob("*.partial*"))
 
