@@ -33,12 +33,19 @@ class CommandParser(Parser):
         if not {"-h", "--help"}.intersection(args):
             for name in _options(args, before_command=self._subparsers is not None):
                 if name not in known:
-                    self.error(f"{name}: there is no such option.{_similar(name, known)}".removesuffix("."))
+                    said = f"{self._before_a_command(args)}{_similar(name, known)}"
+                    self.error(f"{name}: there is no such option{said}")
         given, left = super().parse_known_args(args, namespace)
         if left:
             count = "is one argument" if len(left) == 1 else f"are {len(left)} arguments"
             self.error(f"{left[0]!r}: there {count} too many")
         return given, left
+
+    def _before_a_command(self, args):
+        """What to say of an option that stands before the command that it may belong to; empty without one."""
+        below = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        named = next((one for one in args for action in below if one in action.choices), "")
+        return named and f" before a command; the options of {named} come after it"
 
 
 def _options(args, before_command):
@@ -52,10 +59,10 @@ def _options(args, before_command):
 
 
 def _similar(name, known):
-    """`` Did you mean --out?``, or nothing; the dashes, which all have in common, are not compared."""
+    """``. Did you mean --out?``, or nothing; the dashes, which all have in common, are not compared."""
     bare = [one.removeprefix("--") for one in known if one.startswith("--")]
     close = nearest(name.lstrip("-"), bare, count=1).strip("'")
-    return f" Did you mean --{close}?" if close else ""
+    return f". Did you mean --{close}?" if close else ""
 
 
 class Command(NamedTuple):

@@ -40,9 +40,18 @@ def test_a_wrong_value_is_one_line(command, value, capsys):
         ("serve b --zzz=secret", "--zzz: there is no such option. See recbole-iacn serve --help\n"),
         ("serve b --zzz secret", "--zzz: there is no such option. See recbole-iacn serve --help\n"),
         ("serve b -tsecret", "-t: there is no such option. See recbole-iacn serve --help\n"),
-        ("--zzz doctor", "--zzz: there is no such option. See recbole-iacn --help\n"),
-        ("--zzz 80 serve b", "--zzz: there is no such option. See recbole-iacn --help\n"),
-        ("prepare --zzz rows --dataset a", "--zzz: there is no such option. See recbole-iacn prepare --help\n"),
+        ("--zzz", "--zzz: there is no such option. See recbole-iacn --help\n"),
+        ("--versoin", "--versoin: there is no such option. Did you mean --version? See recbole-iacn --help\n"),
+        (
+            "--port 80 serve b",
+            "--port: there is no such option before a command; the options of serve come after it."
+            " Did you mean --import? See recbole-iacn --help\n",
+        ),
+        (
+            "prepare --zzz rows --dataset a",
+            "--zzz: there is no such option before a command; the options of rows come after it."
+            " See recbole-iacn prepare --help\n",
+        ),
         ("prepare tabel", "COMMAND: invalid choice: 'tabel'"),
     ],
 )
