@@ -24,7 +24,8 @@ body { margin: 0 auto; max-width: 72rem; padding: 1rem; color: var(--text); back
        font: 16px/1.5 system-ui, sans-serif; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; white-space: nowrap; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td:last-child { white-space: normal; }
 figure { margin: 1.5rem 0; }
 """
 

@@ -1,9 +1,9 @@
-"""The settings that the runs of a report were made with, each said once, of the most runs that share it."""
+"""The settings that the runs of a report were made with, each once per run: of all runs, of those of a dataset, of a
+model, of a column, or of pairs of them, as far as they share it."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -12,69 +12,74 @@ from recbole_iacn.report.tables import Result, Table
 
 TITLE = "Settings"
 
-TEXT = """What the experiment set; all else has its default, and what is swept is in the other tables. A row adds to the
-rows above it that are of the same runs."""
+TEXT = """What was set; all else had its default in that version. Seeds, modes and swept settings are in the other
+tables alone. A row adds to the rows above it that are of the same runs; "or" stands between the values of runs that the
+other tables have in one row."""
 
-_ALL = "all"
-_KEYS = ("dataset", "model", "column")
+_ALL = "(all)"  # no name of a column has brackets
+_NONE = "–"
 
 
-def settings_cells(results: Sequence[Result]) -> Table | None:
+class _Run(NamedTuple):
+    place: dict[str, str]  # where it stands in the other tables
+    own: dict[str, str]  # its settings that are not in a row yet
+    elsewhere: set[str]  # the settings that other tables say
+
+
+def settings_cells(results: Sequence[Result], names: Sequence[str] = ()) -> Table:
     """Heads and cells: a row for what all runs share, then for what those of a dataset, of a model, of a column and of
-    pairs of them share; a value that differs between runs of one row of the other tables is there with the others.
-
-    Seeds are left out, and so are swept settings and the mode, which have columns of their own in the other tables.
+    pairs of them share; and one for what is left.
 
     Args:
         results (list of dict): the results of the runs.
-
-    Returns:
-        tuple or None: heads and cells; None if no run has settings.
+        names (sequence of str): the order of the columns or modes. Defaults to that of the results.
     """
-    unsaid = [(_place(one), _own(one)) for one in results]
-    columns = any(place["column"] for place, _ in unsaid)
-    keys = _KEYS if columns else _KEYS[:2]
+    runs = [_Run(_place(one), *_settings(one)) for one in results]
+    runs.sort(key=lambda run: [*names, run.place["column"]].index(run.place["column"]))
+    columns = any(run.place["column"] != _NONE for run in runs)
+    keys = ("dataset", "model", "column") if columns else ("dataset", "model")
     cells = []
     for level in (level for size in range(len(keys) + 1) for level in combinations(keys, size)):
-        groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
-        for place, own in unsaid:
-            groups.setdefault(tuple(place[key] for key in level), []).append(own)
-        for names, owns in groups.items():
-            text = "; ".join(f"{name}: {value}" for name, value in _said(owns, last=level == keys))
-            if text:
-                where = dict(zip(level, names))
-                cells.append([*(where.get(key, _ALL) for key in keys), text])
+        groups: dict[tuple[str, ...], list[_Run]] = {}
+        for run in runs:
+            groups.setdefault(tuple(run.place[key] for key in level), []).append(run)
+        for of, group in groups.items():
+            text = "; ".join(_taken(group, all_that_is_left=level == keys))
+            if text or not level:
+                where = dict(zip(level, of))
+                cells.append([*(where.get(key, _ALL) for key in keys), text or _NONE])
     kind = "column" if any(one.get("column") for one in results) else "mode"
-    return (["dataset", "model", *([kind] if columns else []), "settings"], cells) if cells else None
+    return ["dataset", "model", *([kind] if columns else []), "settings"], cells
 
 
 def _place(one: Result) -> dict[str, str]:
-    """Where a run stands in the other tables."""
-    return {"dataset": one["dataset"], "model": one["model"], "column": column_of(one)}
+    return {"dataset": one["dataset"], "model": one["model"], "column": column_of(one) or _NONE}
 
 
-def _own(one: Result) -> dict[str, str]:
-    """A run's settings without what other tables say, each value as a text, by their names."""
-    left_out = {"seed", *one["sweep"]}
-    if one["mode"] and not one.get("column"):
-        left_out.add("iacn_mode")
-    return {name: _value(value) for name, value in sorted(one["settings"].items()) if name not in left_out}
+def _settings(one: Result) -> tuple[dict[str, str], set[str]]:
+    """A run's settings, each as ``name: value``, and the names of those that other tables say."""
+    elsewhere = {"seed", *one["sweep"], *(["iacn_mode"] if one["mode"] and not one.get("column") else [])}
+    return {name: _line(name, value) for name, value in one["settings"].items() if name not in elsewhere}, elsewhere
 
 
-def _value(value: Any) -> str:
-    """As in a file of settings, in one line."""
-    if isinstance(value, (dict, list)):
-        return yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf")).strip()
-    return value if isinstance(value, str) else json.dumps(value)
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """A list that stands in two places is written twice."""
+        return True
 
 
-def _said(owns: list[dict[str, str]], last: bool) -> list[tuple[str, str]]:
-    """Take from the runs' settings what they share, or all that is left where there is no smaller group."""
-    said = []
-    for name in sorted({name for own in owns for name in own}):
-        values = list(dict.fromkeys(own.get(name, "its default") for own in owns))
-        if last or len(values) == 1:
-            said.append((name, " or ".join(values)))
-            for own in owns:
-                own.pop(name, None)
-    return said
+def _line(name: str, value: Any) -> str:
+    """As YAML, in one line."""
+    text = yaml.dump({name: value}, Dumper=_Plain, default_flow_style=True, allow_unicode=True, width=float("inf"))
+    return " ".join(text.strip()[1:-1].split())
+
+
+def _taken(runs: list[_Run], all_that_is_left: bool) -> Iterable[str]:
+    """Take what the runs share, or all that is left, from their settings."""
+    for name in sorted({name for run in runs for name in run.own}):
+        with_it = [run for run in runs if name not in run.elsewhere]
+        lines = list(dict.fromkeys(run.own.get(name) for run in with_it))
+        if all_that_is_left or (len(lines) == 1 and with_it == runs):
+            yield " or ".join(line or f"{name} by default" for line in lines)
+            for run in runs:
+                run.own.pop(name, None)

@@ -50,7 +50,7 @@ _SHORT = {"iacn_delta": "δ", "MAX_ITEM_LIST_LENGTH": "length"}
 def write_report(folder: str | Path, pictures: bool = False, asked: Sequence[str] = ()) -> list[Path]:
     """Write ``report.md``, ``report.tex``, ``report.html`` and ``runs.jsonl``, which contains all runs, to a folder.
 
-    The settings of the runs are in the first and the third.
+    ``report.md`` and ``report.html`` also say what the runs were trained with.
 
     Args:
         folder (str or pathlib.Path): the folder that contains ``runs/``, or ``runs.jsonl`` of an earlier report; and
@@ -79,11 +79,11 @@ def write_report(folder: str | Path, pictures: bool = False, asked: Sequence[str
     sentences = sentences + unended(results)
     still = {name: figure for name, figure in figures.items() if not name.startswith("training")} if pictures else {}
     drawn = write_pictures(still, folder)
-    made_with = _settings(results)
+    trained_with = [(settings_table.TITLE, settings_table.TEXT, settings_table.settings_cells(results, columns.names))]
     texts = {
-        "report.md": _markdown(folder.name, results, sentences, sections + made_with, still),
-        "report.tex": "\n".join(tables.latex(*table) for _, _, table in sections),  # whose cells do not break lines
-        "report.html": page(folder.name, figures, sections + made_with, sentences),
+        "report.md": _markdown(folder.name, results, sentences, sections + trained_with, still),
+        "report.tex": "\n".join(tables.latex(*table) for _, _, table in sections),
+        "report.html": page(folder.name, figures, sections + trained_with, sentences),
         "runs.jsonl": "".join(json.dumps(one) + "\n" for one in results),
     }
     for name, text in texts.items():
@@ -188,11 +188,6 @@ def _interests(results):
     cells = interest_tables.interest_cells(results)
     text = f"{interest_tables.TEXT} {interest_tables.legend(results)}"
     return [] if cells is None else [(interest_tables.TITLE, text, cells)]
-
-
-def _settings(results):
-    cells = settings_table.settings_cells(results)
-    return [] if cells is None else [(settings_table.TITLE, settings_table.TEXT, cells)]
 
 
 def _beside_default(rows, what):

@@ -9,7 +9,7 @@ import pytest
 from made_runs import ranked, result
 
 from recbole_iacn.cli import main
-from recbole_iacn.report import tables
+from recbole_iacn.report import settings_table, tables
 from recbole_iacn.report.writing import sections_of, verdict, write_report
 
 MODES = ("off", "width", "full")
@@ -73,10 +73,11 @@ def test_all_files_of_the_report_are_written(folder, capsys):
     ]
     text = (folder / "report.md").read_text()
     assert text.startswith("# table\n\n11 runs, made with version 1.") and "| Books (paper) | DIEN |" in text
-    assert text.endswith("\n| all | all | all | embedding_size: 16 |\n") and "## Settings\n" in text
+    assert text.endswith("\n| (all) | (all) | (all) | embedding_size: 16 |\n")
+    assert f"\n\n## Settings\n\n{settings_table.TEXT}\n\n| dataset |" in text
     assert (folder / "report.tex").read_text().count(r"\begin{tabular}") == 3  # all tables but that of the settings
     page = (folder / "report.html").read_text()
-    assert page.count("Plotly.newPlot") >= 7 and "<h2>Settings</h2>" in page
+    assert page.count("Plotly.newPlot") >= 7 and page.index("<h2>Cost</h2>") < page.index("<h2>Settings</h2>")
     assert not re.search(r"(src|href)=", re.sub(r"(?s)>.*?</script>", ">", page))  # nothing is fetched
     assert not list(folder.glob("*.partial*"))
 
