@@ -14,7 +14,13 @@ _NEGATIVE = re.compile(r"-\d+$|-\d*\.\d+$")  # to argparse these are values
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, whose errors are one line as all others of this package, and not below a list of all options."""
+    """argparse's, whose errors are one line as all others of this package, and not below a list of all options.
+
+    Attributes:
+        takes_any (bool): the command reads its options itself. Defaults to False.
+    """
+
+    takes_any = False
 
     def error(self, message: str) -> NoReturn:
         """Print the error and where the options are listed, and exit with code 2."""
@@ -33,19 +39,28 @@ class CommandParser(Parser):
         if not {"-h", "--help"}.intersection(args):
             for name in _options(args, before_command=self._subparsers is not None):
                 if name not in known:
-                    said = f"{self._before_a_command(args)}{_similar(name, known)}"
-                    self.error(f"{name}: there is no such option{said}")
+                    owner = _owner(self, name, args)
+                    if owner:
+                        owner.error(f"{name}: write it after {owner.prog.split()[-1]}, not before")
+                    self.error(f"{name}: there is no such option{_similar(name, known)}")
         given, left = super().parse_known_args(args, namespace)
         if left:
             count = "is one argument" if len(left) == 1 else f"are {len(left)} arguments"
             self.error(f"{left[0]!r}: there {count} too many")
         return given, left
 
-    def _before_a_command(self, args):
-        """What to say of an option that stands before the command that it may belong to; empty without one."""
-        below = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        named = next((one for one in args for action in below if one in action.choices), "")
-        return named and f" before a command; the options of {named} come after it"
+
+def _owner(parser, name, args):
+    """The parser of the first command among arguments, at any depth, that has an option; None without one."""
+    for action in parser._actions:
+        for command in args if isinstance(action, argparse._SubParsersAction) else ():
+            below = action.choices.get(command)
+            if below and (below.takes_any or name in below._option_string_actions):
+                return below
+            found = below and _owner(below, name, args)
+            if found:
+                return found
+    return None
 
 
 def _options(args, before_command):
@@ -95,6 +110,7 @@ def add_commands(commands: Any, known: Sequence[Command], arguments: list[str] |
         parser = commands.add_parser(
             command.name, help=command.help, description=f"{command.help}.", allow_abbrev=False
         )
+        parser.takes_any = not command.module
         if command.module and (arguments is None or command.name in arguments):
             getattr(importlib.import_module(f"recbole_iacn.cli.{command.module}"), command.function)(parser)
         if command.commands:

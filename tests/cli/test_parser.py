@@ -42,16 +42,18 @@ def test_a_wrong_value_is_one_line(command, value, capsys):
         ("serve b -tsecret", "-t: there is no such option. See recbole-iacn serve --help\n"),
         ("--zzz", "--zzz: there is no such option. See recbole-iacn --help\n"),
         ("--versoin", "--versoin: there is no such option. Did you mean --version? See recbole-iacn --help\n"),
+        ("--zzz 80 serve b", "--zzz: there is no such option. See recbole-iacn --help\n"),
+        ("--port 80 serve b", "--port: write it after serve, not before. See recbole-iacn serve --help\n"),
+        ("--epochs 2 train", "--epochs: write it after train, not before. See recbole-iacn train --help\n"),
+        ("--jobs serve experiment e", "--jobs: write it after experiment, not before. See recbole-iacn experiment"),
+        ("--pictures report score", "--pictures: write it after report, not before. See recbole-iacn report --help\n"),
+        ("--json x report f", "--json: there is no such option"),
         (
-            "--port 80 serve b",
-            "--port: there is no such option before a command; the options of serve come after it."
-            " Did you mean --import? See recbole-iacn --help\n",
+            "--dataset a prepare rows",
+            "--dataset: write it after rows, not before. See recbole-iacn prepare rows --help\n",
         ),
-        (
-            "prepare --zzz rows --dataset a",
-            "--zzz: there is no such option before a command; the options of rows come after it."
-            " See recbole-iacn prepare --help\n",
-        ),
+        ("prepare --dataset a rows", "--dataset: write it after rows, not before."),
+        ("prepare --zzz rows --dataset a", "--zzz: there is no such option. See recbole-iacn prepare --help\n"),
         ("prepare tabel", "COMMAND: invalid choice: 'tabel'"),
     ],
 )
