@@ -1,11 +1,15 @@
-"""What results/README.md says of REMI on Sports beyond the reports' tables is recomputed from the published runs."""
+"""What results/README.md says of REMI on Sports, and of table 2 on MovieLens, beyond the reports' tables is recomputed
+from the published runs."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
+
+from recbole_iacn.report import paper
 
 RESULTS = Path(__file__).parents[1] / "results"
 BEST_PUBLISHED = {"hit@10": 0.0569, "ndcg@10": 0.0323}  # blondered/transformer_benchmark: SASRec's and eSASRec's
@@ -14,9 +18,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def stored(folder, name="runs.jsonl"):
+    return [json.loads(line) for line in (RESULTS / folder / name).read_text(encoding="utf-8").splitlines()]
+
+
 def runs(folder, **wanted):
     """Those of REMI on Sports, by seed."""
-    every = map(json.loads, (RESULTS / folder / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    every = stored(folder)
     wanted = {"model": "REMI", "dataset": "Sports_and_Outdoors", **wanted}
     found = [run for run in every if all(run[key] == value for key, value in wanted.items())]
     return sorted(found, key=lambda run: run["seed"])
@@ -73,3 +81,38 @@ def test_the_penalty_makes_interests_alike_and_pays(four):
     assert f"{said[0]} with it, {said[1]} [without]" in page()
     figures = [" and ".join(short(run["test"][name]) for name in BEST_PUBLISHED) for run in (without, four[0])]
     assert f"{figures[0]} without it, {figures[1]} with it" in page()
+
+
+def figures_of(run, join=" / "):
+    return join.join(short(run["test"][name]) for name in ("hit@10", "ndcg@10"))
+
+
+def test_the_table_of_movielens_is_of_the_runs():
+    """Rows with the paper's figures and ours, by how much ours are below, and the same in the overview."""
+    below = {}
+    for run in stored("timirec_movielens"):
+        name = run["model"].replace("Plus", "+")
+        theirs = paper.TABLE2["ml-1m", run["model"]]
+        printed = " / ".join(map(short, theirs))
+        cost = f"{len(run['epochs'])}, {run['seconds'] / 60:.0f}"
+        assert f"| {name} | {printed} | {figures_of(run)} | {cost} |" in page()
+        ours, paper_s = short(run["test"]["hit@10"]), short(theirs[0])
+        assert re.search(rf"{re.escape(name)} (has )?{ours}( of HR@10)? \((the paper )?{paper_s}\)", page())
+        below[name] = theirs[1] - run["test"]["ndcg@10"] + 1e-9  # halves go up
+    fall_short = sorted((name for name in below if below[name] > 0), key=lambda name: round(below[name], 4))
+    words = f"{', '.join(fall_short[:-1])} and {fall_short[-1]} fall short of it by "
+    words += f"{', '.join(short(below[name], 3) for name in fall_short[:-1])} and {short(below[fall_short[-1]], 3)} of"
+    assert words in page()
+
+
+def test_movielens_in_random_order_is_of_the_runs():
+    in_order = {run["model"]: run for run in stored("timirec_movielens")}
+    for run in stored("tie_order"):
+        before = figures_of(in_order[run["model"]], " and ")
+        assert f"{figures_of(run, ' and ')} instead of {before}" in page()
+
+
+def test_the_other_settings_on_movielens_are_of_the_runs():
+    for run in stored("timirec_movielens", "other_settings.jsonl"):
+        best = f"had {short(run['best'])} of validation NDCG@5 at best"
+        assert re.search(rf"{re.escape(best)},? and {figures_of(run, ' and ')} in the test", page())
