@@ -74,7 +74,7 @@ results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
 	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants timirec_softmax collapse,Beauty)
 	$(call run,tisasrec,ml-100k)
 	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
-	$(call run,growth timirec_movielens tisasrec_control full_ranking_movielens,ml-1m)
+	$(call run,growth timirec_movielens movielens_candidates tisasrec_control full_ranking_movielens,ml-1m)
 	$(call run,interests_by_length,ml-1m kuairand)
 
 # $(call run,experiments,datasets)

@@ -30,7 +30,7 @@ SUBJECTS = {
     "speed_settings": "workers, pinned memory, mixed precision and torch.compile give the same figures",
     "version_0_5_0": "what version 0.5.0 wrote still opens",
     "strangers": "no way to open a checkpoint runs code from it",
-    "tie_order": "the data of experiments/tie_order.yaml, and ComiRec written a second time, in benchmarks/",
+    "tie_order": "what the experiments on MovieLens stand on in benchmarks/: ties, rare films, ComiRec once more",
     "types": "hints on what is public, and the type checker",
 }
 

@@ -29,6 +29,7 @@ NOT_RUN = {
     "python -c 'import secrets": "the machine's shell; tests/cli/test_serve.py has tokens",
     "python benchmarks/amazon_like.py": "makes gigabytes",
     "python benchmarks/tie_order.py": "needs the results' real data; tests/test_tie_order.py",
+    "python benchmarks/rare_films.py": "needs a model of the results' real data; tests/test_tie_order.py",
     "recbole-iacn download": "needs the network; tests/data/amazon",
     "recbole-iacn prepare amazon": "needs what was downloaded; tests/data/amazon",
     "recbole-iacn prepare sequences --name Beauty --sequences Beauty.txt --attributes": "of the results' real data",

@@ -112,6 +112,18 @@ def test_movielens_in_random_order_is_of_the_runs():
         assert f"{figures_of(run, ' and ')} instead of {before}" in page()
 
 
+def test_movielens_with_fewer_candidates_is_of_the_runs():
+    """The same trainings as among 1,000, of which another epoch may be chosen."""
+    before = {run["model"]: run for run in stored("timirec_movielens")}
+    for run in stored("movielens_candidates"):
+        assert run["settings"] == {**before[run["model"]]["settings"], "eval_negatives": 922}
+        pairs = list(zip(run["epochs"], before[run["model"]]["epochs"]))
+        assert all(ours["losses"] == theirs["losses"] for ours, theirs in pairs)
+        gain = short(np.median([ours["valid"] - theirs["valid"] for ours, theirs in pairs]))
+        figures = f"{figures_of(run, ' and ')} instead of {figures_of(before[run['model']], ' and ')}"
+        assert f"{run['model']} has {figures}" in page() and gain in page()
+
+
 def test_the_other_settings_on_movielens_are_of_the_runs():
     for run in stored("timirec_movielens", "other_settings.jsonl"):
         best = f"had {short(run['best'])} of validation NDCG@5 at best"

@@ -1,4 +1,4 @@
-"""The data of experiments/tie_order.yaml, and the model written a second time, in benchmarks/."""
+"""What the experiments on MovieLens stand on in benchmarks/: clicks of one second, rare films, ComiRec again."""
 
 import importlib.util
 from pathlib import Path
@@ -114,3 +114,17 @@ def test_ranks_and_ndcg_of_the_second_writing():
     assert found.tolist() == [2.5]  # two are above it, one is its equal
     assert alone.ndcg(found, 3) == pytest.approx(1 / np.log2(4.5))
     assert alone.ndcg(found, 2) == 0
+
+
+def test_rare_films_are_placed_beside_the_clicked_one():
+    """Ten items; 9 and 10 are the rarest, 4 was clicked, 5 is in the history of the first row."""
+    rare_films = script("rare_films")
+    clicks = np.repeat(np.arange(1, 11), [5, 5, 5, 5, 5, 5, 5, 5, 2, 1])
+    rare = rare_films.rarest(clicks, 2)
+    assert sorted(rare.tolist()) == [9, 10]
+    #                         padding 1  2  3  4  5  6  7  8  9  10
+    scores = torch.tensor([[99.0, 1, 2, 3, 5, 9, 0, 0, 0, 6, 4], [99.0, 1, 2, 3, 5, 9, 0, 0, 0, 4, 4]])
+    of_rare, of_all, in_best = rare_films.placed(scores, torch.tensor([4, 4]), torch.tensor([[5, 0], [1, 0]]), rare)
+    torch.testing.assert_close(of_rare, torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(of_all, torch.tensor([0.1, 0.1]))
+    torch.testing.assert_close(in_best, torch.tensor([1.0, 0.0]))
