@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 import torch
 
-import recbole_iacn  # noqa: F401 - RecBole's functions then know its models and protocols
+from recbole_iacn.errors import ConfigError
 
 
 def rarest(clicks, count):
@@ -48,7 +48,12 @@ def main():
     given = parser.parse_args()
     from recbole.quick_start import load_data_and_model
 
-    config, model, dataset, *_, test = load_data_and_model(given.checkpoint)
+    try:
+        config, model, dataset, *_, test = load_data_and_model(given.checkpoint)
+    except ConfigError as error:
+        parser.error(str(error))
+    if not 0 < given.films < dataset.item_num:
+        parser.error(f"--films: must be from 1 to {dataset.item_num - 1}, the number of films")
     rows = test.dataset.inter_feat
     rare = rarest(dataset.inter_feat[dataset.iid_field].numpy(), given.films)
     model.eval()
