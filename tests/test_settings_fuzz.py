@@ -45,5 +45,9 @@ def test_each_setting_is_accepted_or_is_one_line(quiet, data_path, monkeypatch):
             continue  # half a minute, and tested elsewhere
         changed = {} if key == "epochs" else {key: value_for(value)}
         with within(60):
-            result = train(enter(model, {**settings_of(model), "data_path": str(data_path), **changed}))
+            try:
+                result = train(enter(model, {**settings_of(model), "data_path": str(data_path), **changed}))
+            except ConfigError as error:  # what only the data can tell: a share of the users that leaves none
+                assert is_one_line(error) and str(error).startswith(f"{key}: "), (model, key, value, error)
+                continue
         assert result and all(0 <= score < 100 for score in result.values()), (model, key, value)

@@ -5,6 +5,7 @@ click or from whole histories (``rows: histories``), with their own layers, whic
 import torch
 
 from recbole_iacn.bridge.last_state import gru_states
+from recbole_iacn.bridge.positions import embedded_positions
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.data.whole_rows import CAUSAL_MODELS
 from recbole_iacn.nn.recurrence import TimeMajor
@@ -91,7 +92,7 @@ def sasrec_states(model, behaviors, lengths):
     place = torch.arange(behaviors.shape[1], device=behaviors.device)
     mask = place < lengths.unsqueeze(1)
     real = RealPositions(mask)
-    positions = model.position_embedding.weight[place].expand_as(behaviors)
+    positions = embedded_positions(model, lengths, behaviors.shape[1]).expand_as(behaviors)
     hidden = model.dropout(model.LayerNorm(real.pack(behaviors) + real.pack(positions)))
     seen = mask[:, None, None, :] & torch.ones(len(place), len(place), dtype=torch.bool, device=place.device).tril()
     for block in model.trm_encoder.layer:

@@ -86,6 +86,7 @@ def patch_config(module):
             check_extensions(final)
         evaluation.check_candidates(final)
         evaluation.check_last_state(config)
+        evaluation.check_positions(config)
         together.check_history(config)
         if ours or checked:
             if vars(config).get("with_files", True):  # set by building.configure

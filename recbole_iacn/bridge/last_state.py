@@ -7,6 +7,7 @@ the order of additions; with dropout, their distribution is the same.
 import torch
 from torch import nn
 
+from recbole_iacn.bridge.positions import are_from_newest, embedded_positions
 from recbole_iacn.bridge.wrapping import wrap
 from recbole_iacn.checks.evaluation import LAST_STATE_MODELS
 from recbole_iacn.nn.lookup import look_up
@@ -29,7 +30,7 @@ def patch_last_state(module):
 
     @wrap(model_class, "forward")
     def forward(original, model, history, length):
-        if not model.last_state_only:
+        if not (model.last_state_only or are_from_newest(model)):
             return original(model, history, length)
         return _FORWARD[name](model, history, length)
 
@@ -79,8 +80,8 @@ def sasrec(model, history, length):
     Returns:
         torch.Tensor: the last state, shape (B, D).
     """
-    place = model.position_embedding.weight[: history.shape[1]]
-    hidden = model.dropout(model.LayerNorm(look_up(history, model.item_embedding) + place))
+    positions = embedded_positions(model, length, history.shape[1])
+    hidden = model.dropout(model.LayerNorm(look_up(history, model.item_embedding) + positions))
     *lower, top = model.trm_encoder.layer
     seen = model.get_attention_mask(history) if lower else None
     for block in lower:

@@ -350,6 +350,14 @@ PATCHES = (
         "last_state_only",
     ),
     Patch(
+        "recbole.model.sequential_recommender.sasrec",
+        "positions.patch_positions",
+        "SASRec may count its positions from the newest click, as its authors do",
+        "it counts from the oldest, so the newest click has another position in a short history than in a long one",
+        SETTING,
+        "positions_from",
+    ),
+    Patch(
         "recbole.model.sequential_recommender.gru4rec",
         "causal_states.patch_loss",
         "GRU4Rec learns to rank by the setting loss, from a row per click or from whole histories",

@@ -28,7 +28,7 @@ MADE_FROM = "made_from"  # the key of a saved config
 # Another one is compared, so that a new setting cannot be forgotten.
 IRRELEVANT = frozenset(
     (
-        *("last_state_only", "log_tensorboard", "pin_memory", "data_on_device", "trust"),
+        *("last_state_only", "positions_from", "log_tensorboard", "pin_memory", "data_on_device", "trust"),
         *("gpu_id", "use_gpu", "device", "state", "reproducibility", "checkpoint_dir", "show_progress", "log_wandb"),
         *("wandb_project", "save_dataset", "dataset_save_path", "save_dataloaders", "dataloaders_save_path"),
         *("data_path", "valid_negatives_file", "test_negatives_file"),  # the files' contents are compared

@@ -259,6 +259,22 @@ def check_last_state(config: Config) -> None:
         )
 
 
+def check_positions(config: Config) -> None:
+    """Reject ``positions_from`` for models that it has no effect on.
+
+    Args:
+        config (recbole.config.Config): final settings.
+
+    Raises:
+        ConfigError: says how to fix it.
+    """
+    asked = config["positions_from"]
+    if asked not in (None, "oldest", "newest"):
+        raise ConfigError(f"positions_from: must be oldest or newest, got {asked!r}")
+    if asked is not None and config["model"] != "SASRec":
+        raise ConfigError(f"positions_from: is for SASRec, not for {config['model']}; leave it out")
+
+
 def names_of(metrics: str | list[str]) -> list[str]:
     """The setting ``metrics`` as a list."""
     return [metrics] if isinstance(metrics, str) else metrics

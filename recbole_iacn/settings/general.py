@@ -63,6 +63,9 @@ class General(Group):
     last_state_only: Flag = None
     """Skip what the last state of GRU4Rec or SASRec does not depend on."""
 
+    positions_from: Annotated[Literal["oldest", "newest"] | None, Null("for oldest")] = None
+    """The click from which RecBole's SASRec counts positions: oldest, as RecBole does; newest, as its authors do."""
+
     loss: Annotated[Loss | None, Null("for RecBole's loss_type")] = None
     """How the multi-interest family, and RecBole's GRU4Rec and SASRec, learn to rank: bpr, the clicked item above one
     other; sampled_softmax, above train_negatives that the batch shares; softmax, above all items, in blocks."""

@@ -9,7 +9,7 @@ FREE = {
     "train_share",
     *("history_rows", "shown_negatives", "history_dataset", "last_state_only", "log_tensorboard", "trust"),
     *("loss", "rows", "train_negatives", "train_negatives_from", "logq_correction", "softmax_temperature"),
-    *("hard_negatives", "item_dropout_prob", "ema_decay"),
+    *("hard_negatives", "item_dropout_prob", "ema_decay", "positions_from"),
     *(
         "metrics",
         "topk",
