@@ -23,6 +23,7 @@ CASES = [
     *((f"{name}_IaCN", {"user_fields": True}) for name in ("DIN", "DIEN")),
     *((name, {}) for name in ("Popularity", "ItemNeighbours", "DIN", "DIEN")),
     ("SASRec", {"history_dataset": True, "loss_type": "CE", "train_neg_sample_args": None}),
+    ("SASRec", {"positions_from": "newest", "history_dataset": True, "loss_type": "CE", "train_neg_sample_args": None}),
 ]
 NAMES = [f"{name}-{'-'.join(map(str, changes.values()))}" for name, changes in CASES]
 ROWS = 25
