@@ -83,7 +83,14 @@ def application(
     for status in (400, 404, 405):  # all that FastAPI itself refuses with
         app.add_exception_handler(status, _refused)
 
-    html = live_page()
+    _add_questions(app, live, limits, ask)
+    _add_page(app, live)
+    _add_operations(app, live, meters, secret)
+    return app
+
+
+def _add_questions(app: FastAPI, live: Live, limits: Limits, ask: Batcher) -> None:
+    """The paths that the model answers."""
 
     async def answer(body: bodies.Body) -> Response:
         body.check(limits)
@@ -107,6 +114,11 @@ def application(
         body.check_changes(limits, live.current.recommender.queries.most)
         return await answer(body)
 
+
+def _add_page(app: FastAPI, live: Live) -> None:
+    """The page on which a history is typed in, and what it looks items up by."""
+    html = live_page()
+
     @app.get("/items", summary="Items whose names contain what is typed")
     async def items(request: Request) -> Response:
         query, count = bodies.item_query(request.query_params)
@@ -118,6 +130,10 @@ def application(
     @app.get("/", summary="A page on which a history is typed in", response_class=HTMLResponse)
     async def page() -> Response:
         return HTMLResponse(html, headers=_PAGE)
+
+
+def _add_operations(app: FastAPI, live: Live, meters: Meters, secret: Secret | None) -> None:
+    """The paths for those who run the service."""
 
     @app.get("/health", summary="Whether the service answers; with the token, what it serves")
     async def health(request: Request) -> dict[str, Any]:
@@ -139,8 +155,6 @@ def application(
         except ConfigError as error:
             raise Refusal(409, str(error)) from None
         return _json({"status": "ok", **served.facts, "since": served.since})
-
-    return app
 
 
 def _json(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
