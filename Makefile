@@ -71,10 +71,10 @@ docs: install
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
 	$(call run,table1 tuned honest_tuned full_ranking last_weights hard_negatives,$(AMAZON))
 	$(call run,remi_interests,Sports_and_Outdoors)
-	$(call run,honest_controls tried delta length lambda interests target multi_interest floors positions timirec_variants timirec_softmax collapse,Beauty)
+	$(call run,honest_controls tried delta length lambda interests target multi_interest multi_interest_rates sasrec_positions floors positions timirec_variants timirec_softmax collapse,Beauty)
 	$(call run,tisasrec,ml-100k)
 	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
-	$(call run,growth timirec_movielens movielens_candidates tisasrec_control full_ranking_movielens,ml-1m)
+	$(call run,growth timirec_movielens movielens_interests movielens_candidates tisasrec_control full_ranking_movielens,ml-1m)
 	$(call run,interests_by_length,ml-1m kuairand)
 
 # $(call run,experiments,datasets)

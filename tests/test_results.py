@@ -105,6 +105,19 @@ def test_the_table_of_movielens_is_of_the_runs():
     assert words in page()
 
 
+def test_comirec_by_one_interest_is_of_the_runs():
+    """Ours against the one without this package, as far as that went, and against TiMiRec by four."""
+    (run,) = (run for run in stored("movielens_interests") if run["model"] == "ComiRec")
+    scores = [epoch["valid"] for epoch in run["epochs"]]
+    best = scores.index(max(scores)) + 1
+    assert f"{short(run['best'])}, and {figures_of(run, ' and ')} in the test" in page()
+    assert f"ComiRec by one has {short(run['best'])} of validation NDCG@5 in {best} epochs" in page()
+    alone = (RESULTS / "timirec_movielens" / "comirec_alone-1.log").read_text(encoding="utf-8")
+    assert "epoch 32: validation NDCG@5 0.2065" in alone
+    assert ".2065 after 32 ([stopped after 35]" in page()
+    assert f"where ours had {short(max(scores[:32]))} at best by then" in page()
+
+
 def test_movielens_in_random_order_is_of_the_runs():
     in_order = {run["model"]: run for run in stored("timirec_movielens")}
     for run in stored("tie_order"):
