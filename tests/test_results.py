@@ -83,6 +83,28 @@ def test_the_penalty_makes_interests_alike_and_pays(four):
     assert f"{figures[0]} without it, {figures[1]} with it" in page()
 
 
+def test_sasrec_from_the_newest_click_is_of_the_runs():
+    ours, before = (
+        sorted((run for run in stored(folder) if run["model"] == "SASRec"), key=lambda run: run["seed"])
+        for folder in ("sasrec_positions", "multi_interest")
+    )
+    rates = {run["settings"]["learning_rate"] for run in (*ours, *before)}
+    assert [run["seed"] for run in ours] == [run["seed"] for run in before] == [2020, 2021, 2022] and len(rates) == 1
+    gains, chances, away, means = [], [], [], []
+    for metric, printed in zip(("hit@10", "ndcg@10"), paper.TABLE2["Beauty", "SASRec"], strict=True):
+        values, others = ([run["test"][metric] for run in some] for some in (ours, before))
+        means.append(short(np.mean(values)))
+        away.append(short(abs(np.mean(values) - printed)))
+        gains.append(short(np.mean(values) - np.mean(others) + 1e-9))
+        chances.append(short(stats.ttest_rel(values, others, alternative="greater").pvalue, 3))
+    assert f"| the same | {' / '.join(means)} |" in page()
+    assert f"it is {away[0]} below the paper in HR@10 and {away[1]} above it in NDCG@10" in page()
+    assert f"is {gains[0]} and {gains[1]} in the mean of three seeds (p = {chances[0]} and {chances[1]}," in page()
+    best = [[run["best"] for run in some] for some in (ours, before)]
+    assert all(mine > other for mine, other in zip(*best))
+    assert f"{short(np.mean(best[0]))} in the mean, {short(np.mean(best[1]))} from the oldest" in page()
+
+
 def figures_of(run, join=" / "):
     return join.join(short(run["test"][name]) for name in ("hit@10", "ndcg@10"))
 
