@@ -69,10 +69,10 @@ docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 results: install $(AMAZON:%=dataset/%) dataset/kuairand dataset/ml-1m
-	$(call run,table1 tuned honest_tuned full_ranking last_weights hard_negatives,$(AMAZON))
+	$(call run,table1 tuned honest_tuned full_ranking full_ranking_positions last_weights hard_negatives,$(AMAZON))
 	$(call run,remi_interests,Sports_and_Outdoors)
 	$(call run,honest_controls tried delta length lambda interests target multi_interest multi_interest_rates sasrec_positions floors positions timirec_variants timirec_softmax collapse,Beauty)
-	$(call run,tisasrec,ml-100k)
+	$(call run,tisasrec tisasrec_positions,ml-100k)
 	$(call run,impressions impressions_fields impressions_history honest_impressions,kuairand)
 	$(call run,growth timirec_movielens movielens_interests movielens_candidates tisasrec_control full_ranking_movielens,ml-1m)
 	$(call run,interests_by_length,ml-1m kuairand)
