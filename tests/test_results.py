@@ -123,6 +123,22 @@ def test_sasrec_among_all_items_is_of_the_runs():
     assert all(ours["test"][name] > value for name, value in BEST_PUBLISHED.items())
 
 
+def test_tisasrec_beside_sasrec_from_the_newest_click_is_of_the_runs():
+    def of(folder, model):
+        return sorted((run for run in stored(folder) if run["model"] == model), key=lambda run: run["seed"])
+
+    some = [of("tisasrec_positions", "SASRec"), of("tisasrec", "TiSASRec"), of("tisasrec", "SASRec")]
+    assert all([run["seed"] for run in one] == [2020, 2021, 2022] for one in some)
+    best = [short(np.mean([run["best"] for run in one])) for one in some]
+    assert f"(NDCG@5 {best[0]} and {best[1]}; from the oldest {best[2]})" in page()
+    hits = [run["test"]["hit@10"] for run in some[0]]
+    ours, theirs = ([run["test"]["ndcg@10"] for run in one] for one in some[:2])
+    assert f"has {short(np.mean(hits))} / {short(np.mean(ours))} in the test" in page()
+    chance = short(stats.ttest_rel(theirs, ours, alternative="greater").pvalue, 3)
+    ahead = short(np.mean(theirs) - np.mean(ours))
+    assert f"is {ahead} ahead in the mean, which three seeds do not show (p = {chance})" in page()
+
+
 def figures_of(run, join=" / "):
     return join.join(short(run["test"][name]) for name in ("hit@10", "ndcg@10"))
 
