@@ -85,8 +85,7 @@ def patch_config(module):
             settings.check_backend(final)
             check_extensions(final)
         evaluation.check_candidates(final)
-        evaluation.check_last_state(config)
-        evaluation.check_positions(config)
+        evaluation.check_states(config)
         together.check_history(config)
         if ours or checked:
             if vars(config).get("with_files", True):  # set by building.configure

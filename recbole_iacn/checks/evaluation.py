@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _TIME_SHARES = [0.8, 0.1, 0.1]  # the default, which every run has
 LAST_STATE_MODELS = ("GRU4Rec", "SASRec")  # models of RecBole that last_state_only is for
+# setting -> its values, and the models of RecBole that it is for
+_OF_STATES: dict[str, tuple[tuple[bool | str, ...], tuple[str, ...]]] = {
+    "last_state_only": ((True, False), LAST_STATE_MODELS),
+    "positions_from": (("oldest", "newest"), ("SASRec",)),
+}
 
 
 def check_metrics(config: Mapping[str, Any]) -> None:
@@ -241,8 +246,8 @@ def _check_drawn(config, draws_for_training):
         )
 
 
-def check_last_state(config: Config) -> None:
-    """Reject ``last_state_only`` for models that it has no effect on.
+def check_states(config: Config) -> None:
+    """Reject the settings of RecBole's models with states for models that they have no effect on.
 
     Args:
         config (recbole.config.Config): final settings.
@@ -250,29 +255,12 @@ def check_last_state(config: Config) -> None:
     Raises:
         ConfigError: says how to fix it.
     """
-    asked = config["last_state_only"]
-    if asked not in (None, True, False):
-        raise ConfigError(f"last_state_only: must be True or False, got {asked!r}")
-    if asked and config["model"] not in LAST_STATE_MODELS:
-        raise ConfigError(
-            f"last_state_only: is for {' and '.join(LAST_STATE_MODELS)}, not for {config['model']}; leave it out"
-        )
-
-
-def check_positions(config: Config) -> None:
-    """Reject ``positions_from`` for models that it has no effect on.
-
-    Args:
-        config (recbole.config.Config): final settings.
-
-    Raises:
-        ConfigError: says how to fix it.
-    """
-    asked = config["positions_from"]
-    if asked not in (None, "oldest", "newest"):
-        raise ConfigError(f"positions_from: must be oldest or newest, got {asked!r}")
-    if asked is not None and config["model"] != "SASRec":
-        raise ConfigError(f"positions_from: is for SASRec, not for {config['model']}; leave it out")
+    for key, (values, models) in _OF_STATES.items():
+        asked = config[key]
+        if asked is not None and asked not in values:
+            raise ConfigError(f"{key}: must be {' or '.join(map(str, values))}, got {asked!r}")
+        if asked not in (None, False) and config["model"] not in models:
+            raise ConfigError(f"{key}: is for {' and '.join(models)}, not for {config['model']}; leave it out")
 
 
 def names_of(metrics: str | list[str]) -> list[str]:
